@@ -1,0 +1,3 @@
+module github.com/yodel-mq/yodel
+
+go 1.26
