@@ -1,0 +1,149 @@
+package socket
+
+import "context"
+
+// balance sends to one of the links, round robin over those with room (RFC 30; libzmq lb.cpp). Without any room it
+// waits, or does what the overflow policy says.
+func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
+	p := parcel{frames: m.Frames, size: m.Size()}
+	return o.send(ctx, wait, func() (*link, error) {
+		if l := o.place(&p); l != nil {
+			o.accept(p.size)
+			o.tell(l, m)
+			if l.start(true) {
+				return l, nil
+			}
+			return nil, nil
+		}
+		if o.connect > 0 && !o.hasLive() && !o.core.cfg.sendMark.reached(o.waits) {
+			o.wait(m)
+			return nil, nil
+		}
+		return nil, o.overflow(m)
+	})
+}
+
+// place offers the parcel to each link in turn.
+func (o *outbox) place(p *parcel) *link {
+	for range o.links {
+		if o.next >= len(o.links) {
+			o.next = 0
+		}
+		l := o.links[o.next]
+		o.next++
+		if l.offer(p) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (o *outbox) hasLive() bool {
+	for _, l := range o.links {
+		if !l.out.dead {
+			return true
+		}
+	}
+	return false
+}
+
+// wait queues a message for the first peer that appears.
+func (o *outbox) wait(m Msg) {
+	m.From = nil
+	if o.core.cfg.overflow == Conflate {
+		o.dropWaiting(o.pending.n, QueueFull)
+	}
+	o.pending.push(m)
+	o.waits.add(m.Size())
+	o.accept(m.Size())
+	o.tell(nil, m)
+}
+
+func (o *outbox) tell(l *link, m Msg) {
+	if o.assigned != nil {
+		o.assigned(l, m)
+	}
+}
+
+// overflow does what the policy says with a message for which there is no room.
+func (o *outbox) overflow(m Msg) error {
+	size := m.Size()
+	switch o.core.cfg.overflow {
+	case DropNewest:
+		o.counts.accepted.add(size)
+		o.counts.dropped.add(QueueFull, Count{1, uint64(size)})
+		return nil
+	case DropOldest:
+		if l := o.makeRoom(); l != nil {
+			p := parcel{frames: m.Frames, size: size}
+			l.offer(&p)
+			o.accept(size)
+			o.tell(l, m)
+			return nil
+		}
+		if o.pending.n > 0 {
+			o.dropWaiting(1, QueueFull)
+			o.wait(m)
+			return nil
+		}
+	}
+	return ErrWouldBlock
+}
+
+// makeRoom drops the oldest message of the next link in turn that has one to drop.
+func (o *outbox) makeRoom() *link {
+	for i := range o.links {
+		l := o.links[(o.next+i)%len(o.links)]
+		if l.makeRoom() {
+			o.next = (o.next + i + 1) % len(o.links)
+			return l
+		}
+	}
+	return nil
+}
+
+// dropWaiting drops the n oldest messages in pending.
+func (o *outbox) dropWaiting(n int, why Reason) {
+	for range n {
+		m := o.pending.pop()
+		c := Count{1, uint64(m.Size())}
+		o.waits = o.waits.minus(c)
+		o.counts.queued = o.counts.queued.minus(c)
+		o.counts.dropped.add(why, c)
+	}
+}
+
+// flushPending hands the messages that wait to the links, in order, as far as there is room.
+func (o *outbox) flushPending() {
+	for o.pending.n > 0 {
+		m := *o.pending.first()
+		p := parcel{frames: m.Frames, size: m.Size()}
+		l := o.place(&p)
+		if l == nil {
+			return
+		}
+		o.pending.pop()
+		o.waits.sub(p.size)
+		o.tell(l, m)
+		l.start(false)
+	}
+	o.drained()
+}
+
+// requeue sends a message once more, whatever the high-water mark, to the next peer there is.
+func (o *outbox) requeue(m Msg) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.wait(m)
+		o.flushPending()
+	}
+}
+
+// abandon drops what waits for a peer, for a caller that wants it no more.
+func (o *outbox) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dropWaiting(o.pending.n, GivenUp)
+	o.drained()
+}

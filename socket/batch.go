@@ -1,0 +1,194 @@
+package socket
+
+import (
+	"sync"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// Sizes of the way out, found by measuring (see BenchmarkPushPull).
+const (
+	slabSize = 64 << 10 // small frames are copied into slabs of this size
+	referTo  = 8 << 10  // a body at least this long is referenced instead and leaves by writev
+)
+
+type slab [slabSize]byte
+
+var slabs = sync.Pool{New: func() any { return new(slab) }}
+
+// A batch is a run of whole messages, encoded as ZMTP frames and ready for one write. The zero batch is empty.
+//
+// No frame straddles two segments, except that a referenced body is a segment of its own, right behind the one that
+// ends with its header.
+type batch struct {
+	segs  []segment
+	head  int // bytes of segs[0] already taken off by shift
+	count Count
+}
+
+// A segment is a run of bytes: part of a slab, or the body of one frame. The last segment in a slab carries the slab,
+// so that it is given back when that segment is done with.
+type segment struct {
+	b    []byte
+	slab *slab
+}
+
+func (b *batch) empty() bool { return len(b.segs) == 0 }
+
+// tail returns the last segment if it has room for need more bytes, or else a new one.
+func (b *batch) tail(need int) *segment {
+	if n := len(b.segs); n > 0 {
+		last := &b.segs[n-1]
+		if last.slab != nil && cap(last.b)-len(last.b) >= need {
+			return last
+		}
+		if last.slab == nil && n > 1 { // a referenced body: the slab of its header goes on behind it
+			if owner := &b.segs[n-2]; owner.slab != nil && cap(owner.b)-len(owner.b) >= need {
+				end := len(owner.b)
+				next := segment{b: owner.b[end:end:cap(owner.b)], slab: owner.slab}
+				owner.slab = nil
+				b.segs = append(b.segs, next)
+				return &b.segs[n]
+			}
+		}
+	}
+	s := slabs.Get().(*slab)
+	b.segs = append(b.segs, segment{b: s[:0], slab: s})
+	return &b.segs[len(b.segs)-1]
+}
+
+// add encodes one message. It copies small frames and keeps references to large ones.
+func (b *batch) add(frames [][]byte, size int) {
+	for i, f := range frames {
+		flags := byte(zmtp.FlagMore)
+		if i == len(frames)-1 {
+			flags = 0
+		}
+		if len(f) >= referTo {
+			t := b.tail(9)
+			t.b = zmtp.AppendHeader(t.b, flags, len(f))
+			b.segs = append(b.segs, segment{b: f})
+			continue
+		}
+		t := b.tail(9 + len(f))
+		t.b = append(zmtp.AppendHeader(t.b, flags, len(f)), f...)
+	}
+	b.count.add(size)
+}
+
+// addEncoded appends one message that was encoded before, at most slabSize bytes.
+func (b *batch) addEncoded(wire []byte, size int) {
+	t := b.tail(len(wire))
+	t.b = append(t.b, wire...)
+	b.count.add(size)
+}
+
+// encodeSmall appends a message's frames to buf, if they all are of the kind that is copied and fit a slab together.
+func encodeSmall(buf []byte, frames [][]byte) ([]byte, bool) {
+	for i, f := range frames {
+		if len(f) >= referTo || len(buf)+9+len(f) > slabSize {
+			return buf, false
+		}
+		flags := byte(zmtp.FlagMore)
+		if i == len(frames)-1 {
+			flags = 0
+		}
+		buf = append(zmtp.AppendHeader(buf, flags, len(f)), f...)
+	}
+	return buf, true
+}
+
+// vectors appends the batch's bytes to vec, for writev.
+func (b *batch) vectors(vec [][]byte) [][]byte {
+	for i, s := range b.segs {
+		if i == 0 {
+			s.b = s.b[b.head:]
+		}
+		if len(s.b) > 0 {
+			vec = append(vec, s.b)
+		}
+	}
+	return vec
+}
+
+// recycle empties the batch and gives its slabs back. Nobody may hold on to bytes of it.
+func (b *batch) recycle() {
+	for _, s := range b.segs {
+		if s.slab != nil {
+			slabs.Put(s.slab)
+		}
+	}
+	b.reset()
+}
+
+// reset empties the batch and leaves its slabs to those who hold messages in them.
+func (b *batch) reset() {
+	clear(b.segs)
+	*b = batch{segs: b.segs[:0]}
+}
+
+// first decodes the oldest message, which stays. wire is the number of bytes it takes up, next and off where the one
+// after it begins.
+func (b *batch) first() (frames [][]byte, wire, next, off int) {
+	off = b.head
+	for {
+		for off == len(b.segs[next].b) {
+			next, off = next+1, 0
+		}
+		h, n, _ := zmtp.ParseHeader(b.segs[next].b[off:])
+		off, wire = off+n, wire+n+int(h.Size)
+		var body []byte
+		if rest := b.segs[next].b[off:]; uint64(len(rest)) >= h.Size {
+			body = rest[:h.Size:h.Size]
+			off += int(h.Size)
+		} else {
+			next++
+			body = b.segs[next].b
+			off = len(body)
+		}
+		frames = append(frames, body)
+		if h.Flags&zmtp.FlagMore == 0 {
+			return frames, wire, next, off
+		}
+	}
+}
+
+// shift takes the oldest message off. A slab it leaves behind is given back if nobody keeps the frames.
+func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
+	frames, wire, next, off := b.first()
+	for _, s := range b.segs[:next] {
+		if s.slab != nil && !keep {
+			slabs.Put(s.slab)
+		}
+	}
+	b.segs = append(b.segs[:0], b.segs[next:]...)
+	b.head = off
+	b.count.sub(Msg{Frames: frames}.Size())
+	return frames, wire
+}
+
+// dropOldest takes the oldest message off for good.
+func (b *batch) dropOldest() Count {
+	frames, _ := b.shift(false)
+	n := Count{1, uint64(Msg{Frames: frames}.Size())}
+	if b.count.Messages == 0 {
+		b.recycle()
+	}
+	return n
+}
+
+// undo empties the batch: of its messages, those that lie whole in the first written bytes count as delivered, all
+// others become messages again, in order.
+func (b *batch) undo(written int) (delivered Count, rest []Msg) {
+	for b.count.Messages > 0 {
+		frames, wire := b.shift(true)
+		if wire <= written {
+			delivered.add(Msg{Frames: frames}.Size())
+		} else {
+			rest = append(rest, Msg{Frames: frames})
+		}
+		written -= min(wire, written) // a message written in part leaves none for the next
+	}
+	b.reset()
+	return delivered, rest
+}

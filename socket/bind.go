@@ -1,0 +1,171 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// An endpoint is one address that a socket is bound to or connects to.
+type endpoint struct {
+	name   string // of a bound one, the actual endpoint
+	asked  string // what Bind was given
+	bound  bool
+	ln     transport.Listener // if bound
+	cancel context.CancelFunc // ends the attempts to connect
+}
+
+// Bind listens at endpoint and returns the actual one, in which a wildcard port or path is filled in. It returns once the
+// address is bound; ctx bounds only that. A socket may be bound to many endpoints and connected to others.
+func (c *core) Bind(ctx context.Context, name string) (actual string, err error) {
+	defer func() {
+		if err != nil {
+			c.events.add(Event{Kind: BindFailed, Endpoint: name, Err: err})
+			err = &PeerError{Op: "bind", Endpoint: name, Err: err}
+		}
+	}()
+	t, ep, err := c.resolve(name, transport.ForBind)
+	if err != nil {
+		return "", err
+	}
+	ln, err := t.Listen(ctx, ep.Address)
+	if err != nil {
+		return "", err
+	}
+	e := &endpoint{bound: true, ln: ln, asked: name}
+	e.name = transport.Endpoint{Scheme: ep.Scheme, Address: ln.Address()}.String()
+	c.mu.Lock()
+	if c.closing {
+		c.mu.Unlock()
+		ln.Close()
+		return "", ErrClosed
+	}
+	c.bound[e.name] = e
+	c.wg.Add(1)
+	c.mu.Unlock()
+	c.events.add(Event{Kind: Listening, Endpoint: e.name})
+	go c.acceptLoop(e)
+	return e.name, nil
+}
+
+// resolve finds the transport for an endpoint and checks what can be checked without I/O.
+func (c *core) resolve(name string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
+	if id := c.cfg.identity; len(id) > zmtp.MaxIdentity || len(id) > 0 && id[0] == 0 {
+		return nil, transport.Endpoint{}, fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
+	}
+	ep, err := transport.ParseEndpoint(name)
+	if err != nil {
+		return nil, ep, err
+	}
+	t, ok := c.cfg.transports[ep.Scheme]
+	if !ok {
+		return nil, ep, fmt.Errorf("no transport for %q: write tcp://, ipc:// or inproc://, or add one by WithTransport", ep.Scheme+"://")
+	}
+	return t, ep, t.Validate(ep.Address, use)
+}
+
+// acceptLoop takes connections in until the listener is closed. It never waits for one of them.
+func (c *core) acceptLoop(ep *endpoint) {
+	defer c.wg.Done()
+	pause := 5 * time.Millisecond
+	for {
+		conn, err := ep.ln.Accept()
+		if err == nil {
+			pause = 5 * time.Millisecond
+			c.accepted(ep, conn)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		c.events.add(Event{Kind: AcceptFailed, Endpoint: ep.name, Err: err, Retry: pause})
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
+		case <-c.done:
+			return
+		}
+	}
+}
+
+// accepted starts the handshake with a connection that came in. When too many are under way the oldest gives way.
+func (c *core) accepted(ep *endpoint, conn net.Conn) {
+	c.mu.Lock()
+	if c.closing || c.bound[ep.name] != ep {
+		c.mu.Unlock()
+		conn.Close()
+		return
+	}
+	var evicted net.Conn
+	if len(c.incoming) >= c.cfg.limits.MaxHandshakes {
+		evicted = c.incoming[0]
+		c.incoming = c.incoming[1:]
+	}
+	c.incoming = append(c.incoming, conn)
+	c.handshakes[conn] = struct{}{}
+	c.wg.Add(1)
+	c.mu.Unlock()
+	if evicted != nil {
+		evicted.Close()
+	}
+	c.events.add(Event{Kind: Accepted, Endpoint: ep.name, Address: address(conn)})
+	go func() {
+		defer c.wg.Done()
+		c.serve(context.Background(), ep, conn)
+	}()
+}
+
+// Unbind stops listening at an endpoint, given as it was bound or as Bind returned it, and ends the connections that
+// came in there. Messages queued for them go to other peers where the role allows that.
+func (c *core) Unbind(name string) error {
+	c.mu.Lock()
+	ep := c.bound[name]
+	if ep == nil {
+		for _, e := range c.bound {
+			if e.asked == name {
+				ep = e
+				break
+			}
+		}
+	}
+	if ep == nil {
+		c.mu.Unlock()
+		return &PeerError{Op: "unbind", Endpoint: name, Err: ErrNotBound}
+	}
+	delete(c.bound, ep.name)
+	c.mu.Unlock()
+	err := ep.ln.Close()
+	c.dropLinks(ep)
+	c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
+	if err != nil {
+		return &PeerError{Op: "unbind", Endpoint: name, Err: err}
+	}
+	return nil
+}
+
+// dropLinks ends the connections of one endpoint.
+func (c *core) dropLinks(ep *endpoint) {
+	c.mu.Lock()
+	var links []*link
+	for l := range c.links {
+		if l.ep == ep {
+			links = append(links, l)
+		}
+	}
+	c.mu.Unlock()
+	for _, l := range links {
+		l.fail(ErrDisconnected)
+	}
+}
+
+func address(conn net.Conn) string {
+	if a := conn.RemoteAddr(); a != nil {
+		return a.String()
+	}
+	return ""
+}

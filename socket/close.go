@@ -1,0 +1,147 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// How long the steps of closing may take at most; with the linger they stay under a second.
+const (
+	farewell  = 200 * time.Millisecond // for peers to read what is in the kernel and to close in turn
+	closeWait = 950 * time.Millisecond // for everything
+)
+
+// Shutdown closes the socket once everything it has accepted has been delivered to the transport: it takes no new
+// messages, waits for the queues to drain, also into peers that appear only now, and then closes as Close does. When ctx
+// ends first it closes all the same and returns an error that says how many messages were not delivered; they are
+// counted in the ledger as dropped. (libzmq ZMQ_LINGER, with a name Go knows.)
+func (c *core) Shutdown(ctx context.Context) error {
+	c.out.refuse()
+	err := c.out.waitIdle(ctx)
+	left := c.queued()
+	deadline := time.Now().Add(closeWait)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	c.end(deadline)
+	if err != nil && left.Messages > 0 {
+		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", left.Messages, left.Bytes, err)
+	}
+	return nil
+}
+
+// Close gives queued messages the linger time to leave (see [WithLinger]), then ends every connection and waits for all
+// goroutines of the socket. It returns within a second. Calls that wait return ErrClosed; messages not delivered and
+// messages not received are counted in the ledger as dropped. To close again does nothing.
+func (c *core) Close() error {
+	begin := time.Now()
+	c.out.refuse()
+	if c.cfg.linger > 0 && c.queued().Messages > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
+		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
+		cancel()
+	}
+	c.end(begin.Add(closeWait))
+	return nil
+}
+
+func (c *core) queued() Count {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.counts.queued
+}
+
+// end takes the socket down. A second caller waits for the first.
+func (c *core) end(deadline time.Time) {
+	c.mu.Lock()
+	if c.closing {
+		c.mu.Unlock()
+		<-c.closed
+		return
+	}
+	c.closing = true
+	var eps []*endpoint
+	for _, ep := range c.bound {
+		eps = append(eps, ep)
+	}
+	for _, ep := range c.connected {
+		eps = append(eps, ep)
+	}
+	shaking := make([]interface{ Close() error }, 0, len(c.handshakes))
+	for conn := range c.handshakes {
+		shaking = append(shaking, conn)
+	}
+	c.peers.wakeAll()
+	c.mu.Unlock()
+
+	for _, ep := range eps {
+		if ep.bound {
+			ep.ln.Close()
+			c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
+		} else {
+			ep.cancel()
+			c.events.add(Event{Kind: Disconnected, Endpoint: ep.name})
+		}
+	}
+	for _, conn := range shaking {
+		conn.Close()
+	}
+	c.in.close()
+	links := c.snapshot()
+	for _, l := range links {
+		l.resume() // a reader that was paused reads on, to see the peer's farewell
+	}
+	c.sayFarewell(links)
+	c.out.close()
+	close(c.done)
+	for _, l := range links {
+		l.fail(ErrDisconnected)
+	}
+	c.waitAll(time.Until(deadline))
+	c.events.add(Event{Kind: Closed})
+	if c.logged != nil {
+		<-c.logged
+	}
+	close(c.closed)
+}
+
+// sayFarewell half-closes the connections whose messages have all been written and lets the peers close first. To close
+// at once, with bytes of theirs unread, would make the kernel throw away what they have not read yet.
+func (c *core) sayFarewell(links []*link) {
+	var waitFor []*link
+	for _, l := range links {
+		cw, ok := l.conn.(transport.CloseWriter)
+		c.out.mu.Lock()
+		quiet := !l.out.dead && l.out.queued.Messages == 0 && !l.out.writing
+		if quiet {
+			l.out.dead = true
+		}
+		c.out.mu.Unlock()
+		if ok && quiet && cw.CloseWrite() == nil {
+			waitFor = append(waitFor, l)
+		}
+	}
+	if len(waitFor) > 0 {
+		t := time.NewTimer(farewell)
+		defer t.Stop()
+		c.waitNoLinks(waitFor, t.C)
+	}
+}
+
+// waitAll waits for the socket's goroutines. A transport that does not unblock on Close is not waited for for ever.
+func (c *core) waitAll(limit time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		c.wg.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}

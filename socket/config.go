@@ -1,0 +1,114 @@
+package socket
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// config is what the options of a socket come to.
+type config struct {
+	identity         []byte
+	sendMark         mark
+	recvMark         mark
+	overflow         Overflow
+	reconnect        time.Duration
+	reconnectMax     time.Duration
+	connectTimeout   time.Duration
+	handshakeTimeout time.Duration
+	heartbeat        heartbeat
+	limits           Limits
+	linger           time.Duration
+	logger           *slog.Logger
+	transports       map[string]transport.Transport
+
+	topics      []string // Sub
+	retries     int      // Req
+	uncorrelate bool     // Req
+}
+
+// heartbeat holds the times of WithHeartbeat.
+type heartbeat struct {
+	interval, timeout, ttl time.Duration
+}
+
+// Limits bound what a peer can make a socket hold. Going over one closes that one connection, with an event that names
+// it. A zero field keeps its default, a negative one takes the limit away.
+type Limits struct {
+	// MaxMessage is the size of a whole message in bytes, sent or received; the default is 64 MiB. (libzmq
+	// ZMQ_MAXMSGSIZE bounds one frame only.)
+	MaxMessage int64
+	// MaxFrames is the number of frames in a message; the default is 1,024.
+	MaxFrames int
+	// MaxTopic is the length of a subscription in bytes; the default is 1,024.
+	MaxTopic int
+	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000.
+	MaxSubscriptions int
+	// MaxMetadata is the size of a peer's READY command in bytes; the default is 4,096. It cannot be taken away.
+	MaxMetadata int
+	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more ends the oldest. The
+	// default is 1,024. It cannot be taken away.
+	MaxHandshakes int
+}
+
+// An Overflow is what a sending socket does with a message for which there is no room.
+type Overflow int
+
+const (
+	// Block waits in Send until there is room or the context ends. It is the default of Push. On Pub, one slow
+	// subscriber then holds up all (libzmq ZMQ_XPUB_NODROP).
+	Block Overflow = iota
+	// Reject returns ErrWouldBlock from Send at once.
+	Reject
+	// DropNewest drops this message, for the peers that are full. It is the default of Pub.
+	DropNewest
+	// DropOldest drops the oldest message that has not begun to leave.
+	DropOldest
+	// Conflate keeps only the newest message that has not begun to leave, whatever the high-water mark (libzmq
+	// ZMQ_CONFLATE, here also for multipart messages).
+	Conflate
+	// Disconnect drops this message and ends the connection to the peer that is full, which may come back. On Push,
+	// which has no one peer to blame, it is the same as Block.
+	Disconnect
+)
+
+// Defaults; see the options for what they mean.
+const (
+	defaultHWM              = 1000
+	defaultHWMBytes         = 64 << 20
+	defaultReconnect        = 100 * time.Millisecond
+	defaultReconnectMax     = 2 * time.Second
+	defaultConnectTimeout   = 10 * time.Second
+	defaultHandshakeTimeout = 10 * time.Second
+	defaultInterval         = 5 * time.Second
+	defaultTimeout          = 15 * time.Second
+	defaultLinger           = 500 * time.Millisecond
+	maxLinger               = 700 * time.Millisecond // Close returns within a second
+)
+
+func defaults() config {
+	c := config{
+		sendMark:         mark{defaultHWM, defaultHWMBytes},
+		recvMark:         mark{defaultHWM, defaultHWMBytes},
+		reconnect:        defaultReconnect,
+		reconnectMax:     defaultReconnectMax,
+		connectTimeout:   defaultConnectTimeout,
+		handshakeTimeout: defaultHandshakeTimeout,
+		heartbeat:        heartbeat{defaultInterval, defaultTimeout, defaultTimeout},
+		limits: Limits{
+			MaxMessage:       64 << 20,
+			MaxFrames:        1024,
+			MaxTopic:         1024,
+			MaxSubscriptions: 100_000,
+			MaxMetadata:      4096,
+			MaxHandshakes:    1024,
+		},
+		linger:     defaultLinger,
+		transports: make(map[string]transport.Transport, 4),
+	}
+	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.DefaultInproc()} {
+		c.transports[t.Scheme()] = t
+	}
+	return c
+}

@@ -1,0 +1,130 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
+// connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events and WaitPeers. To
+// connect to the same endpoint again changes nothing.
+func (c *core) Connect(name string) error {
+	t, parsed, err := c.resolve(name, transport.ForConnect)
+	if err != nil {
+		return &PeerError{Op: "connect", Endpoint: name, Err: err}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ep := &endpoint{name: name, cancel: cancel}
+	c.mu.Lock()
+	if c.closing || c.connected[name] != nil {
+		closing := c.closing
+		c.mu.Unlock()
+		cancel()
+		if closing {
+			return &PeerError{Op: "connect", Endpoint: name, Err: ErrClosed}
+		}
+		return nil
+	}
+	c.connected[name] = ep
+	c.wg.Add(1)
+	c.mu.Unlock()
+
+	c.out.mu.Lock()
+	c.out.connect++
+	c.out.room.wakeAll() // messages may wait for the first peer now
+	c.out.mu.Unlock()
+	go c.connectLoop(ctx, ep, t, parsed.Address)
+	return nil
+}
+
+// connectLoop keeps one connection up.
+func (c *core) connectLoop(ctx context.Context, ep *endpoint, t transport.Transport, addr string) {
+	defer c.wg.Done()
+	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
+	for ctx.Err() == nil {
+		if c.connectOnce(ctx, ep, t, addr) {
+			pause.reset()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		d := pause.next()
+		c.events.add(Event{Kind: Retrying, Endpoint: ep.name, Retry: d})
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// connectOnce makes one attempt and serves the connection until it is lost. It reports whether the handshake succeeded.
+func (c *core) connectOnce(ctx context.Context, ep *endpoint, t transport.Transport, addr string) bool {
+	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
+	dial, cancel := ctx, context.CancelFunc(func() {})
+	if c.cfg.connectTimeout > 0 {
+		dial, cancel = context.WithTimeoutCause(ctx, c.cfg.connectTimeout, ErrTimeout)
+	}
+	conn, err := t.Dial(dial, addr)
+	if err != nil && errors.Is(context.Cause(dial), ErrTimeout) {
+		err = ErrTimeout
+	}
+	cancel()
+	if err != nil {
+		if ctx.Err() == nil {
+			c.events.add(Event{Kind: ConnectFailed, Endpoint: ep.name, Err: err})
+		}
+		return false
+	}
+	c.mu.Lock()
+	if ctx.Err() != nil {
+		c.mu.Unlock()
+		conn.Close()
+		return false
+	}
+	c.handshakes[conn] = struct{}{}
+	c.mu.Unlock()
+	c.events.add(Event{Kind: Connected, Endpoint: ep.name, Address: address(conn)})
+	return c.serve(ctx, ep, conn)
+}
+
+// Disconnect stops connecting to an endpoint and ends the connection to it. Messages queued for it go to other peers
+// where the role allows that.
+func (c *core) Disconnect(name string) error {
+	c.mu.Lock()
+	ep := c.connected[name]
+	delete(c.connected, name)
+	c.mu.Unlock()
+	if ep == nil {
+		return &PeerError{Op: "disconnect", Endpoint: name, Err: ErrNotBound}
+	}
+	c.giveUp(ep)
+	return nil
+}
+
+func (c *core) giveUp(ep *endpoint) {
+	ep.cancel()
+	c.out.mu.Lock()
+	c.out.connect--
+	c.out.mu.Unlock()
+	c.dropLinks(ep)
+	c.events.add(Event{Kind: Disconnected, Endpoint: ep.name})
+}
+
+// A backoff is the pause between attempts to connect: it doubles up to a limit, and each pause is drawn between half of
+// it and all of it.
+type backoff struct{ first, limit, now time.Duration }
+
+func (b *backoff) next() time.Duration {
+	if b.now == 0 {
+		b.now = b.first
+	} else {
+		b.now = min(2*b.now, b.limit)
+	}
+	return b.now/2 + rand.N(b.now/2+1)
+}
+
+func (b *backoff) reset() { b.now = 0 }

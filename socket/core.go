@@ -1,0 +1,199 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way down.
+// What a type does differently it says as its role.
+//
+// Locks: mu, out.mu and in.mu each guard memory only, and nothing waits under them. Of these, out.mu comes before any
+// in.mu (inproc); mu is held with neither; the event log's lock is innermost.
+type core struct {
+	typ      zmtp.SocketType
+	cfg      config
+	role     role
+	receives bool // messages go to the inbox
+	born     time.Time
+
+	out    outbox
+	in     inbox
+	events eventLog
+	done   chan struct{}  // closed when the socket begins to close for good
+	wg     sync.WaitGroup // every goroutine of the socket but the logger
+	logged chan struct{}  // closed when the logger is done; nil without one
+
+	mu         sync.Mutex
+	bound      map[string]*endpoint // by actual endpoint
+	connected  map[string]*endpoint
+	links      map[*link]struct{}
+	up         int // links that have joined
+	peers      waitlist
+	handshakes map[net.Conn]struct{}
+	incoming   []net.Conn // handshakes of accepted connections, oldest first
+	closing    bool
+	closed     chan struct{} // closed when Close or Shutdown is through
+}
+
+// A role is how one socket type differs from another. Its methods run on the link's own goroutine.
+type role interface {
+	// joined lets a link take part, left ends that; what was queued for it is accounted for by then.
+	joined(l *link)
+	left(l *link)
+	// intake takes the messages that one read has brought; the list is valid during the call only. An error ends the
+	// connection.
+	intake(l *link, msgs [][][]byte) error
+	// subscription handles SUBSCRIBE and CANCEL. An error ends the connection.
+	subscription(l *link, add bool, topic []byte) error
+}
+
+// plain is the role of a socket that sends to one peer of many, receives, or both.
+type plain struct{ core *core }
+
+func (p plain) joined(l *link) {
+	p.core.out.mu.Lock()
+	defer p.core.out.mu.Unlock()
+	p.core.out.add(l)
+}
+
+func (p plain) left(*link) {}
+
+func (p plain) intake(l *link, msgs [][][]byte) error {
+	if p.core.receives {
+		return l.queueAll(msgs)
+	}
+	for _, frames := range msgs {
+		p.core.in.reject(l, NotExpected, Msg{Frames: frames}.Size())
+	}
+	return nil
+}
+
+func (p plain) subscription(*link, bool, []byte) error { return nil }
+
+func newCore(typ zmtp.SocketType, cfg config) *core {
+	c := &core{
+		typ:        typ,
+		cfg:        cfg,
+		born:       time.Now(),
+		done:       make(chan struct{}),
+		bound:      make(map[string]*endpoint),
+		connected:  make(map[string]*endpoint),
+		links:      make(map[*link]struct{}),
+		handshakes: make(map[net.Conn]struct{}),
+		closed:     make(chan struct{}),
+	}
+	c.out.core = c
+	c.role = plain{c}
+	if cfg.logger != nil {
+		c.logged = make(chan struct{})
+		go func() {
+			defer close(c.logged)
+			c.events.logTo(cfg.logger)
+		}()
+	}
+	return c
+}
+
+// now is the time since the socket was made. It costs less than time.Now and never goes back.
+func (c *core) now() time.Duration { return time.Since(c.born) }
+
+// Type returns the socket's type as ZMTP names it, for example "PUSH".
+func (c *core) Type() string { return string(c.typ) }
+
+// Events follows what happens to the socket: it yields the events remembered so far, up to 1,024, and then each new one
+// as it comes, until ctx ends or the socket closes. A reader that falls behind by more is told how many it [Missed].
+// Any number of readers may follow at once.
+func (c *core) Events(ctx context.Context) iter.Seq[Event] { return c.events.all(ctx) }
+
+// Stats returns the socket's ledger and that of each connected peer, at one moment for each direction. It balances at
+// every call; see [Ledger].
+func (c *core) Stats() Stats {
+	links := c.snapshot()
+	slices.SortFunc(links, func(a, b *link) int { return slices.Compare([]byte(a.peer.Address), []byte(b.peer.Address)) })
+
+	var s Stats
+	s.Peers = make([]PeerStats, len(links))
+	c.out.mu.Lock()
+	c.out.counts.fill(&s.Ledger)
+	for i, l := range links {
+		l.out.counts.queued = l.out.queued
+		l.out.counts.fill(&s.Peers[i].Ledger)
+	}
+	c.out.mu.Unlock()
+	c.in.mu.Lock()
+	c.in.counts.fill(&s.Ledger)
+	for i, l := range links {
+		l.in.counts.fill(&s.Peers[i].Ledger)
+		s.Peers[i].Peer = l.peer
+	}
+	c.in.mu.Unlock()
+	return s
+}
+
+// WaitPeers waits until at least n peers have completed their handshake, ctx ends or the socket closes. For a [Pub]
+// see also [Pub.WaitSubscribers].
+func (c *core) WaitPeers(ctx context.Context, n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.up < n {
+		if c.closing {
+			return opError("wait for peers", ErrClosed)
+		}
+		w := c.peers.join()
+		c.mu.Unlock()
+		err := w.wait(ctx)
+		c.mu.Lock()
+		c.peers.leave(w, err)
+		if err != nil {
+			return fmt.Errorf("socket: wait for %d peers, have %d: %w", n, c.up, err)
+		}
+	}
+	return nil
+}
+
+// sendable checks what Send is given.
+func (c *core) sendable(m Msg) error {
+	lim := c.cfg.limits
+	switch {
+	case len(m.Frames) == 0:
+		return ErrNoFrames
+	case lim.MaxFrames > 0 && len(m.Frames) > lim.MaxFrames:
+		return fmt.Errorf("%w: a message of %d frames, the limit is %d", ErrTooLarge, len(m.Frames), lim.MaxFrames)
+	case lim.MaxMessage > 0 && int64(m.Size()) > lim.MaxMessage:
+		return fmt.Errorf("%w: a message of %d bytes, the limit is %d", ErrTooLarge, m.Size(), lim.MaxMessage)
+	}
+	return nil
+}
+
+// each yields messages until ctx ends (as the error) or the socket closes (silently).
+func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)) iter.Seq2[Msg, error] {
+	return func(yield func(Msg, error) bool) {
+		for {
+			m, err := recv(ctx)
+			switch {
+			case err == nil:
+				if !yield(m, nil) {
+					return
+				}
+				continue
+			case !isClosed(err):
+				yield(Msg{}, err)
+			}
+			return
+		}
+	}
+}
+
+// recv is Recv of the roles that hand out what is in the inbox as it is.
+func (c *core) recv(ctx context.Context) (Msg, error) {
+	m, _, err := c.in.get(ctx, true)
+	return m, opError("recv", err)
+}

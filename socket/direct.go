@@ -1,0 +1,153 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A direct is a link's way to a peer in the same process: no ZMTP, no bytes, messages move into the peer's queue as
+// values. That queue is the only one between the two, and its high-water mark the sum of the sender's and the
+// receiver's (libzmq inproc).
+type direct struct {
+	self *link
+	me   *Peer // this side, as the other sees it
+	twin *link // the other side's link; set by pair
+}
+
+// hello is what two sockets in one process trade instead of a handshake.
+type hello struct {
+	typ  zmtp.SocketType
+	peer *Peer
+	link *link
+}
+
+// greet trades hellos over a direct connection and completes l.
+func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
+	me := &Peer{
+		Type:     string(c.typ),
+		Identity: c.cfg.identity,
+		Endpoint: l.ep.name,
+		Address:  conn.LocalAddr().String(),
+		Node:     thisNode(),
+		yodel:    true,
+	}
+	l.direct = &direct{self: l, me: me}
+	v, err := conn.Exchange(ctx, hello{c.typ, me, l})
+	if err != nil {
+		return err
+	}
+	theirs, ok := v.(hello)
+	if !ok {
+		return fmt.Errorf("%w: the other end is a %T, not a socket", ErrProtocol, v)
+	}
+	if err := c.typ.Check(theirs.typ); err != nil {
+		return err
+	}
+	l.peer = theirs.peer
+	pair(l, theirs.link)
+	pair(theirs.link, l)
+	return nil
+}
+
+// pair tells l who its twin is. Each side does so for both ends before it uses either.
+func pair(l, twin *link) {
+	l.core.in.mu.Lock()
+	defer l.core.in.mu.Unlock()
+	if l.direct.twin == nil {
+		l.direct.twin = twin
+		l.in.limit = l.core.cfg.recvMark.plus(twin.core.cfg.sendMark)
+	}
+}
+
+// offer moves a message into the peer's queue. The lock order is the sender's outbox before the receiver's inbox.
+func (d *direct) offer(p *parcel) bool {
+	if d.self.out.dead {
+		return false
+	}
+	m := Msg{Frames: p.frames, From: d.me}
+	if p.shared {
+		m = m.clone()
+	}
+	q := &d.twin.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return false
+	case !d.twin.core.receives:
+		q.lose(d.twin, NotExpected, p.size)
+	default:
+		if d.self.core.cfg.overflow == Conflate {
+			for d.twin.in.queue.n > 0 {
+				d.dropOldest(q)
+			}
+		}
+		if d.twin.in.full {
+			return false
+		}
+		q.push(d.twin, m)
+		q.announce(d.twin, 1)
+	}
+	d.self.out.counts.accepted.add(p.size)
+	d.self.out.counts.delivered.add(p.size)
+	box := &d.self.core.out
+	box.counts.delivered.add(p.size)
+	box.counts.queued.sub(p.size) // the caller counts it as queued, as for any other link
+	return true
+}
+
+// open reports whether the peer's queue has room.
+func (d *direct) open() bool {
+	q := &d.twin.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !d.self.out.dead && !q.closed && !d.twin.in.full
+}
+
+// makeRoom drops the oldest message in the peer's queue.
+func (d *direct) makeRoom() bool {
+	q := &d.twin.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if d.self.out.dead || q.closed || d.twin.in.queue.n == 0 {
+		return false
+	}
+	d.dropOldest(q)
+	return true
+}
+
+// dropOldest discards the oldest message in the peer's queue, whose inbox is locked.
+func (d *direct) dropOldest(q *inbox) {
+	in := &d.twin.in
+	n := Count{1, uint64(in.queue.pop().Size())}
+	in.counts.unread = in.counts.unread.minus(n)
+	q.counts.unread = q.counts.unread.minus(n)
+	q.discard(d.twin, QueueFull, n)
+	in.full = false
+	if in.queue.n == 0 {
+		q.leaveRound(d.twin)
+	}
+}
+
+// reopened tells the sender that its peer's queue has room again; self is the receiver.
+func (d *direct) reopened() {
+	box := &d.twin.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	if !box.closed {
+		d.twin.opened()
+	}
+}
+
+// run waits for the end of a direct link.
+func (d *direct) run() error {
+	select {
+	case <-d.self.conn.(transport.Direct).Done():
+		return errPeerClosed
+	case <-d.self.gone:
+		return d.self.cause()
+	}
+}

@@ -1,0 +1,85 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Errors that callers decide on. They come wrapped with the operation and, where there is one, the peer; match them
+// with [errors.Is].
+var (
+	// ErrClosed: the socket was closed or is shutting down. It also matches [net.ErrClosed].
+	ErrClosed error = closedError{}
+	// ErrWouldBlock: TrySend, or Send under [Reject], found every queue full.
+	ErrWouldBlock = errors.New("every queue is full")
+	// ErrNoPeers: nobody is connected and nothing is connecting, so that the message has nowhere to wait.
+	ErrNoPeers = errors.New("no peer is connected")
+	// ErrPeerLost: the peer that a request or a reply belongs to is gone.
+	ErrPeerLost = errors.New("the peer is gone")
+	// ErrTooLarge: a message, topic or identity is over its limit (see [Limits]).
+	ErrTooLarge = errors.New("over the limit")
+	// ErrState: the call is out of turn, such as a second request before the reply to the first.
+	ErrState = errors.New("out of turn")
+	// ErrNotBound: Unbind or Disconnect named an endpoint that this socket does not have.
+	ErrNotBound = errors.New("no such endpoint on this socket")
+	// ErrNoFrames: a message must have at least one frame, which may be empty.
+	ErrNoFrames = errors.New("a message needs at least one frame")
+)
+
+// Causes of a lost connection, found in the Err of a [PeerDown] event.
+var (
+	// ErrHeartbeat: nothing came from the peer for the heartbeat timeout (or for the time the peer itself allowed).
+	ErrHeartbeat = errors.New("no sign of life within the heartbeat timeout")
+	// ErrProtocol: the peer sent bytes that are not ZMTP, or a command out of place.
+	ErrProtocol = errors.New("protocol error")
+	// ErrLimit: the peer went over one of our [Limits].
+	ErrLimit = errors.New("limit hit")
+	// ErrSlow: the peer's queue was full under [Disconnect].
+	ErrSlow = errors.New("the peer is too slow")
+	// ErrDisconnected: this side ended the connection by Disconnect, Unbind or Close.
+	ErrDisconnected = errors.New("disconnected by this side")
+	// ErrEvicted: a handshake gave way to newer ones (see [Limits]).
+	ErrEvicted = errors.New("handshake given up in favour of newer connections")
+	// ErrTimeout: a handshake or an attempt to connect took longer than its option allows.
+	ErrTimeout = errors.New("timed out")
+)
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "the socket is closed" }
+func (closedError) Is(target error) bool { return target == net.ErrClosed }
+
+// A PeerError is an error that concerns one peer or one endpoint.
+type PeerError struct {
+	Op       string // what was being done: "send", "recv", "bind", …
+	Endpoint string // the endpoint of ours, if one is concerned
+	Peer     *Peer  // the peer, if one is concerned
+	Err      error  // the cause
+}
+
+// Error reads "socket: recv from REP 10.0.0.7:5555: the peer is gone".
+func (e *PeerError) Error() string {
+	switch {
+	case e.Peer != nil && e.Endpoint != "":
+		return fmt.Sprintf("socket: %s %s (%s): %v", e.Op, e.Peer, e.Endpoint, e.Err)
+	case e.Peer != nil:
+		return fmt.Sprintf("socket: %s %s: %v", e.Op, e.Peer, e.Err)
+	case e.Endpoint != "":
+		return fmt.Sprintf("socket: %s %s: %v", e.Op, e.Endpoint, e.Err)
+	}
+	return fmt.Sprintf("socket: %s: %v", e.Op, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PeerError) Unwrap() error { return e.Err }
+
+func opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*PeerError); ok {
+		return err // says it all
+	}
+	return fmt.Errorf("socket: %s: %w", op, err)
+}

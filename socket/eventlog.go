@@ -1,0 +1,89 @@
+package socket
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// An eventLog keeps the last events of a socket and lets any number of readers follow it at their own speed. Its lock
+// is the innermost of all.
+type eventLog struct {
+	mu     sync.Mutex
+	ring   []Event
+	first  uint64 // number of the oldest event in ring
+	next   uint64 // number of the next one
+	closed bool
+	more   waitlist
+}
+
+// maxEvents is how many events a socket remembers.
+const maxEvents = 1024
+
+// add appends an event and gives it its time.
+func (e *eventLog) add(ev Event) {
+	ev.Time = time.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	if len(e.ring) < maxEvents {
+		e.ring = append(e.ring, ev)
+	} else {
+		e.ring[e.next%maxEvents] = ev
+		e.first++
+	}
+	e.next++
+	e.closed = ev.Kind == Closed
+	e.more.wakeAll()
+}
+
+// read returns the event with number at, waiting for it if need be. ok is false when there will be no more.
+func (e *eventLog) read(ctx context.Context, at uint64) (ev Event, next uint64, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		switch {
+		case at < e.first:
+			return Event{Kind: Missed, Time: e.ring[e.first%maxEvents].Time, Count: e.first - at}, e.first, true
+		case at < e.next:
+			return e.ring[at%maxEvents], at + 1, true
+		case e.closed:
+			return Event{}, at, false
+		}
+		w := e.more.join()
+		e.mu.Unlock()
+		err := w.wait(ctx)
+		e.mu.Lock()
+		e.more.leave(w, err)
+		if err != nil {
+			return Event{}, at, false
+		}
+	}
+}
+
+// all follows the log from the oldest event it still has.
+func (e *eventLog) all(ctx context.Context) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		e.mu.Lock()
+		at := e.first
+		e.mu.Unlock()
+		for {
+			ev, next, ok := e.read(ctx, at)
+			if !ok || !yield(ev) {
+				return
+			}
+			at = next
+		}
+	}
+}
+
+// logTo writes every event to log until the socket closes.
+func (e *eventLog) logTo(log *slog.Logger) {
+	for ev := range e.all(context.Background()) {
+		log.LogAttrs(context.Background(), ev.Kind.level(), "yodel: "+ev.Kind.String(), ev.attrs()...)
+	}
+}

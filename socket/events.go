@@ -1,0 +1,147 @@
+package socket
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// An EventKind says what happened.
+type EventKind int
+
+// The kinds of events, in the order of a connection's life.
+const (
+	// Listening: Bind succeeded; Endpoint is the actual one.
+	Listening EventKind = iota + 1
+	// BindFailed: Bind failed with Err.
+	BindFailed
+	// Accepted: a connection came in at Endpoint from Address; its handshake begins.
+	Accepted
+	// AcceptFailed: the listener returned Err; accepting goes on after a pause.
+	AcceptFailed
+	// Connecting: an attempt to connect to Endpoint begins.
+	Connecting
+	// Connected: the transport has connected; the handshake begins.
+	Connected
+	// ConnectFailed: the attempt failed with Err.
+	ConnectFailed
+	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused, for the reason in Err.
+	HandshakeFailed
+	// PeerUp: the handshake with Peer is done; messages can flow.
+	PeerUp
+	// PeerDown: the connection to Peer is over; Err says why, io.EOF when the peer closed it.
+	PeerDown
+	// ProtocolError: as PeerDown, because of what the peer sent.
+	ProtocolError
+	// LimitHit: as PeerDown, because the peer went over one of our [Limits].
+	LimitHit
+	// Retrying: the next attempt to connect to Endpoint begins after Retry.
+	Retrying
+	// SlowPeer: the queue of Peer is full and messages for it are being dropped.
+	SlowPeer
+	// Dropped: the queue of Peer has room again; Count messages for it were dropped.
+	Dropped
+	// Unbound: Unbind or Close stopped listening at Endpoint.
+	Unbound
+	// Disconnected: Disconnect or Close gave up connecting to Endpoint.
+	Disconnected
+	// Closed: the socket was closed. It is the last event.
+	Closed
+	// Missed: this reader of events was too slow and missed Count of them.
+	Missed
+)
+
+var eventNames = [...]string{
+	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
+	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
+	HandshakeFailed: "handshake failed", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
+	LimitHit: "limit hit", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped", Unbound: "unbound",
+	Disconnected: "disconnected", Closed: "closed", Missed: "missed",
+}
+
+// String returns the kind in words, such as "peer up".
+func (k EventKind) String() string {
+	if k > 0 && int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return fmt.Sprintf("event %d", int(k))
+}
+
+// level is how loud the event is in a log.
+func (k EventKind) level() slog.Level {
+	switch k {
+	case HandshakeFailed, ProtocolError, LimitHit, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
+		return slog.LevelWarn
+	case PeerUp, PeerDown, Listening, Closed:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// An Event is something that happened to a socket. Fields that say nothing about its kind are zero.
+type Event struct {
+	Kind     EventKind
+	Time     time.Time
+	Endpoint string        // the endpoint of ours it concerns
+	Address  string        // the far end's address, before there is a Peer
+	Peer     *Peer         // after the handshake
+	Err      error         // the cause
+	Reason   Reason        // why messages were dropped
+	Retry    time.Duration // the pause before the next attempt
+	Count    uint64        // how many
+}
+
+// String is one line for people: "peer down PULL 10.0.0.7:5555 at tcp://…: the peer closed the connection".
+func (e Event) String() string {
+	var b strings.Builder
+	b.WriteString(e.Kind.String())
+	if e.Peer != nil {
+		fmt.Fprintf(&b, " %s", e.Peer)
+	} else if e.Address != "" {
+		fmt.Fprintf(&b, " %s", e.Address)
+	}
+	if e.Endpoint != "" {
+		fmt.Fprintf(&b, " at %s", e.Endpoint)
+	}
+	if e.Count > 0 {
+		fmt.Fprintf(&b, ", %d", e.Count)
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", e.Reason)
+	}
+	if e.Retry > 0 {
+		fmt.Fprintf(&b, " in %v", e.Retry.Round(time.Millisecond))
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// LogValue implements [slog.LogValuer].
+func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
+
+func (e Event) attrs() (a []slog.Attr) {
+	if e.Endpoint != "" {
+		a = append(a, slog.String("endpoint", e.Endpoint))
+	}
+	if e.Peer != nil {
+		a = append(a, slog.String("peer", e.Peer.String()))
+	} else if e.Address != "" {
+		a = append(a, slog.String("address", e.Address))
+	}
+	if e.Reason != "" {
+		a = append(a, slog.String("reason", string(e.Reason)))
+	}
+	if e.Count > 0 {
+		a = append(a, slog.Uint64("count", e.Count))
+	}
+	if e.Retry > 0 {
+		a = append(a, slog.Duration("retry", e.Retry))
+	}
+	if e.Err != nil {
+		a = append(a, slog.Any("err", e.Err))
+	}
+	return a
+}

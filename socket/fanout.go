@@ -1,0 +1,84 @@
+package socket
+
+import "context"
+
+// fanOut sends a message to every link in to, encoding it once. A full link never holds up the others unless the policy
+// is Block or Reject. The attempt runs under the lock; to is called anew in each.
+func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link) error {
+	p := parcel{frames: m.Frames, size: m.Size()}
+	var slow []*link
+	err := o.send(ctx, wait, func() (*link, error) {
+		links := to()
+		if len(links) == 0 {
+			o.counts.accepted.add(p.size)
+			o.counts.dropped.add(NoSubscriber, Count{1, uint64(p.size)})
+			return nil, nil
+		}
+		policy := o.core.cfg.overflow
+		if (policy == Block || policy == Reject) && !allOpen(links) {
+			return nil, ErrWouldBlock
+		}
+		p.shared = len(links) > 1
+		if p.shared {
+			var small bool
+			if o.scratch, small = encodeSmall(o.scratch[:0], m.Frames); small {
+				p.wire = o.scratch
+			}
+		}
+		var caller *link
+		for _, l := range links {
+			switch {
+			case l.offer(&p):
+				o.accept(p.size)
+			case policy == DropOldest && l.makeRoom():
+				l.offer(&p)
+				o.accept(p.size)
+			default:
+				l.refused(p.size)
+				if policy == Disconnect {
+					slow = append(slow, l)
+				}
+				continue
+			}
+			if l.start(!p.shared) {
+				caller = l
+			}
+		}
+		return caller, nil
+	})
+	for _, l := range slow {
+		l.fail(ErrSlow)
+	}
+	return err
+}
+
+func allOpen(links []*link) bool {
+	for _, l := range links {
+		if !l.open() {
+			return false
+		}
+	}
+	return true
+}
+
+// open reports whether the link would take a message.
+func (l *link) open() bool {
+	if l.direct != nil {
+		return l.direct.open()
+	}
+	return !l.out.full && !l.out.dead
+}
+
+// makeRoom drops the oldest message that has not begun to leave.
+func (l *link) makeRoom() bool {
+	if l.direct != nil {
+		return l.direct.makeRoom()
+	}
+	o := &l.out
+	if o.dead || o.open.count.Messages == 0 {
+		return false
+	}
+	l.dropped(QueueFull, o.open.dropOldest())
+	o.full = false
+	return true
+}

@@ -1,0 +1,145 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// The way in of one link: one goroutine reads a slab at a time, decodes it without a copy and gives all whole messages
+// to the inbox under one lock, with one wake-up. It never waits for the way out: answers to PING go into the control
+// buffer. When the inbox is full it stops reading, which the peer feels as backpressure, and gives signs of life
+// instead.
+
+// read runs until the connection ends and returns why.
+func (l *link) read() error {
+	lim := l.core.cfg.limits
+	r := zmtp.NewReader(lifeReader{l}, l.sess.Rest, zmtp.Limits{
+		MaxMessage: lim.MaxMessage,
+		MaxFrames:  lim.MaxFrames,
+		MaxCommand: max(minCommand, lim.MaxTopic+16),
+	})
+	for {
+		msgs, err := r.Next(l.command)
+		if len(msgs) > 0 {
+			if e := l.core.role.intake(l, msgs); e != nil {
+				return e
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if r.InBody() {
+			l.signWhileReading()
+		}
+	}
+}
+
+// minCommand is the longest command accepted whatever the limit on topics.
+const minCommand = 4 << 10
+
+// lifeReader notes that bytes came: any of them is a sign of life (RFC 37).
+type lifeReader struct{ l *link }
+
+func (r lifeReader) Read(b []byte) (int, error) {
+	n, err := r.l.conn.Read(b)
+	if n > 0 {
+		r.l.life.read.Store(int64(r.l.core.now()))
+	}
+	return n, err
+}
+
+// queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room.
+func (l *link) queueAll(msgs [][][]byte) error {
+	for {
+		n := l.core.in.put(l, msgs)
+		if n == len(msgs) {
+			return nil
+		}
+		msgs = msgs[n:]
+		if err := l.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits until the application has made room. Being behind is not being dead: meanwhile the peer gets signs of
+// life, often enough for the PINGs it was heard to send.
+func (l *link) pause() error {
+	l.life.paused.Store(true)
+	defer func() {
+		l.life.read.Store(int64(l.core.now()))
+		l.life.paused.Store(false)
+	}()
+	every := l.core.cfg.heartbeat.interval
+	if gap := time.Duration(l.life.gap.Load()); gap > 0 && (every == 0 || gap/2 < every) {
+		every = gap / 2
+	}
+	var tick <-chan time.Time
+	if every > 0 && l.mayPong() {
+		t := time.NewTicker(max(every, 10*time.Millisecond))
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-l.in.resume:
+			return nil
+		case <-l.gone:
+			return l.cause()
+		case <-tick:
+			l.sendPong(nil)
+		}
+	}
+}
+
+// resume tells the reader, or over inproc the peer, that there is room again.
+func (l *link) resume() {
+	if l.direct != nil {
+		l.direct.reopened()
+		return
+	}
+	select {
+	case l.in.resume <- struct{}{}:
+	default:
+	}
+}
+
+// command handles one command from the peer; name and data are valid during the call only.
+func (l *link) command(name string, data []byte) error {
+	switch name {
+	case "PING":
+		ttl, context, err := zmtp.ParsePing(data)
+		if err != nil {
+			return err
+		}
+		l.pinged(ttl, context)
+		return nil
+	case "PONG":
+		return nil // that it came is all it says
+	case "READY":
+		return fmt.Errorf("%w: a second READY", ErrProtocol)
+	case "ERROR":
+		reason, err := zmtp.ParseError(data)
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: the peer sent ERROR %q", ErrProtocol, reason)
+	case "SUBSCRIBE", "CANCEL":
+		return l.core.role.subscription(l, name == "SUBSCRIBE", data)
+	}
+	return nil // RFC 37: unknown commands are ignored
+}
+
+// lossKind sorts the reasons why a connection ended into kinds of events.
+func lossKind(err error) EventKind {
+	switch {
+	case errors.Is(err, zmtp.ErrTooLarge), errors.Is(err, ErrLimit):
+		return LimitHit
+	case errors.Is(err, zmtp.ErrMalformed), errors.Is(err, ErrProtocol):
+		return ProtocolError
+	}
+	return PeerDown
+}

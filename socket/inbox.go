@@ -1,0 +1,210 @@
+package socket
+
+import (
+	"context"
+	"sync"
+)
+
+// An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
+// fair among peers (RFC 30 and 28; libzmq fq.cpp).
+type inbox struct {
+	// keep, if set, decides about each message as it is about to be handed out, under the lock, and may take an envelope
+	// off; a reason discards it.
+	keep func(l *link, m Msg) (Msg, Reason)
+	// ready, if set, holds messages back while it returns false, under the lock.
+	ready func() bool
+	// stop, if set, ends a wait for messages with an error, under the lock.
+	stop func() error
+
+	mu     sync.Mutex
+	round  []*link // links with something in their queue
+	next   int
+	closed bool
+	counts inCounts
+	unread waitlist
+}
+
+// put queues what one read has brought, up to the link's high-water mark, and wakes at most as many receivers as it has
+// messages for. It returns how many it took.
+func (q *inbox) put(l *link, msgs [][][]byte) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		for _, frames := range msgs {
+			q.lose(l, SocketClosed, Msg{Frames: frames}.Size())
+		}
+		return len(msgs)
+	}
+	for i, frames := range msgs {
+		if l.in.full {
+			q.announce(l, i)
+			return i
+		}
+		q.push(l, Msg{Frames: frames, From: l.peer})
+	}
+	q.announce(l, len(msgs))
+	return len(msgs)
+}
+
+// push queues one message.
+func (q *inbox) push(l *link, m Msg) {
+	in := &l.in
+	size := m.Size()
+	in.queue.push(m)
+	in.counts.received.add(size)
+	in.counts.unread.add(size)
+	q.counts.received.add(size)
+	q.counts.unread.add(size)
+	in.full = in.limit.reached(in.counts.unread)
+}
+
+// announce puts a link with n new messages in the round.
+func (q *inbox) announce(l *link, n int) {
+	if n > 0 && !l.in.active {
+		l.in.active = true
+		q.round = append(q.round, l)
+	}
+	for ; n > 0 && len(q.unread.waiting) > 0; n-- {
+		q.unread.wake()
+	}
+}
+
+// get returns the next message and the link it came from. With wait it blocks until there is one, ctx ends or the
+// socket closes.
+func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
+	q.mu.Lock()
+	for {
+		for len(q.round) > 0 && (q.ready == nil || q.ready()) {
+			m, l, opened, why := q.pop()
+			if opened {
+				q.mu.Unlock()
+				l.resume()
+				if why == "" {
+					return m, l, nil
+				}
+				q.mu.Lock()
+			} else if why == "" {
+				q.mu.Unlock()
+				return m, l, nil
+			}
+		}
+		err := q.stopped()
+		if err == nil && !wait {
+			err = ErrWouldBlock
+		}
+		if err != nil {
+			q.mu.Unlock()
+			return Msg{}, nil, err
+		}
+		w := q.unread.join()
+		q.mu.Unlock()
+		err = w.wait(ctx)
+		q.mu.Lock()
+		q.unread.leave(w, err)
+		if err != nil {
+			q.mu.Unlock()
+			return Msg{}, nil, err
+		}
+	}
+}
+
+func (q *inbox) stopped() error {
+	switch {
+	case q.closed:
+		return ErrClosed
+	case q.stop != nil:
+		return q.stop()
+	}
+	return nil
+}
+
+// pop takes one message from the link whose turn it is. opened says that the link's queue, which was full, is down to
+// half.
+func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
+	if q.next >= len(q.round) {
+		q.next = 0
+	}
+	l = q.round[q.next]
+	in := &l.in
+	m = in.queue.pop()
+	size := m.Size()
+	if in.queue.n == 0 {
+		in.active = false
+		q.round = append(q.round[:q.next], q.round[q.next+1:]...)
+	} else {
+		q.next++
+	}
+	in.counts.unread.sub(size)
+	q.counts.unread.sub(size)
+	if q.keep != nil {
+		m, why = q.keep(l, m)
+	}
+	if why == "" {
+		in.counts.handed.add(size)
+		q.counts.handed.add(size)
+	} else {
+		q.discard(l, why, Count{1, uint64(size)})
+	}
+	if in.full && in.limit.cleared(in.counts.unread) {
+		in.full = false
+		opened = true
+	}
+	return m, l, opened, why
+}
+
+func (q *inbox) discard(l *link, why Reason, n Count) {
+	l.in.counts.discarded.add(why, n)
+	q.counts.discarded.add(why, n)
+}
+
+// leaveRound takes a link whose queue was emptied by other means than pop out of the round.
+func (q *inbox) leaveRound(l *link) {
+	l.in.active = false
+	for i, other := range q.round {
+		if other == l {
+			q.round = append(q.round[:i], q.round[i+1:]...)
+			if q.next > i {
+				q.next--
+			}
+			return
+		}
+	}
+}
+
+// reject counts a message that is not even queued.
+func (q *inbox) reject(l *link, why Reason, size int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lose(l, why, size)
+}
+
+func (q *inbox) lose(l *link, why Reason, size int) {
+	n := Count{1, uint64(size)}
+	l.in.counts.received = l.in.counts.received.plus(n)
+	q.counts.received = q.counts.received.plus(n)
+	q.discard(l, why, n)
+}
+
+// poke makes those who wait look at ready and stop again.
+func (q *inbox) poke() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unread.wakeAll()
+}
+
+// close discards what is unread and ends all waits.
+func (q *inbox) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, l := range q.round {
+		n := l.in.counts.unread
+		l.in.counts.unread = Count{}
+		l.in.queue = queue{}
+		l.in.active = false
+		q.discard(l, SocketClosed, n)
+	}
+	q.counts.unread = Count{}
+	q.round = nil
+	q.unread.wakeAll()
+}

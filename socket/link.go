@@ -1,0 +1,133 @@
+package socket
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in out.go, its
+// way in in in.go, its signs of life in heartbeat.go and, for a peer in the same process, all three in direct.go.
+type link struct {
+	core *core
+	ep   *endpoint
+	peer *Peer
+	conn net.Conn
+	sess *zmtp.Session
+	try  transport.TryWriter // nil if conn cannot write without blocking
+	pace *pace
+	gone chan struct{} // closed by fail
+
+	// direct is set when the peer is in this process and messages move as values.
+	direct *direct
+
+	out linkOut // guarded by core.out.mu
+	in  linkIn  // guarded by core.in.mu
+
+	life struct {
+		read   atomic.Int64 // when something last came, in nanoseconds of core.now
+		wrote  atomic.Int64 // when something was last written
+		paused atomic.Bool  // not reading, because the application is behind
+		ttl    atomic.Int64 // the silence the peer allows, from its PING; 0 if none
+		pinged atomic.Int64 // when the peer last sent PING
+		gap    atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
+		mu     sync.Mutex
+		timer  *time.Timer // guarded by mu
+	}
+
+	failed struct {
+		once  sync.Once
+		cause error // valid once gone is closed
+	}
+}
+
+// linkOut is the part of a link that belongs to the way out.
+type linkOut struct {
+	open    batch  // takes what is sent
+	flight  batch  // is being written
+	control []byte // commands, which go ahead of open
+	ctlBusy []byte // the commands being written, ahead of flight
+	vec     [][]byte
+	written int   // bytes of ctlBusy and flight written so far
+	queued  Count // messages in open and flight
+	counts  outCounts
+	burst   uint64 // messages dropped since the link was last open to one
+
+	writing  bool // somebody is at it: a goroutine in drain, or a caller in writeNow
+	full     bool // at the high-water mark, until the queue is down to half
+	dead     bool // takes nothing any more
+	detached bool // has left the socket; what was unsent is accounted for once nobody writes
+	settled  chan struct{}
+	mark     uint64 // the last fan-out that met this link
+	topics   map[string]struct{} // what this peer is subscribed to
+}
+
+// linkIn is the part of a link that belongs to the way in.
+type linkIn struct {
+	queue  queue
+	counts inCounts
+	limit  mark
+	active bool          // in the inbox's round
+	full   bool          // at the high-water mark, until the queue is down to half
+	resume chan struct{} // tells the paused reader to go on
+}
+
+// A mark is a high-water mark in messages and in bytes; zero means no limit.
+type mark struct {
+	messages uint64
+	bytes    uint64
+}
+
+func (m mark) reached(c Count) bool {
+	return m.messages > 0 && c.Messages >= m.messages || m.bytes > 0 && c.Bytes >= m.bytes
+}
+
+// cleared reports whether c is down to half of the mark, where a full queue opens again.
+func (m mark) cleared(c Count) bool {
+	return (m.messages == 0 || c.Messages <= m.messages/2) && (m.bytes == 0 || c.Bytes <= m.bytes/2)
+}
+
+func (m mark) plus(n mark) (sum mark) {
+	if m.messages > 0 && n.messages > 0 {
+		sum.messages = m.messages + n.messages
+	}
+	if m.bytes > 0 && n.bytes > 0 {
+		sum.bytes = m.bytes + n.bytes
+	}
+	return sum
+}
+
+func newLink(c *core, ep *endpoint, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
+	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{})}
+	l.try, _ = conn.(transport.TryWriter)
+	l.pace = c.out.pace
+	if l.pace == nil {
+		l.pace = new(pace)
+	}
+	l.out.settled = make(chan struct{})
+	l.in.limit = c.cfg.recvMark
+	l.in.resume = make(chan struct{}, 1)
+	now := int64(c.now())
+	l.life.read.Store(now)
+	l.life.wrote.Store(now)
+	return l
+}
+
+// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under core.out.mu.
+func (l *link) fail(cause error) {
+	l.failed.once.Do(func() {
+		l.failed.cause = cause
+		l.core.out.mu.Lock()
+		l.out.dead = true
+		l.core.out.mu.Unlock()
+		close(l.gone)
+		l.conn.Close()
+	})
+}
+
+// cause is why the link failed. Call it only after gone is closed.
+func (l *link) cause() error { return l.failed.cause }

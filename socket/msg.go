@@ -1,0 +1,77 @@
+package socket
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// A Msg is one message: a list of frames that travels whole or not at all.
+//
+// Sending hands the frames over: their bytes must not be changed afterwards. A received message is the receiver's for
+// good and shares no memory with any other message.
+type Msg struct {
+	// Frames has at least one frame; a frame may be empty.
+	Frames [][]byte
+	// From is the peer a received message came from, nil on a message made by the application. Send ignores it.
+	From *Peer
+}
+
+// NewMsg returns a message of the given frames, which it does not copy.
+func NewMsg(frames ...[]byte) Msg { return Msg{Frames: frames} }
+
+// String returns a message with one frame for each string.
+func String(frames ...string) Msg {
+	m := Msg{Frames: make([][]byte, len(frames))}
+	for i, f := range frames {
+		m.Frames[i] = []byte(f)
+	}
+	return m
+}
+
+// Size is the number of payload bytes: all frames together, without what the wire adds.
+func (m Msg) Size() int {
+	n := 0
+	for _, f := range m.Frames {
+		n += len(f)
+	}
+	return n
+}
+
+// Bytes returns the frames joined. With one frame it is that frame itself, not a copy.
+func (m Msg) Bytes() []byte {
+	if len(m.Frames) == 1 {
+		return m.Frames[0]
+	}
+	return bytes.Join(m.Frames, nil)
+}
+
+// String shows the frames quoted, each cut after 64 bytes.
+func (m Msg) String() string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, f := range m.Frames {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if len(f) > 64 {
+			fmt.Fprintf(&b, "%q…(%d bytes)", f[:64], len(f))
+			continue
+		}
+		fmt.Fprintf(&b, "%q", f)
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// clone copies the frames, for a message that goes to several receivers in this process.
+func (m Msg) clone() Msg {
+	flat := make([]byte, 0, m.Size())
+	c := Msg{Frames: make([][]byte, len(m.Frames)), From: m.From}
+	for i, f := range m.Frames {
+		start := len(flat)
+		flat = append(flat, f...)
+		c.Frames[i] = flat[start:len(flat):len(flat)]
+	}
+	return c
+}

@@ -1,0 +1,214 @@
+package socket
+
+import (
+	"context"
+	"sync"
+)
+
+// An outbox is a socket's way out: the links that take messages, the messages that wait for a first link, and those
+// who wait for room. Roles use one of its three ways: balance (one peer of many, balance.go), fanOut (every peer that
+// wants it, fanout.go) and route (one given peer, below).
+//
+// A message is a Msg until a link takes it; a link holds encoded bytes; what a lost link had not written becomes Msg
+// values again.
+type outbox struct {
+	core *core
+	pace *pace // shared by all links; nil if each link has its own
+
+	// keeps says that a message belongs to the socket rather than to a peer: without a peer it waits in pending, and
+	// what a lost link had not written goes back there. assigned, if set, is told where a message went: the link, or nil
+	// for pending.
+	keeps    bool
+	assigned func(l *link, m Msg)
+
+	mu      sync.Mutex
+	links   []*link
+	next    int
+	pending queue // not empty only while no link has room
+	waits   Count // in pending
+	connect int   // endpoints that are being connected to: with one, messages may wait for the first peer
+	shut    bool // takes no new messages
+	closed  bool // what is still queued is dropped
+	counts  outCounts
+	room    waitlist // for room in a link or in pending
+	idle    waitlist // for queued to be zero
+
+	scratch []byte
+	marks   uint64
+}
+
+// A parcel is a message on its way into one or more links.
+type parcel struct {
+	frames [][]byte
+	size   int
+	wire   []byte // the encoded message, if several links share it
+	shared bool   // several peers in this process would share the frames
+}
+
+// send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
+// it makes a single attempt. attempt returns ErrWouldBlock to wait for room; a link that it returns is written to after
+// unlocking.
+func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, error)) error {
+	o.mu.Lock()
+	for {
+		if o.shut {
+			o.mu.Unlock()
+			return ErrClosed
+		}
+		l, err := attempt()
+		if l != nil {
+			o.mu.Unlock()
+			l.writeNow()
+			return err
+		}
+		if err != ErrWouldBlock || !wait {
+			o.mu.Unlock()
+			return err
+		}
+		w := o.room.join()
+		o.mu.Unlock()
+		err = w.wait(ctx)
+		o.mu.Lock()
+		o.room.leave(w, err)
+		if err != nil {
+			o.mu.Unlock()
+			return err
+		}
+	}
+}
+
+// route sends to one given link.
+func (o *outbox) route(ctx context.Context, wait bool, l *link, m Msg) error {
+	p := parcel{frames: m.Frames, size: m.Size()}
+	return o.send(ctx, wait, func() (*link, error) {
+		if l.out.dead {
+			return nil, ErrPeerLost
+		}
+		if !l.offer(&p) {
+			return nil, ErrWouldBlock
+		}
+		o.accept(p.size)
+		if l.start(true) {
+			return l, nil
+		}
+		return nil, nil
+	})
+}
+
+// accept counts a message that a link or pending has taken. Over inproc the link has counted it as delivered already.
+func (o *outbox) accept(size int) {
+	o.counts.accepted.add(size)
+	o.counts.queued.add(size)
+}
+
+// delivered moves messages of a link from queued to delivered.
+func (o *outbox) delivered(l *link, n Count) {
+	l.out.queued = l.out.queued.minus(n)
+	l.out.counts.delivered = l.out.counts.delivered.plus(n)
+	o.counts.delivered = o.counts.delivered.plus(n)
+	o.counts.queued = o.counts.queued.minus(n)
+	o.drained()
+}
+
+// drained wakes those who wait for nothing to be queued.
+func (o *outbox) drained() {
+	if o.counts.queued.Messages == 0 {
+		o.idle.wakeAll()
+	}
+}
+
+// recovered takes back what a lost link had not written.
+func (o *outbox) recovered(l *link, unsent []Msg) {
+	var n Count
+	for _, m := range unsent {
+		n.add(m.Size())
+	}
+	if !o.keeps || o.closed {
+		l.dropped(l.lostReason(), n)
+		o.drained()
+		return
+	}
+	l.out.queued = l.out.queued.minus(n)
+	l.out.counts.returned = l.out.counts.returned.plus(n)
+	o.waits = o.waits.plus(n)
+	o.pending.unshift(unsent)
+	if o.assigned != nil {
+		for _, m := range unsent {
+			o.assigned(nil, m)
+		}
+	}
+	o.opened()
+}
+
+func (l *link) lostReason() Reason {
+	if l.core.out.closed {
+		return SocketClosed
+	}
+	return PeerGone
+}
+
+// opened is called when a link has room again: what is pending goes first, then those who wait.
+func (o *outbox) opened() {
+	o.flushPending()
+	o.room.wakeAll()
+}
+
+// add lets a link take part.
+func (o *outbox) add(l *link) {
+	o.links = append(o.links, l)
+	o.opened()
+}
+
+// remove ends a link's part. The channel it returns is closed once the link's messages are accounted for.
+func (o *outbox) remove(l *link) (settled <-chan struct{}) {
+	for i, other := range o.links {
+		if other == l {
+			o.links = append(o.links[:i], o.links[i+1:]...)
+			if o.next > i {
+				o.next--
+			}
+			break
+		}
+	}
+	l.out.dead, l.out.detached = true, true
+	l.settle()
+	o.room.wakeAll() // those who wait for this very link
+	return l.out.settled
+}
+
+// refuse ends the taking of new messages and wakes all who wait to send one.
+func (o *outbox) refuse() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shut = true
+	o.room.wakeAll()
+}
+
+// waitIdle waits until nothing is queued.
+func (o *outbox) waitIdle(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.counts.queued.Messages > 0 {
+		w := o.idle.join()
+		o.mu.Unlock()
+		err := w.wait(ctx)
+		o.mu.Lock()
+		o.idle.leave(w, err)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives up what waits for a first peer; what the links hold follows as they go.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shut, o.closed = true, true
+	o.counts.queued = o.counts.queued.minus(o.waits)
+	o.counts.dropped.add(SocketClosed, o.waits)
+	o.pending, o.waits = queue{}, Count{}
+	o.room.wakeAll()
+	o.drained()
+}

@@ -1,0 +1,37 @@
+package socket
+
+import (
+	"context"
+	"iter"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Pull receives from all its PUSH peers, fairly (RFC 30, PIPELINE).
+//
+//   - Out: nothing.
+//   - In: one message from each peer in turn, over those that have one. From a peer with more than the high-water mark
+//     waiting nothing more is read, which holds it back.
+//   - A peer that leaves is an event, never an error of Recv; what it had sent can still be received.
+//
+// All methods may be called by any number of goroutines.
+type Pull struct{ *core }
+
+// NewPull returns a Pull that is neither bound nor connected. It does no I/O.
+func NewPull(opts ...PullOption) *Pull {
+	cfg := defaults()
+	for _, o := range opts {
+		o.pull(&cfg)
+	}
+	c := newCore(zmtp.Pull, cfg)
+	c.receives = true
+	return &Pull{c}
+}
+
+// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
+// good.
+func (s *Pull) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *Pull) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }

@@ -1,0 +1,44 @@
+package socket
+
+import (
+	"context"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Push sends each message to one of its PULL peers, round robin over those with room (RFC 30, PIPELINE).
+//
+//   - Out: to the next peer whose queue is below the high-water mark. While a connecting Push has no peer yet, messages
+//     wait in the socket for the first that appears, up to the high-water mark, in order. What was queued for a peer that
+//     is lost goes to another, except what the kernel had taken already.
+//   - In: nothing. What a peer sends is counted as discarded.
+//   - Mute: with every queue full, or bound with no peer, Send waits (see [WithOverflow]).
+//
+// All methods may be called by any number of goroutines.
+type Push struct{ *core }
+
+// NewPush returns a Push that is neither bound nor connected. It does no I/O.
+func NewPush(opts ...PushOption) *Push {
+	cfg := defaults()
+	for _, o := range opts {
+		o.push(&cfg)
+	}
+	c := newCore(zmtp.Push, cfg)
+	c.out.keeps = true
+	c.out.pace = new(pace)
+	return &Push{c}
+}
+
+// Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
+// afterwards. A nil error means that the message is accepted and in the ledger. ctx matters only while Send waits.
+func (s *Push) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Push) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+
+func (s *Push) send(ctx context.Context, wait bool, m Msg) error {
+	if err := s.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	return opError("send", s.out.balance(ctx, wait, m))
+}

@@ -1,0 +1,128 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Rep receives a request and sends its reply, strictly in turn (RFC 28).
+//
+//   - In: requests of all REQ and DEALER peers, fairly. Everything up to and including the first empty frame is the
+//     envelope, which Recv takes off and Send puts back; a message without one is counted as discarded.
+//   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the next
+//     request can be received.
+//
+// All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
+// and its reply returns ErrState.
+type Rep struct {
+	*core
+
+	mu       sync.Mutex // innermost but for the event log's
+	state    repState
+	to       *link
+	envelope [][]byte
+}
+
+type repState int
+
+const (
+	repIdle      repState = iota // a request may be received
+	repAnswering                 // a request was received
+	repSending                   // a Send is under way
+)
+
+// NewRep returns a Rep that is neither bound nor connected. It does no I/O.
+func NewRep(opts ...RepOption) *Rep {
+	cfg := defaults()
+	for _, o := range opts {
+		o.rep(&cfg)
+	}
+	c := newCore(zmtp.Rep, cfg)
+	c.receives = true
+	s := &Rep{core: c}
+	c.in.ready = s.ready
+	c.in.keep = s.keep
+	return s
+}
+
+// Recv returns the next request, waiting for one until ctx ends or the socket closes.
+func (s *Rep) Recv(ctx context.Context) (Msg, error) {
+	s.mu.Lock()
+	idle := s.state == repIdle
+	s.mu.Unlock()
+	if !idle {
+		return Msg{}, opError("recv", fmt.Errorf("%w: reply to the last request first", ErrState))
+	}
+	return s.recv(ctx)
+}
+
+// Messages yields requests as Recv returns them; the body of the loop replies to each by Send. When ctx ends it yields
+// that as an error and stops; when the socket closes it just stops.
+func (s *Rep) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
+
+// Send replies to the request that was received last, waiting for room until ctx ends. It returns ErrState if there is
+// none. The frames must not be changed afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again.
+func (s *Rep) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Rep) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+
+func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
+	if err := s.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	s.mu.Lock()
+	if s.state != repAnswering {
+		s.mu.Unlock()
+		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
+	}
+	s.state = repSending
+	to := s.to
+	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
+	s.mu.Unlock()
+
+	err := s.out.route(ctx, wait, to, reply)
+	s.mu.Lock()
+	if err == nil || errors.Is(err, ErrPeerLost) {
+		s.state, s.to, s.envelope = repIdle, nil, nil
+	} else {
+		s.state = repAnswering
+	}
+	s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.in.poke() // for those who wait in Recv
+		return nil
+	case errors.Is(err, ErrPeerLost):
+		s.in.poke()
+		return &PeerError{Op: "send to", Endpoint: to.ep.name, Peer: to.peer, Err: ErrPeerLost}
+	}
+	return opError("send", err)
+}
+
+// ready holds requests back while one is being answered.
+func (s *Rep) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == repIdle
+}
+
+// keep takes the envelope off.
+func (s *Rep) keep(l *link, m Msg) (Msg, Reason) {
+	end := slices.IndexFunc(m.Frames, func(f []byte) bool { return len(f) == 0 })
+	if end < 0 || end == len(m.Frames)-1 {
+		return m, BadEnvelope
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.to = repAnswering, l
+	s.envelope = m.Frames[:end+1]
+	m.Frames = m.Frames[end+1:]
+	return m, ""
+}

@@ -1,0 +1,205 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Req sends a request to one of its REP or ROUTER peers, round robin, and receives the reply, strictly in turn
+// (RFC 28).
+//
+//   - Out: [request id] [empty] [request…] to the next peer with room. A request waits in the socket while there is no
+//     peer yet. The request id keeps a late reply from being taken for another one ([WithCorrelate]).
+//   - In: the reply with the same envelope, from the peer that was asked; anything else is counted as discarded.
+//   - A peer that is lost before it replied is an error of Recv that names it and matches ErrPeerLost, unless
+//     [WithRetry] sends the request to another; Recv never waits for a reply that cannot come. A request that had not
+//     begun to leave goes to another peer in any case.
+//
+// Several goroutines can share a Req by way of [Req.Do].
+type Req struct {
+	*core
+	turn chan struct{} // held by Do
+
+	mu      sync.Mutex // innermost but for the event log's
+	asked   bool       // a request is out
+	to      *link      // the peer it went to; nil while it waits for one
+	id      uint32
+	request Msg // with its envelope
+	tries   int // left
+	lost    error
+}
+
+// NewReq returns a Req that is neither bound nor connected. It does no I/O.
+func NewReq(opts ...ReqOption) *Req {
+	cfg := defaults()
+	for _, o := range opts {
+		o.req(&cfg)
+	}
+	c := newCore(zmtp.Req, cfg)
+	c.receives = true
+	c.out.keeps = true
+	s := &Req{core: c, turn: make(chan struct{}, 1), id: rand.Uint32()}
+	c.out.assigned = s.assigned
+	c.in.keep = s.keep
+	c.in.stop = s.stop
+	c.role = requester{plain{c}, s}
+	return s
+}
+
+// Do sends a request and returns its reply. Calls by several goroutines take turns. When ctx ends first, the request
+// is given up and its reply, should it still come, discarded.
+func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Msg{}, opError("do", context.Cause(ctx))
+	case <-s.done:
+		return Msg{}, opError("do", ErrClosed)
+	}
+	defer func() { <-s.turn }()
+	if err := s.Send(ctx, m); err != nil {
+		return Msg{}, err
+	}
+	reply, err := s.Recv(ctx)
+	if err != nil {
+		s.mu.Lock()
+		s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
+		s.mu.Unlock()
+		s.out.abandon()
+	}
+	return reply, err
+}
+
+// Send sends a request, waiting for room until ctx ends. It returns ErrState while the reply to an earlier one is to be
+// received. The frames must not be changed afterwards.
+func (s *Req) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Req) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+
+func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
+	if err := s.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	s.mu.Lock()
+	if s.asked {
+		s.mu.Unlock()
+		return opError("send", fmt.Errorf("%w: receive the reply to the last request first", ErrState))
+	}
+	s.asked, s.to, s.lost = true, nil, nil
+	s.tries = s.cfg.retries
+	s.id++
+	s.request = s.wrap(m)
+	request := s.request
+	s.mu.Unlock()
+
+	err := s.out.balance(ctx, wait, request)
+	if err != nil {
+		s.mu.Lock()
+		s.asked = false
+		s.mu.Unlock()
+	}
+	return opError("send", err)
+}
+
+// wrap puts the envelope in front.
+func (s *Req) wrap(m Msg) Msg {
+	frames := make([][]byte, 0, 2+len(m.Frames))
+	if !s.cfg.uncorrelate {
+		frames = append(frames, binary.BigEndian.AppendUint32(nil, s.id))
+	}
+	frames = append(frames, nil)
+	return Msg{Frames: append(frames, m.Frames...)}
+}
+
+// Recv returns the reply to the request that was sent, waiting for it until ctx ends. It returns ErrState if none was
+// sent, and an error that matches ErrPeerLost if the peer that was asked is gone; a new request can be sent then.
+// After ctx has ended, Recv can be called again.
+func (s *Req) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// assigned notes which peer has the request.
+func (s *Req) assigned(l *link, m Msg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked && s.isCurrent(m) {
+		s.to = l
+	}
+}
+
+func (s *Req) isCurrent(m Msg) bool {
+	return s.cfg.uncorrelate || bytes.Equal(m.Frames[0], s.request.Frames[0])
+}
+
+// keep takes the reply out of its envelope and discards whatever else comes.
+func (s *Req) keep(l *link, m Msg) (Msg, Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.asked || l != s.to {
+		return m, StaleReply
+	}
+	body := m.Frames
+	if !s.cfg.uncorrelate {
+		if !bytes.Equal(body[0], s.request.Frames[0]) {
+			return m, StaleReply
+		}
+		body = body[1:]
+	}
+	if len(body) < 2 || len(body[0]) != 0 {
+		return m, BadEnvelope
+	}
+	m.Frames = body[1:]
+	s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
+	s.in.unread.wakeAll() // others who wait have nothing to wait for
+	return m, ""
+}
+
+// stop ends a Recv that can only wait in vain.
+func (s *Req) stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.asked:
+		return fmt.Errorf("%w: no request was sent", ErrState)
+	case s.lost != nil:
+		err := s.lost
+		s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
+		return err
+	}
+	return nil
+}
+
+// requester is the role of a Req.
+type requester struct {
+	plain
+	req *Req
+}
+
+// left finds the request another peer, or lets Recv know, if the link that is gone had it.
+func (r requester) left(l *link) {
+	s := r.req
+	s.in.mu.Lock()
+	replied := l.in.counts.unread.Messages > 0 // then Recv decides whether that is the reply
+	s.in.mu.Unlock()
+	s.mu.Lock()
+	var again Msg
+	if s.asked && s.to == l {
+		if s.tries > 0 && !replied {
+			s.tries--
+			s.to = nil
+			again = s.request
+		} else {
+			s.lost = &PeerError{Op: "no reply from", Endpoint: l.ep.name, Peer: l.peer, Err: ErrPeerLost}
+		}
+	}
+	s.mu.Unlock()
+	if again.Frames != nil {
+		s.out.requeue(again)
+	}
+	s.in.poke()
+}

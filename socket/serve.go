@@ -1,0 +1,151 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// serve takes a connection through its whole life: handshake, messages, end. It reports whether the handshake
+// succeeded. ctx ends a handshake; a link that is up is ended by fail.
+func (c *core) serve(ctx context.Context, ep *endpoint, conn net.Conn) bool {
+	l, err := c.shakeHands(ctx, ep, conn)
+	if err != nil {
+		conn.Close()
+		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: address(conn), Err: err})
+		return false
+	}
+	if !c.join(l) {
+		return false
+	}
+	if l.direct != nil {
+		err = l.direct.run()
+	} else {
+		err = l.read()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errPeerClosed
+	}
+	l.fail(err)
+	c.part(l)
+	return true
+}
+
+var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
+
+// shakeHands makes a link of a connection, within the handshake timeout.
+func (c *core) shakeHands(ctx context.Context, ep *endpoint, conn net.Conn) (*link, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.handshakeTimeout, ErrTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	l, err := c.greet(ctx, ep, conn)
+	inTime := stop()
+
+	c.mu.Lock()
+	delete(c.handshakes, conn)
+	i := slices.Index(c.incoming, conn)
+	if i >= 0 {
+		c.incoming = slices.Delete(c.incoming, i, i+1)
+	}
+	closing := c.closing
+	c.mu.Unlock()
+	switch {
+	case closing:
+		return nil, ErrClosed
+	case !inTime && errors.Is(context.Cause(ctx), ErrTimeout):
+		return nil, fmt.Errorf("%w: no handshake within %v", ErrTimeout, c.cfg.handshakeTimeout)
+	case !inTime:
+		return nil, ErrDisconnected
+	case ep.bound && i < 0:
+		return nil, ErrEvicted
+	}
+	return l, err
+}
+
+// greet does the handshake proper.
+func (c *core) greet(ctx context.Context, ep *endpoint, conn net.Conn) (*link, error) {
+	if d, ok := conn.(transport.Direct); ok {
+		l := newLink(c, ep, conn, nil, nil)
+		return l, greet(ctx, c, d, l)
+	}
+	sess, err := zmtp.Handshake(conn, zmtp.Config{
+		SocketType:  c.typ,
+		Identity:    c.cfg.identity,
+		Properties:  zmtp.Metadata{ourProperty()},
+		MaxMetadata: c.cfg.limits.MaxMetadata,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newLink(c, ep, conn, sess, newPeer(sess, ep.name, address(conn))), nil
+}
+
+// join makes a link part of the socket, unless the socket or the endpoint is on its way out.
+func (c *core) join(l *link) bool {
+	c.mu.Lock()
+	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.name] != l.ep {
+		c.mu.Unlock()
+		l.conn.Close()
+		return false
+	}
+	c.links[l] = struct{}{}
+	c.mu.Unlock()
+
+	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+	c.role.joined(l)
+	l.startHeart()
+
+	c.mu.Lock()
+	c.up++
+	c.peers.wakeAll()
+	c.mu.Unlock()
+	return true
+}
+
+// part ends a failed link's membership, once all it had queued is accounted for.
+func (c *core) part(l *link) {
+	l.stopHeart()
+	c.out.mu.Lock()
+	settled := c.out.remove(l)
+	c.out.mu.Unlock()
+	<-settled
+	c.role.left(l)
+
+	c.mu.Lock()
+	delete(c.links, l)
+	c.up--
+	c.mu.Unlock()
+	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
+}
+
+// isClosed reports whether err says that the socket was closed.
+func isClosed(err error) bool { return errors.Is(err, ErrClosed) }
+
+// snapshot lists the links that have not ended yet.
+func (c *core) snapshot() []*link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	links := make([]*link, 0, len(c.links))
+	for l := range c.links {
+		links = append(links, l)
+	}
+	return links
+}
+
+// waitNoLinks waits until every link has ended or until the deadline.
+func (c *core) waitNoLinks(links []*link, deadline <-chan time.Time) {
+	for _, l := range links {
+		select {
+		case <-l.gone:
+		case <-deadline:
+			return
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package socket
+
+import (
+	"fmt"
+	"maps"
+)
+
+// A Reason says why a message was dropped.
+type Reason string
+
+// Reasons on the way out ([Ledger.Dropped]).
+const (
+	// NoSubscriber: published, and nobody had subscribed to it.
+	NoSubscriber Reason = "no subscriber"
+	// QueueFull: the peer's queue was at its high-water mark and the overflow policy dropped this or an older message.
+	QueueFull Reason = "queue full"
+	// PeerGone: queued for one peer alone (a subscription, a reply), and that peer left first.
+	PeerGone Reason = "peer gone"
+	// GivenUp: a request whose [Req.Do] ended before it left.
+	GivenUp Reason = "given up"
+	// SocketClosed: still queued when the socket closed.
+	SocketClosed Reason = "socket closed"
+)
+
+// Reasons on the way in ([Ledger.Discarded]); SocketClosed also stands there, for messages nobody received in time.
+const (
+	// NotSubscribed: published under a topic that was unsubscribed in the meantime, or by a peer that does not filter.
+	NotSubscribed Reason = "not subscribed"
+	// BadEnvelope: a request or reply without the delimiter its pattern needs.
+	BadEnvelope Reason = "bad envelope"
+	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
+	StaleReply Reason = "stale reply"
+	// NotExpected: a message to a socket that only sends.
+	NotExpected Reason = "not expected"
+)
+
+// A Count is a number of messages and of the payload bytes in them.
+type Count struct{ Messages, Bytes uint64 }
+
+func (c *Count) add(bytes int) {
+	c.Messages++
+	c.Bytes += uint64(bytes)
+}
+
+func (c *Count) sub(bytes int) {
+	c.Messages--
+	c.Bytes -= uint64(bytes)
+}
+
+func (c Count) plus(d Count) Count  { return Count{c.Messages + d.Messages, c.Bytes + d.Bytes} }
+func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.Bytes - d.Bytes} }
+
+// A Ledger accounts for every message. At every moment
+//
+//	Accepted = Delivered + Queued + Returned + the sum of Dropped
+//	Received = Handed + Unread + the sum of Discarded
+//
+// A message to n subscribers counts n times, once for each; one that nobody subscribed to counts once, as dropped.
+type Ledger struct {
+	// Accepted by a Send that returned nil; of a peer: assigned to it.
+	Accepted Count
+	// Delivered to the transport whole: written to the kernel or, over inproc, put in the peer's queue.
+	Delivered Count
+	// Queued in this process, for one peer or for the first that appears.
+	Queued Count
+	// Returned to the socket's queue when this peer left, to go to another. Always zero for a whole socket.
+	Returned Count
+	// Dropped on the way out, by reason.
+	Dropped map[Reason]Count
+
+	// Received whole from the transport.
+	Received Count
+	// Handed to the application.
+	Handed Count
+	// Unread in the queue of messages that wait for a Recv.
+	Unread Count
+	// Discarded on the way in, by reason.
+	Discarded map[Reason]Count
+}
+
+// Stats is a snapshot of a socket's ledger.
+type Stats struct {
+	// Ledger counts since the socket was made, peers that have left included.
+	Ledger
+	// Peers has one entry for each peer connected now.
+	Peers []PeerStats
+}
+
+// PeerStats is the ledger of one connection.
+type PeerStats struct {
+	Peer *Peer
+	Ledger
+}
+
+// Check returns nil if the ledger balances and otherwise an error that shows the figures.
+func (l Ledger) Check() error {
+	if out := l.Delivered.plus(l.Queued).plus(l.Returned).plus(sum(l.Dropped)); out != l.Accepted {
+		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + returned %v + dropped %v",
+			l.Accepted, l.Delivered, l.Queued, l.Returned, l.Dropped)
+	}
+	if in := l.Handed.plus(l.Unread).plus(sum(l.Discarded)); in != l.Received {
+		return fmt.Errorf("socket: ledger: received %v is not handed %v + unread %v + discarded %v",
+			l.Received, l.Handed, l.Unread, l.Discarded)
+	}
+	return nil
+}
+
+// Check returns nil if the socket's ledger and that of every peer balance.
+func (s Stats) Check() error {
+	if err := s.Ledger.Check(); err != nil {
+		return err
+	}
+	for _, p := range s.Peers {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("%s: %w", p.Peer, err)
+		}
+	}
+	return nil
+}
+
+func sum(by map[Reason]Count) (total Count) {
+	for _, c := range by {
+		total = total.plus(c)
+	}
+	return total
+}
+
+// outCounts is the half of a ledger that an outbox keeps, guarded by its mutex.
+type outCounts struct {
+	accepted, delivered, queued, returned Count
+	dropped                               reasons
+}
+
+// inCounts is the half of a ledger that an inbox keeps, guarded by its mutex.
+type inCounts struct {
+	received, handed, unread Count
+	discarded                reasons
+}
+
+// reasons counts by reason; nil until something was dropped.
+type reasons map[Reason]Count
+
+func (r *reasons) add(why Reason, c Count) {
+	if c == (Count{}) {
+		return
+	}
+	if *r == nil {
+		*r = make(reasons)
+	}
+	(*r)[why] = (*r)[why].plus(c)
+}
+
+func (c *outCounts) fill(l *Ledger) {
+	l.Accepted, l.Delivered, l.Queued, l.Returned = c.accepted, c.delivered, c.queued, c.returned
+	l.Dropped = maps.Clone(c.dropped)
+}
+
+func (c *inCounts) fill(l *Ledger) {
+	l.Received, l.Handed, l.Unread = c.received, c.handed, c.unread
+	l.Discarded = maps.Clone(c.discarded)
+}

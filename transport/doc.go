@@ -1,0 +1,25 @@
+// Package transport carries connections between sockets: how a message
+// reaches one peer, and nothing about what the message means.
+//
+// A [Transport] dials and listens; three are built in:
+//
+//	tcp://host:port      [TCP]     IPv4 and IPv6, interface names, ephemeral ports
+//	ipc:///path          [IPC]     unix sockets, also ipc://@name (Linux) and ipc://*
+//	inproc://name        [Inproc]  within one process, Go values instead of bytes
+//
+// # How data flows
+//
+// [ParseEndpoint] splits "tcp://127.0.0.1:5557" into a scheme and an address;
+// the caller picks the transport by its scheme and hands it the address.
+// Validate checks an address without I/O, so that a mistake shows up at once
+// instead of as an endless row of failed attempts. Dial makes one attempt and
+// knows nothing of reconnecting; that is its caller's business. What comes back is a
+// plain [net.Conn]. A connection may be able to do more, which the caller
+// finds out by type assertion: [TryWriter], [CloseWriter], [Direct].
+//
+// # Where to start reading
+//
+// transport.go holds the contracts, endpoint.go the syntax shared by all
+// schemes, and tcp.go, ipc.go and inproc.go one transport each. Connections of
+// tcp and ipc gain their non-blocking write in trywrite_unix.go.
+package transport

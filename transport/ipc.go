@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// IPC is the transport for ipc://path: unix stream sockets, between processes
+// on one host. The zero value is ready to use, and it may be shared by any
+// number of sockets.
+//
+//	ipc:///run/app/queue   a path in the file system; who may connect is up to its permissions
+//	ipc://@name            a name in the abstract space (Linux only), open to every local user
+//	ipc://*                to bind: a fresh path in a private directory under os.TempDir
+//
+// Listen takes over a socket file that a dead process has left behind, but
+// only when nobody listens on it; a file that is not a socket is never
+// touched. Of any number of processes that take over the same file at once exactly one wins.
+// Close removes the file if it is still the listener's own.
+type IPC struct{}
+
+// NewIPC returns an IPC transport, the same as &IPC{}.
+func NewIPC() *IPC { return &IPC{} }
+
+var _ Transport = (*IPC)(nil)
+
+// Scheme returns "ipc".
+func (*IPC) Scheme() string { return "ipc" }
+
+// Validate implements [Transport]; its errors are [AddressError] values.
+func (*IPC) Validate(address string, use Use) error {
+	return checkIPC(address, use, runtime.GOOS)
+}
+
+// Dial implements [Transport].
+func (t *IPC) Dial(ctx context.Context, address string) (net.Conn, error) {
+	if err := t.Validate(address, ForConnect); err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", address)
+	if err == nil {
+		var conn *ipcConn
+		if conn, err = newIPCConn(c.(*net.UnixConn), address); err == nil {
+			return conn, nil
+		}
+		err = errors.Join(err, c.Close())
+	}
+	return nil, &OpError{Op: "dial", Endpoint: "ipc://" + address, Err: err}
+}
+
+// Listen implements [Transport]. A path that somebody listens on gives
+// [ErrAddressInUse].
+func (t *IPC) Listen(ctx context.Context, address string) (Listener, error) {
+	if err := t.Validate(address, ForBind); err != nil {
+		return nil, err
+	}
+	var l *ipcListener
+	err := ctx.Err()
+	switch {
+	case err != nil:
+	case address == "*":
+		l, err = listenFresh(ctx)
+	case strings.HasPrefix(address, "@"):
+		l, err = listenAbstract(ctx, address)
+	default:
+		l, err = listenPath(ctx, address)
+	}
+	if err != nil {
+		return nil, &OpError{Op: "listen", Endpoint: "ipc://" + address, Err: err}
+	}
+	return l, nil
+}
+
+// checkIPC is Validate for an operating system.
+func checkIPC(address string, use Use, goos string) error {
+	bad := func(problem, fix string) error {
+		return &AddressError{Endpoint: "ipc://" + address, Problem: problem, Fix: fix}
+	}
+	abstract := strings.HasPrefix(address, "@")
+	room := maxIPC(goos)
+	if abstract {
+		room++ // needs no zero byte at the end
+	}
+	switch {
+	case address == "":
+		return bad("no path", "write it as ipc:///path")
+	case strings.IndexByte(address, 0) >= 0:
+		return bad("a zero byte in the path", "remove it")
+	case address == "*" && use == ForConnect:
+		return bad("a wildcard can be bound, not connected to", "write the path that the peer has bound")
+	case abstract && goos != "linux" && goos != "android":
+		return bad("abstract names (@name) exist only on Linux", "write a path, as in ipc:///path")
+	case address == "@":
+		return bad("no name after '@'", "write it as ipc://@name")
+	case len(address) > room:
+		return bad(fmt.Sprintf("the path has %d bytes and a socket's path at most %d here", len(address), room),
+			"use a shorter one, or one relative to the working directory")
+	}
+	return nil
+}
+
+// maxIPC is the longest path that fits in sun_path with its final zero byte.
+func maxIPC(goos string) int {
+	switch goos {
+	case "linux", "android", "windows", "solaris", "illumos":
+		return 108 - 1
+	}
+	return 104 - 1 // darwin and the other descendants of BSD
+}
+
+// ipcConn embeds the connection itself, not an interface, so that net.Buffers
+// still finds writev on it.
+type ipcConn struct {
+	*net.UnixConn
+	rawWriter
+	bound net.Addr
+}
+
+func newIPCConn(c *net.UnixConn, bound string) (*ipcConn, error) {
+	conn := &ipcConn{UnixConn: c, bound: &net.UnixAddr{Name: bound, Net: "unix"}}
+	if err := conn.init(c); err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// LocalAddr is the bound path at both ends: the end that connected has no
+// address of its own, and an empty one helps nobody who reads an event.
+func (c *ipcConn) LocalAddr() net.Addr { return c.bound }
+
+// RemoteAddr is the bound path; see LocalAddr.
+func (c *ipcConn) RemoteAddr() net.Addr { return c.bound }
+
+// ipcListener owns a listening socket and, unless abstract, its file.
+type ipcListener struct {
+	ln      *net.UnixListener
+	address string      // what a peer dials
+	path    string      // absolute path of the file; "" if abstract
+	file    fs.FileInfo // the file as it was made, to know it again
+	dir     string      // private directory to remove too; "" if none
+	close   func() error
+}
+
+func newIPCListener(ln *net.UnixListener, address, path string, file fs.FileInfo, dir string) *ipcListener {
+	ln.SetUnlinkOnClose(false) // it would remove whatever is there
+	l := &ipcListener{ln: ln, address: address, path: path, file: file, dir: dir}
+	l.close = sync.OnceValue(l.remove)
+	return l
+}
+
+func (l *ipcListener) Address() string { return l.address }
+
+func (l *ipcListener) Accept() (net.Conn, error) {
+	c, err := l.ln.AcceptUnix()
+	if err == nil {
+		var conn *ipcConn
+		if conn, err = newIPCConn(c, l.address); err == nil {
+			return conn, nil
+		}
+		err = errors.Join(err, c.Close())
+	}
+	return nil, &OpError{Op: "accept", Endpoint: "ipc://" + l.address, Err: err}
+}
+
+func (l *ipcListener) Close() error { return l.close() }
+
+// remove takes the file away before it closes the socket: as long as the
+// socket listens nobody takes the path over, so the file cannot change hands
+// between the look and the removal.
+func (l *ipcListener) remove() error {
+	var errs []error
+	if l.path != "" {
+		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
+			errs = append(errs, os.Remove(l.path))
+		}
+	}
+	errs = append(errs, l.ln.Close())
+	if l.dir != "" {
+		if err := os.Remove(l.dir); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &OpError{Op: "close", Endpoint: "ipc://" + l.address, Err: err}
+	}
+	return nil
+}
+
+// reachable is the absolute form of path if it fits in a socket's address, or
+// else path itself: a peer may have another working directory.
+func reachable(path, absolute string) string {
+	if len(absolute) > maxIPC(runtime.GOOS) {
+		return path
+	}
+	return absolute
+}
+
+// absolute is path seen from the root, for a Close after a change of directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"context"
+	"net"
+)
+
+// Use says what an address is for; several forms are right for one use only
+// (a wildcard can be bound, not connected to).
+type Use int
+
+const (
+	// ForBind is the use of an address given to [Transport.Listen].
+	ForBind Use = iota
+	// ForConnect is the use of an address given to [Transport.Dial].
+	ForConnect
+)
+
+// String returns "bind" or "connect".
+func (u Use) String() string {
+	if u == ForConnect {
+		return "connect"
+	}
+	return "bind"
+}
+
+// Transport carries byte streams (or, for [Direct] connections, Go values)
+// between two sockets. The address arguments are the part of an endpoint
+// after "scheme://". All methods may be called concurrently.
+type Transport interface {
+	// Scheme returns the scheme this transport answers to, in lower case,
+	// such as "tcp".
+	Scheme() string
+
+	// Validate reports whether address is well formed for use. It does no
+	// I/O: a nil result does not promise that Dial or Listen will succeed.
+	// The error says what to write instead.
+	Validate(address string, use Use) error
+
+	// Dial opens one connection. Names are resolved anew at each call, so
+	// that a peer that has moved is found again. It returns when connected,
+	// on failure, or when ctx ends.
+	Dial(ctx context.Context, address string) (net.Conn, error)
+
+	// Listen binds address. The context bounds only the act of binding (name
+	// look-ups, say), not the life of the listener.
+	Listen(ctx context.Context, address string) (Listener, error)
+}
+
+// Listener accepts the connections that arrive at one bound address.
+// Its methods may be called concurrently.
+type Listener interface {
+	// Accept waits for the next connection. After Close it returns an error
+	// that wraps [net.ErrClosed].
+	Accept() (net.Conn, error)
+
+	// Close stops listening, frees the address and unblocks Accept.
+	// Connections already accepted stay open.
+	Close() error
+
+	// Address returns the address as actually bound, with an ephemeral port
+	// resolved and without the scheme: what a peer on this host can dial.
+	Address() string
+}
+
+// TryWriter is an optional power of a connection, found by type assertion.
+type TryWriter interface {
+	// TryWrite makes one non-blocking attempt to write b and allocates
+	// nothing. A result of n < len(b) with a nil error means that the rest
+	// would block. It must not be called at the same time as Write or
+	// another TryWrite; Close may run at any time.
+	TryWrite(b []byte) (n int, err error)
+}
+
+// CloseWriter is an optional power of a connection: the half close.
+type CloseWriter interface {
+	// CloseWrite tells the peer that no more bytes will follow (a FIN);
+	// reading goes on.
+	CloseWrite() error
+}
+
+// Direct is a connection whose two ends live in one process. It carries no
+// bytes: Read and Write return an error that wraps [errors.ErrUnsupported],
+// and the ends swap Go values instead. Such a pair can share queues and so
+// spares the copying and framing that a byte stream needs.
+type Direct interface {
+	net.Conn
+
+	// Exchange gives v to the other end and returns what the other end gave.
+	// It waits for the other end until ctx ends or either end closes. Each
+	// end may call it once; a second call is an error.
+	Exchange(ctx context.Context, v any) (any, error)
+
+	// Done returns a channel that is closed when either end has closed.
+	Done() <-chan struct{}
+}

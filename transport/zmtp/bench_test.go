@@ -1,0 +1,93 @@
+package zmtp
+
+import (
+	"bytes"
+	"net"
+	"testing"
+)
+
+func BenchmarkParseHeader(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		wire []byte
+		n    int
+	}{{"short", wire("01 10"), 2}, {"long", wire("02 00 00 00 00 00 01 00 00"), 9}} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, n, err := ParseHeader(bb.wire); n != bb.n || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAppendHeader(b *testing.B) {
+	buf := make([]byte, 0, MaxHeaderSize)
+	for _, bb := range []struct {
+		name string
+		size int
+	}{{"short", 16}, {"long", 65536}} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = AppendHeader(buf[:0], FlagMore, bb.size)
+			}
+		})
+	}
+}
+
+func BenchmarkParseCommand(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		body []byte
+	}{
+		{"PING", AppendPing(nil, 0, nil)[2:]},
+		{"SUBSCRIBE", AppendSubscribe(nil, v31, []byte("topic"))[2:]},
+		{"unknown", AppendCommand(nil, "YODEL", []byte("data"))[2:]},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := ParseCommand(bb.body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParseMetadata(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseMetadata(readyDealer[8:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkHandshake(b *testing.B) {
+	b.Run("scripted", func(b *testing.B) {
+		b.ReportAllocs()
+		in := bytes.NewReader(nil)
+		for b.Loop() {
+			in.Reset(peerBytes)
+			if _, err := Handshake(&script{in: in}, Config{SocketType: Router}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("pipe", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ca, cb := net.Pipe()
+			da, db := shake(ca, Config{SocketType: Router}), shake(cb, Config{SocketType: Dealer})
+			if ra, rb := <-da, <-db; ra.err != nil || rb.err != nil {
+				b.Fatal(ra.err, rb.err)
+			}
+			ca.Close()
+			cb.Close()
+		}
+	})
+}

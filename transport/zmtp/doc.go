@@ -1,0 +1,38 @@
+// Package zmtp is the ZMTP 3.1 wire protocol (RFC 37): the bytes two ZeroMQ
+// peers exchange over one connection, and nothing else. It knows no sockets, no
+// queues and no transports, and imports only the standard library.
+//
+// # What travels
+//
+// A connection carries, in this order and in both directions at once:
+//
+//	greeting     64 bytes: who speaks, which version, which security mechanism
+//	READY        one command with metadata: socket type, identity, properties
+//	traffic      frames: message frames, and commands such as PING or SUBSCRIBE
+//
+// # How data flows
+//
+// Going out, each Append function adds whole frames to a byte slice that the
+// caller owns and writes: [AppendHeader] for a message frame, [AppendCommand]
+// and its relatives for commands. They allocate nothing beyond growing that
+// slice.
+//
+// Coming in, each Parse function looks at bytes already received. Nothing is
+// ever allocated by a size that a peer merely claims. Results of the frame and
+// command parsers point into their input; [ParseMetadata] copies, since its
+// results outlive the read buffer.
+//
+// [Handshake] drives the first two steps over a connection with the NULL
+// mechanism and returns a [Session] that says what was agreed. A [Reader] decodes
+// the traffic that follows, starting with [Session.Rest].
+//
+// # Where to start reading
+//
+// handshake.go for the conversation, reader.go for the traffic; greeting.go,
+// frame.go, command.go and metadata.go for the bytes; errors.go for what can go
+// wrong. Sizes and flags are those of RFC 37; where libzmq is known to behave
+// otherwise, the comment at the place says so.
+//
+// All functions are safe for concurrent use on distinct slices; no package
+// state changes after start.
+package zmtp

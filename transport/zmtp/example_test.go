@@ -1,0 +1,115 @@
+package zmtp_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// Two peers over one connection, each told what the other is.
+func ExampleHandshake() {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		_, _ = zmtp.Handshake(b, zmtp.Config{SocketType: zmtp.Dealer, Identity: []byte("worker-1")})
+	})
+
+	s, err := zmtp.Handshake(a, zmtp.Config{SocketType: zmtp.Router})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.Version, s.PeerType, string(s.Identity))
+	// Output: 3.1 DEALER worker-1
+}
+
+// A limit on the time of a handshake: close the connection when it is over.
+func ExampleHandshake_timeout() {
+	silent, ours := net.Pipe()
+	defer silent.Close()
+
+	timer := time.AfterFunc(time.Millisecond, func() { ours.Close() })
+	defer timer.Stop()
+
+	_, err := zmtp.Handshake(ours, zmtp.Config{SocketType: zmtp.Pull})
+	fmt.Println(err)
+	// Output: zmtp: handshake: read greeting: io: read/write on closed pipe
+}
+
+func ExampleCheckGreetingPrefix() {
+	err := zmtp.CheckGreetingPrefix([]byte("GET / HTTP/1.1"))
+	fmt.Println(errors.Is(err, zmtp.ErrNotZMTP), err)
+	// Output: true zmtp: greeting: not a ZMTP peer: "GET / HTTP/1.1" is an HTTP request; a ZMTP greeting starts with 0xff
+}
+
+func ExampleAppendGreeting() {
+	b := zmtp.AppendGreeting(nil, zmtp.Greeting{})
+	fmt.Printf("%d bytes: % x\n", len(b), b[:16])
+	// Output: 64 bytes: ff 00 00 00 00 00 00 00 00 7f 03 01 4e 55 4c 4c
+}
+
+func ExampleParseGreeting() {
+	g, err := zmtp.ParseGreeting(zmtp.AppendGreeting(nil, zmtp.Greeting{Version: zmtp.Version{Major: 4}, Mechanism: "NULL"}))
+	fmt.Println(g.Version, g.Version.Common(), g.Mechanism, err)
+	// Output: 4.0 3.1 NULL <nil>
+}
+
+// A message of two frames.
+func ExampleAppendHeader() {
+	var b []byte
+	b = zmtp.AppendHeader(b, zmtp.FlagMore, 5)
+	b = append(b, "topic"...)
+	b = zmtp.AppendHeader(b, 0, 4)
+	b = append(b, "body"...)
+	fmt.Printf("%q\n", b)
+	// Output: "\x01\x05topic\x00\x04body"
+}
+
+func ExampleParseHeader() {
+	b := []byte("\x01\x05topic")
+	h, n, err := zmtp.ParseHeader(b)
+	fmt.Println(h.More(), h.Size, n, err)
+	_, n, err = zmtp.ParseHeader(b[:1])
+	fmt.Println(n, err, "(more bytes needed)")
+	// Output:
+	// true 5 2 <nil>
+	// 0 <nil> (more bytes needed)
+}
+
+func ExampleParseCommand() {
+	frame := zmtp.AppendPing(nil, 3*time.Second, []byte("ctx"))
+	h, n, _ := zmtp.ParseHeader(frame)
+	name, data, _ := zmtp.ParseCommand(frame[n : n+int(h.Size)])
+	ttl, context, err := zmtp.ParsePing(data)
+	fmt.Println(name, ttl, string(context), err)
+	// Output: PING 3s ctx <nil>
+}
+
+// The same subscription for a peer of today and for one of libzmq 4.2.
+func ExampleAppendSubscribe() {
+	fmt.Printf("%q\n", zmtp.AppendSubscribe(nil, zmtp.Version{Major: 3, Minor: 1}, []byte("A")))
+	fmt.Printf("%q\n", zmtp.AppendSubscribe(nil, zmtp.Version{Major: 3, Minor: 0}, []byte("A")))
+	// Output:
+	// "\x04\v\tSUBSCRIBEA"
+	// "\x00\x02\x01A"
+}
+
+func ExampleMetadata_Get() {
+	m := zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}}
+	v, ok := m.Get("socket-type")
+	fmt.Println(string(v), ok)
+	// Output: PULL true
+}
+
+func ExampleSocketType_Check() {
+	fmt.Println(zmtp.Pull.Check(zmtp.Pub))
+	// Output: zmtp: socket type: socket type not accepted: the peer's PUB cannot talk to our PULL, which talks to PUSH
+}

@@ -1,0 +1,324 @@
+package zmtp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+const (
+	// DefaultMaxMetadata is the limit on a peer's READY, in bytes, when
+	// [Config.MaxMetadata] does not give another.
+	DefaultMaxMetadata = 4096
+
+	// MaxIdentity is the longest identity, in bytes (RFC 37).
+	MaxIdentity = 255
+
+	// readSize is the most one read asks for: enough for the greeting and a usual
+	// READY, and so also the bound on what is read past them.
+	readSize = 512
+
+	// maxEmptyReads bounds how often a Read may return nothing at all.
+	maxEmptyReads = 100
+)
+
+// Config is our side of a handshake.
+type Config struct {
+	// SocketType is our type. Required.
+	SocketType SocketType
+	// Identity is our identity (libzmq ZMQ_ROUTING_ID), at most 255 bytes, the first
+	// not zero; empty for none. Only REQ, DEALER and ROUTER send it.
+	Identity []byte
+	// Properties are sent after Socket-Type and Identity, which may not be among
+	// them. Names of applications start with "X-".
+	Properties Metadata
+	// MaxMetadata is the most bytes the body of the peer's READY may have; a larger
+	// one is refused from its header alone. Zero or less means
+	// [DefaultMaxMetadata].
+	MaxMetadata int
+}
+
+// Session is what a handshake agreed on, and what the peer told about itself.
+// Nothing in it is proven: the NULL mechanism authenticates nobody.
+type Session struct {
+	// Version is the version to speak: 3.0 or 3.1.
+	Version Version
+	// PeerType is the peer's socket type; ours accepts it.
+	PeerType SocketType
+	// Identity is the peer's identity, at most 255 bytes, empty if it gave none. It
+	// may start with a zero byte, which RFC 37 reserves.
+	Identity []byte
+	// Metadata is all properties of the peer's READY in the order they came.
+	Metadata Metadata
+	// Rest is what was read past the READY: the start of the traffic, to be decoded
+	// before anything else is read. It is nil if there is nothing.
+	Rest []byte
+}
+
+// Handshake agrees with the peer at the other end of rw, by the NULL mechanism: it
+// sends the greeting, reads the peer's, sends READY, reads the peer's READY, and
+// sends nothing after it. Both ends may be ours: it waits for the peer in neither
+// step before it sends its own, and it reads while it writes, so that two of them
+// do not block each other even over a connection without buffers.
+//
+// It has no time limit of its own. To bound it, close rw from another goroutine:
+// that ends its Read and its Write. The one goroutine it starts has ended when it
+// returns. After an error the connection is of no use any more and should be
+// closed; if rw has SetWriteDeadline, it may have been used to end our own write.
+//
+// Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism,
+// ErrMalformed, ErrTooLarge, ErrSocketType or ErrRefused; an unusable cfg wraps
+// ErrConfig; an end of the stream half way wraps [io.ErrUnexpectedEOF]; other
+// errors of rw are wrapped as they come.
+func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
+	ready, err := cfg.ready()
+	if err != nil {
+		return nil, err
+	}
+	w := startWriter(rw)
+	w.send(AppendGreeting(nil, Greeting{Version: highest, Mechanism: mechanismNull}))
+
+	s, err := converse(rw, cfg, func() { w.send(ready) })
+	switch {
+	case err == nil:
+		if err := w.finish(); err != nil {
+			return nil, fmt.Errorf("zmtp: handshake: write: %w", err)
+		}
+		return s, nil
+	case errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism):
+		// The peer is in good faith: let it have our side, so that it can tell its
+		// user the same reason and not just that the connection ended.
+		_ = w.finish()
+	default:
+		w.abandon(rw)
+	}
+	return nil, err // tells more than what became of our write
+}
+
+// metadata is what our READY says.
+func (c Config) metadata() Metadata {
+	m := make(Metadata, 0, 2+len(c.Properties))
+	m = append(m, Property{PropertySocketType, []byte(c.SocketType)})
+	if c.SocketType.sendsIdentity() {
+		m = append(m, Property{PropertyIdentity, c.Identity})
+	}
+	return append(m, c.Properties...)
+}
+
+// ready checks c and encodes our READY, so that a mistake shows before a byte is
+// sent.
+func (c Config) ready() ([]byte, error) {
+	const op = "handshake"
+	if !c.SocketType.Valid() {
+		return nil, fail(op, ErrConfig, "socket type %q; want one of the eleven types of RFC 37", string(c.SocketType))
+	}
+	if len(c.Identity) > MaxIdentity {
+		return nil, fail(op, ErrConfig, "identity of %d bytes; want at most %d", len(c.Identity), MaxIdentity)
+	}
+	if len(c.Identity) > 0 && c.Identity[0] == 0 {
+		return nil, fail(op, ErrConfig, "identity %.64q starts with a zero byte, which is kept for identities made by the peer", c.Identity)
+	}
+	for _, reserved := range []string{PropertySocketType, PropertyIdentity} {
+		if _, ok := c.Properties.Get(reserved); ok {
+			return nil, fail(op, ErrConfig, "property %s is not for Properties; set the field of Config", reserved)
+		}
+	}
+	if err := c.Properties.Validate(); err != nil {
+		return nil, err
+	}
+	return AppendReady(nil, c.metadata()), nil
+}
+
+// converse is the reading half. It calls greeted once the peer's greeting has
+// been accepted.
+func converse(r io.Reader, cfg Config, greeted func()) (*Session, error) {
+	in := inbox{r: r, buf: make([]byte, 0, readSize)}
+	version, err := readGreeting(&in)
+	if err != nil {
+		return nil, err
+	}
+	greeted()
+	limit := cfg.MaxMetadata
+	if limit <= 0 {
+		limit = DefaultMaxMetadata
+	}
+	body, err := readCommandFrame(&in, uint64(limit))
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseReady(body, cfg.SocketType)
+	if err != nil {
+		return nil, err
+	}
+	s.Version = version
+	if len(in.buf) > 0 {
+		s.Rest = bytes.Clone(in.buf) // do not pin the whole buffer
+	}
+	return s, nil
+}
+
+// readGreeting takes the peer's greeting and returns the version to speak.
+func readGreeting(in *inbox) (Version, error) {
+	for len(in.buf) < GreetingSize {
+		if err := in.more("greeting"); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) && len(in.buf) >= atMajor {
+				// libzmq sends its mechanism last and hangs up once ours is another.
+				err = fmt.Errorf("%w (so does a libzmq that wants another security mechanism than our %s)", err, mechanismNull)
+			}
+			return Version{}, err
+		}
+		if err := CheckGreetingPrefix(in.buf); err != nil {
+			return Version{}, err
+		}
+	}
+	g, err := ParseGreeting(in.take(GreetingSize))
+	if err != nil {
+		return Version{}, err
+	}
+	if g.Mechanism != mechanismNull {
+		return Version{}, fail("handshake", ErrMechanism, "the peer wants %s, ours is %s", g.Mechanism, mechanismNull)
+	}
+	return g.Version.Common(), nil
+}
+
+// readCommandFrame takes one whole command frame and returns its body, which is
+// good until the next read. Memory grows with the bytes that arrive, up to limit.
+func readCommandFrame(in *inbox, limit uint64) ([]byte, error) {
+	for {
+		h, n, err := ParseHeader(in.buf)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			if !h.Command() {
+				return nil, fail("handshake", ErrMalformed, "a message came first; want the command READY")
+			}
+			if h.Size > limit {
+				return nil, fail("handshake", ErrTooLarge, "the first command claims %d bytes; the limit is %d", h.Size, limit)
+			}
+			if h.Size <= uint64(len(in.buf)-n) {
+				return in.take(n + int(h.Size))[n:], nil
+			}
+		}
+		if err := in.more("READY"); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// parseReady judges the peer's first command.
+func parseReady(body []byte, local SocketType) (*Session, error) {
+	name, data, err := ParseCommand(body)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case CommandReady:
+	case CommandError:
+		reason, err := ParseError(data)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &RefusedError{Reason: reason}
+	default:
+		return nil, fail("handshake", ErrMalformed, "the first command is %.64q; want READY or ERROR", name)
+	}
+	m, err := ParseMetadata(data)
+	if err != nil {
+		return nil, err
+	}
+	peerType, _ := m.Get(PropertySocketType)
+	if err := local.Check(SocketType(peerType)); err != nil {
+		return nil, err
+	}
+	identity, _ := m.Get(PropertyIdentity)
+	if len(identity) > MaxIdentity {
+		return nil, fail("handshake", ErrMalformed, "the peer's identity has %d bytes; want at most %d", len(identity), MaxIdentity)
+	}
+	return &Session{PeerType: SocketType(peerType), Identity: identity, Metadata: m}, nil
+}
+
+// inbox holds bytes that have been read and not yet used.
+type inbox struct {
+	r   io.Reader
+	buf []byte
+}
+
+// more reads once more, at least one byte. The buffer grows only when it is full,
+// by bytes that have come, so a claimed size costs nothing.
+func (in *inbox) more(what string) error {
+	if len(in.buf) == cap(in.buf) {
+		in.buf = slices.Grow(in.buf, readSize)
+	}
+	window := in.buf[len(in.buf):min(cap(in.buf), len(in.buf)+readSize)]
+	for range maxEmptyReads {
+		n, err := in.r.Read(window)
+		in.buf = in.buf[:len(in.buf)+n]
+		switch {
+		case n > 0:
+			return nil // an error, if any, comes back with the next read
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("zmtp: handshake: peer closed the connection after %d bytes of its %s: %w", len(in.buf), what, io.ErrUnexpectedEOF)
+		case err != nil:
+			return fmt.Errorf("zmtp: handshake: read %s: %w", what, err)
+		}
+	}
+	return fmt.Errorf("zmtp: handshake: read %s: %w", what, io.ErrNoProgress)
+}
+
+// take splits off the first n bytes.
+func (in *inbox) take(n int) []byte {
+	b := in.buf[:n:n]
+	in.buf = in.buf[n:]
+	return b
+}
+
+// writer writes in the background, in order, so that reading never waits for a
+// peer that does not read yet.
+type writer struct {
+	queue chan []byte
+	done  chan struct{}
+	err   error // good once done is closed
+}
+
+// startWriter begins a writer on w. It must be ended by finish or abandon.
+func startWriter(w io.Writer) *writer {
+	// Room for the greeting and READY: send never blocks.
+	wr := &writer{queue: make(chan []byte, 2), done: make(chan struct{})}
+	go func() {
+		defer close(wr.done)
+		for b := range wr.queue {
+			if _, err := w.Write(b); err != nil {
+				wr.err = err
+				return
+			}
+		}
+	}()
+	return wr
+}
+
+func (wr *writer) send(b []byte) { wr.queue <- b }
+
+// finish waits until all is written.
+func (wr *writer) finish() error {
+	close(wr.queue)
+	<-wr.done
+	return wr.err
+}
+
+// abandon ends a write that may be stuck. Where the connection knows no
+// deadlines, the caller's Close ends it.
+func (wr *writer) abandon(rw io.ReadWriter) {
+	close(wr.queue)
+	if d, ok := rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		select {
+		case <-wr.done:
+		default:
+			_ = d.SetWriteDeadline(time.Unix(1, 0)) // any past time; on failure Close is still there
+		}
+	}
+	<-wr.done
+}

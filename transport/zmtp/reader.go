@@ -1,0 +1,232 @@
+package zmtp
+
+import (
+	"fmt"
+	"io"
+	"math"
+)
+
+// Sizes of the buffers a Reader works with. A message that an application keeps pins at most one slab and one run of
+// frame headers, about 22 KiB together, however small the message is.
+const (
+	minSlab   = 512      // an idle peer's buffer
+	maxSlab   = 16 << 10 // a busy peer's buffer
+	bodyAlone = maxSlab / 2
+	// A body longer than bodyAlone has its own buffer. It starts at this size, or at the size of the largest body the
+	// peer has already sent whole, and doubles as bytes arrive: a claim costs nothing.
+	bodyStart = 64 << 10
+	maxArena  = 256 // frame headers allocated at a time
+)
+
+// Limits bound what one peer can make a [Reader] hold. A zero field stands for no limit.
+type Limits struct {
+	MaxMessage int64 // bytes in all frames of one message
+	MaxFrames  int   // frames in one message
+	MaxCommand int   // bytes in the body of one command
+}
+
+// A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
+// messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
+// never writes there again. A body longer than 8 KiB is read straight into a buffer of its own.
+//
+// Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
+type Reader struct {
+	src io.Reader
+	lim Limits
+
+	slab  []byte // slab[r:w] is read and not yet decoded
+	r, w  int
+	grown int // size of the next slab
+
+	arena [][]byte // frames; arena[first:] belongs to the unfinished message
+	first int
+	size  int64 // bytes in the unfinished message
+	batch [][][]byte
+
+	body     []byte // the long body under way, nil if none: body[:have] has come
+	have     int
+	bodySize int
+	bodyMore bool
+	largest  int // the longest body this peer has sent whole
+}
+
+// NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
+func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
+	r := &Reader{src: src, lim: lim, grown: minSlab}
+	if len(rest) > 0 {
+		r.slab = append(make([]byte, 0, max(minSlab, len(rest))), rest...)
+		r.w = len(rest)
+		r.slab = r.slab[:cap(r.slab)]
+	}
+	return r
+}
+
+// Next returns the whole messages that were already buffered or, if there are none, those that one more read brings,
+// which may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
+// call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
+// during the call only. Messages decoded before an error are returned along with it.
+func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
+	clear(r.batch)
+	r.batch = r.batch[:0]
+	if r.w > r.r && r.body == nil {
+		if err := r.decode(command); err != nil || len(r.batch) > 0 {
+			return r.batch, err
+		}
+	}
+	if err := r.fill(); err != nil {
+		return r.batch, err
+	}
+	err := r.decode(command)
+	return r.batch, err
+}
+
+// InBody reports whether a long body is under way: bytes come, but no frame is whole yet.
+func (r *Reader) InBody() bool { return r.body != nil }
+
+// fill does one read, into the body under way or into the slab.
+func (r *Reader) fill() error {
+	if r.body != nil {
+		if r.have == len(r.body) {
+			grown := make([]byte, min(2*len(r.body), r.bodySize))
+			copy(grown, r.body)
+			r.body = grown
+		}
+		n, err := r.src.Read(r.body[r.have:])
+		r.have += n
+		return readError(n, err)
+	}
+	r.makeRoom()
+	n, err := r.src.Read(r.slab[r.w:])
+	r.w += n
+	return readError(n, err)
+}
+
+func readError(n int, err error) error {
+	if n > 0 {
+		return nil // an error that came with bytes comes again without them
+	}
+	return err
+}
+
+// makeRoom sees to it that the slab has a useful amount of free space, taking a new one (the old one belongs to those
+// who hold messages in it) whose size follows the traffic.
+func (r *Reader) makeRoom() {
+	free := len(r.slab) - r.w
+	switch {
+	case r.slab != nil && free == 0:
+		r.grown = min(4*r.grown, maxSlab)
+	case r.slab != nil && free >= len(r.slab)/4:
+		return
+	case r.slab != nil:
+		r.grown = max(r.grown/2, minSlab)
+	}
+	undecoded := r.slab[r.r:r.w]
+	next := make([]byte, max(r.grown, 2*len(undecoded)))
+	r.w = copy(next, undecoded)
+	r.r = 0
+	r.slab = next
+}
+
+// decode takes every whole frame out of the slab.
+func (r *Reader) decode(command func(name string, data []byte) error) error {
+	if r.body != nil {
+		if r.have < r.bodySize {
+			return nil
+		}
+		r.largest = max(r.largest, r.bodySize)
+		body := r.body
+		r.body = nil
+		r.endFrame(body, r.bodyMore)
+	}
+	for {
+		b := r.slab[r.r:r.w]
+		h, short := parseShortHeader(b)
+		n := 2
+		if !short {
+			var err error
+			if h, n, err = ParseHeader(b); n == 0 || err != nil {
+				return err
+			}
+		}
+		if err := r.check(h); err != nil {
+			return err
+		}
+		size := int(h.Size)
+		switch {
+		case size <= len(b)-n:
+			body := b[n : n+size : n+size]
+			r.r += n + size
+			if h.Flags&FlagCommand == 0 {
+				r.endFrame(body, h.Flags&FlagMore != 0)
+				continue
+			}
+			name, data, err := ParseCommand(body)
+			if err == nil {
+				err = command(name, data)
+			}
+			if err != nil {
+				return err
+			}
+		case size > bodyAlone && h.Flags&FlagCommand == 0:
+			r.startBody(b[n:], size, h.Flags&FlagMore != 0)
+			return nil
+		default:
+			return nil
+		}
+	}
+}
+
+// check holds a header against the limits, before anything is allocated for it.
+func (r *Reader) check(h Header) error {
+	if h.Flags&FlagCommand != 0 {
+		// A command is read in the slab, so that it is bounded even without a limit.
+		if limit := commandLimit(r.lim); h.Size > uint64(limit) {
+			return fmt.Errorf("zmtp: %w: a command of %d bytes, the limit is %d", ErrTooLarge, h.Size, limit)
+		}
+		return nil
+	}
+	if h.Size > math.MaxInt {
+		return fmt.Errorf("zmtp: %w: a frame of %d bytes does not fit this machine", ErrTooLarge, h.Size)
+	}
+	if r.lim.MaxMessage > 0 && h.Size > uint64(r.lim.MaxMessage-r.size) {
+		return fmt.Errorf("zmtp: %w: a message of at least %d bytes, the limit is %d", ErrTooLarge, uint64(r.size)+h.Size, r.lim.MaxMessage)
+	}
+	if r.lim.MaxFrames > 0 && len(r.arena)-r.first >= r.lim.MaxFrames {
+		return fmt.Errorf("zmtp: %w: a message of more than %d frames", ErrTooLarge, r.lim.MaxFrames)
+	}
+	return nil
+}
+
+func commandLimit(lim Limits) int {
+	if lim.MaxCommand > 0 {
+		return lim.MaxCommand
+	}
+	return bodyStart
+}
+
+// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
+func (r *Reader) startBody(come []byte, size int, more bool) {
+	r.body = make([]byte, min(size, max(bodyStart, r.largest, len(come))))
+	r.have = copy(r.body, come)
+	r.bodySize, r.bodyMore = size, more
+	r.r = r.w
+}
+
+// endFrame adds a frame to the message under way and, with the last one, ends it.
+func (r *Reader) endFrame(body []byte, more bool) {
+	if len(r.arena) == cap(r.arena) {
+		open := r.arena[r.first:]
+		size := min(max(4, 2*cap(r.arena)), maxArena)
+		next := make([][]byte, len(open), max(size, 2*len(open)))
+		copy(next, open)
+		r.arena, r.first = next, 0
+	}
+	r.arena = append(r.arena, body)
+	r.size += int64(len(body))
+	if more {
+		return
+	}
+	n := len(r.arena)
+	r.batch = append(r.batch, r.arena[r.first:n:n])
+	r.first, r.size = n, 0
+}
