@@ -6,6 +6,7 @@ import "context"
 // waits, or does what the overflow policy says.
 func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
+	wait = wait && o.core.cfg.overflow != Reject
 	return o.send(ctx, wait, func() (*link, error) {
 		if l := o.place(&p); l != nil {
 			o.accept(p.size)

@@ -6,6 +6,7 @@ import "context"
 // is Block or Reject. The attempt runs under the lock; to is called anew in each.
 func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
+	wait = wait && o.core.cfg.overflow != Reject
 	var slow []*link
 	err := o.send(ctx, wait, func() (*link, error) {
 		links := to()

@@ -62,7 +62,7 @@ type linkOut struct {
 	dead     bool // takes nothing any more
 	detached bool // has left the socket; what was unsent is accounted for once nobody writes
 	settled  chan struct{}
-	mark     uint64 // the last fan-out that met this link
+	mark     uint64              // the last fan-out that met this link
 	topics   map[string]struct{} // what this peer is subscribed to
 }
 

@@ -27,8 +27,8 @@ type outbox struct {
 	pending queue // not empty only while no link has room
 	waits   Count // in pending
 	connect int   // endpoints that are being connected to: with one, messages may wait for the first peer
-	shut    bool // takes no new messages
-	closed  bool // what is still queued is dropped
+	shut    bool  // takes no new messages
+	closed  bool  // what is still queued is dropped
 	counts  outCounts
 	room    waitlist // for room in a link or in pending
 	idle    waitlist // for queued to be zero

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// socketFlags are the flags of the socket verbs. Each verb has those that mean something to it.
+type socketFlags struct {
+	bind, connect []string
+	timeout       time.Duration
+	stats         time.Duration
+	hwm           int
+	id            string
+
+	data, file string
+	hasData    bool
+	hasFile    bool
+	interval   time.Duration
+	wait       int
+	linger     time.Duration
+	confirm    bool
+
+	count     int
+	delimText string
+	delim     []byte
+	format    string
+
+	topic    string
+	hasTopic bool
+	topics   []string
+
+	echo bool
+	exec string
+}
+
+// The formats of --format.
+var formats = []string{"line", "quoted", "hex", "json", "raw"}
+
+func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
+	fs.SortFlags = false
+	fs.StringArrayVar(&f.bind, "bind", nil, "listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
+	fs.StringArrayVar(&f.connect, "connect", nil, "connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
+
+	if v.is(sends) {
+		fs.StringVar(&f.data, "data", "", "send `TEXT` once (--count N: N times) instead of reading standard input")
+		fs.StringVar(&f.file, "file", "", "send the bytes of the file at `PATH` as one message (--count N: N times)")
+	}
+	switch {
+	case v.is(sends):
+		fs.IntVar(&f.count, "count", 0, "stop after `N` messages; 0: at the end of the input")
+	case v.is(replies):
+		fs.IntVar(&f.count, "count", 0, "stop after `N` replies; 0: endless")
+	default:
+		fs.IntVar(&f.count, "count", 0, "stop after `N` messages; 0: endless")
+	}
+	if v.is(sends) {
+		fs.DurationVar(&f.interval, "interval", 0, "pause for `D` between messages")
+	}
+	switch {
+	case v.is(sends) && v.is(prints):
+		fs.StringVar(&f.delimText, "delim", `\t`, "`C` separates the frames of a message in a line, read or printed; Go escapes; empty: no separator")
+	case v.is(sends):
+		fs.StringVar(&f.delimText, "delim", `\t`, "split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame")
+	default:
+		fs.StringVar(&f.delimText, "delim", `\t`, "join the frames of a message with `C`; Go escapes such as \\t and \\x00")
+	}
+	if v.is(publishes) {
+		fs.StringVar(&f.topic, "topic", "", "put `T` in front of every message as its first frame")
+	}
+	if v.is(subscribes) {
+		fs.StringArrayVar(&f.topics, "topic", nil, "subscribe to `T`; repeatable (default everything)")
+	}
+	if v.is(prints) {
+		fs.StringVar(&f.format, "format", "line", "how to print: "+strings.Join(formats, ", "))
+	}
+	if v.is(replies) {
+		fs.BoolVar(&f.echo, "echo", false, "reply with the request (the default)")
+		fs.StringVar(&f.exec, "exec", "", "run `CMD` by sh for each request, which it gets on standard input, and reply with its output")
+	}
+	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing could be sent or received for `D` (default never)")
+	if v.is(sends) || v.is(replies) {
+		fs.DurationVar(&f.linger, "linger", 30*time.Second, "wait at the end for up to `D` for messages to leave")
+	}
+	if v.is(sends) {
+		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once the socket has accepted it")
+		if v.is(publishes) {
+			fs.IntVar(&f.wait, "wait", 1, "wait for `N` subscribers to the first message")
+		} else {
+			fs.IntVar(&f.wait, "wait", 0, "wait for `N` peers before the first message")
+		}
+	}
+	fs.IntVar(&f.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait for one peer, each way; 0: no limit")
+	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
+	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
+	registerUnavailable(fs, v)
+}
+
+// check completes the flags and says what is wrong with them.
+func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
+	fs := cmd.Flags()
+	if err := checkUnavailable(fs); err != nil {
+		return err
+	}
+	f.hasData, f.hasFile, f.hasTopic = fs.Changed("data"), fs.Changed("file"), fs.Changed("topic")
+	if len(f.bind)+len(f.connect) == 0 {
+		return usagef("no endpoint: give --bind or --connect at least once")
+	}
+	for _, e := range slices.Concat(f.bind, f.connect) {
+		if _, err := transport.ParseEndpoint(e); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	for _, n := range []struct {
+		flag  string
+		value int64
+	}{
+		{"count", int64(f.count)}, {"interval", int64(f.interval)}, {"timeout", int64(f.timeout)}, {"hwm", int64(f.hwm)},
+		{"linger", int64(f.linger)}, {"wait", int64(f.wait)}, {"stats", int64(f.stats)},
+	} {
+		if n.value < 0 {
+			return usagef("--%s is negative: it must be 0 or more", n.flag)
+		}
+	}
+	switch {
+	case f.hasData && f.hasFile:
+		return usagef("--data and --file exclude each other")
+	case f.echo && f.exec != "":
+		return usagef("--echo and --exec exclude each other")
+	case fs.Changed("exec") && strings.TrimSpace(f.exec) == "":
+		return usagef("--exec is empty: give it a command")
+	case fs.Changed("id") && f.id == "":
+		return usagef("--id is empty: give it 1 to 255 bytes")
+	}
+	if fs.Lookup("format") != nil {
+		if !slices.Contains(formats, f.format) {
+			return usagef("--format %q: it must be one of %s", f.format, strings.Join(formats, ", "))
+		}
+		if a.json {
+			if fs.Changed("format") && f.format != "json" {
+				return usagef("--json and --format %s contradict each other", f.format)
+			}
+			f.format = "json"
+		}
+	}
+	var err error
+	f.delim, err = unescape(f.delimText)
+	if err != nil {
+		return usagef("--delim %q: not a valid escape; use \\t, \\n, \\x00, \\\\ or plain text", f.delimText)
+	}
+	return nil
+}
+
+// unescape resolves Go escapes such as \t and \x00.
+func unescape(s string) ([]byte, error) {
+	var b []byte
+	for s != "" {
+		r, multibyte, rest, err := strconv.UnquoteChar(s, 0)
+		switch {
+		case err != nil:
+			return nil, err
+		case r < utf8.RuneSelf || multibyte:
+			b = utf8.AppendRune(b, r)
+		default:
+			b = append(b, byte(r)) // \x80 and above are bytes, not runes
+		}
+		s = rest
+	}
+	return b, nil
+}
+
+// split makes the frames of a line.
+func (f *socketFlags) split(line []byte) [][]byte {
+	var frames [][]byte
+	if f.hasTopic {
+		frames = append(frames, []byte(f.topic))
+	}
+	if len(f.delim) == 0 {
+		return append(frames, line)
+	}
+	return append(frames, bytes.Split(line, f.delim)...)
+}
+
+// subscriptions are the topics of a subscriber.
+func (f *socketFlags) subscriptions() []string {
+	if !f.hasTopic {
+		return []string{""}
+	}
+	return f.topics
+}
+
+// isAddressError reports whether a Bind or Connect failed because of how the endpoint is written.
+func isAddressError(err error) bool { return errors.Is(err, transport.ErrAddress) }

@@ -1,0 +1,30 @@
+// Command yodel is the engine as a command-line tool: each verb is one socket, fed from standard input and printing to
+// standard output, so that a shell pipeline can reach any ZMTP peer.
+//
+//	yodel pull --bind tcp://127.0.0.1:5557
+//	seq 10 | yodel push --connect tcp://127.0.0.1:5557
+//
+// Results go to standard output, everything else to standard error. The exit status is 0 when done, 1 when something
+// failed, 2 for wrong usage and 3 when --timeout passed with nothing to show.
+//
+// Start reading at run (root.go) and verbs.go; then send.go, recv.go, request.go and reply.go are one way of using a
+// socket each, session.go is what they share, bench.go and monitor.go the two verbs that are not sockets.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+
+	// Go ends a program that writes to a closed pipe by a signal; we want the error instead, to close the socket. Notify
+	// rather than Ignore, because a command run by --exec would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

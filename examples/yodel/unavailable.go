@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+)
+
+// Flags that are part of the tool's contract and whose parts of Yodel do not exist yet. They are recognised, so that a
+// script is told what is missing rather than that it is wrong.
+var unavailable = []struct {
+	name, arg string
+	bool      bool
+	for_      ability // 0: every socket
+}{
+	{name: "announce", arg: "SERVICE"},
+	{name: "find", arg: "SERVICE"},
+	{name: "group", arg: "G"},
+	{name: "spool", arg: "DIR", for_: spools},
+	{name: "dedup", arg: "DIR", for_: dedups},
+	{name: "subscriber", arg: "NAME", for_: subscribes},
+	{name: "plain", arg: "USER:PASS"},
+	{name: "plain-server", arg: "FILE"},
+	{name: "curve-key", arg: "FILE"},
+	{name: "curve-server-key", arg: "Z85"},
+	{name: "curve-server", bool: true},
+	{name: "curve-allow", arg: "FILE"},
+}
+
+func registerUnavailable(fs *pflag.FlagSet, v *verb) {
+	for _, u := range unavailable {
+		if u.for_ == 0 || v.is(u.for_) {
+			registerOne(fs, u.name, u.arg, u.bool)
+		}
+	}
+}
+
+// registerUnavailableCurve is for bench, which has the flags on CURVE only.
+func registerUnavailableCurve(fs *pflag.FlagSet) {
+	for _, u := range unavailable[len(unavailable)-4:] {
+		registerOne(fs, u.name, u.arg, u.bool)
+	}
+}
+
+func registerOne(fs *pflag.FlagSet, name, arg string, isBool bool) {
+	if isBool {
+		fs.Bool(name, false, "not available yet")
+	} else {
+		fs.StringArray(name, nil, "not available yet (`"+arg+"`)")
+	}
+	fs.Lookup(name).Hidden = true
+}
+
+func checkUnavailable(fs *pflag.FlagSet) (err error) {
+	fs.Visit(func(f *pflag.Flag) {
+		for _, u := range unavailable {
+			if f.Name == u.name {
+				err = errors.Join(err, usagef("--%s is not available yet", f.Name))
+			}
+		}
+	})
+	return err
+}

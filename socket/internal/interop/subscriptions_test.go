@@ -1,0 +1,220 @@
+package interop
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// topics have the lengths around the step from short frames to long ones, with and without the byte that marks a
+// subscription before ZMTP 3.1, and the longest allowed. No one but the empty topic is a prefix of another.
+func topics() []string {
+	var ts []string
+	for i, n := range []int{0, 1, 254, 255, 256, 1024} {
+		ts = append(ts, strings.Repeat(string(rune('a'+i)), n))
+	}
+	return ts
+}
+
+// TestSubscribeToLibzmq looks at the subscriptions of a Sub through an XPUB, which shows each of them.
+func TestSubscribeToLibzmq(t *testing.T) {
+	z := sharedPeer.get(t)
+	eachSide(t, func(t *testing.T, s side) {
+		sub := closing(t, socket.NewSub())
+		xpub := z.socket(t, "XPUB", nil)
+		link(t, sub, xpub, s)
+		for _, topic := range topics() {
+			must(t, sub.Subscribe(topic))
+			must(t, sub.Subscribe(topic)) // counted, so that nothing is said about it
+			wantFrames(t, xpub.recv(), "\x01"+topic)
+
+			xpub.send(topic+"!", "body")
+			if got := recv(t, sub); string(got.Frames[0]) != topic+"!" {
+				t.Errorf("got %v under a topic of %d bytes", got, len(topic))
+			}
+
+			must(t, sub.Unsubscribe(topic))
+			must(t, sub.Subscribe("next"))
+			wantFrames(t, xpub.recv(), "\x01next") // and no cancel before it
+			must(t, sub.Unsubscribe(topic))
+			wantFrames(t, xpub.recv(), "\x00"+topic)
+			must(t, sub.Unsubscribe("next"))
+			wantFrames(t, xpub.recv(), "\x00next")
+		}
+		if err := sub.Unsubscribe("next"); err == nil {
+			t.Error("what is not subscribed was unsubscribed")
+		}
+		if err := sub.Subscribe(strings.Repeat("x", 1025)); err == nil {
+			t.Error("a topic over the limit was accepted")
+		}
+		steady(t, sub)
+	})
+}
+
+// TestSubscribeFromLibzmq subscribes a libzmq SUB to a Pub.
+func TestSubscribeFromLibzmq(t *testing.T) {
+	z := sharedPeer.get(t)
+	eachSide(t, func(t *testing.T, s side) {
+		pub := closing(t, socket.NewPub())
+		sub := z.socket(t, "SUB", nil)
+		link(t, pub, sub, s)
+		published, lost := 0, uint64(0)
+		for _, topic := range topics() {
+			if topic == "" {
+				continue // would cover all others; it has its turn at the end
+			}
+			sub.subscribe(topic, topic)
+			poke(sub)
+			waitSubscribers(t, pub, topic, 1)
+			send(t, pub, socket.String("other "+topic))
+			send(t, pub, socket.String(topic[:len(topic)-1]))
+			send(t, pub, socket.String(topic, "body"))
+			send(t, pub, socket.String(topic+"!", "body"))
+			published, lost = published+2, lost+2
+			wantFrames(t, sub.recv(), topic, "body")
+			wantFrames(t, sub.recv(), topic+"!", "body")
+
+			// libzmq counts as well: the first cancel must not reach us. What comes after it shows that it did not.
+			sub.unsubscribe(topic)
+			mark(t, pub, sub, "one")
+			send(t, pub, socket.String(topic))
+			published++
+			wantFrames(t, sub.recv(), topic)
+			sub.unsubscribe(topic)
+			mark(t, pub, sub, "two")
+			send(t, pub, socket.String(topic))
+			lost++
+		}
+		sub.subscribe("")
+		poke(sub)
+		waitSubscribers(t, pub, "anything", 1)
+		send(t, pub, socket.String(""))
+		wantFrames(t, sub.recv(), "")
+		published++
+		steady(t, pub)
+		l := delivered(t, pub)
+		if l.Delivered.Messages != uint64(published) || l.Dropped[socket.NoSubscriber].Messages != lost {
+			t.Errorf("delivered %v, dropped %v; want %d and %d", l.Delivered, l.Dropped, published, lost)
+		}
+	})
+}
+
+// mark waits until everything that a SUB has said so far is known to the Pub: its subscriptions keep their order.
+func mark(t *testing.T, pub *socket.Pub, sub *zsock, name string) {
+	t.Helper()
+	sub.subscribe("mark " + name)
+	poke(sub)
+	waitSubscribers(t, pub, "mark "+name, 1)
+	sub.unsubscribe("mark " + name)
+	poke(sub)
+}
+
+// poke lets a libzmq socket look at its commands, which it does only when its application calls it: a new connection
+// learns of the subscriptions then.
+func poke(z *zsock) { z.start("poll", map[string]any{"flag": "POLLIN", "timeout": 50}) }
+
+// TestSubscribe30 looks at the bytes of subscriptions to and from a ZMTP 3.0 peer, which knows them only as messages.
+func TestSubscribe30(t *testing.T) {
+	for _, tr := range []string{"tcp", "ipc"} {
+		t.Run(tr, func(t *testing.T) {
+			t.Run("to/yodel-binds", func(t *testing.T) {
+				sub := closing(t, socket.NewSub())
+				raw := dialRaw30(t, bind(t, sub, fresh(t, tr)), zmtp.Pub)
+				subscribeTo30(t, sub, raw)
+			})
+			t.Run("to/yodel-connects", func(t *testing.T) {
+				sub := closing(t, socket.NewSub())
+				endpoint, accept := listenRaw30(t, tr, zmtp.XPub)
+				connect(t, sub, endpoint)
+				subscribeTo30(t, sub, accept())
+			})
+			t.Run("from/yodel-binds", func(t *testing.T) {
+				pub := closing(t, socket.NewPub())
+				raw := dialRaw30(t, bind(t, pub, fresh(t, tr)), zmtp.Sub)
+				subscribeFrom30(t, pub, raw)
+			})
+			t.Run("from/yodel-connects", func(t *testing.T) {
+				pub := closing(t, socket.NewPub())
+				endpoint, accept := listenRaw30(t, tr, zmtp.XSub)
+				connect(t, pub, endpoint)
+				subscribeFrom30(t, pub, accept())
+			})
+		})
+	}
+}
+
+func subscribeTo30(t *testing.T, sub *socket.Sub, raw *raw30) {
+	waitPeers(t, sub, 1)
+	for _, topic := range topics() {
+		var long byte
+		if 1+len(topic) > 255 {
+			long = zmtp.FlagLong
+		}
+		must(t, sub.Subscribe(topic))
+		must(t, sub.Subscribe(topic))
+		if got, want := raw.next(), (frame{long, "\x01" + topic}); got != want {
+			t.Fatalf("got %v; want %v", got, want)
+		}
+		raw.send(topic + "!")
+		if got := recv(t, sub); string(got.Bytes()) != topic+"!" {
+			t.Errorf("got %v under a topic of %d bytes", got, len(topic))
+		}
+		must(t, sub.Unsubscribe(topic))
+		must(t, sub.Unsubscribe(topic))
+		if got, want := raw.next(), (frame{long, "\x00" + topic}); got != want {
+			t.Fatalf("got %v; want %v", got, want)
+		}
+	}
+	steady(t, sub)
+}
+
+func subscribeFrom30(t *testing.T, pub *socket.Pub, raw *raw30) {
+	for _, topic := range topics() {
+		raw.send("\x01" + topic)
+		waitSubscribers(t, pub, topic, 1)
+		send(t, pub, socket.String(topic+"!"))
+		if got := raw.next(); got.flags&zmtp.FlagCommand != 0 || got.body != topic+"!" {
+			t.Fatalf("got %v under a topic of %d bytes", got, len(topic))
+		}
+		raw.send("\x00" + topic)
+		raw.send("\x01mark " + topic)
+		waitSubscribers(t, pub, "mark "+topic, 1)
+		before := checked(t, pub).Dropped[socket.NoSubscriber].Messages
+		send(t, pub, socket.String(topic+"!"))
+		if lost := checked(t, pub).Dropped[socket.NoSubscriber].Messages - before; lost != 1 {
+			t.Errorf("a topic of %d bytes still has a subscriber after the cancel", len(topic))
+		}
+		raw.send("\x00mark " + topic)
+	}
+	steady(t, pub)
+}
+
+// TestNoPingTo30 lets heartbeats run out several times over: a 3.0 peer must not see any, nor be dropped for silence.
+func TestNoPingTo30(t *testing.T) {
+	t.Parallel()
+	pull := closing(t, socket.NewPull(socket.WithHeartbeat(20*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond)))
+	raw := dialRaw30(t, bind(t, pull, fresh(t, "tcp")), zmtp.Push)
+	raw.silent(300 * time.Millisecond)
+	raw.send("still here")
+	if got := recv(t, pull); string(got.Bytes()) != "still here" {
+		t.Errorf("got %v", got)
+	}
+	steady(t, pull)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantFrames(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, "\x00|\x00") != strings.Join(want, "\x00|\x00") {
+		t.Fatalf("got %.60q; want %.60q", got, want)
+	}
+}
