@@ -16,11 +16,14 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 			}
 			return nil, nil
 		}
-		if o.connect > 0 && !o.hasLive() && !o.core.cfg.sendMark.reached(o.waits) {
+		if o.hasLive() {
+			return nil, o.overflow(m, ErrWouldBlock)
+		}
+		if o.connect > 0 && (!o.core.cfg.sendMark.reached(o.waits) || o.core.cfg.overflow == Conflate) {
 			o.wait(m)
 			return nil, nil
 		}
-		return nil, o.overflow(m)
+		return nil, o.overflow(m, errNoPeers)
 	})
 }
 
@@ -66,8 +69,8 @@ func (o *outbox) tell(l *link, m Msg) {
 	}
 }
 
-// overflow does what the policy says with a message for which there is no room.
-func (o *outbox) overflow(m Msg) error {
+// overflow does what the policy says with a message for which there is no room, for the given reason.
+func (o *outbox) overflow(m Msg, full error) error {
 	size := m.Size()
 	switch o.core.cfg.overflow {
 	case DropNewest:
@@ -88,7 +91,7 @@ func (o *outbox) overflow(m Msg) error {
 			return nil
 		}
 	}
-	return ErrWouldBlock
+	return full
 }
 
 // makeRoom drops the oldest message of the next link in turn that has one to drop.

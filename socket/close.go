@@ -100,10 +100,10 @@ func (c *core) end(deadline time.Time) {
 	for _, l := range links {
 		l.fail(ErrDisconnected)
 	}
-	c.waitAll(time.Until(deadline))
+	c.waitFor(c.wg.Wait, deadline)
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {
-		<-c.logged
+		c.waitFor(func() { <-c.logged }, deadline)
 	}
 	close(c.closed)
 }
@@ -131,14 +131,15 @@ func (c *core) sayFarewell(links []*link) {
 	}
 }
 
-// waitAll waits for the socket's goroutines. A transport that does not unblock on Close is not waited for for ever.
-func (c *core) waitAll(limit time.Duration) {
+// waitFor waits for what should end by itself now. A transport that does not unblock on Close, or a logger that hangs,
+// is not waited for past the deadline.
+func (c *core) waitFor(wait func(), deadline time.Time) {
 	done := make(chan struct{})
 	go func() {
-		c.wg.Wait()
+		wait()
 		close(done)
 	}()
-	t := time.NewTimer(limit)
+	t := time.NewTimer(time.Until(deadline))
 	defer t.Stop()
 	select {
 	case <-done:

@@ -13,7 +13,7 @@ var (
 	ErrClosed error = closedError{}
 	// ErrWouldBlock: TrySend, or Send under [Reject], found every queue full.
 	ErrWouldBlock = errors.New("every queue is full")
-	// ErrNoPeers: nobody is connected and nothing is connecting, so that the message has nowhere to wait.
+	// ErrNoPeers: nobody is connected, and what may wait for a first peer does already. It comes with ErrWouldBlock.
 	ErrNoPeers = errors.New("no peer is connected")
 	// ErrPeerLost: the peer that a request or a reply belongs to is gone.
 	ErrPeerLost = errors.New("the peer is gone")
@@ -44,6 +44,14 @@ var (
 	// ErrTimeout: a handshake or an attempt to connect took longer than its option allows.
 	ErrTimeout = errors.New("timed out")
 )
+
+// errNoPeers is ErrWouldBlock for want of anybody to send to.
+var errNoPeers error = noPeersError{}
+
+type noPeersError struct{}
+
+func (noPeersError) Error() string        { return ErrNoPeers.Error() }
+func (noPeersError) Is(target error) bool { return target == ErrNoPeers || target == ErrWouldBlock }
 
 type closedError struct{}
 

@@ -25,7 +25,8 @@ func (l *link) offer(m *parcel) bool {
 	if o.full || o.dead {
 		return false
 	}
-	if l.core.cfg.overflow == Conflate {
+	conflate := l.core.cfg.overflow == Conflate
+	if conflate {
 		l.dropOpen()
 	}
 	if m.wire != nil {
@@ -35,7 +36,7 @@ func (l *link) offer(m *parcel) bool {
 	}
 	o.queued.add(m.size)
 	o.counts.accepted.add(m.size)
-	o.full = l.core.cfg.sendMark.reached(o.queued)
+	o.full = !conflate && l.core.cfg.sendMark.reached(o.queued)
 	return true
 }
 

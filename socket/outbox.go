@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -46,7 +47,7 @@ type parcel struct {
 }
 
 // send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
-// it makes a single attempt. attempt returns ErrWouldBlock to wait for room; a link that it returns is written to after
+// it makes a single attempt. attempt returns ErrWouldBlock or errNoPeers to wait for room; a link that it returns is written to after
 // unlocking.
 func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, error)) error {
 	o.mu.Lock()
@@ -61,18 +62,18 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 			l.writeNow()
 			return err
 		}
-		if err != ErrWouldBlock || !wait {
+		if err != ErrWouldBlock && err != errNoPeers || !wait {
 			o.mu.Unlock()
 			return err
 		}
 		w := o.room.join()
 		o.mu.Unlock()
-		err = w.wait(ctx)
+		ended := w.wait(ctx)
 		o.mu.Lock()
-		o.room.leave(w, err)
-		if err != nil {
+		o.room.leave(w, ended)
+		if ended != nil {
 			o.mu.Unlock()
-			return err
+			return fmt.Errorf("%w: %w", err, ended)
 		}
 	}
 }

@@ -95,6 +95,9 @@ func TestPushWithoutPeer(t *testing.T) {
 			if err := push.TrySend(socket.String("x")); !errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("TrySend: %v, want ErrWouldBlock", err)
 			}
+			if err := push.TrySend(socket.String("x")); !errors.Is(err, socket.ErrNoPeers) {
+				t.Fatalf("TrySend: %v, want ErrNoPeers", err)
+			}
 			if got := push.Stats().Accepted.Messages; got != 0 {
 				t.Fatalf("accepted %d messages, want none", got)
 			}
@@ -373,7 +376,8 @@ func TestPushOverflow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := unused(t, "ipc://")
-			push := closing(t, socket.NewPush(socket.WithSendHWM(3), socket.WithOverflow(c.policy)))
+			hwm := map[bool]int{true: 1, false: 3}[c.policy == socket.Conflate]
+			push := closing(t, socket.NewPush(socket.WithSendHWM(hwm), socket.WithOverflow(c.policy)))
 			connect(t, push, at)
 			var refused int
 			for i := range 6 {

@@ -70,7 +70,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as one JSON object a line")
-	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress, notices or summary on standard error")
+	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "no progress, notices or summary on standard error")
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.con.quiet = a.quiet }
 	for _, v := range verbs {
 		root.AddCommand(a.socketCommand(v))

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -11,14 +11,14 @@ import (
 var unavailable = []struct {
 	name, arg string
 	bool      bool
-	for_      ability // 0: every socket
+	who       ability // 0: every socket
 }{
 	{name: "announce", arg: "SERVICE"},
 	{name: "find", arg: "SERVICE"},
 	{name: "group", arg: "G"},
-	{name: "spool", arg: "DIR", for_: spools},
-	{name: "dedup", arg: "DIR", for_: dedups},
-	{name: "subscriber", arg: "NAME", for_: subscribes},
+	{name: "spool", arg: "DIR", who: spools},
+	{name: "dedup", arg: "DIR", who: dedups},
+	{name: "subscriber", arg: "NAME", who: subscribes},
 	{name: "plain", arg: "USER:PASS"},
 	{name: "plain-server", arg: "FILE"},
 	{name: "curve-key", arg: "FILE"},
@@ -29,7 +29,7 @@ var unavailable = []struct {
 
 func registerUnavailable(fs *pflag.FlagSet, v *verb) {
 	for _, u := range unavailable {
-		if u.for_ == 0 || v.is(u.for_) {
+		if u.who  == 0 || v.is(u.who) {
 			registerOne(fs, u.name, u.arg, u.bool)
 		}
 	}
@@ -51,13 +51,19 @@ func registerOne(fs *pflag.FlagSet, name, arg string, isBool bool) {
 	fs.Lookup(name).Hidden = true
 }
 
-func checkUnavailable(fs *pflag.FlagSet) (err error) {
-	fs.Visit(func(f *pflag.Flag) {
-		for _, u := range unavailable {
-			if f.Name == u.name {
-				err = errors.Join(err, usagef("--%s is not available yet", f.Name))
-			}
+// checkUnavailable refuses a command line with such flags.
+func checkUnavailable(fs *pflag.FlagSet) error {
+	var given []string
+	for _, u := range unavailable {
+		if fs.Changed(u.name) {
+			given = append(given, "--"+u.name)
 		}
-	})
-	return err
+	}
+	switch len(given) {
+	case 0:
+		return nil
+	case 1:
+		return usagef("%s is not available yet", given[0])
+	}
+	return usagef("%s are not available yet", strings.Join(given, ", "))
 }

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// interruptedLinger is how long a sender that was interrupted still waits for its messages to leave.
+const interruptedLinger = time.Second
+
+// drain closes the socket once its messages have left. It gives up after --linger, when none left for --timeout, or a
+// second after Ctrl-C; what is left then is a failure.
+func (s *session) drain(ctx context.Context) error {
+	wait, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	linger := time.AfterFunc(s.flags.linger, func() { cancel(errLinger) })
+	defer linger.Stop()
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(min(s.flags.linger, interruptedLinger), func() { cancel(errInterrupted) })
+	})
+	defer stop()
+	stopWatch := cancelWhenIdle(s.sock, s.flags.timeout, cancel)
+	defer stopWatch()
+
+	s.closing.Store(true)
+	if s.flags.linger == 0 {
+		cancel(errLinger)
+	}
+	if s.sock.Shutdown(wait) == nil {
+		return nil
+	}
+	led := s.sock.Stats().Ledger
+	left := led.Dropped[socket.SocketClosed].Messages
+	why := context.Cause(wait)
+	if why == errIdle && led.Delivered.Messages == 0 {
+		return nothingf("nothing could be sent for %v: %s not delivered", s.flags.timeout, countOf(left, "message"))
+	}
+	return failf("%s not delivered: %w", countOf(left, "message"), why)
+}
+
+// cancelWhenIdle calls cancel(errIdle) when the socket has neither delivered nor handed out a message for d; zero is
+// never. It looks at the ledger a few times in d, which costs the messages nothing.
+func cancelWhenIdle(sock anySocket, d time.Duration, cancel context.CancelCauseFunc) (stop func()) {
+	if d <= 0 {
+		return func() {}
+	}
+	type figures struct{ delivered, handed uint64 }
+	look := func() figures {
+		led := sock.Stats().Ledger
+		return figures{led.Delivered.Messages, led.Handed.Messages}
+	}
+	last, at := look(), time.Now()
+	return every(max(time.Millisecond, d/8), func() {
+		if now := look(); now != last {
+			last, at = now, time.Now()
+		} else if time.Since(at) >= d {
+			cancel(errIdle)
+		}
+	})
+}
+
+// every calls f once each d, in a goroutine of its own, until stop is called, which waits for a call under way.
+func every(d time.Duration, f func()) (stop func()) {
+	quit, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		t := time.NewTicker(d)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				f()
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-over
+	}
+}

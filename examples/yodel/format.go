@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"strconv"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// A printer writes messages to standard output in one of the formats. It is buffered: flush before each wait.
+type printer struct {
+	w      *bufio.Writer
+	format string
+	delim  []byte
+	b      []byte
+}
+
+func newPrinter(w io.Writer, format string, delim []byte) *printer {
+	return &printer{w: bufio.NewWriterSize(w, 64<<10), format: format, delim: delim}
+}
+
+// print writes one message.
+func (p *printer) print(m socket.Msg) error {
+	p.b = p.b[:0]
+	switch p.format {
+	case "raw":
+		for _, f := range m.Frames {
+			if _, err := p.w.Write(f); err != nil {
+				return outputError(err)
+			}
+		}
+		return nil
+	case "json":
+		p.b = append(p.b, '{')
+		p.b = appendFrames(p.b, m.Frames)
+		p.b = append(p.b, `,"from":`...)
+		p.b = appendJSON(p.b, origin(m.From))
+		p.b = append(p.b, '}')
+	default:
+		for i, f := range m.Frames {
+			if i > 0 {
+				p.b = append(p.b, p.delim...)
+			}
+			switch p.format {
+			case "quoted":
+				p.b = strconv.AppendQuote(p.b, string(f))
+			case "hex":
+				p.b = hex.AppendEncode(p.b, f)
+			default:
+				p.b = append(p.b, f...)
+			}
+		}
+	}
+	return p.writeLine()
+}
+
+// printLine confirms a line that was sent, for --confirm.
+func (p *printer) printLine(it item) error {
+	p.b = p.b[:0]
+	if p.format == "json" {
+		p.b = append(p.b, '{')
+		p.b = appendFrames(p.b, it.frames)
+		p.b = append(p.b, '}')
+	} else {
+		p.b = append(p.b, it.line...)
+	}
+	return p.writeLine()
+}
+
+// writeLine writes what is in p.b and a newline.
+func (p *printer) writeLine() error {
+	p.b = append(p.b, '\n')
+	_, err := p.w.Write(p.b)
+	if cap(p.b) > 1<<20 {
+		p.b = nil
+	}
+	if err != nil {
+		return outputError(err)
+	}
+	return nil
+}
+
+func (p *printer) flush() error {
+	if p.w.Buffered() == 0 {
+		return nil
+	}
+	if err := p.w.Flush(); err != nil {
+		return outputError(err)
+	}
+	return nil
+}
+
+func appendFrames(b []byte, frames [][]byte) []byte {
+	b = append(b, `"frames":[`...)
+	for i, f := range frames {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, f)
+		b = append(b, '"')
+	}
+	return append(b, ']')
+}
+
+// appendJSON appends a string as JSON, without the escapes that are for HTML.
+func appendJSON(b []byte, s string) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(s) != nil {
+		return append(b, `""`...)
+	}
+	return append(b, bytes.TrimRight(buf.Bytes(), "\n")...)
+}
+
+// origin names who a message came from: its identity or else its address.
+func origin(p *socket.Peer) string {
+	switch {
+	case p == nil:
+		return ""
+	case len(p.Identity) > 0:
+		return string(p.Identity)
+	}
+	return p.Address
+}

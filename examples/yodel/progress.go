@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// What is said on standard error while a socket works and when it is done: the progress line, the ledger (--stats) and
+// the summary.
+
+// watch starts what --stats and the progress line need, until stop is called.
+func (s *session) watch(context.Context) (stop func()) {
+	stops := []func(){func() {}}
+	if s.flags.stats > 0 {
+		stops = append(stops, every(s.flags.stats, func() { s.con.printf("%s", ledgerLine(s.sock)) }))
+	}
+	if s.showsProgress() {
+		last, at := int64(0), s.began
+		stops = append(stops, every(500*time.Millisecond, func() {
+			if s.closing.Load() {
+				return
+			}
+			n, now := s.messages.Load(), time.Now()
+			rate := float64(n-last) / now.Sub(at).Seconds()
+			last, at = n, now
+			s.con.showProgress(fmt.Sprintf("%s %s, %s, %.0f/s", s.pastTense(), countOf(n, "message"), byteCount(s.bytes.Load()), rate))
+		}))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+		s.con.showProgress("")
+	}
+}
+
+// showsProgress: on a terminal, unless the messages themselves come from or go to it.
+func (s *session) showsProgress() bool {
+	busy := s.verb.is(sends) && !s.flags.hasData && !s.flags.hasFile && isTerminal(s.stdin) ||
+		(s.verb.is(prints) || s.flags.confirm) && isTerminal(s.stdout)
+	return !s.quiet && !busy && isTerminal(s.con.w)
+}
+
+func (s *session) pastTense() string {
+	switch {
+	case s.verb.is(sends) && s.verb.is(prints):
+		return "got replies to"
+	case s.verb.is(sends):
+		return "sent"
+	case s.verb.is(replies):
+		return "replied to"
+	}
+	return "received"
+}
+
+// summary is the last line: what was done and, if anything, what was lost.
+func (s *session) summary(ctx context.Context) {
+	led := s.sock.Stats().Ledger
+	line := fmt.Sprintf("%s: %s %s, %s, in %v", s.verb.name, s.pastTense(), countOf(s.messages.Load(), "message"),
+		byteCount(s.bytes.Load()), time.Since(s.began).Round(time.Millisecond))
+	if lost := reasons(led.Dropped); lost != "" {
+		line += "; dropped " + lost
+	}
+	if lost := reasons(led.Discarded); lost != "" {
+		line += "; discarded " + lost
+	}
+	if ctx.Err() != nil {
+		line += "; interrupted"
+	}
+	s.con.notef("%s", line)
+}
+
+// ledgerLine is the socket's ledger on one line.
+func ledgerLine(sock anySocket) string {
+	st := sock.Stats()
+	l := st.Ledger
+	var b strings.Builder
+	fmt.Fprintf(&b, "ledger %s: %s;", sock.Type(), countOf(len(st.Peers), "peer"))
+	fmt.Fprintf(&b, " out: accepted %d, delivered %d, queued %d", l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
+	if lost := reasons(l.Dropped); lost != "" {
+		b.WriteString(", dropped " + lost)
+	}
+	fmt.Fprintf(&b, "; in: received %d, handed %d, unread %d", l.Received.Messages, l.Handed.Messages, l.Unread.Messages)
+	if lost := reasons(l.Discarded); lost != "" {
+		b.WriteString(", discarded " + lost)
+	}
+	return b.String()
+}
+
+// reasons lists messages lost, by reason.
+func reasons(by map[socket.Reason]socket.Count) string {
+	var parts []string
+	for why, n := range by {
+		parts = append(parts, fmt.Sprintf("%d (%s)", n.Messages, why))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+func countOf[N int | int64 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// byteCount is a number of bytes for people, in powers of ten.
+func byteCount(n int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
+	v, i := float64(n), 0
+	for v >= 999.5 && i < len(units)-1 {
+		v /= 1000
+		i++
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.3g %s", v, units[i])
+}

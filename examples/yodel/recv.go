@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+const recvHelp = `Messages are printed as --format says: line (frames joined by --delim, one message a line), quoted and hex (the same
+with each frame as a Go string or in hexadecimal), json ({"frames":["…base64…"],"from":"…"}) or raw (the bytes,
+nothing added). A message is never held back while the next is awaited.
+
+With --count N the tool ends with status 0 after N messages. With --timeout it gives up when nothing was received for
+that long: status 3 if nothing was received at all, 1 if there was something but less than --count, 0 otherwise.
+Ctrl-C ends with status 0, or 1 before --count is reached.`
+
+// over is a context that has ended: what Recv then returns was there already.
+var over = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// runRecv is pull and sub.
+func runRecv(ctx context.Context, s *session) error {
+	out := newPrinter(s.stdout, s.flags.format, s.flags.delim)
+	err := s.recvAll(ctx, s.sock.(receiver), out)
+	if e := out.flush(); e != nil && (err == nil || !isBrokenPipe(err)) {
+		err = e
+	}
+	return s.recvStatus(ctx, err)
+}
+
+// recvAll prints what arrives. It flushes when nothing more has arrived, before it waits.
+func (s *session) recvAll(ctx context.Context, sock receiver, out *printer) error {
+	for n := 0; s.flags.count == 0 || n < s.flags.count; n++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		m, err := sock.Recv(over)
+		if errors.Is(err, context.Canceled) {
+			if err := out.flush(); err != nil {
+				return err
+			}
+			m, err = s.recvOne(ctx, sock)
+		}
+		if err != nil {
+			return err
+		}
+		if err := out.print(m); err != nil {
+			return err
+		}
+		s.done(m.Size())
+	}
+	return nil
+}
+
+func (s *session) recvOne(ctx context.Context, sock receiver) (socket.Msg, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	return sock.Recv(ctx)
+}
+
+// recvStatus is what a receiver that ended with err comes to.
+func (s *session) recvStatus(ctx context.Context, err error) error {
+	got, want := s.messages.Load(), int64(s.flags.count)
+	what := countOf(got, "message")
+	if s.verb.is(replies) {
+		what = countOf(got, "request")
+	}
+	missing := want > 0 && got < want
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errIdle) && got == 0:
+		return nothingf("nothing received for %v", s.flags.timeout)
+	case errors.Is(err, errIdle) && missing:
+		return failf("got %s of %d, then nothing for %v", what, want, s.flags.timeout)
+	case errors.Is(err, errIdle):
+		return nil
+	case interrupted(ctx, err) && missing:
+		return failf("interrupted: got %s of %d", what, want)
+	case interrupted(ctx, err):
+		return nil
+	}
+	if _, ok := errors.AsType[*statusError](err); ok {
+		return err
+	}
+	return failf("%w", err)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+const requestHelp = `Requests are the lines of standard input, split into frames at --delim, or --data, or --file; each is sent when the reply
+to the one before has been printed, as --format says.
+
+A peer that is lost before it has replied is a failure (status 1). A request waits for a peer to appear and for its
+reply for as long as --timeout says, by default for ever: status 3 if no reply had come at all by then, else 1.
+--confirm prints each request once the socket has accepted it, before its reply.`
+
+// runRequests is req.
+func runRequests(ctx context.Context, s *session) error {
+	src, err := s.flags.source(s.stdin)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	out := newPrinter(s.stdout, s.flags.format, s.flags.delim)
+	confirm := &printer{w: out.w, format: s.lineFormat()}
+
+	err = s.requestAll(ctx, s.sock.(*socket.Req), src, out, confirm)
+	if e := out.flush(); err == nil {
+		err = e
+	}
+	switch {
+	case err == nil || interrupted(ctx, err):
+		return nil
+	case errors.Is(err, errIdle) && s.messages.Load() == 0:
+		return nothingf("no reply for %v", s.flags.timeout)
+	case errors.Is(err, errIdle):
+		return failf("no reply to request %d for %v", s.messages.Load()+1, s.flags.timeout)
+	}
+	if _, ok := errors.AsType[*statusError](err); ok {
+		return err
+	}
+	return failf("request %d: %w", s.messages.Load()+1, err)
+}
+
+func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, out, confirm *printer) error {
+	f := s.flags
+	for n := 0; f.count == 0 || n < f.count; n++ {
+		it, err := src.next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case n == 0:
+			err = s.waitForPeers(ctx, sock, it)
+		default:
+			err = s.pause(ctx, out)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.send(ctx, sock, socket.Msg{Frames: it.frames}, out); err != nil {
+			return err
+		}
+		if f.confirm {
+			if err := confirm.printLine(it); err != nil {
+				return err
+			}
+			if err := out.flush(); err != nil {
+				return err
+			}
+		}
+		reply, err := s.recvOne(ctx, sock)
+		if err != nil {
+			return err
+		}
+		if err := out.print(reply); err != nil {
+			return err
+		}
+		if err := out.flush(); err != nil {
+			return err
+		}
+		s.done(reply.Size())
+	}
+	return nil
+}

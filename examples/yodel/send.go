@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+const sendHelp = `Messages are the lines of standard input, split into frames at --delim, or --data, or --file.
+
+At the end the tool waits up to --linger for messages to leave; messages that are then left are a failure (status 1).
+With --timeout it also gives up when nothing could be sent for that long: status 3 if nothing has left at all, else 1.
+Waiting for input is not bounded. Ctrl-C stops reading, leaves queued messages one more second and ends with status 0
+if all have left, else 1. --count is an upper bound: an input that ends earlier is no failure.`
+
+// runSend is push and pub.
+func runSend(ctx context.Context, s *session) error {
+	sock := s.sock.(sender)
+	src, err := s.flags.source(s.stdin)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	out := newPrinter(s.stdout, s.lineFormat(), s.flags.delim)
+
+	err = s.sendAll(ctx, sock, src, out)
+	if e := out.flush(); err == nil {
+		err = e
+	}
+	switch {
+	case err == nil || interrupted(ctx, err):
+		return s.drain(ctx)
+	case errors.Is(err, errIdle):
+		s.close()
+		if s.sock.Stats().Delivered.Messages == 0 {
+			return nothingf("nothing could be sent for %v: %w", s.flags.timeout, err)
+		}
+		return failf("%w", err)
+	}
+	// What has been accepted so far is not the worse for it.
+	if e := s.drain(ctx); e != nil {
+		s.con.printf("%v", e)
+	}
+	if _, ok := errors.AsType[*statusError](err); ok {
+		return err
+	}
+	return failf("%w", err)
+}
+
+// sendAll sends what src has. Lines are confirmed in out, which is flushed before each wait.
+func (s *session) sendAll(ctx context.Context, sock sender, src source, out *printer) error {
+	f := s.flags
+	for n := 0; f.count == 0 || n < f.count; n++ {
+		if !src.ready() {
+			if err := out.flush(); err != nil {
+				return err
+			}
+		}
+		it, err := src.next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case n == 0:
+			err = s.waitForPeers(ctx, sock, it)
+		default:
+			err = s.pause(ctx, out)
+		}
+		if err != nil {
+			return err
+		}
+		m := socket.Msg{Frames: it.frames}
+		if err := s.send(ctx, sock, m, out); err != nil {
+			return err
+		}
+		if f.confirm {
+			if err := out.printLine(it); err != nil {
+				return err
+			}
+		}
+		s.done(m.Size())
+	}
+	return nil
+}
+
+// send sends one message; only if it has to wait does it cost a timer.
+func (s *session) send(ctx context.Context, sock sender, m socket.Msg, out *printer) error {
+	err := sock.TrySend(m)
+	if !errors.Is(err, socket.ErrWouldBlock) {
+		return err
+	}
+	if err := out.flush(); err != nil {
+		return err
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	return sock.Send(ctx, m)
+}
+
+// waitForPeers does what --wait says; it is the first message.
+func (s *session) waitForPeers(ctx context.Context, sock anySocket, it item) error {
+	if s.flags.wait == 0 {
+		return nil
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	if pub, ok := sock.(*socket.Pub); ok {
+		return pub.WaitSubscribers(ctx, string(it.frames[0]), s.flags.wait)
+	}
+	return sock.WaitPeers(ctx, s.flags.wait)
+}
+
+// pause is --interval.
+func (s *session) pause(ctx context.Context, out *printer) error {
+	if s.flags.interval == 0 {
+		return nil
+	}
+	if err := out.flush(); err != nil {
+		return err
+	}
+	t := time.NewTimer(s.flags.interval)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

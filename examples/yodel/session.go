@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// A session is one socket at work for one verb.
+type session struct {
+	*app
+	verb  *verb
+	flags *socketFlags
+	sock  anySocket
+	began time.Time
+
+	// What the verb has done so far, for the progress line and the summary: messages sent, printed or replied to.
+	messages, bytes atomic.Int64
+	closing         atomic.Bool // no progress line any more
+}
+
+// done counts one message.
+func (s *session) done(size int) {
+	s.messages.Add(1)
+	s.bytes.Add(int64(size))
+}
+
+func (a *app) socketCommand(v *verb) *cobra.Command {
+	var f socketFlags
+	cmd := &cobra.Command{
+		Use:   v.name,
+		Short: v.short,
+		Long:  v.short + ".\n\n" + v.long,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.open(cmd, v, &f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			stop := s.watch(cmd.Context())
+			err = v.run(cmd.Context(), s)
+			stop()
+			s.close()
+			if !isBrokenPipe(err) {
+				s.summary(cmd.Context())
+			}
+			return err
+		},
+	}
+	f.register(cmd.Flags(), v)
+	return cmd
+}
+
+// open checks the flags, makes the socket and gives it its endpoints.
+func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error) {
+	if err := f.check(a, cmd); err != nil {
+		return nil, err
+	}
+	s := &session{app: a, verb: v, flags: f, sock: v.open(f), began: time.Now()}
+	if err := s.attach(cmd.Context()); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// attach binds and connects the socket.
+func (s *session) attach(ctx context.Context) error {
+	for _, e := range s.flags.bind {
+		at, err := s.sock.Bind(ctx, e)
+		if err != nil {
+			return endpointError(err)
+		}
+		s.con.notef("listening on %s", at)
+	}
+	for _, e := range s.flags.connect {
+		if err := s.sock.Connect(e); err != nil {
+			return endpointError(err)
+		}
+	}
+	return nil
+}
+
+// endpointError tells an endpoint that is written wrongly from one that cannot be had.
+func endpointError(err error) error {
+	if isAddressError(err) {
+		return usagef("%w", err)
+	}
+	return failf("%w", err)
+}
+
+// close ends the socket without waiting for what is still queued; verbs that send have drained it before.
+func (s *session) close() {
+	s.closing.Store(true)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary
+}
+
+// within bounds one step by --timeout. The cause of the context's end is then errIdle.
+func (s *session) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.flags.timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, s.flags.timeout, errIdle)
+}
+
+// interrupted reports whether err is there because of Ctrl-C.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err()))
+}

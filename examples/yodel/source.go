@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A source gives a sender its messages: the lines of standard input, --data or --file.
+type source interface {
+	// next returns the next message, waiting for it until ctx ends; io.EOF after the last.
+	next(ctx context.Context) (item, error)
+	// ready reports whether next would return without waiting.
+	ready() bool
+	// close ends the source.
+	close()
+}
+
+// An item is one message and the line that it came from.
+type item struct {
+	line   []byte
+	frames [][]byte
+}
+
+// maxLine is the longest line that is taken: the socket's limit on a message.
+const maxLine = 64 << 20
+
+// source opens what the flags name.
+func (f *socketFlags) source(stdin io.Reader) (source, error) {
+	times := max(1, f.count)
+	switch {
+	case f.hasData:
+		line := []byte(f.data)
+		return &repeated{item{line, f.split(line)}, times}, nil
+	case f.hasFile:
+		body, err := os.ReadFile(f.file)
+		if err != nil {
+			return nil, failf("%w", err)
+		}
+		frames := [][]byte{body}
+		if f.hasTopic {
+			frames = [][]byte{[]byte(f.topic), body}
+		}
+		return &repeated{item{[]byte(f.file), frames}, times}, nil
+	}
+	return newLines(stdin, f.split), nil
+}
+
+// repeated gives the same message several times.
+type repeated struct {
+	item item
+	left int
+}
+
+func (r *repeated) next(ctx context.Context) (item, error) {
+	if r.left == 0 {
+		return item{}, io.EOF
+	}
+	if ctx.Err() != nil {
+		return item{}, context.Cause(ctx)
+	}
+	r.left--
+	return r.item, nil
+}
+
+func (r *repeated) ready() bool { return true }
+func (r *repeated) close()      {}
+
+// lines reads messages from standard input, one a line. A goroutine reads, since a read cannot be interrupted, and hands
+// over all the lines that one read has brought.
+type lines struct {
+	split   func(line []byte) [][]byte
+	batches chan batch
+	quit    chan struct{}
+	now     batch
+}
+
+type batch struct {
+	lines [][]byte
+	err   error // after the lines
+}
+
+func newLines(r io.Reader, split func([]byte) [][]byte) *lines {
+	l := &lines{split: split, batches: make(chan batch, 1), quit: make(chan struct{})}
+	go l.read(bufio.NewReaderSize(r, 64<<10))
+	return l
+}
+
+func (l *lines) ready() bool { return len(l.now.lines) > 0 || l.now.err != nil }
+func (l *lines) close()      { close(l.quit) }
+
+func (l *lines) next(ctx context.Context) (item, error) {
+	if ctx.Err() != nil {
+		return item{}, context.Cause(ctx)
+	}
+	for len(l.now.lines) == 0 {
+		if l.now.err != nil {
+			return item{}, l.now.err
+		}
+		select {
+		case l.now = <-l.batches:
+		case <-ctx.Done():
+			return item{}, context.Cause(ctx)
+		}
+	}
+	line := l.now.lines[0]
+	l.now.lines = l.now.lines[1:]
+	return item{line, l.split(line)}, nil
+}
+
+func (l *lines) read(r *bufio.Reader) {
+	for {
+		var b batch
+		for b.err == nil {
+			var line []byte
+			if line, b.err = readLine(r); line != nil {
+				b.lines = append(b.lines, line)
+			}
+			if waiting, _ := r.Peek(r.Buffered()); bytes.IndexByte(waiting, '\n') < 0 {
+				break // the next line may take its time
+			}
+		}
+		select {
+		case l.batches <- b:
+		case <-l.quit:
+			return
+		}
+		if b.err != nil {
+			return
+		}
+	}
+}
+
+// readLine returns the next line without its newline, in memory of its own. The last line need not end in one. With an
+// error the line is nil, unless the input ended in the middle of it.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line := []byte{}
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line[:len(line)-1], nil
+		case len(line) > maxLine:
+			return nil, fmt.Errorf("standard input: a line of more than %d bytes: it would be over the limit on a message", maxLine)
+		case errors.Is(err, bufio.ErrBufferFull):
+		case len(line) == 0:
+			return nil, err
+		case err == io.EOF:
+			return line, err
+		default:
+			return nil, err
+		}
+	}
+}
