@@ -1,6 +1,7 @@
 package zmtp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -148,6 +149,11 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 				return err
 			}
 		}
+		if h.Command() && h.Size == 0 && short {
+			if h, n = unflagged(b); n == 0 {
+				return nil
+			}
+		}
 		if err := r.check(h); err != nil {
 			return err
 		}
@@ -174,6 +180,16 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 			return nil
 		}
 	}
+}
+
+// unflagged reads the header of a command that claims to be empty, which none is. libzmq 4.3.3 and 4.3.4 send a
+// SUBSCRIBE or CANCEL of 256 to 265 bytes with an eight-byte size and without the flag that says so (libzmq #4367). n is
+// 0 if more bytes are needed to tell.
+func unflagged(b []byte) (h Header, n int) {
+	if len(b) < MaxHeaderSize {
+		return Header{}, 0
+	}
+	return Header{Flags: FlagCommand, Size: binary.BigEndian.Uint64(b[1:MaxHeaderSize])}, MaxHeaderSize
 }
 
 // check holds a header against the limits, before anything is allocated for it.

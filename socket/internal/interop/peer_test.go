@@ -226,7 +226,7 @@ func (p *peer) start(op string, socket int, args map[string]any) pending {
 }
 
 // patience is how long anything may take that should happen at once, on a machine that is busy.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // result waits for the reply.
 func (c pending) result() (reply, error) {

@@ -128,7 +128,7 @@ func (r *raw30) next() frame {
 	if err != nil || n != len(head) {
 		r.t.Fatalf("header % x: %d bytes of it used, %v", head, n, err)
 	}
-	return frame{h.Flags, string(r.read(int(h.Size)))}
+	return frame{head[0], string(r.read(int(h.Size)))}
 }
 
 // send writes one message of one frame.

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -63,12 +64,14 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 		link(t, pub, sub, s)
 		published, lost := 0, uint64(0)
 		for _, topic := range topics() {
-			if topic == "" {
+			switch {
+			case topic == "":
 				continue // would cover all others; it has its turn at the end
+			case brokenTopic(topic):
+				topic = topic[:245]
 			}
 			sub.subscribe(topic, topic)
-			poke(sub)
-			waitSubscribers(t, pub, topic, 1)
+			subscribed(t, pub, sub, topic)
 			send(t, pub, socket.String("other "+topic))
 			send(t, pub, socket.String(topic[:len(topic)-1]))
 			send(t, pub, socket.String(topic, "body"))
@@ -79,18 +82,17 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 
 			// libzmq counts as well: the first cancel must not reach us. What comes after it shows that it did not.
 			sub.unsubscribe(topic)
-			mark(t, pub, sub, "one")
+			mark(t, pub, sub, "1 "+topic[:1])
 			send(t, pub, socket.String(topic))
 			published++
 			wantFrames(t, sub.recv(), topic)
 			sub.unsubscribe(topic)
-			mark(t, pub, sub, "two")
+			mark(t, pub, sub, "2 "+topic[:1])
 			send(t, pub, socket.String(topic))
 			lost++
 		}
 		sub.subscribe("")
-		poke(sub)
-		waitSubscribers(t, pub, "anything", 1)
+		subscribed(t, pub, sub, "anything")
 		send(t, pub, socket.String(""))
 		wantFrames(t, sub.recv(), "")
 		published++
@@ -102,19 +104,66 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 	})
 }
 
+// brokenTopic reports whether libzmq 4.3.3 and 4.3.4 send a broken frame to subscribe to the topic: the LONG flag is
+// missing (libzmq issue 4367, fixed in 4.3.5).
+func brokenTopic(topic string) bool { return len(topic) >= 246 && len(topic) <= 255 }
+
+// TestLibzmqTopicBug has libzmq subscribe to a topic of a broken length: either it works or the peer is refused and
+// told why in an event. Another subscriber is not disturbed.
+func TestLibzmqTopicBug(t *testing.T) {
+	z := sharedPeer.get(t)
+	pub := closing(t, socket.NewPub())
+	endpoint := bind(t, pub, fresh(t, "tcp"))
+	good, bad := z.socket(t, "SUB", nil), z.socket(t, "SUB", nil)
+	good.subscribe("t")
+	good.connect(endpoint)
+	waitSubscribers(t, pub, "t", 1)
+	topic := strings.Repeat("t", 255)
+	bad.subscribe(topic)
+	bad.connect(endpoint)
+
+	ctx, settled := context.WithCancel(within(t))
+	waited := make(chan error)
+	go func() {
+		waited <- pub.WaitSubscribers(ctx, topic, 2)
+		settled()
+	}()
+	refused := false
+	for ev := range pub.Events(ctx) {
+		if refused = ev.Kind == socket.ProtocolError; refused {
+			break
+		}
+	}
+	settled()
+	if err := <-waited; err != nil && !refused {
+		t.Errorf("neither subscribed nor refused: %v", err)
+	}
+	send(t, pub, socket.String(topic))
+	wantFrames(t, good.recv(), topic)
+}
+
 // mark waits until everything that a SUB has said so far is known to the Pub: its subscriptions keep their order.
 func mark(t *testing.T, pub *socket.Pub, sub *zsock, name string) {
 	t.Helper()
 	sub.subscribe("mark " + name)
-	poke(sub)
-	waitSubscribers(t, pub, "mark "+name, 1)
+	subscribed(t, pub, sub, "mark "+name)
 	sub.unsubscribe("mark " + name)
-	poke(sub)
 }
 
-// poke lets a libzmq socket look at its commands, which it does only when its application calls it: a new connection
-// learns of the subscriptions then.
-func poke(z *zsock) { z.start("poll", map[string]any{"flag": "POLLIN", "timeout": 50}) }
+// subscribed waits until the Pub knows a subscription of a SUB. A libzmq socket looks at its commands only when its
+// application calls it, and the pipe of a new connection, through which subscriptions go, begins with a command.
+func subscribed(t *testing.T, pub *socket.Pub, sub *zsock, topic string) {
+	t.Helper()
+	for ctx := within(t); ; {
+		sub.readable(0)
+		if pub.WaitSubscribers(lasting(t, 5*time.Millisecond), topic, 1) == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("no subscriber to %.40q (%d bytes); events: %v", topic, len(topic), eventsOf(pub))
+		}
+	}
+}
 
 // TestSubscribe30 looks at the bytes of subscriptions to and from a ZMTP 3.0 peer, which knows them only as messages.
 func TestSubscribe30(t *testing.T) {
@@ -172,6 +221,7 @@ func subscribeTo30(t *testing.T, sub *socket.Sub, raw *raw30) {
 }
 
 func subscribeFrom30(t *testing.T, pub *socket.Pub, raw *raw30) {
+	lost := func() uint64 { return checked(t, pub).Dropped[socket.NoSubscriber].Messages }
 	for _, topic := range topics() {
 		raw.send("\x01" + topic)
 		waitSubscribers(t, pub, topic, 1)
@@ -180,14 +230,28 @@ func subscribeFrom30(t *testing.T, pub *socket.Pub, raw *raw30) {
 			t.Fatalf("got %v under a topic of %d bytes", got, len(topic))
 		}
 		raw.send("\x00" + topic)
-		raw.send("\x01mark " + topic)
-		waitSubscribers(t, pub, "mark "+topic, 1)
-		before := checked(t, pub).Dropped[socket.NoSubscriber].Messages
+		if topic == "" { // it covers the mark as well, so that there is nothing to wait for
+			for ctx := within(t); lost() == 0; {
+				send(t, pub, socket.String("!"))
+				if ctx.Err() != nil {
+					t.Fatal("the cancel of the empty topic had no effect")
+				}
+			}
+			l := checked(t, pub).Ledger // some may have found the queue full
+			for range l.Delivered.Messages + l.Queued.Messages - 1 {
+				raw.next()
+			}
+			continue
+		}
+		mark := "mark " + topic[:1]
+		raw.send("\x01" + mark)
+		waitSubscribers(t, pub, mark, 1)
+		before := lost()
 		send(t, pub, socket.String(topic+"!"))
-		if lost := checked(t, pub).Dropped[socket.NoSubscriber].Messages - before; lost != 1 {
+		if lost() != before+1 {
 			t.Errorf("a topic of %d bytes still has a subscriber after the cancel", len(topic))
 		}
-		raw.send("\x00mark " + topic)
+		raw.send("\x00" + mark)
 	}
 	steady(t, pub)
 }
