@@ -69,12 +69,13 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	switch {
 	case v.is(sends) && v.is(prints):
-		fs.StringVar(&f.delimText, "delim", `\t`, "`C` separates the frames of a message in a line, read or printed; Go escapes; empty: no separator")
+		fs.StringVar(&f.delimText, "delim", `\t`, "`C` separates the frames of a message in a line, read or printed; Go escapes such as \\t and \\x00; empty: none (default TAB)")
 	case v.is(sends):
-		fs.StringVar(&f.delimText, "delim", `\t`, "split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame")
+		fs.StringVar(&f.delimText, "delim", `\t`, "split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame (default TAB)")
 	default:
-		fs.StringVar(&f.delimText, "delim", `\t`, "join the frames of a message with `C`; Go escapes such as \\t and \\x00")
+		fs.StringVar(&f.delimText, "delim", `\t`, "join the frames of a message with `C`; Go escapes such as \\t and \\x00 (default TAB)")
 	}
+	fs.Lookup("delim").DefValue = "" // said in words instead
 	if v.is(publishes) {
 		fs.StringVar(&f.topic, "topic", "", "put `T` in front of every message as its first frame")
 	}

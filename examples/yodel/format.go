@@ -129,3 +129,11 @@ func origin(p *socket.Peer) string {
 	}
 	return p.Address
 }
+
+// lineFormat is the format of --confirm.
+func (a *app) lineFormat() string {
+	if a.json {
+		return "json"
+	}
+	return "line"
+}

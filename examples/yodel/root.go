@@ -92,6 +92,7 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 		return usagef("a command is missing: one of %s", strings.Join(names, ", "))
 	}
 	hint := ""
+	cmd.SuggestionsMinimumDistance = 2
 	if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
 		hint = fmt.Sprintf("; did you mean %s?", strings.Join(close, " or "))
 	}

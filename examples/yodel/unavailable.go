@@ -29,7 +29,7 @@ var unavailable = []struct {
 
 func registerUnavailable(fs *pflag.FlagSet, v *verb) {
 	for _, u := range unavailable {
-		if u.who  == 0 || v.is(u.who) {
+		if u.who == 0 || v.is(u.who) {
 			registerOne(fs, u.name, u.arg, u.bool)
 		}
 	}

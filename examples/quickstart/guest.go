@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// guest is one of the processes that the host starts. Its arguments are its name, the two endpoints of the host and the
+// topics to subscribe to.
+func guest(ctx context.Context, args []string) error {
+	if len(args) < 3 {
+		return fmt.Errorf("a guest needs a name and two endpoints: run quickstart without arguments")
+	}
+	name, service, news, topics := args[0], args[1], args[2], args[3:]
+
+	// Connect returns at once, whether or not somebody listens there yet, and keeps the connection up from then on. The
+	// order in which processes start does not matter.
+	sub := socket.NewSub(socket.WithSubscription(append(topics, "end")...))
+	defer sub.Close()
+	if err := sub.Connect(news); err != nil {
+		return err
+	}
+	req := socket.NewReq()
+	defer req.Close()
+	if err := req.Connect(service); err != nil {
+		return err
+	}
+
+	// Do is a request and its reply. Were the host to die, it would return an error that names it.
+	replies := 0
+	for n := range requestsPerGuest {
+		question := fmt.Sprintf("question %d of %s", n, name)
+		reply, err := req.Do(ctx, socket.String(question))
+		if err != nil {
+			return err
+		}
+		if got, want := string(reply.Frames[0]), strings.ToUpper(question); got != want {
+			return fmt.Errorf("guest %s: asked %q, got %q, want %q", name, question, got, want)
+		}
+		replies++
+	}
+
+	// Messages is Recv as a loop. From one publisher they come in order, so that after the last one there is no more.
+	heard := make(map[string]int)
+	for m, err := range sub.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		topic := string(m.Frames[0])
+		if topic == "end" {
+			break
+		}
+		heard[topic]++
+	}
+
+	r := report{Name: name, PID: os.Getpid(), Replies: replies, Heard: heard}
+	r.Rows = []row{rowOf("questions", "answers", req), rowOf("", "news", sub)}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}

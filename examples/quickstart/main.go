@@ -1,0 +1,43 @@
+// Command quickstart shows what Yodel does, in one command and a few seconds, offline and without privileges:
+//
+//	go run ./examples/quickstart
+//
+// It runs as three processes. The host, which is the one you started, starts two guests, ann and bob, by running its own
+// program again. Then
+//
+//   - the guests send requests to the host, over tcp (REQ and REP);
+//   - the host publishes news and each guest receives the topics it has subscribed to, over ipc (PUB and SUB);
+//   - the host spreads work over goroutines, over inproc (PUSH and PULL).
+//
+// At the end it adds up the ledgers of all sockets of all three processes, and exits with status 0 only if every
+// message is accounted for.
+//
+// Read host.go first, then guest.go, pipeline.go and account.go.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second) // far more than needed: a hang is a failure, too
+	defer cancel()
+
+	var err error
+	if len(os.Args) > 1 && os.Args[1] == "guest" {
+		err = guest(ctx, os.Args[2:])
+	} else {
+		err = host(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
