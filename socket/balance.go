@@ -1,6 +1,9 @@
 package socket
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // balance sends to one of the links, round robin over those with room (RFC 30; libzmq lb.cpp). Without any room it
 // waits, or does what the overflow policy says.
@@ -19,7 +22,7 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 		if o.hasLive() {
 			return nil, o.overflow(m, ErrWouldBlock)
 		}
-		if o.connect > 0 && (!o.core.cfg.sendMark.reached(o.waits) || o.core.cfg.overflow == Conflate) {
+		if o.connect > 0 && !o.core.cfg.immediate && (!o.core.cfg.sendMark.reached(o.waits) || o.core.cfg.overflow == Conflate) {
 			o.wait(m)
 			return nil, nil
 		}
@@ -29,6 +32,9 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 
 // place offers the parcel to each link in turn.
 func (o *outbox) place(p *parcel) *link {
+	if o.core.cfg.leastOutstanding {
+		return o.placeLeast(p)
+	}
 	for range o.links {
 		if o.next >= len(o.links) {
 			o.next = 0
@@ -40,6 +46,35 @@ func (o *outbox) place(p *parcel) *link {
 		}
 	}
 	return nil
+}
+
+// placeLeast offers the parcel to the open link with the fewest outstanding messages.
+func (o *outbox) placeLeast(p *parcel) *link {
+	var best *link
+	var least uint64
+	for i := range o.links {
+		l := o.links[(o.next+i)%len(o.links)]
+		if n := l.outstanding(); l.open() && (best == nil || n < least) {
+			best, least = l, n
+		}
+	}
+	if best == nil || !best.offer(p) {
+		return nil
+	}
+	o.next = (slices.Index(o.links, best) + 1) % len(o.links)
+	return best
+}
+
+// outstanding is what the link has to do still: what a Dealer's peer has not answered, what a Push has queued.
+func (l *link) outstanding() uint64 {
+	if !l.core.receives {
+		if l.direct != nil {
+			return l.direct.unread()
+		}
+		return l.out.queued.Messages
+	}
+	sent := l.out.counts.accepted.Messages - l.out.counts.returned.Messages
+	return sent - min(sent, l.replies.Load())
 }
 
 func (o *outbox) hasLive() bool {

@@ -306,7 +306,7 @@ func TestBatchRecyclesEachSlabOnce(t *testing.T) {
 func TestBatchShift(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprint("keep ", keep), func(t *testing.T) {
-			ms := mixed(6, 60)
+			ms := mixed(6, 40)
 			b := batchOf(ms...)
 			for i, m := range ms {
 				frames, wire := b.shift(keep)

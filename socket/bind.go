@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -15,6 +16,7 @@ import (
 type endpoint struct {
 	name   string // of a bound one, the actual endpoint
 	asked  string // what Bind was given
+	as     string // the identity that ConnectAs gave the peer
 	bound  bool
 	ln     transport.Listener // if bound
 	cancel context.CancelFunc // ends the attempts to connect
@@ -37,26 +39,56 @@ func (c *core) Bind(ctx context.Context, name string) (actual string, err error)
 	if err != nil {
 		return "", err
 	}
-	e := &endpoint{bound: true, ln: ln, asked: name}
-	e.name = transport.Endpoint{Scheme: ep.Scheme, Address: ln.Address()}.String()
+	actual = transport.Endpoint{Scheme: ep.Scheme, Address: ln.Address()}.String()
+	return actual, c.listen(&endpoint{name: actual, asked: name, bound: true, ln: ln})
+}
+
+// BindListener is Bind for a listener that exists already, such as one passed on by systemd or wrapped by the caller
+// (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, and names it to Unbind.
+// The socket closes the listener.
+func (c *core) BindListener(ln net.Listener) (endpointName string, err error) {
+	scheme := ln.Addr().Network()
+	if scheme == "unix" {
+		scheme = "ipc"
+	}
+	name := transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
+	err = c.listen(&endpoint{name: name, asked: name, bound: true, ln: givenListener{ln}})
+	if err != nil {
+		return "", &PeerError{Op: "bind", Endpoint: name, Err: err}
+	}
+	return name, nil
+}
+
+// givenListener is a listener that no transport made.
+type givenListener struct{ net.Listener }
+
+func (l givenListener) Address() string { return l.Addr().String() }
+
+// listen begins to accept connections at an endpoint.
+func (c *core) listen(e *endpoint) error {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
-		ln.Close()
-		return "", ErrClosed
+		e.ln.Close()
+		return ErrClosed
 	}
 	c.bound[e.name] = e
 	c.wg.Add(1)
 	c.mu.Unlock()
 	c.events.add(Event{Kind: Listening, Endpoint: e.name})
 	go c.acceptLoop(e)
-	return e.name, nil
+	return nil
 }
 
 // resolve finds the transport for an endpoint and checks what can be checked without I/O.
 func (c *core) resolve(name string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
 	if id := c.cfg.identity; len(id) > zmtp.MaxIdentity || len(id) > 0 && id[0] == 0 {
 		return nil, transport.Endpoint{}, fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
+	}
+	for _, p := range c.cfg.metadata {
+		if !strings.HasPrefix(p.Name, "X-") || p.Name == yodelProperty {
+			return nil, transport.Endpoint{}, fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
+		}
 	}
 	ep, err := transport.ParseEndpoint(name)
 	if err != nil {

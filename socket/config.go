@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // config is what the options of a socket come to.
@@ -23,9 +24,22 @@ type config struct {
 	logger           *slog.Logger
 	transports       map[string]transport.Transport
 
-	topics      []string // Sub
-	retries     int      // Req
-	uncorrelate bool     // Req
+	metadata zmtp.Metadata
+
+	immediate        bool // queueing senders
+	leastOutstanding bool // Push, Dealer
+	latest           bool // receivers
+	probe            bool // Req, Dealer, Router
+	topics           []string
+	retries          int  // Req
+	uncorrelate      bool // Req
+	relaxed          bool // Req
+	dropUnroutable   bool // Router
+	handover         bool // Router
+	verbosity        Verbosity
+	manual           bool // XPub
+	welcome          Msg  // Pub, XPub
+	lastValues       int  // Pub, XPub
 }
 
 // heartbeat holds the times of WithHeartbeat.

@@ -12,13 +12,15 @@ import (
 // Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
 // connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events and WaitPeers. To
 // connect to the same endpoint again changes nothing.
-func (c *core) Connect(name string) error {
+func (c *core) Connect(name string) error { return c.connectAs(name, "") }
+
+func (c *core) connectAs(name, id string) error {
 	t, parsed, err := c.resolve(name, transport.ForConnect)
 	if err != nil {
 		return &PeerError{Op: "connect", Endpoint: name, Err: err}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpoint{name: name, cancel: cancel}
+	ep := &endpoint{name: name, as: id, cancel: cancel}
 	c.mu.Lock()
 	if c.closing || c.connected[name] != nil {
 		closing := c.closing

@@ -45,8 +45,8 @@ type core struct {
 
 // A role is how one socket type differs from another. Its methods run on the link's own goroutine.
 type role interface {
-	// joined lets a link take part, left ends that; what was queued for it is accounted for by then.
-	joined(l *link)
+	// joined lets a link take part, or refuses it. left ends that; what was queued for it is accounted for by then.
+	joined(l *link) error
 	left(l *link)
 	// intake takes the messages that one read has brought; the list is valid during the call only. An error ends the
 	// connection.
@@ -58,10 +58,14 @@ type role interface {
 // plain is the role of a socket that sends to one peer of many, receives, or both.
 type plain struct{ core *core }
 
-func (p plain) joined(l *link) {
+func (p plain) joined(l *link) error {
 	p.core.out.mu.Lock()
 	defer p.core.out.mu.Unlock()
 	p.core.out.add(l)
+	if p.core.cfg.probe {
+		p.core.out.give(l, NewMsg(nil))
+	}
+	return nil
 }
 
 func (p plain) left(*link) {}
@@ -196,4 +200,12 @@ func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)
 func (c *core) recv(ctx context.Context) (Msg, error) {
 	m, _, err := c.in.get(ctx, true)
 	return m, opError("recv", err)
+}
+
+// sendBalanced is Send of the roles whose messages go to one peer of many as they are.
+func (c *core) sendBalanced(ctx context.Context, wait bool, m Msg) error {
+	if err := c.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	return opError("send", c.out.balance(ctx, wait, m))
 }

@@ -80,10 +80,8 @@ func (d *direct) offer(p *parcel) bool {
 	case !d.twin.core.receives:
 		q.lose(d.twin, NotExpected, p.size)
 	default:
-		if d.self.core.cfg.overflow == Conflate {
-			for d.twin.in.queue.n > 0 {
-				d.dropOldest(q)
-			}
+		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
+			q.dropOldest(d.twin, Replaced)
 		}
 		if d.twin.in.full {
 			return false
@@ -107,6 +105,14 @@ func (d *direct) open() bool {
 	return !d.self.out.dead && !q.closed && !d.twin.in.full
 }
 
+// unread is the number of messages in the peer's queue.
+func (d *direct) unread() uint64 {
+	q := &d.twin.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return d.twin.in.counts.unread.Messages
+}
+
 // makeRoom drops the oldest message in the peer's queue.
 func (d *direct) makeRoom() bool {
 	q := &d.twin.core.in
@@ -115,21 +121,8 @@ func (d *direct) makeRoom() bool {
 	if d.self.out.dead || q.closed || d.twin.in.queue.n == 0 {
 		return false
 	}
-	d.dropOldest(q)
+	q.dropOldest(d.twin, QueueFull)
 	return true
-}
-
-// dropOldest discards the oldest message in the peer's queue, whose inbox is locked.
-func (d *direct) dropOldest(q *inbox) {
-	in := &d.twin.in
-	n := Count{1, uint64(in.queue.pop().Size())}
-	in.counts.unread = in.counts.unread.minus(n)
-	q.counts.unread = q.counts.unread.minus(n)
-	q.discard(d.twin, QueueFull, n)
-	in.full = false
-	if in.queue.n == 0 {
-		q.leaveRound(d.twin)
-	}
 }
 
 // reopened tells the sender that its peer's queue has room again; self is the receiver.

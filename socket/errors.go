@@ -15,6 +15,8 @@ var (
 	ErrWouldBlock = errors.New("every queue is full")
 	// ErrNoPeers: nobody is connected, and what may wait for a first peer does already. It comes with ErrWouldBlock.
 	ErrNoPeers = errors.New("no peer is connected")
+	// ErrUnroutable: a Router has no peer with the identity in the message's first frame.
+	ErrUnroutable = errors.New("no peer has this identity")
 	// ErrPeerLost: the peer that a request or a reply belongs to is gone.
 	ErrPeerLost = errors.New("the peer is gone")
 	// ErrTooLarge: a message, topic or identity is over its limit (see [Limits]).
@@ -37,6 +39,12 @@ var (
 	ErrLimit = errors.New("limit hit")
 	// ErrSlow: the peer's queue was full under [Disconnect].
 	ErrSlow = errors.New("the peer is too slow")
+	// ErrIdentityInUse: another peer of this Router has the identity already.
+	ErrIdentityInUse = errors.New("the identity is in use")
+	// ErrTakenOver: another peer took over the identity (see [WithHandover]).
+	ErrTakenOver = errors.New("another peer took over the identity")
+	// ErrBusy: a Pair has its one peer already.
+	ErrBusy = errors.New("this PAIR has a peer already")
 	// ErrDisconnected: this side ended the connection by Disconnect, Unbind or Close.
 	ErrDisconnected = errors.New("disconnected by this side")
 	// ErrEvicted: a handshake gave way to newer ones (see [Limits]).

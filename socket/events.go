@@ -28,6 +28,8 @@ const (
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused, for the reason in Err.
 	HandshakeFailed
+	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused.
+	DuplicateIdentity
 	// PeerUp: the handshake with Peer is done; messages can flow.
 	PeerUp
 	// PeerDown: the connection to Peer is over; Err says why, io.EOF when the peer closed it.
@@ -55,7 +57,7 @@ const (
 var eventNames = [...]string{
 	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
-	HandshakeFailed: "handshake failed", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
+	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
 	LimitHit: "limit hit", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped", Unbound: "unbound",
 	Disconnected: "disconnected", Closed: "closed", Missed: "missed",
 }
@@ -71,7 +73,7 @@ func (k EventKind) String() string {
 // level is how loud the event is in a log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case HandshakeFailed, ProtocolError, LimitHit, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
+	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

@@ -15,8 +15,7 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			o.counts.dropped.add(NoSubscriber, Count{1, uint64(p.size)})
 			return nil, nil
 		}
-		policy := o.core.cfg.overflow
-		if (policy == Block || policy == Reject) && !allOpen(links) {
+		if !allOpen(links) {
 			return nil, ErrWouldBlock
 		}
 		p.shared = len(links) > 1
@@ -31,12 +30,12 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			switch {
 			case l.offer(&p):
 				o.accept(p.size)
-			case policy == DropOldest && l.makeRoom():
+			case l.out.overflow == DropOldest && l.makeRoom():
 				l.offer(&p)
 				o.accept(p.size)
 			default:
 				l.refused(p.size)
-				if policy == Disconnect {
+				if l.out.overflow == Disconnect {
 					slow = append(slow, l)
 				}
 				continue
@@ -53,9 +52,10 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 	return err
 }
 
+// allOpen reports whether no link that must not miss a message is full.
 func allOpen(links []*link) bool {
 	for _, l := range links {
-		if !l.open() {
+		if (l.out.overflow == Block || l.out.overflow == Reject) && !l.open() {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -49,6 +50,12 @@ func (q *inbox) put(l *link, msgs [][][]byte) int {
 // push queues one message.
 func (q *inbox) push(l *link, m Msg) {
 	in := &l.in
+	if cfg := &l.core.cfg; cfg.latest || cfg.leastOutstanding {
+		for cfg.latest && in.queue.n > 0 {
+			q.dropOldest(l, Replaced)
+		}
+		l.replies.Add(1)
+	}
 	size := m.Size()
 	in.queue.push(m)
 	in.counts.received.add(size)
@@ -56,6 +63,22 @@ func (q *inbox) push(l *link, m Msg) {
 	q.counts.received.add(size)
 	q.counts.unread.add(size)
 	in.full = in.limit.reached(in.counts.unread)
+}
+
+// notify queues a message of the socket's own making, whatever the high-water mark.
+func (q *inbox) notify(l *link, m Msg) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		q.lose(l, SocketClosed, m.Size())
+		return nil
+	}
+	if limit := l.core.cfg.limits.MaxSubscriptions; limit > 0 && l.in.queue.n > 2*limit+defaultHWM {
+		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at", ErrLimit, 2*limit)
+	}
+	q.push(l, m)
+	q.announce(l, 1)
+	return nil
 }
 
 // announce puts a link with n new messages in the round.
@@ -155,6 +178,19 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 func (q *inbox) discard(l *link, why Reason, n Count) {
 	l.in.counts.discarded.add(why, n)
 	q.counts.discarded.add(why, n)
+}
+
+// dropOldest discards the oldest message of a link.
+func (q *inbox) dropOldest(l *link, why Reason) {
+	in := &l.in
+	n := Count{1, uint64(in.queue.pop().Size())}
+	in.counts.unread = in.counts.unread.minus(n)
+	q.counts.unread = q.counts.unread.minus(n)
+	q.discard(l, why, n)
+	in.full = false
+	if in.queue.n == 0 {
+		q.leaveRound(l)
+	}
 }
 
 // leaveRound takes a link whose queue was emptied by other means than pop out of the round.

@@ -16,6 +16,7 @@ type link struct {
 	core *core
 	ep   *endpoint
 	peer *Peer
+	id   string // by which a Router knows the peer
 	conn net.Conn
 	sess *zmtp.Session
 	try  transport.TryWriter // nil if conn cannot write without blocking
@@ -24,6 +25,8 @@ type link struct {
 
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
+
+	replies atomic.Uint64 // messages that came, for WithLeastOutstanding
 
 	out linkOut // guarded by core.out.mu
 	in  linkIn  // guarded by core.in.mu
@@ -57,10 +60,11 @@ type linkOut struct {
 	counts  outCounts
 	burst   uint64 // messages dropped since the link was last open to one
 
-	writing  bool // somebody is at it: a goroutine in drain, or a caller in writeNow
-	full     bool // at the high-water mark, until the queue is down to half
-	dead     bool // takes nothing any more
-	detached bool // has left the socket; what was unsent is accounted for once nobody writes
+	writing  bool     // somebody is at it: a goroutine in drain, or a caller in writeNow
+	overflow Overflow // what to do when full
+	full     bool     // at the high-water mark, until the queue is down to half
+	dead     bool     // takes nothing any more
+	detached bool     // has left the socket; what was unsent is accounted for once nobody writes
 	settled  chan struct{}
 	mark     uint64              // the last fan-out that met this link
 	topics   map[string]struct{} // what this peer is subscribed to
@@ -108,6 +112,7 @@ func newLink(c *core, ep *endpoint, conn net.Conn, sess *zmtp.Session, peer *Pee
 	if l.pace == nil {
 		l.pace = new(pace)
 	}
+	l.out.overflow = c.cfg.overflow
 	l.out.settled = make(chan struct{})
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)

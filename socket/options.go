@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // Options are sealed and come by role, so that an option that means nothing to a role does not compile with it. They
@@ -22,6 +23,16 @@ type (
 	ReqOption interface{ req(*config) }
 	// A RepOption configures a [Rep].
 	RepOption interface{ rep(*config) }
+	// A DealerOption configures a [Dealer].
+	DealerOption interface{ dealer(*config) }
+	// A RouterOption configures a [Router].
+	RouterOption interface{ router(*config) }
+	// A PairOption configures a [Pair].
+	PairOption interface{ pair(*config) }
+	// An XPubOption configures a [XPub].
+	XPubOption interface{ xpub(*config) }
+	// An XSubOption configures a [XSub].
+	XSubOption interface{ xsub(*config) }
 
 	// An Option configures a socket of any role.
 	Option interface {
@@ -31,28 +42,51 @@ type (
 		SubOption
 		ReqOption
 		RepOption
+		DealerOption
+		RouterOption
+		PairOption
+		XPubOption
+		XSubOption
 	}
 	// A SendOption configures a socket that sends of its own accord.
 	SendOption interface {
 		PushOption
 		PubOption
+		DealerOption
+		RouterOption
+		PairOption
+		XPubOption
 	}
 )
 
 type option func(*config)
 
-func (o option) push(c *config) { o(c) }
-func (o option) pull(c *config) { o(c) }
-func (o option) pub(c *config)  { o(c) }
-func (o option) sub(c *config)  { o(c) }
-func (o option) req(c *config)  { o(c) }
-func (o option) rep(c *config)  { o(c) }
+func (o option) push(c *config)   { o(c) }
+func (o option) pull(c *config)   { o(c) }
+func (o option) pub(c *config)    { o(c) }
+func (o option) sub(c *config)    { o(c) }
+func (o option) req(c *config)    { o(c) }
+func (o option) rep(c *config)    { o(c) }
+func (o option) dealer(c *config) { o(c) }
+func (o option) router(c *config) { o(c) }
+func (o option) pair(c *config)   { o(c) }
+func (o option) xpub(c *config)   { o(c) }
+func (o option) xsub(c *config)   { o(c) }
 
 // WithIdentity sets the name that the socket shows to its peers, 1 to 255 bytes of which the first is not zero; the
-// default is none. Among the six roles here only REQ sends it (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect
-// return an error for an identity that is out of range.
+// default is none. Only REQ, DEALER and ROUTER send it (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an
+// error for an identity that is out of range.
 func WithIdentity(id string) Option {
 	return option(func(c *config) { c.identity = []byte(id) })
+}
+
+// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata]. The name must start
+// with "X-", as RFC 37 asks of applications; Bind and Connect return an error for any other. Keep all properties
+// together below 200 bytes for the sake of old peers (libzmq ZMQ_METADATA).
+func WithMetadata(name, value string) Option {
+	return option(func(c *config) {
+		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})
+	})
 }
 
 // WithSendHWM sets the high-water mark of the way out: the number of messages that wait for one peer, or for a first
@@ -170,41 +204,4 @@ func WithLogger(l *slog.Logger) Option {
 // WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc.
 func WithTransport(t transport.Transport) Option {
 	return option(func(c *config) { c.transports[t.Scheme()] = t })
-}
-
-type sendOption func(*config)
-
-func (o sendOption) push(c *config) { o(c) }
-func (o sendOption) pub(c *config)  { o(c) }
-
-// WithOverflow sets what Send does when there is no room. The default is Block on a Push and DropNewest on a Pub.
-func WithOverflow(p Overflow) SendOption {
-	return sendOption(func(c *config) { c.overflow = p })
-}
-
-type subOption func(*config)
-
-func (o subOption) sub(c *config) { o(c) }
-
-// WithSubscription subscribes to topics from the start, as [Sub.Subscribe] would; "" is everything.
-func WithSubscription(topics ...string) SubOption {
-	return subOption(func(c *config) { c.topics = append(c.topics, topics...) })
-}
-
-type reqOption func(*config)
-
-func (o reqOption) req(c *config) { o(c) }
-
-// WithRetry sends a request again, to the next peer, when the peer it went to is lost before it replied, up to n times.
-// The peer may have begun or even finished its work, so use it for requests that may be carried out twice. The default is
-// 0: Recv returns an error that names the peer.
-func WithRetry(n int) ReqOption {
-	return reqOption(func(c *config) { c.retries = max(0, n) })
-}
-
-// WithCorrelate puts a request id in front of each request, which every REP and ROUTER sends back with the reply, so
-// that a late reply is not taken for another one. The default is true; false is for peers behind a ROUTER that expect
-// exactly one empty frame before the request (libzmq ZMQ_REQ_CORRELATE, there off by default).
-func WithCorrelate(on bool) ReqOption {
-	return reqOption(func(c *config) { c.uncorrelate = !on })
 }

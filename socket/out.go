@@ -25,7 +25,7 @@ func (l *link) offer(m *parcel) bool {
 	if o.full || o.dead {
 		return false
 	}
-	conflate := l.core.cfg.overflow == Conflate
+	conflate := o.overflow == Conflate
 	if conflate {
 		l.dropOpen()
 	}

@@ -78,15 +78,25 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 	}
 }
 
-// route sends to one given link.
-func (o *outbox) route(ctx context.Context, wait bool, l *link, m Msg) error {
+// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there.
+func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
+	wait = wait && o.core.cfg.overflow != Reject
 	return o.send(ctx, wait, func() (*link, error) {
-		if l.out.dead {
+		l := to()
+		if l == nil || l.out.dead {
 			return nil, ErrPeerLost
 		}
 		if !l.offer(&p) {
-			return nil, ErrWouldBlock
+			switch {
+			case l.out.overflow == DropNewest:
+				l.refused(p.size)
+				return nil, nil
+			case l.out.overflow == DropOldest && l.makeRoom():
+				l.offer(&p)
+			default:
+				return nil, ErrWouldBlock
+			}
 		}
 		o.accept(p.size)
 		if l.start(true) {
@@ -94,6 +104,14 @@ func (o *outbox) route(ctx context.Context, wait bool, l *link, m Msg) error {
 		}
 		return nil, nil
 	})
+}
+
+// drop counts a message that is accepted and dropped at once.
+func (o *outbox) drop(why Reason, size int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.accepted.add(size)
+	o.counts.dropped.add(why, Count{1, uint64(size)})
 }
 
 // accept counts a message that a link or pending has taken. Over inproc the link has counted it as delivered already.
@@ -212,4 +230,15 @@ func (o *outbox) close() {
 	o.pending, o.waits = queue{}, Count{}
 	o.room.wakeAll()
 	o.drained()
+}
+
+// give sends a message of the socket's own making to one link, if it has room.
+func (o *outbox) give(l *link, m Msg) {
+	p := parcel{frames: m.Frames, size: m.Size(), shared: true}
+	if !l.offer(&p) {
+		l.refused(p.size)
+		return
+	}
+	o.accept(p.size)
+	l.start(false)
 }

@@ -31,14 +31,7 @@ func NewPush(opts ...PushOption) *Push {
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
 // afterwards. A nil error means that the message is accepted and in the ledger. ctx matters only while Send waits.
-func (s *Push) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+func (s *Push) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
-func (s *Push) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
-
-func (s *Push) send(ctx context.Context, wait bool, m Msg) error {
-	if err := s.sendable(m); err != nil {
-		return opError("send", err)
-	}
-	return opError("send", s.out.balance(ctx, wait, m))
-}
+func (s *Push) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }

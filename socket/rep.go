@@ -87,7 +87,7 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
 	s.mu.Unlock()
 
-	err := s.out.route(ctx, wait, to, reply)
+	err := s.out.route(ctx, wait, func() *link { return to }, reply)
 	s.mu.Lock()
 	if err == nil || errors.Is(err, ErrPeerLost) {
 		s.state, s.to, s.envelope = repIdle, nil, nil

@@ -78,7 +78,7 @@ func (c *core) greet(ctx context.Context, ep *endpoint, conn net.Conn) (*link, e
 	sess, err := zmtp.Handshake(conn, zmtp.Config{
 		SocketType:  c.typ,
 		Identity:    c.cfg.identity,
-		Properties:  zmtp.Metadata{ourProperty()},
+		Properties:  append(zmtp.Metadata{ourProperty()}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
 	})
 	if err != nil {
@@ -98,8 +98,17 @@ func (c *core) join(l *link) bool {
 	c.links[l] = struct{}{}
 	c.mu.Unlock()
 
+	if err := c.role.joined(l); err != nil {
+		l.fail(err)
+		c.forget(l)
+		kind := HandshakeFailed
+		if errors.Is(err, ErrIdentityInUse) {
+			kind = DuplicateIdentity
+		}
+		c.events.add(Event{Kind: kind, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err})
+		return false
+	}
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
-	c.role.joined(l)
 	l.startHeart()
 
 	c.mu.Lock()
@@ -119,10 +128,16 @@ func (c *core) part(l *link) {
 	c.role.left(l)
 
 	c.mu.Lock()
-	delete(c.links, l)
 	c.up--
 	c.mu.Unlock()
+	c.forget(l)
 	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
+}
+
+func (c *core) forget(l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.links, l)
 }
 
 // isClosed reports whether err says that the socket was closed.

@@ -16,6 +16,8 @@ const (
 	QueueFull Reason = "queue full"
 	// PeerGone: queued for one peer alone (a subscription, a reply), and that peer left first.
 	PeerGone Reason = "peer gone"
+	// Unroutable: for an identity that no peer has, under [WithDropUnroutable].
+	Unroutable Reason = "unroutable"
 	// GivenUp: a request whose [Req.Do] ended before it left.
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued when the socket closed.
@@ -30,6 +32,8 @@ const (
 	BadEnvelope Reason = "bad envelope"
 	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
 	StaleReply Reason = "stale reply"
+	// Replaced: a newer message of the same peer came before it was received ([WithLatest], [Conflate]).
+	Replaced Reason = "replaced"
 	// NotExpected: a message to a socket that only sends.
 	NotExpected Reason = "not expected"
 )

@@ -51,9 +51,9 @@ func TestBatchUndoAtEveryByte(t *testing.T) {
 
 // The edges of messages and of slabs, in batches over several slabs, some of whose messages were dropped before.
 func TestBatchUndoAtEveryEdge(t *testing.T) {
-	ms := mixed(21, 60)
+	ms := mixed(21, 30)
 	for dropped := range 4 {
-		drop := dropped * 7
+		drop := dropped * 5
 		left := ms[drop:]
 		made := func() *batch {
 			b := batchOf(ms...)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport"
 )
 
 const benchHelp = `One side of a measurement; start the other side in another process, with the same --size and --count.
@@ -36,9 +37,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Be one side of a measurement",
 		Long:  benchHelp,
-		Args:  needsCommand,
-		RunE:  func(*cobra.Command, []string) error { return nil },
 	}
+	parent(cmd)
 	for _, side := range []struct {
 		name, short string
 		count       int
@@ -124,19 +124,22 @@ func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, d
 
 // bind says where, since the port may be any.
 func (b *bench) bind(ctx context.Context, sock anySocket, endpoint string) error {
+	if err := checkEndpoint(endpoint, transport.ForBind); err != nil {
+		return err
+	}
 	at, err := sock.Bind(ctx, endpoint)
 	if err != nil {
-		return endpointError(err)
+		return err
 	}
 	b.con.notef("listening on %s", at)
 	return nil
 }
 
 func (b *bench) connect(sock anySocket, endpoint string) error {
-	if err := sock.Connect(endpoint); err != nil {
-		return endpointError(err)
+	if err := checkEndpoint(endpoint, transport.ForConnect); err != nil {
+		return err
 	}
-	return nil
+	return sock.Connect(endpoint)
 }
 
 // options are those of all sockets here.

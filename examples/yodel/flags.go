@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,9 +116,14 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	if len(f.bind)+len(f.connect) == 0 {
 		return usagef("no endpoint: give --bind or --connect at least once")
 	}
-	for _, e := range slices.Concat(f.bind, f.connect) {
-		if _, err := transport.ParseEndpoint(e); err != nil {
-			return usagef("%w", err)
+	for _, e := range f.bind {
+		if err := checkEndpoint(e, transport.ForBind); err != nil {
+			return err
+		}
+	}
+	for _, e := range f.connect {
+		if err := checkEndpoint(e, transport.ForConnect); err != nil {
+			return err
 		}
 	}
 	for _, n := range []struct {
@@ -140,8 +144,8 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		return usagef("--echo and --exec exclude each other")
 	case fs.Changed("exec") && strings.TrimSpace(f.exec) == "":
 		return usagef("--exec is empty: give it a command")
-	case fs.Changed("id") && f.id == "":
-		return usagef("--id is empty: give it 1 to 255 bytes")
+	case fs.Changed("id") && (f.id == "" || len(f.id) > 255 || f.id[0] == 0):
+		return usagef("--id %.32q: it must have 1 to 255 bytes, the first not zero", f.id)
 	}
 	if fs.Lookup("format") != nil {
 		if !slices.Contains(formats, f.format) {
@@ -200,5 +204,20 @@ func (f *socketFlags) subscriptions() []string {
 	return f.topics
 }
 
-// isAddressError reports whether a Bind or Connect failed because of how the endpoint is written.
-func isAddressError(err error) bool { return errors.Is(err, transport.ErrAddress) }
+// checkEndpoint finds what is wrong with an endpoint as it is written; what goes wrong later is no wrong usage.
+func checkEndpoint(endpoint string, use transport.Use) error {
+	ep, err := transport.ParseEndpoint(endpoint)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.NewInproc()} {
+		if t.Scheme() != ep.Scheme {
+			continue
+		}
+		if err := t.Validate(ep.Address, use); err != nil {
+			return usagef("%w", err)
+		}
+		return nil
+	}
+	return usagef("endpoint %q: no such transport; write it as tcp://host:port, ipc:///path or inproc://name", endpoint)
+}

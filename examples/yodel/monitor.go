@@ -22,9 +22,8 @@ func (a *app) monitorCommand() *cobra.Command {
 		Use:   "monitor",
 		Short: "Print the events of a socket",
 		Long:  "Print the events of a socket: monitor VERB with any flags of that verb.\n\n" + monitorHelp,
-		Args:  needsCommand,
-		RunE:  func(*cobra.Command, []string) error { return nil },
 	}
+	parent(cmd)
 	for _, v := range verbs {
 		cmd.AddCommand(a.monitorOne(v))
 	}

@@ -65,9 +65,8 @@ print one a line.
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to show.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          needsCommand,
-		RunE:          func(*cobra.Command, []string) error { return nil },
 	}
+	parent(root)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as one JSON object a line")
 	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "no progress, notices or summary on standard error")
@@ -77,6 +76,13 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	}
 	root.AddCommand(a.benchCommand(), a.monitorCommand(), a.versionCommand())
 	return root
+}
+
+// parent makes cmd one that only has others under it.
+func parent(cmd *cobra.Command) {
+	cmd.Args = needsCommand
+	cmd.RunE = func(*cobra.Command, []string) error { return nil }
+	cmd.FParseErrWhitelist.UnknownFlags = true // in "yodel swim --fast" the command is what is wrong, not its flag
 }
 
 // needsCommand refuses a command line that stops before a command or names one that does not exist.

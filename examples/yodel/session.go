@@ -73,24 +73,16 @@ func (s *session) attach(ctx context.Context) error {
 	for _, e := range s.flags.bind {
 		at, err := s.sock.Bind(ctx, e)
 		if err != nil {
-			return endpointError(err)
+			return failf("%w", err)
 		}
 		s.con.notef("listening on %s", at)
 	}
 	for _, e := range s.flags.connect {
 		if err := s.sock.Connect(e); err != nil {
-			return endpointError(err)
+			return failf("%w", err)
 		}
 	}
 	return nil
-}
-
-// endpointError tells an endpoint that is written wrongly from one that cannot be had.
-func endpointError(err error) error {
-	if isAddressError(err) {
-		return usagef("%w", err)
-	}
-	return failf("%w", err)
 }
 
 // close ends the socket without waiting for what is still queued; verbs that send have drained it before.

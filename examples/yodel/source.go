@@ -29,6 +29,8 @@ type item struct {
 // maxLine is the longest line that is taken: the socket's limit on a message.
 const maxLine = 64 << 20
 
+var errLongLine = fmt.Errorf("standard input: a line of more than %d bytes, the limit on a message", maxLine)
+
 // source opens what the flags name.
 func (f *socketFlags) source(stdin io.Reader) (source, error) {
 	times := max(1, f.count)
@@ -117,7 +119,7 @@ func (l *lines) read(r *bufio.Reader) {
 		var b batch
 		for b.err == nil {
 			var line []byte
-			if line, b.err = readLine(r); line != nil {
+			if line, b.err = readLine(r, maxLine); line != nil {
 				b.lines = append(b.lines, line)
 			}
 			if waiting, _ := r.Peek(r.Buffered()); bytes.IndexByte(waiting, '\n') < 0 {
@@ -136,17 +138,17 @@ func (l *lines) read(r *bufio.Reader) {
 }
 
 // readLine returns the next line without its newline, in memory of its own. The last line need not end in one. With an
-// error the line is nil, unless the input ended in the middle of it.
-func readLine(r *bufio.Reader) ([]byte, error) {
+// error the line is nil, unless the input ended in the middle of it. A line of more than limit bytes is errLongLine.
+func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	line := []byte{}
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		switch {
+		switch size := len(bytes.TrimSuffix(line, []byte{'\n'})); {
+		case size > limit:
+			return nil, errLongLine
 		case err == nil:
-			return line[:len(line)-1], nil
-		case len(line) > maxLine:
-			return nil, fmt.Errorf("standard input: a line of more than %d bytes: it would be over the limit on a message", maxLine)
+			return line[:size], nil
 		case errors.Is(err, bufio.ErrBufferFull):
 		case len(line) == 0:
 			return nil, err

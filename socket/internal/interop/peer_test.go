@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -188,6 +189,22 @@ func (p *peer) stop() {
 func (p *peer) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+}
+
+// freeze stops the process without ending it: its connections stay open and go silent. thaw lets it go on.
+func (p *peer) freeze(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) })
+}
+
+func (p *peer) thaw(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A pending is a command whose reply is still to come.

@@ -3,7 +3,10 @@
 // on what a peer sends.
 package prefix
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // A Tree maps byte strings to sets of values. The zero Tree is empty. It is not safe for concurrent use.
 type Tree[V comparable] struct {
@@ -59,7 +62,7 @@ func (t *Tree[V]) Remove(prefix string, v V) bool {
 	n := &t.root
 	for prefix != "" {
 		i, ok := n.find(prefix[0])
-		if !ok || len(n.child[i].label) > len(prefix) || n.child[i].label != prefix[:len(n.child[i].label)] {
+		if !ok || !strings.HasPrefix(prefix, n.child[i].label) {
 			return false
 		}
 		above, parent, n = parent, n, n.child[i]
@@ -108,6 +111,20 @@ func (n *node[V]) merge(c *node[V]) {
 	only := c.child[0]
 	only.label = c.label + only.label
 	n.child[i] = only
+}
+
+// Count is the number of values in the set at prefix.
+func (t *Tree[V]) Count(prefix string) int {
+	n := &t.root
+	for prefix != "" {
+		i, ok := n.find(prefix[0])
+		if !ok || !strings.HasPrefix(prefix, n.child[i].label) {
+			return 0
+		}
+		n = n.child[i]
+		prefix = prefix[len(n.label):]
+	}
+	return len(n.values)
 }
 
 // Match calls visit with each set at a prefix of topic, the shortest first, until visit returns false.

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestUsage(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		args   string
+		status int
+		says   string
+	}{
+		{"nothing", "", 2, "a command is missing"},
+		{"unknown verb", "pair --bind ipc://x", 2, `unknown command "pair"`},
+		{"verb to come", "dealer", 2, `unknown command "dealer"`},
+		{"slip", "pish", 2, "did you mean push?"},
+		{"no endpoint", "push", 2, "--bind or --connect"},
+		{"unknown flag", "push --bind ipc://x --nope", 2, "unknown flag: --nope"},
+		{"flag of another verb", "push --bind ipc://x --format hex", 2, "unknown flag: --format"},
+		{"argument", "push ipc://x", 2, "ipc://x"},
+		{"no scheme", "push --connect localhost:5555", 2, "tcp://localhost:5555"},
+		{"unknown scheme", "push --connect udp://localhost:5555", 2, "udp"},
+		{"no port", "push --connect tcp://localhost", 2, "no port"},
+		{"wildcard connected to", "pull --connect tcp://127.0.0.1:*", 2, "can be bound, not connected to"},
+		{"bad duration", "pull --bind ipc://x --timeout 5parsecs", 2, "5parsecs"},
+		{"negative count", "pull --bind ipc://x --count -1", 2, "--count is negative"},
+		{"negative timeout", "pull --bind ipc://x --timeout -1s", 2, "--timeout is negative"},
+		{"bad format", "pull --bind ipc://x --format xml", 2, "line, quoted, hex, json, raw"},
+		{"json against format", "pull --bind ipc://x --json --format raw", 2, "contradict"},
+		{"bad escape", `push --bind ipc://x --delim \q`, 2, `--delim "\\q"`},
+		{"data and file", "push --bind ipc://x --data a --file b", 2, "exclude each other"},
+		{"echo and exec", "rep --bind ipc://x --echo --exec cat", 2, "exclude each other"},
+		{"empty exec", "rep --bind ipc://x --exec=", 2, "--exec is empty"},
+		{"long id", "req --connect ipc://x --id " + strings.Repeat("x", 256), 2, "1 to 255 bytes"},
+		{"bench unknown transport", "bench recv udp://localhost:1", 2, "no such transport"},
+		{"bench alone", "bench", 2, "ping, publish"},
+		{"bench unknown", "bench swim", 2, `unknown command "swim"`},
+		{"bench no endpoint", "bench recv", 2, "accepts 1 arg"},
+		{"bench count", "bench inproc --count 0", 2, "--count 0"},
+		{"bench size", "bench inproc --size -1", 2, "--size"},
+		{"bench endpoint", "bench send localhost:1", 2, "tcp://localhost:1"},
+		{"bench curve", "bench recv ipc://x --curve-key k", 2, "--curve-key is not available yet"},
+		{"monitor alone", "monitor", 2, "pub, pull"},
+		{"monitor flags", "monitor pull", 2, "--bind or --connect"},
+		{"version argument", "version now", 2, "now"},
+		{"cannot bind", "pull --bind ipc:///no/such/directory/s", 1, "/no/such/directory/s"},
+		{"no such file", "push --connect ipc://x --file /no/such/file", 1, "/no/such/file"},
+		{"no name to look up", "push --bind tcp://no-such-host.invalid:1", 1, "no-such-host.invalid"},
+		{"help", "--help", 0, ""},
+		{"help of a verb", "sub --help", 0, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := startInput(t, "", strings.Fields(tc.args)...)
+			p.exit(tc.status)
+			if !strings.Contains(p.stderr.String(), tc.says) {
+				t.Errorf("stderr %q lacks %q", p.stderr, tc.says)
+			}
+			if tc.status != 0 && p.stdout.String() != "" {
+				t.Errorf("stdout %q", p.stdout)
+			}
+		})
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	everywhere := []string{
+		"--announce svc", "--find svc", "--group g", "--plain u:p", "--plain-server f",
+		"--curve-key f", "--curve-server-key k", "--curve-server", "--curve-allow f",
+	}
+	for verb, own := range map[string][]string{
+		"push": {"--spool d"},
+		"pull": {"--dedup d"},
+		"pub":  {"--spool d"},
+		"sub":  {"--dedup d", "--dedup d --subscriber n"},
+		"req":  nil,
+		"rep":  nil,
+	} {
+		for _, flag := range append(own, everywhere...) {
+			t.Run(verb+strings.ReplaceAll(flag, " ", "_"), func(t *testing.T) {
+				p := startInput(t, "", append([]string{verb}, strings.Fields(flag)...)...) // without an endpoint, too
+				p.exit(2)
+				if !strings.Contains(p.stderr.String(), "not available yet") {
+					t.Errorf("stderr %q", p.stderr)
+				}
+			})
+		}
+	}
+}
+
+func TestHelpNamesEveryVerb(t *testing.T) {
+	p := startInput(t, "", "--help")
+	p.exit(0)
+	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "bench", "monitor", "version"} {
+		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
+			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	p := startInput(t, "", "version")
+	p.exit(0)
+	if !strings.HasPrefix(p.stdout.String(), "yodel ") || !strings.Contains(p.stdout.String(), "ZMTP 3.1") {
+		t.Errorf("stdout %q", p.stdout)
+	}
+	p = startInput(t, "", "version", "--json")
+	p.exit(0)
+	var v map[string]string
+	if err := json.Unmarshal([]byte(p.stdout.String()), &v); err != nil || v["version"] == "" {
+		t.Errorf("stdout %q: %v", p.stdout, err)
+	}
+}
+
+func TestUnescape(t *testing.T) {
+	for _, tc := range []struct {
+		name, in, want string
+		bad            bool
+	}{
+		{name: "empty"},
+		{name: "plain", in: "|", want: "|"},
+		{name: "two", in: "::", want: "::"},
+		{name: "tab", in: `\t`, want: "\t"},
+		{name: "nul", in: `\x00`, want: "\x00"},
+		{name: "high byte", in: `\xff`, want: "\xff"},
+		{name: "rune", in: `\u00e9`, want: "é"},
+		{name: "unicode", in: "→", want: "→"},
+		{name: "quotes", in: `"'`, want: `"'`},
+		{name: "backslash", in: `\\`, want: `\`},
+		{name: "lone backslash", in: `\`, bad: true},
+		{name: "unknown", in: `\q`, bad: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := unescape(tc.in)
+			if (err != nil) != tc.bad || string(got) != tc.want {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}

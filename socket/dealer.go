@@ -1,0 +1,46 @@
+package socket
+
+import (
+	"context"
+	"iter"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Dealer sends each message to one of its peers and receives from all of them, with no turns to keep (RFC 28). Its
+// peers are REP, DEALER and ROUTER. To a REP, a request is an empty frame followed by the request's frames.
+//
+//   - Out: round robin over the peers with room, or by [WithLeastOutstanding]. Without a peer yet, messages wait in the
+//     socket, as with a [Push]; what was queued for a peer that is lost goes to another.
+//   - In: fairly among peers.
+//   - Mute: Send waits (see [WithOverflow]).
+//
+// All methods may be called by any number of goroutines.
+type Dealer struct{ *core }
+
+// NewDealer returns a Dealer that is neither bound nor connected. It does no I/O.
+func NewDealer(opts ...DealerOption) *Dealer {
+	cfg := defaults()
+	for _, o := range opts {
+		o.dealer(&cfg)
+	}
+	c := newCore(zmtp.Dealer, cfg)
+	c.receives = true
+	c.out.keeps = true
+	return &Dealer{c}
+}
+
+// Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
+// afterwards.
+func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
+
+// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
+// good.
+func (s *Dealer) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *Dealer) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }

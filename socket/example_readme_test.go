@@ -1,0 +1,79 @@
+package socket_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/simnet"
+)
+
+// What README.md shows first.
+func Example_readme() {
+	ctx := context.Background()
+
+	pull := socket.NewPull()
+	defer pull.Close()
+	endpoint, err := pull.Bind(ctx, "tcp://127.0.0.1:*") // any free port
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	push := socket.NewPush()
+	defer push.Close()
+	if err := push.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	if err := push.Send(ctx, socket.String("hello", "world")); err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := pull.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	fmt.Println("handed over:", pull.Stats().Handed.Messages)
+	// Output:
+	// ["hello" "world"]
+	// handed over: 1
+}
+
+// What README.md shows about simnet.
+func TestReadmePartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // time is virtual here: the test takes milliseconds
+		network := simnet.New(simnet.Config{Latency: 20 * time.Millisecond})
+		pull := socket.NewPull(socket.WithTransport(network.Host("collector")))
+		defer pull.Close()
+		push := socket.NewPush(socket.WithTransport(network.Host("sensor")))
+		defer push.Close()
+
+		if _, err := pull.Bind(t.Context(), "sim://collector:1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := push.Connect("sim://collector:1"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		network.Partition("sensor")
+		time.AfterFunc(time.Hour, network.Heal)
+
+		if err := push.Send(t.Context(), socket.String("21.5 °C")); err != nil {
+			t.Fatal(err)
+		}
+		m, err := pull.Recv(t.Context()) // an hour later
+		if err != nil || string(m.Bytes()) != "21.5 °C" {
+			t.Fatal(m, err)
+		}
+		if d := time.Since(began); d < time.Hour {
+			t.Errorf("received through a partition, after %v", d)
+		}
+		if err := push.Stats().Check(); err != nil {
+			t.Error(err)
+		}
+	})
+}

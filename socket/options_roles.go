@@ -1,0 +1,203 @@
+package socket
+
+type sendOption func(*config)
+
+func (o sendOption) push(c *config)   { o(c) }
+func (o sendOption) pub(c *config)    { o(c) }
+func (o sendOption) dealer(c *config) { o(c) }
+func (o sendOption) router(c *config) { o(c) }
+func (o sendOption) pair(c *config)   { o(c) }
+func (o sendOption) xpub(c *config)   { o(c) }
+
+// WithOverflow sets what Send does when there is no room. The default is DropNewest on a Pub and an XPub, Block on all
+// others.
+func WithOverflow(p Overflow) SendOption {
+	return sendOption(func(c *config) { c.overflow = p })
+}
+
+// A QueueOption configures a socket whose messages belong to the socket rather than to one peer.
+type QueueOption interface {
+	PushOption
+	DealerOption
+	ReqOption
+	PairOption
+}
+
+type queueOption func(*config)
+
+func (o queueOption) push(c *config)   { o(c) }
+func (o queueOption) dealer(c *config) { o(c) }
+func (o queueOption) req(c *config)    { o(c) }
+func (o queueOption) pair(c *config)   { o(c) }
+
+// WithImmediate makes Send wait for a peer instead of queueing messages for the first one that appears (libzmq
+// ZMQ_IMMEDIATE). The default is to queue.
+func WithImmediate() QueueOption {
+	return queueOption(func(c *config) { c.immediate = true })
+}
+
+// A BalanceOption configures a socket that spreads messages over its peers.
+type BalanceOption interface {
+	PushOption
+	DealerOption
+}
+
+type balanceOption func(*config)
+
+func (o balanceOption) push(c *config)   { o(c) }
+func (o balanceOption) dealer(c *config) { o(c) }
+
+// WithLeastOutstanding sends each message to the peer with the fewest outstanding, round robin among equals, instead of
+// round robin. Outstanding are, for a Push, the messages queued here for the peer; for a Dealer, the messages it has
+// been sent less those it has sent back, so that a slow worker gets less to do.
+func WithLeastOutstanding() BalanceOption {
+	return balanceOption(func(c *config) { c.leastOutstanding = true })
+}
+
+// A LatestOption configures a socket that receives.
+type LatestOption interface {
+	PullOption
+	SubOption
+	DealerOption
+	PairOption
+}
+
+type latestOption func(*config)
+
+func (o latestOption) pull(c *config)   { o(c) }
+func (o latestOption) sub(c *config)    { o(c) }
+func (o latestOption) dealer(c *config) { o(c) }
+func (o latestOption) pair(c *config)   { o(c) }
+
+// WithLatest keeps only the newest message of each peer for Recv; older ones are counted as discarded (libzmq
+// ZMQ_CONFLATE on the receiving side, here also for multipart messages). [Conflate] is the same for the sending side.
+func WithLatest() LatestOption {
+	return latestOption(func(c *config) { c.latest = true })
+}
+
+// A ProbeOption configures a socket that a ROUTER should hear of at once.
+type ProbeOption interface {
+	ReqOption
+	DealerOption
+	RouterOption
+}
+
+type probeOption func(*config)
+
+func (o probeOption) req(c *config)    { o(c) }
+func (o probeOption) dealer(c *config) { o(c) }
+func (o probeOption) router(c *config) { o(c) }
+
+// WithProbe sends an empty message to each new peer, from which a ROUTER learns that this socket is there (libzmq
+// ZMQ_PROBE_ROUTER). It is for peers that expect it; our own Router has events.
+func WithProbe() ProbeOption {
+	return probeOption(func(c *config) { c.probe = true })
+}
+
+// A TopicOption configures a socket that subscribes.
+type TopicOption interface {
+	SubOption
+	XSubOption
+}
+
+type topicOption func(*config)
+
+func (o topicOption) sub(c *config)  { o(c) }
+func (o topicOption) xsub(c *config) { o(c) }
+
+// WithSubscription subscribes to topics from the start, as Subscribe would; "" is everything.
+func WithSubscription(topics ...string) TopicOption {
+	return topicOption(func(c *config) { c.topics = append(c.topics, topics...) })
+}
+
+type reqOption func(*config)
+
+func (o reqOption) req(c *config) { o(c) }
+
+// WithRetry sends a request again, to the next peer, when the peer it went to is lost before it replied, up to n times.
+// The peer may have begun or even finished its work, so use it for requests that may be carried out twice. The default is
+// 0: Recv returns an error that names the peer.
+func WithRetry(n int) ReqOption {
+	return reqOption(func(c *config) { c.retries = max(0, n) })
+}
+
+// WithCorrelate puts a request id in front of each request, which every REP and ROUTER sends back with the reply, so
+// that a late reply is not taken for another one. The default is true; false is for peers behind a ROUTER that expect
+// exactly one empty frame before the request (libzmq ZMQ_REQ_CORRELATE, there off by default).
+func WithCorrelate(on bool) ReqOption {
+	return reqOption(func(c *config) { c.uncorrelate = !on })
+}
+
+// WithRelaxed lets Send send a new request before the reply to the last one has come; that reply is then discarded
+// (libzmq ZMQ_REQ_RELAXED). The default is to return ErrState.
+func WithRelaxed() ReqOption {
+	return reqOption(func(c *config) { c.relaxed = true })
+}
+
+type routerOption func(*config)
+
+func (o routerOption) router(c *config) { o(c) }
+
+// WithDropUnroutable makes Send drop, and count, a message for a peer that is not there, instead of returning
+// ErrUnroutable (libzmq without ZMQ_ROUTER_MANDATORY, where it is not counted).
+func WithDropUnroutable() RouterOption {
+	return routerOption(func(c *config) { c.dropUnroutable = true })
+}
+
+// WithHandover gives an identity that is in use to the newest peer that claims it, and ends the connection that had it.
+// The default is to refuse the newcomer, with an event on this side (libzmq ZMQ_ROUTER_HANDOVER; libzmq's default
+// leaves the newcomer connected and unreachable).
+func WithHandover() RouterOption {
+	return routerOption(func(c *config) { c.handover = true })
+}
+
+type xpubOption func(*config)
+
+func (o xpubOption) xpub(c *config) { o(c) }
+
+// A Verbosity says which subscriptions an [XPub] hands to the application.
+type Verbosity int
+
+const (
+	// FirstAndLast hands over the first subscription to a topic and its last cancellation, over all peers.
+	FirstAndLast Verbosity = iota
+	// EverySubscription hands over all subscriptions, and the last cancellation (libzmq ZMQ_XPUB_VERBOSE).
+	EverySubscription
+	// EveryChange hands over all subscriptions and cancellations (libzmq ZMQ_XPUB_VERBOSER).
+	EveryChange
+)
+
+// WithVerbosity sets which subscriptions Recv returns. The default is FirstAndLast.
+func WithVerbosity(v Verbosity) XPubOption {
+	return xpubOption(func(c *config) { c.verbosity = v })
+}
+
+// WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
+// over, and takes effect through [XPub.Subscribe] (libzmq ZMQ_XPUB_MANUAL).
+func WithManual() XPubOption {
+	return xpubOption(func(c *config) { c.manual = true })
+}
+
+// A ReplayOption configures a socket that publishes.
+type ReplayOption interface {
+	PubOption
+	XPubOption
+}
+
+type replayOption func(*config)
+
+func (o replayOption) pub(c *config)  { o(c) }
+func (o replayOption) xpub(c *config) { o(c) }
+
+// WithWelcome sends a message to each new peer before anything else; a SUB receives it if it is subscribed to its
+// topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default is none.
+func WithWelcome(m Msg) ReplayOption {
+	return replayOption(func(c *config) { c.welcome = m })
+}
+
+// WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that match
+// to each new subscriber. When a topic more comes, the one that was not published for longest is forgotten. The
+// default is 0, none.
+func WithLastValue(n int) ReplayOption {
+	return replayOption(func(c *config) { c.lastValues = max(0, n) })
+}

@@ -1,0 +1,61 @@
+package socket
+
+import (
+	"context"
+	"iter"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Pair exchanges messages with exactly one other PAIR (RFC 31). While it has a peer, further ones are refused, with an
+// event; when the peer is gone the next one is welcome.
+//
+//   - Out: to the peer. While a connecting Pair has none yet, and after it was lost, messages wait in the socket.
+//   - In: from the peer.
+//   - Mute: Send waits (see [WithOverflow]).
+//
+// All methods may be called by any number of goroutines.
+type Pair struct{ *core }
+
+// NewPair returns a Pair that is neither bound nor connected. It does no I/O.
+func NewPair(opts ...PairOption) *Pair {
+	cfg := defaults()
+	for _, o := range opts {
+		o.pair(&cfg)
+	}
+	c := newCore(zmtp.Pair, cfg)
+	c.receives = true
+	c.out.keeps = true
+	c.out.pace = new(pace)
+	c.role = single{plain{c}}
+	return &Pair{c}
+}
+
+// Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
+// afterwards.
+func (s *Pair) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Pair) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
+
+// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
+// good.
+func (s *Pair) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *Pair) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+
+// single is the role of a Pair.
+type single struct{ plain }
+
+func (r single) joined(l *link) error {
+	o := &r.core.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.hasLive() {
+		return ErrBusy
+	}
+	o.add(l)
+	return nil
+}

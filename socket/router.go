@@ -1,0 +1,163 @@
+package socket
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A Router exchanges messages with many peers and says which one each message is from and for: the first frame is the
+// peer's identity (RFC 28). Its peers are REQ, DEALER and ROUTER.
+//
+//   - In: fairly among peers, with the identity put in front. A peer without one is given five bytes, the first of them
+//     zero, that last as long as its connection.
+//   - Out: to the peer named by the first frame, which is taken off. If there is no such peer Send returns
+//     ErrUnroutable ([WithDropUnroutable] drops, and counts, as libzmq does).
+//   - Mute: while the named peer's queue is full Send waits (see [WithOverflow]); others are not affected.
+//
+// A second peer that claims an identity in use is refused, with a [DuplicateIdentity] event, or takes over
+// ([WithHandover]). PeerUp and PeerDown tell of peers that come and go. All methods may be called by any number of
+// goroutines.
+type Router struct {
+	*core
+
+	byID map[string]*link // guarded by core.out.mu
+	auto uint32           // the next identity to give, guarded by core.out.mu
+}
+
+// NewRouter returns a Router that is neither bound nor connected. It does no I/O.
+func NewRouter(opts ...RouterOption) *Router {
+	cfg := defaults()
+	for _, o := range opts {
+		o.router(&cfg)
+	}
+	c := newCore(zmtp.Router, cfg)
+	c.receives = true
+	s := &Router{core: c, byID: make(map[string]*link), auto: rand.Uint32()}
+	c.role = routing{plain{c}, s}
+	c.in.keep = s.keep
+	return s
+}
+
+// Send sends the message to the peer that its first frame names, waiting for room until ctx ends. The frames must not be
+// changed afterwards. If the peer is lost while Send waits it returns ErrUnroutable.
+func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+
+// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+
+func (s *Router) send(ctx context.Context, wait bool, m Msg) error {
+	if err := s.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	if len(m.Frames) < 2 {
+		return opError("send", fmt.Errorf("%w after the peer's identity", ErrNoFrames))
+	}
+	id := m.Frames[0]
+	m.Frames = m.Frames[1:]
+	err := s.out.route(ctx, wait, func() *link { return s.byID[string(id)] }, m)
+	switch {
+	case err == ErrPeerLost && s.cfg.dropUnroutable:
+		s.out.drop(Unroutable, m.Size())
+		return nil
+	case err == ErrPeerLost:
+		return opError("send", fmt.Errorf("to %.64q: %w", id, ErrUnroutable))
+	}
+	return opError("send", err)
+}
+
+// Recv returns the next message, waiting for one until ctx ends or the socket closes. Its first frame is the identity of
+// the peer it came from. The message is the caller's for good.
+func (s *Router) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+
+// ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes of
+// which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). It returns ErrIdentityInUse if another peer or endpoint has
+// that name.
+func (s *Router) ConnectAs(endpoint, id string) error {
+	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)}
+	}
+	s.out.mu.Lock()
+	_, taken := s.byID[id]
+	s.out.mu.Unlock()
+	if taken {
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("%w: %.64q", ErrIdentityInUse, id)}
+	}
+	return s.connectAs(endpoint, id)
+}
+
+// keep puts the identity in front.
+func (s *Router) keep(l *link, m Msg) (Msg, Reason) {
+	frames := make([][]byte, 0, 1+len(m.Frames))
+	m.Frames = append(append(frames, []byte(l.id)), m.Frames...)
+	return m, ""
+}
+
+// routing is the role of a Router.
+type routing struct {
+	plain
+	router *Router
+}
+
+// joined enters the peer under its identity.
+func (r routing) joined(l *link) error {
+	old, err := r.enter(l)
+	if old != nil {
+		old.fail(ErrTakenOver)
+	}
+	return err
+}
+
+func (r routing) enter(l *link) (old *link, err error) {
+	s := r.router
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	l.id = string(l.peer.Identity)
+	if l.ep.as != "" {
+		l.id = l.ep.as
+	}
+	if l.id == "" || l.id[0] == 0 { // what begins with zero is ours to give
+		l.id = s.nextID()
+	}
+	if old = s.byID[l.id]; old != nil && !old.out.dead {
+		if !s.cfg.handover {
+			return nil, fmt.Errorf("%w: %.64q", ErrIdentityInUse, l.id)
+		}
+	} else {
+		old = nil
+	}
+	s.byID[l.id] = l
+	s.out.add(l)
+	if s.cfg.probe {
+		s.out.give(l, NewMsg(nil))
+	}
+	return old, nil
+}
+
+// nextID makes an identity as libzmq does: a zero byte and four that count.
+func (s *Router) nextID() string {
+	for {
+		s.auto++
+		id := string(binary.BigEndian.AppendUint32([]byte{0}, s.auto))
+		if s.byID[id] == nil {
+			return id
+		}
+	}
+}
+
+func (r routing) left(l *link) {
+	s := r.router
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if s.byID[l.id] == l {
+		delete(s.byID, l.id)
+	}
+}

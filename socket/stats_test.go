@@ -1,0 +1,136 @@
+package socket
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCount(t *testing.T) {
+	var c Count
+	c.add(10)
+	c.add(0)
+	if c != (Count{2, 10}) {
+		t.Errorf("after two messages of 10 and 0 bytes: %v", c)
+	}
+	c.sub(10)
+	if c != (Count{1, 0}) {
+		t.Errorf("after one went: %v", c)
+	}
+	a, b := Count{5, 50}, Count{2, 20}
+	if got := a.plus(b); got != (Count{7, 70}) {
+		t.Errorf("%v plus %v is %v", a, b, got)
+	}
+	if got := a.minus(b); got != (Count{3, 30}) {
+		t.Errorf("%v minus %v is %v", a, b, got)
+	}
+}
+
+// balancedLedger uses every column, each with figures of its own.
+func balancedLedger() Ledger {
+	return Ledger{
+		Accepted:  Count{1111, 11110},
+		Delivered: Count{1000, 10000},
+		Queued:    Count{100, 1000},
+		Returned:  Count{10, 100},
+		Dropped:   map[Reason]Count{QueueFull: {1, 3}, NoSubscriber: {0, 7}},
+		Received:  Count{222, 2220},
+		Handed:    Count{200, 2000},
+		Unread:    Count{20, 200},
+		Discarded: map[Reason]Count{BadEnvelope: {1, 15}, StaleReply: {1, 5}},
+	}
+}
+
+func TestLedgerCheck(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(l *Ledger)
+		want  string // in the error; "" for none
+	}{
+		{"balanced", func(*Ledger) {}, ""},
+		{"empty", func(l *Ledger) { *l = Ledger{} }, ""},
+		{"accepted too many", func(l *Ledger) { l.Accepted.Messages++ }, "accepted {1112 11110}"},
+		{"accepted too few bytes", func(l *Ledger) { l.Accepted.Bytes-- }, "accepted {1111 11109}"},
+		{"delivered twice", func(l *Ledger) { l.Delivered.Messages++ }, "delivered {1001 10000}"},
+		{"delivered bytes", func(l *Ledger) { l.Delivered.Bytes++ }, "delivered {1000 10001}"},
+		{"queued lost", func(l *Ledger) { l.Queued.Messages-- }, "queued {99 1000}"},
+		{"queued bytes", func(l *Ledger) { l.Queued.Bytes-- }, "queued {100 999}"},
+		{"returned lost", func(l *Ledger) { l.Returned = Count{} }, "returned {0 0}"},
+		{"dropped without a name", func(l *Ledger) { delete(l.Dropped, QueueFull) }, "dropped map[no subscriber:{0 7}]"},
+		{"dropped twice", func(l *Ledger) { l.Dropped[PeerGone] = Count{1, 1} }, "peer gone:{1 1}"},
+		{"received too many", func(l *Ledger) { l.Received.Messages++ }, "received {223 2220}"},
+		{"received bytes", func(l *Ledger) { l.Received.Bytes-- }, "received {222 2219}"},
+		{"handed twice", func(l *Ledger) { l.Handed.Messages++ }, "handed {201 2000}"},
+		{"unread lost", func(l *Ledger) { l.Unread.Messages-- }, "unread {19 200}"},
+		{"discarded without a name", func(l *Ledger) { delete(l.Discarded, BadEnvelope) }, "discarded map[stale reply:{1 5}]"},
+		{"discarded twice", func(l *Ledger) { l.Discarded[NotExpected] = Count{2, 0} }, "not expected:{2 0}"},
+		{"one direction does not make up for the other", func(l *Ledger) { l.Accepted.Messages++; l.Handed.Messages++ }, "accepted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := balancedLedger()
+			c.spoil(&l)
+			checkError(t, l.Check(), c.want)
+
+			own := Stats{Ledger: l}
+			checkError(t, own.Check(), c.want)
+
+			peer := &Peer{Type: "PULL", Address: "10.0.0.7:5555"}
+			ofPeer := Stats{Peers: []PeerStats{{Ledger: balancedLedger()}, {Peer: peer, Ledger: l}}}
+			checkError(t, ofPeer.Check(), c.want)
+			if c.want != "" {
+				checkError(t, ofPeer.Check(), "PULL 10.0.0.7:5555: socket: ledger: ")
+			}
+		})
+	}
+}
+
+// checkError wants an error with the given text in it, or none.
+func checkError(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("error %q, want none", err)
+	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		t.Errorf("error %v, want one that says %q", err, want)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	var r reasons
+	r.add(QueueFull, Count{})
+	if r != nil {
+		t.Error("dropping nothing is counted")
+	}
+	r.add(QueueFull, Count{1, 2})
+	r.add(PeerGone, Count{1, 0})
+	r.add(QueueFull, Count{3, 4})
+	if len(r) != 2 || r[QueueFull] != (Count{4, 6}) || r[PeerGone] != (Count{1, 0}) {
+		t.Errorf("counted %v", r)
+	}
+	if got := sum(r); got != (Count{5, 6}) {
+		t.Errorf("the sum is %v", got)
+	}
+}
+
+// A snapshot is the caller's: it does not change, nor does changing it change the socket.
+func TestStatsAreACopy(t *testing.T) {
+	s := NewPub()
+	defer s.Close()
+	publish := func() {
+		t.Helper()
+		if err := s.Send(t.Context(), String("news")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish()
+	before := s.Stats()
+	publish()
+	if got := before.Dropped[NoSubscriber]; got != (Count{1, 4}) {
+		t.Errorf("the snapshot has changed to %v", got)
+	}
+	before.Dropped[NoSubscriber] = Count{}
+	after := s.Stats()
+	if got := after.Dropped[NoSubscriber]; got != (Count{2, 8}) || after.Accepted != got {
+		t.Errorf("accepted %v, dropped %v; want two messages in both", after.Accepted, got)
+	}
+	checkError(t, after.Check(), "")
+}

@@ -1,0 +1,158 @@
+package socket
+
+import (
+	"context"
+	"iter"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// An XPub is a [Pub] that shows the application what its peers subscribe to, and receives messages they send upstream
+// (RFC 29). It is what a proxy or a cache is built with.
+//
+//   - Out: as a Pub.
+//   - In: a message for each subscription, one frame of the byte 1 (subscribe) or 0 (cancel) and the topic, of which
+//     [ParseSubscription] makes a value; [WithVerbosity] says which. When a peer leaves, its subscriptions are
+//     cancelled. What XSUB peers send is received too; such a message cannot begin with the byte 0 or 1.
+//   - [WithManual] leaves it to the application which topics a peer gets.
+//
+// All methods may be called by any number of goroutines.
+type XPub struct {
+	*core
+	subs subscribers
+}
+
+// NewXPub returns an XPub that is neither bound nor connected. It does no I/O.
+func NewXPub(opts ...XPubOption) *XPub {
+	cfg := defaults()
+	cfg.overflow = DropNewest
+	for _, o := range opts {
+		o.xpub(&cfg)
+	}
+	c := newCore(zmtp.XPub, cfg)
+	c.receives = true
+	c.out.pace = new(pace)
+	s := &XPub{core: c}
+	s.subs.core = c
+	c.role = showing{plain{c}, &s.subs}
+	return s
+}
+
+// Send gives the message to every peer subscribed to its topic. It waits, until ctx ends, only under the policy [Block].
+// The frames must not be changed afterwards.
+func (s *XPub) Send(ctx context.Context, m Msg) error { return s.subs.publish(ctx, true, m) }
+
+// TrySend is like Send and never waits: under [Block] it returns ErrWouldBlock instead.
+func (s *XPub) TrySend(m Msg) error { return s.subs.publish(context.Background(), false, m) }
+
+// Recv returns the next subscription or upstream message, waiting for one until ctx ends or the socket closes.
+func (s *XPub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+
+// WaitSubscribers waits until messages with the given topic would reach at least n peers, ctx ends or the socket
+// closes. The next message with that topic then reaches them: there is no need to sleep.
+func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
+	return s.subs.wait(ctx, topic, n)
+}
+
+// SetOverflow sets what Send does when the queue of this one peer is full; a peer that comes back is a new one. It
+// returns an error that matches ErrPeerLost if the peer is not connected.
+func (s *XPub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
+
+// Subscribe subscribes a peer, found in the From of a subscription, to a topic, whatever the peer asked for. With
+// [WithManual] this is the only way to. It returns an error that matches ErrPeerLost if the peer is not connected.
+func (s *XPub) Subscribe(p *Peer, topic string) error { return s.change(p, true, topic) }
+
+// Unsubscribe takes a peer's subscription to a topic back.
+func (s *XPub) Unsubscribe(p *Peer, topic string) error { return s.change(p, false, topic) }
+
+func (s *XPub) change(p *Peer, add bool, topic string) error {
+	l := s.linkTo(p)
+	if l == nil {
+		return &PeerError{Op: "subscribe", Peer: p, Err: ErrPeerLost}
+	}
+	_, err := s.subs.set(l, add, []byte(topic))
+	return opError("subscribe", err)
+}
+
+// A Subscription is what an [XPub] is told by a peer.
+type Subscription struct {
+	Topic string
+	Add   bool // false: the subscription is cancelled
+	Peer  *Peer
+}
+
+// ParseSubscription makes a value of a message that an [XPub] received. ok is false for a message sent upstream by a
+// peer.
+func ParseSubscription(m Msg) (sub Subscription, ok bool) {
+	topic, add, ok := subscriptionMessage(m.Frames)
+	return Subscription{string(topic), add, m.From}, ok
+}
+
+// showing is the role of an XPub.
+type showing struct {
+	plain
+	subs *subscribers
+}
+
+func (r showing) joined(l *link) error {
+	if err := r.plain.joined(l); err != nil {
+		return err
+	}
+	r.subs.greet(l)
+	return nil
+}
+
+func (r showing) left(l *link) {
+	for topic, c := range r.subs.forget(l) {
+		if r.core.cfg.manual || c.edge || r.core.cfg.verbosity == EveryChange {
+			_ = r.show(l, false, []byte(topic)) // the peer is gone: its limits matter no more
+		}
+	}
+}
+
+func (r showing) subscription(l *link, add bool, topic []byte) error {
+	if r.core.cfg.manual {
+		if err := r.subs.allowed(topic); err != nil {
+			return err
+		}
+		return r.show(l, add, topic)
+	}
+	c, err := r.subs.set(l, add, topic)
+	if err != nil {
+		return err
+	}
+	verbose := r.core.cfg.verbosity == EveryChange || add && r.core.cfg.verbosity == EverySubscription
+	if c.edge || verbose {
+		return r.show(l, add, topic)
+	}
+	return nil
+}
+
+// show hands a subscription to the application. These do not wait for room, so that an application that never looks is
+// served all the same; a peer that abuses this is cut off.
+func (r showing) show(l *link, add bool, topic []byte) error {
+	frame := make([]byte, 1, 1+len(topic))
+	if add {
+		frame[0] = 1
+	}
+	return r.core.in.notify(l, Msg{Frames: [][]byte{append(frame, topic...)}, From: l.peer})
+}
+
+func (r showing) intake(l *link, msgs [][][]byte) error {
+	for i, frames := range msgs {
+		var err error
+		if topic, add, ok := subscriptionMessage(frames); ok {
+			err = r.subscription(l, add, topic)
+		} else {
+			err = l.queueAll(msgs[i : i+1])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

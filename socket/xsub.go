@@ -1,0 +1,75 @@
+package socket
+
+import (
+	"context"
+	"iter"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// An XSub is a [Sub] that can also send: subscriptions as messages, which is how a proxy passes them on, and other
+// messages upstream to its PUB and XPUB peers (RFC 29).
+//
+//   - Out: a message of one frame that starts with the byte 1 or 0 subscribes to, or cancels, the rest of the frame;
+//     cancelling what was not subscribed does nothing. Any other message goes to every peer; one whose queue is full
+//     misses it, which is counted.
+//   - In: as a Sub.
+//
+// All methods may be called by any number of goroutines.
+type XSub struct {
+	*core
+	subs subscriptions
+}
+
+// NewXSub returns an XSub that is neither bound nor connected. It does no I/O.
+func NewXSub(opts ...XSubOption) *XSub {
+	cfg := defaults()
+	cfg.overflow = DropNewest
+	for _, o := range opts {
+		o.xsub(&cfg)
+	}
+	c := newCore(zmtp.XSub, cfg)
+	s := &XSub{core: c}
+	s.subs.init(c)
+	return s
+}
+
+// Subscribe asks every peer, now and later, for messages whose topic starts with topic; "" is everything. It does not
+// wait for them to hear of it; see [Pub.WaitSubscribers].
+func (s *XSub) Subscribe(topic string) error { return s.subs.subscribe(topic) }
+
+// Unsubscribe takes back one Subscribe of exactly this topic.
+func (s *XSub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic) }
+
+// Topics lists what is subscribed to, each once, in no particular order.
+func (s *XSub) Topics() []string { return s.subs.topics() }
+
+// Send subscribes, cancels, or sends a message upstream; see [XSub]. The frames must not be changed afterwards. It never
+// waits.
+func (s *XSub) Send(_ context.Context, m Msg) error { return s.TrySend(m) }
+
+// TrySend is the same as Send, which never waits either.
+func (s *XSub) TrySend(m Msg) error {
+	if err := s.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	if topic, add, ok := subscriptionMessage(m.Frames); ok {
+		if add {
+			return s.subs.subscribe(string(topic))
+		}
+		s.subs.remove(string(topic))
+		return nil
+	}
+	return opError("send", s.out.fanOut(context.Background(), false, m, s.everyPeer))
+}
+
+// everyPeer lists the links there are; it is called with out.mu held.
+func (s *XSub) everyPeer() []*link { return s.out.links }
+
+// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
+// good.
+func (s *XSub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *XSub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
