@@ -142,8 +142,9 @@ func TestErrorTexts(t *testing.T) {
 		{"no frames", push.Send(ctx, Msg{}), ErrNoFrames, "socket: send: a message needs at least one frame"},
 		{"too many frames", push.Send(ctx, String("", "", "")), ErrTooLarge, "socket: send: over the limit: a message of 3 frames, the limit is 2"},
 		{"too many bytes", push.Send(ctx, String("12345", "6789")), ErrTooLarge, "socket: send: over the limit: a message of 9 bytes, the limit is 8"},
-		{"no room", push.TrySend(String("x")), ErrWouldBlock, "socket: send: every queue is full"},
-		{"no room until the context ends", push.Send(gone, String("x")), context.Canceled, "socket: send: context canceled"},
+		{"nobody to send to", push.TrySend(String("x")), ErrNoPeers, "socket: send: no peer is connected"},
+		{"nobody until the context ends", push.Send(gone, String("x")), context.Canceled, ""},
+		{"which says what was missing", push.Send(gone, String("x")), ErrNoPeers, "socket: send: no peer is connected: context canceled"},
 		{"wait for peers until then", push.WaitPeers(gone, 2), context.Canceled, "socket: wait for 2 peers, have 0: context canceled"},
 		{"nothing comes until then", only(sub.Recv(gone)), context.Canceled, "socket: recv: context canceled"},
 		{"long topic", sub.Subscribe(strings.Repeat("t", 1025)), ErrTooLarge, "socket: subscribe: over the limit: a topic of 1025 bytes, the limit is 1024"},
@@ -171,15 +172,15 @@ func TestEndpointErrors(t *testing.T) {
 	for _, c := range []struct{ endpoint, want string }{
 		{"127.0.0.1:5555", "no scheme; write it as tcp://127.0.0.1:5555"},
 		{"udp://127.0.0.1:5555", `no transport for "udp://": write tcp://, ipc:// or inproc://, or add one by WithTransport`},
-		{"inproc://", "no name"},
-		{"", "endpoint"},
+		{"inproc://", "write it as inproc://name"},
+		{"", "it is empty; write it as tcp://"},
 	} {
 		t.Run(c.endpoint, func(t *testing.T) {
 			_, err := s.Bind(t.Context(), c.endpoint)
-			checkError(t, err, "socket: bind "+c.endpoint)
+			checkError(t, err, strings.TrimSpace("socket: bind "+c.endpoint))
 			checkError(t, err, c.want)
 			err = s.Connect(c.endpoint)
-			checkError(t, err, "socket: connect "+c.endpoint)
+			checkError(t, err, strings.TrimSpace("socket: connect "+c.endpoint))
 			checkError(t, err, c.want)
 			if pe, ok := errors.AsType[*PeerError](err); !ok || pe.Endpoint != c.endpoint {
 				t.Errorf("%v is not a PeerError with the endpoint", err)

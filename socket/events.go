@@ -10,7 +10,11 @@ import (
 // An EventKind says what happened.
 type EventKind int
 
-// The kinds of events, in the order of a connection's life.
+// The kinds of events, in the order of a connection's life. Each event of libzmq's zmq_socket_monitor has its
+// counterpart: LISTENING, BIND_FAILED, ACCEPTED, ACCEPT_FAILED and CONNECTED under the same names, CONNECT_DELAYED is
+// Connecting, CONNECT_RETRIED is Retrying, HANDSHAKE_SUCCEEDED is PeerUp, the three HANDSHAKE_FAILED_* are
+// HandshakeFailed with the details in Err, DISCONNECTED is PeerDown, ProtocolError or LimitHit, CLOSED is Unbound or
+// Disconnected, MONITOR_STOPPED is Closed; PIPES_STATS is [Stats].
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1

@@ -49,8 +49,18 @@ type TCP struct {
 	// leaves it to the operating system.
 	KeepAliveCount int
 
+	// SendBuffer and RecvBuffer are the sizes of the kernel's buffers in bytes
+	// (ZMQ_SNDBUF, ZMQ_RCVBUF). 0 or less leaves them to the operating system,
+	// which adapts them to the traffic.
+	SendBuffer, RecvBuffer int
+
 	// Resolver looks up host names. nil means [net.DefaultResolver].
 	Resolver *net.Resolver
+
+	// DialContext, if not nil, opens the connections instead of a [net.Dialer]:
+	// through a SOCKS proxy (ZMQ_SOCKS_PROXY), say, with golang.org/x/net/proxy.
+	// Source addresses, Resolver and the other fields then do nothing for Dial.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // NewTCP returns a TCP transport with default settings, the same as &TCP{}.
@@ -77,6 +87,14 @@ func (t *TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) {
 		return nil, &OpError{Op: "dial", Endpoint: "tcp://" + address, Err: err}
 	}
+	target := net.JoinHostPort(a.host, strconv.Itoa(a.port))
+	if t.DialContext != nil {
+		c, err := t.DialContext(ctx, "tcp", target)
+		if err != nil {
+			return fail(err)
+		}
+		return c, nil
+	}
 	d := net.Dialer{Resolver: t.Resolver}
 	d.KeepAlive, d.KeepAliveConfig = t.keepAlive()
 	if a.source != nil {
@@ -87,11 +105,11 @@ func (t *TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 		d.LocalAddr = &net.TCPAddr{IP: ip.AsSlice(), Port: a.source.port, Zone: ip.Zone()}
 		d.Control = reuseAddress
 	}
-	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(a.host, strconv.Itoa(a.port)))
+	c, err := d.DialContext(ctx, "tcp", target)
 	if err != nil {
 		return fail(err)
 	}
-	conn, err := newTCPConn(c.(*net.TCPConn))
+	conn, err := t.newConn(c.(*net.TCPConn))
 	if err != nil {
 		return fail(errors.Join(err, c.Close()))
 	}
@@ -130,7 +148,7 @@ func (t *TCP) Listen(ctx context.Context, address string) (Listener, error) {
 	case err != nil:
 		return fail(err)
 	}
-	return &tcpListener{TCPListener: ln.(*net.TCPListener), endpoint: "tcp://" + address, address: dialable(ln.Addr().(*net.TCPAddr))}, nil
+	return &tcpListener{TCPListener: ln.(*net.TCPListener), tcp: t, endpoint: "tcp://" + address, address: dialable(ln.Addr().(*net.TCPAddr))}, nil
 }
 
 // tcpString is ip:port for package net, where no host is the wildcard.
@@ -157,10 +175,20 @@ type tcpConn struct {
 	rawWriter
 }
 
-func newTCPConn(c *net.TCPConn) (*tcpConn, error) {
+func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {
 	conn := &tcpConn{TCPConn: c}
 	if err := conn.init(c); err != nil {
 		return nil, err
+	}
+	if t.SendBuffer > 0 {
+		if err := c.SetWriteBuffer(t.SendBuffer); err != nil {
+			return nil, err
+		}
+	}
+	if t.RecvBuffer > 0 {
+		if err := c.SetReadBuffer(t.RecvBuffer); err != nil {
+			return nil, err
+		}
 	}
 	return conn, nil
 }
@@ -168,6 +196,7 @@ func newTCPConn(c *net.TCPConn) (*tcpConn, error) {
 // tcpListener inherits Addr, the bound address as the kernel has it.
 type tcpListener struct {
 	*net.TCPListener
+	tcp      *TCP
 	endpoint string
 	address  string
 }
@@ -177,7 +206,7 @@ func (l *tcpListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, &OpError{Op: "accept", Endpoint: l.endpoint, Err: err}
 	}
-	conn, err := newTCPConn(c)
+	conn, err := l.tcp.newConn(c)
 	if err != nil {
 		return nil, &OpError{Op: "accept", Endpoint: l.endpoint, Err: errors.Join(err, c.Close())}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -218,5 +219,60 @@ func TestTCPKeepAliveFields(t *testing.T) {
 				t.Errorf("got %v, %+v", period, got)
 			}
 		})
+	}
+}
+
+func TestTCPKernelBuffers(t *testing.T) {
+	tcp := &TCP{SendBuffer: 64 << 10, RecvBuffer: 32 << 10}
+	ln, err := tcp.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	dialed, err := tcp.Dial(t.Context(), ln.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialed.Close()
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	// With nobody reading, what fits is bounded by the two buffers; the kernel may take a few times what was asked.
+	total := 0
+	for chunk, n := make([]byte, 16<<10), 16<<10; n == len(chunk); total += n {
+		if n, err = dialed.(TryWriter).TryWrite(chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := 1 << 20; total > most {
+		t.Errorf("the kernel took %d bytes, want at most %d with small buffers", total, most)
+	}
+}
+
+func TestTCPDialContext(t *testing.T) {
+	ln, err := NewTCP().Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var asked string
+	tcp := &TCP{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		asked = network + " " + address
+		var d net.Dialer
+		return d.DialContext(ctx, network, ln.Address())
+	}}
+	c, err := tcp.Dial(t.Context(), "behind-the-proxy.example:5555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if asked != "tcp behind-the-proxy.example:5555" {
+		t.Errorf("asked for %q", asked)
+	}
+	tcp.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no proxy") }
+	if _, err := tcp.Dial(t.Context(), "x:1"); err == nil || !strings.Contains(err.Error(), "tcp://x:1") {
+		t.Errorf("Dial: %v, want an error that names the endpoint", err)
 	}
 }

@@ -142,9 +142,9 @@ func (b *bench) connect(sock anySocket, endpoint string) error {
 	return sock.Connect(endpoint)
 }
 
-// options are those of all sockets here.
+// benchOptions are those of all sockets here. Close need not linger: what matters is sent before.
 func benchOptions[T any](b *bench) []T {
-	return []T{socket.WithSendHWM(b.hwm).(T), socket.WithRecvHWM(b.hwm).(T)}
+	return []T{socket.WithSendHWM(b.hwm).(T), socket.WithRecvHWM(b.hwm).(T), socket.WithLinger(0).(T)}
 }
 
 // body is the content of every message: sockets never change what they send, so that one will do.

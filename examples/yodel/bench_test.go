@@ -91,7 +91,7 @@ func TestBenchThroughput(t *testing.T) {
 		send.stop()
 	})
 	t.Run("too few", func(t *testing.T) {
-		recv := startInput(t, "", "bench", "recv", anyPort, "--count", "10", "--timeout", "300ms")
+		recv := startInput(t, "", "bench", "recv", anyPort, "--count", "10", "--timeout", "700ms")
 		startInput(t, "", "bench", "send", recv.endpoint(), "--count", "9").exit(0)
 		recv.exit(1)
 		recv.says("9 received of 10")

@@ -80,7 +80,7 @@ func TestPeerLost(t *testing.T) {
 func TestRequesterLost(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
-		t.Skipf("mkfifo: %v: %s", err, out)
+		t.Fatalf("mkfifo: %v: %s", err, out)
 	}
 	// By way of monitor, which shows when the peer is gone.
 	rep := startInput(t, "", "monitor", "rep", "--bind", ipcEndpoint(t), "--count", "1",

@@ -57,9 +57,8 @@ func TestTimeoutWithSomething(t *testing.T) {
 		{"count reached", []string{"--count", "2"}, 0, "received 2 messages"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			at := ipcEndpoint(t)
-			push := startInput(t, "a\nb\n", "push", "--connect", at)
-			pull := startInput(t, "", append([]string{"pull", "--bind", at, "--timeout", "500ms"}, tc.args...)...)
+			push := startInput(t, "a\nb\n", "push", "--bind", ipcEndpoint(t))
+			pull := startInput(t, "", append([]string{"pull", "--connect", push.endpoint(), "--timeout", "700ms"}, tc.args...)...)
 			push.exit(0)
 			pull.exit(tc.status)
 			pull.says(tc.says)
@@ -85,7 +84,7 @@ func TestTimeoutWithSomething(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req := startInput(t, "a\nb\n", "req", "--connect", at, "--timeout", "300ms")
+		req := startInput(t, "a\nb\n", "req", "--connect", at, "--timeout", "700ms")
 		m, err := rep.Recv(t.Context())
 		if err == nil {
 			err = rep.Send(t.Context(), m)
@@ -94,7 +93,7 @@ func TestTimeoutWithSomething(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.exit(1)
-		req.says("no reply to request 2 for 300ms")
+		req.says("no reply to request 2 for 700ms")
 		req.prints("a\n")
 	})
 }

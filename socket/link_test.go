@@ -1,0 +1,158 @@
+package socket
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+func TestMark(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		m                mark
+		c                Count
+		reached, cleared bool
+	}{
+		{"no limit", mark{}, Count{1 << 60, 1 << 60}, false, true},
+		{"below in messages", mark{10, 0}, Count{9, 1 << 60}, false, false},
+		{"at it", mark{10, 0}, Count{10, 0}, true, false},
+		{"above it", mark{10, 0}, Count{11, 0}, true, false},
+		{"at half", mark{10, 0}, Count{5, 0}, false, true},
+		{"half of an odd one", mark{7, 0}, Count{3, 0}, false, true},
+		{"above half of an odd one", mark{7, 0}, Count{4, 0}, false, false},
+		{"one message: full with one", mark{1, 0}, Count{1, 0}, true, false},
+		{"one message: open with none", mark{1, 0}, Count{}, false, true},
+		{"at it in bytes", mark{0, 100}, Count{1, 100}, true, false},
+		{"above it in bytes", mark{0, 100}, Count{1, 1000}, true, false},
+		{"at half in bytes", mark{0, 100}, Count{1 << 60, 50}, false, true},
+		{"messages reached, bytes not", mark{10, 100}, Count{10, 10}, true, false},
+		{"bytes reached, messages not", mark{10, 100}, Count{1, 100}, true, false},
+		{"only one of them at half", mark{10, 100}, Count{5, 51}, false, false},
+		{"both at half", mark{10, 100}, Count{5, 50}, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.m.reached(c.c); got != c.reached {
+				t.Errorf("reached is %t, want %t", got, c.reached)
+			}
+			if got := c.m.cleared(c.c); got != c.cleared {
+				t.Errorf("cleared is %t, want %t", got, c.cleared)
+			}
+		})
+	}
+}
+
+func TestMarkPlus(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		a, b, want mark
+	}{
+		{"both", mark{1, 10}, mark{2, 20}, mark{3, 30}},
+		{"one without a limit in messages", mark{0, 10}, mark{2, 20}, mark{0, 30}},
+		{"the other without a limit in bytes", mark{1, 10}, mark{2, 0}, mark{3, 0}},
+		{"none", mark{}, mark{}, mark{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.a.plus(c.b); got != c.want {
+				t.Errorf("the sum is %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPace(t *testing.T) {
+	p := new(pace)
+	p.idle(time.Second)
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{
+		{0, true},
+		{streamGap - 1, true},
+		{streamGap, false},
+		{time.Hour, false},
+	} {
+		if got := p.streaming(time.Second + c.after); got != c.want {
+			t.Errorf("a message %v after the last write is part of a stream: %t, want %t", c.after, got, c.want)
+		}
+	}
+}
+
+func TestLossKind(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want EventKind
+	}{
+		{errPeerClosed, PeerDown},
+		{io.EOF, PeerDown},
+		{ErrHeartbeat, PeerDown},
+		{ErrDisconnected, PeerDown},
+		{ErrSlow, PeerDown},
+		{fmt.Errorf("x: %w", ErrProtocol), ProtocolError},
+		{fmt.Errorf("x: %w", zmtp.ErrMalformed), ProtocolError},
+		{fmt.Errorf("x: %w", zmtp.ErrTooLarge), LimitHit},
+		{fmt.Errorf("x: %w", ErrLimit), LimitHit},
+	} {
+		if got := lossKind(c.err); got != c.want {
+			t.Errorf("%v makes the event %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// heartLink is a link with nothing but what heartbeats look at.
+func heartLink(version zmtp.Version, h heartbeat) *link {
+	return &link{core: &core{cfg: config{heartbeat: h}}, sess: &zmtp.Session{Version: version}, peer: &Peer{}}
+}
+
+func TestHeartbeatAllowed(t *testing.T) {
+	v30, v31 := zmtp.Version{Major: 3}, zmtp.Version{Major: 3, Minor: 1}
+	on := heartbeat{5 * time.Second, 15 * time.Second, 15 * time.Second}
+	for _, c := range []struct {
+		name    string
+		version zmtp.Version
+		h       heartbeat
+		ttl     time.Duration // in the peer's PING
+		want    time.Duration
+	}{
+		{"our timeout", v31, on, 0, 15 * time.Second},
+		{"a shorter TTL of the peer", v31, on, time.Second, time.Second},
+		{"a longer one", v31, on, time.Minute, 15 * time.Second},
+		{"ours are off", v31, heartbeat{}, 0, 0},
+		{"ours are off, the peer's are on", v31, heartbeat{}, time.Minute, time.Minute},
+		{"a 3.0 peer may be silent", v30, on, 0, 0},
+		{"a 3.0 peer that sends PING all the same", v30, on, time.Second, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := heartLink(c.version, c.h)
+			l.life.ttl.Store(int64(c.ttl))
+			if got := l.allowed(); got != c.want {
+				t.Errorf("a silence of %v is allowed, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestHeartbeatVersions(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		version    zmtp.Version
+		pinged     bool // the peer has sent PING
+		ping, pong bool
+	}{
+		{"3.1", zmtp.Version{Major: 3, Minor: 1}, false, true, true},
+		{"3.0", zmtp.Version{Major: 3}, false, false, false},
+		{"3.0 that sends PING", zmtp.Version{Major: 3}, true, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := heartLink(c.version, heartbeat{})
+			if c.pinged {
+				l.life.gap.Store(1)
+			}
+			if l.pingable() != c.ping || l.mayPong() != c.pong {
+				t.Errorf("PING may be sent: %t, PONG: %t; want %t, %t", l.pingable(), l.mayPong(), c.ping, c.pong)
+			}
+		})
+	}
+}
