@@ -125,6 +125,7 @@ func (o *outbox) overflow(m Msg, full error) error {
 			o.wait(m)
 			return nil
 		}
+	default:
 	}
 	return full
 }

@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -70,10 +72,7 @@ func (c *core) end(deadline time.Time) {
 	for _, ep := range c.connected {
 		eps = append(eps, ep)
 	}
-	shaking := make([]interface{ Close() error }, 0, len(c.handshakes))
-	for conn := range c.handshakes {
-		shaking = append(shaking, conn)
-	}
+	shaking := slices.Collect(maps.Keys(c.handshakes))
 	c.peers.wakeAll()
 	c.mu.Unlock()
 

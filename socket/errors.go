@@ -94,7 +94,7 @@ func opError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*PeerError); ok {
+	if _, ok := errors.AsType[*PeerError](err); ok {
 		return err // says it all
 	}
 	return fmt.Errorf("socket: %s: %w", op, err)

@@ -81,8 +81,9 @@ func (k EventKind) level() slog.Level {
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo
+	default:
+		return slog.LevelDebug
 	}
-	return slog.LevelDebug
 }
 
 // An Event is something that happened to a socket. Fields that say nothing about its kind are zero.

@@ -30,8 +30,12 @@ func (l *link) startHeart() {
 	l.schedule(min(h.interval, h.timeout))
 }
 
-// schedule sets the timer, made on the first call.
-func (l *link) schedule(in time.Duration) {
+// schedule sets the next beat, and hasten brings it nearer. The timer is made on the first call.
+func (l *link) schedule(in time.Duration) { l.setTimer(in, true) }
+
+func (l *link) hasten(in time.Duration) { l.setTimer(in, false) }
+
+func (l *link) setTimer(in time.Duration, later bool) {
 	l.life.mu.Lock()
 	defer l.life.mu.Unlock()
 	select {
@@ -39,6 +43,11 @@ func (l *link) schedule(in time.Duration) {
 		return
 	default:
 	}
+	due := l.core.now() + in
+	if l.life.timer != nil && !later && due >= l.life.due {
+		return
+	}
+	l.life.due = due
 	if l.life.timer == nil {
 		l.life.timer = time.AfterFunc(in, l.beat)
 		return
@@ -114,8 +123,8 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 	} else {
 		l.life.gap.Store(int64(time.Second))
 	}
-	if old := l.life.ttl.Swap(int64(ttl)); ttl > 0 && old != int64(ttl) {
-		l.schedule(ttl)
+	if l.life.ttl.Store(int64(ttl)); ttl > 0 {
+		l.hasten(ttl)
 	}
 	l.sendPong(context)
 }

@@ -39,7 +39,8 @@ type link struct {
 		pinged atomic.Int64 // when the peer last sent PING
 		gap    atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
 		mu     sync.Mutex
-		timer  *time.Timer // guarded by mu
+		timer  *time.Timer   // guarded by mu
+		due    time.Duration // when it is to fire, guarded by mu
 	}
 
 	failed struct {

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -57,12 +58,16 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 			return ErrClosed
 		}
 		l, err := attempt()
+		if err == nil && l == nil {
+			o.mu.Unlock()
+			return nil
+		}
 		if l != nil {
 			o.mu.Unlock()
 			l.writeNow()
 			return err
 		}
-		if err != ErrWouldBlock && err != errNoPeers || !wait {
+		if !wait || !errors.Is(err, ErrWouldBlock) {
 			o.mu.Unlock()
 			return err
 		}

@@ -1,5 +1,7 @@
 package socket
 
+import "slices"
+
 // A queue is a ring of messages that grows as needed. The zero queue is empty.
 type queue struct {
 	ring []Msg // length a power of two
@@ -20,9 +22,9 @@ func (q *queue) unshift(ms []Msg) {
 	for q.n+len(ms) > len(q.ring) {
 		q.grow()
 	}
-	for i := len(ms) - 1; i >= 0; i-- {
+	for _, m := range slices.Backward(ms) {
 		q.head = (q.head - 1) & (len(q.ring) - 1)
-		q.ring[q.head] = ms[i]
+		q.ring[q.head] = m
 		q.n++
 	}
 }

@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -61,10 +62,12 @@ func (s *Router) send(ctx context.Context, wait bool, m Msg) error {
 	m.Frames = m.Frames[1:]
 	err := s.out.route(ctx, wait, func() *link { return s.byID[string(id)] }, m)
 	switch {
-	case err == ErrPeerLost && s.cfg.dropUnroutable:
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrPeerLost) && s.cfg.dropUnroutable:
 		s.out.drop(Unroutable, m.Size())
 		return nil
-	case err == ErrPeerLost:
+	case errors.Is(err, ErrPeerLost):
 		return opError("send", fmt.Errorf("to %.64q: %w", id, ErrUnroutable))
 	}
 	return opError("send", err)

@@ -24,10 +24,13 @@ type row struct {
 	Problem string // if the ledger does not balance
 }
 
-func rowOf(out, in string, s interface {
+// counted is what every socket can do.
+type counted interface {
 	Type() string
 	Stats() socket.Stats
-}) row {
+}
+
+func rowOf(out, in string, s counted) row {
 	st := s.Stats()
 	r := row{Type: s.Type(), Out: out, In: in, Ledger: st.Ledger}
 	if err := st.Check(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -58,6 +59,10 @@ func guest(ctx context.Context, args []string) error {
 		heard[topic]++
 	}
 
+	// Shutdown waits until a socket has nothing queued any more. From then on its ledger does not change.
+	if err := errors.Join(req.Shutdown(ctx), sub.Shutdown(ctx)); err != nil {
+		return err
+	}
 	r := report{Name: name, PID: os.Getpid(), Replies: replies, Heard: heard}
 	r.Rows = []row{rowOf("questions", "answers", req), rowOf("", "news", sub)}
 	return json.NewEncoder(os.Stdout).Encode(r)

@@ -106,7 +106,7 @@ func host(ctx context.Context) error {
 		return fail(err)
 	}
 
-	// When the guests have ended, all is said. Shutdown waits for what a socket still has queued, Close hardly does.
+	// When the guests have ended, all is said.
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return fail(err)

@@ -113,7 +113,7 @@ func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, d
 		switch {
 		case err == nil:
 			return nil
-		case cause == errIdle && led.Handed.Messages+led.Delivered.Messages == 0:
+		case errors.Is(cause, errIdle) && led.Handed.Messages+led.Delivered.Messages == 0:
 			return nothingf("nothing came or went for %v", b.timeout)
 		case cause != nil:
 			return failf("%w after %d sent and %d received of %d", cause, led.Delivered.Messages, led.Handed.Messages, b.count)

@@ -62,7 +62,7 @@ func (b *bench) ping(ctx context.Context, endpoint string) error {
 			trips = append(trips, time.Since(begin))
 		}
 	}
-	done(nil)
+	_ = done(nil)
 	return b.printJSON(summarise(trips))
 }
 

@@ -105,7 +105,7 @@ func (b *bench) measure(ctx context.Context, sock receiver) error {
 		case err != nil:
 			return done(err)
 		case m.Size() != b.size:
-			done(nil)
+			_ = done(nil)
 			return failf("message %d has %d bytes, not %d: start both sides with the same --size", n, m.Size(), b.size)
 		}
 		if n == b.count {
@@ -114,7 +114,7 @@ func (b *bench) measure(ctx context.Context, sock receiver) error {
 		m, err = sock.Recv(guarded)
 	}
 	elapsed := time.Since(begin)
-	done(nil)
+	_ = done(nil)
 	rate := 0.0
 	if elapsed > 0 {
 		rate = float64(b.count-1) / elapsed.Seconds()

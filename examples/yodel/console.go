@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// A console is standard error: lines, and one progress line that is rewritten in place. Any goroutine may use it.
+// A console is standard error: lines, and one progress line that is rewritten in place. Any goroutine may use it. If
+// nobody reads what it says, so be it.
 type console struct {
 	w     io.Writer
 	quiet bool
@@ -23,7 +24,7 @@ func (c *console) printf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
-	fmt.Fprintf(c.w, format+"\n", args...)
+	_, _ = fmt.Fprintf(c.w, format+"\n", args...)
 }
 
 // notef prints a line unless --quiet.
@@ -39,14 +40,14 @@ func (c *console) showProgress(line string) {
 	defer c.mu.Unlock()
 	c.clear()
 	if line != "" {
-		io.WriteString(c.w, line)
+		_, _ = io.WriteString(c.w, line)
 		c.progress = true
 	}
 }
 
 func (c *console) clear() {
 	if c.progress {
-		io.WriteString(c.w, eraseLine)
+		_, _ = io.WriteString(c.w, eraseLine)
 		c.progress = false
 	}
 }

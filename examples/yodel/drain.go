@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -34,7 +35,7 @@ func (s *session) drain(ctx context.Context) error {
 	led := s.sock.Stats().Ledger
 	left := led.Dropped[socket.SocketClosed].Messages
 	why := context.Cause(wait)
-	if why == errIdle && led.Delivered.Messages == 0 {
+	if errors.Is(why, errIdle) && led.Delivered.Messages == 0 {
 		return nothingf("nothing could be sent for %v: %s not delivered", s.flags.timeout, countOf(left, "message"))
 	}
 	return failf("%s not delivered: %w", countOf(left, "message"), why)

@@ -130,8 +130,13 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		flag  string
 		value int64
 	}{
-		{"count", int64(f.count)}, {"interval", int64(f.interval)}, {"timeout", int64(f.timeout)}, {"hwm", int64(f.hwm)},
-		{"linger", int64(f.linger)}, {"wait", int64(f.wait)}, {"stats", int64(f.stats)},
+		{"count", int64(f.count)},
+		{"interval", int64(f.interval)},
+		{"timeout", int64(f.timeout)},
+		{"hwm", int64(f.hwm)},
+		{"linger", int64(f.linger)},
+		{"wait", int64(f.wait)},
+		{"stats", int64(f.stats)},
 	} {
 		if n.value < 0 {
 			return usagef("--%s is negative: it must be 0 or more", n.flag)

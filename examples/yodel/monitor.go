@@ -43,6 +43,7 @@ func (a *app) monitorOne(v *verb) *cobra.Command {
 				return err
 			}
 			defer s.close()
+			defer s.watch(false)()
 			return s.monitor(cmd.Context())
 		},
 	}

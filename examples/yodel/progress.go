@@ -13,13 +13,13 @@ import (
 // What is said on standard error while a socket works and when it is done: the progress line, the ledger (--stats) and
 // the summary.
 
-// watch starts what --stats and the progress line need, until stop is called.
-func (s *session) watch(context.Context) (stop func()) {
-	stops := []func(){func() {}}
+// watch starts what --stats and, if wanted, the progress line need, until stop is called.
+func (s *session) watch(progress bool) (stop func()) {
+	var stops []func()
 	if s.flags.stats > 0 {
 		stops = append(stops, every(s.flags.stats, func() { s.con.printf("%s", ledgerLine(s.sock)) }))
 	}
-	if s.showsProgress() {
+	if progress && s.showsProgress() {
 		last, at := int64(0), s.began
 		stops = append(stops, every(500*time.Millisecond, func() {
 			if s.closing.Load() {

@@ -13,7 +13,8 @@ to the one before has been printed, as --format says.
 
 A peer that is lost before it has replied is a failure (status 1). A request waits for a peer to appear and for its
 reply for as long as --timeout says, by default for ever: status 3 if no reply had come at all by then, else 1.
---confirm prints each request once the socket has accepted it, before its reply.`
+--confirm prints each request once the socket has accepted it, before its reply. Ctrl-C ends with status 0, or 1 while a
+reply is awaited.`
 
 // runRequests is req.
 func runRequests(ctx context.Context, s *session) error {
@@ -30,7 +31,9 @@ func runRequests(ctx context.Context, s *session) error {
 		err = e
 	}
 	switch {
-	case err == nil || interrupted(ctx, err):
+	case err == nil:
+		return s.drain(ctx) // all replies are here; the ledger may still have to hear that the last request has left
+	case interrupted(ctx, err):
 		return nil
 	case errors.Is(err, errIdle) && s.messages.Load() == 0:
 		return nothingf("no reply for %v", s.flags.timeout)
@@ -48,7 +51,7 @@ func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, 
 	for n := 0; f.count == 0 || n < f.count; n++ {
 		it, err := src.next(ctx)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err
@@ -72,7 +75,10 @@ func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, 
 			}
 		}
 		reply, err := s.recvOne(ctx, sock)
-		if err != nil {
+		switch {
+		case err != nil && interrupted(ctx, err):
+			return failf("interrupted: no reply to request %d", n+1)
+		case err != nil:
 			return err
 		}
 		if err := out.print(reply); err != nil {

@@ -61,7 +61,7 @@ func (s *session) sendAll(ctx context.Context, sock sender, src source, out *pri
 		}
 		it, err := src.next(ctx)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err

@@ -41,7 +41,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 				return err
 			}
 			defer s.close()
-			stop := s.watch(cmd.Context())
+			stop := s.watch(true)
 			err = v.run(cmd.Context(), s)
 			stop()
 			s.close()

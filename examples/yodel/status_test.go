@@ -124,8 +124,10 @@ func TestInputFails(t *testing.T) {
 	pull := start(t, "pull", "--bind", anyPort, "--count", "1")
 	r, w := io.Pipe()
 	push := startWith(t, r, nil, "push", "--connect", pull.endpoint())
-	io.WriteString(w, "fine\n")
-	w.CloseWithError(errors.New("disk on fire"))
+	if _, err := io.WriteString(w, "fine\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.CloseWithError(errors.New("disk on fire"))
 	push.exit(1)
 	push.says("disk on fire")
 	pull.exit(0)
@@ -188,8 +190,17 @@ func TestInterrupt(t *testing.T) {
 		req := startInput(t, "a\n", "req", "--connect", ipcEndpoint(t), "--confirm")
 		req.prints("a\n")
 		req.stop()
+		req.exit(1)
+		req.says("interrupted: no reply to request 1")
+	})
+	t.Run("request that waits for input", func(t *testing.T) {
+		rep := start(t, "rep", "--bind", anyPort)
+		req := start(t, "req", "--connect", rep.endpoint())
+		req.types("a\n")
+		req.prints("a\n")
+		req.stop()
 		req.exit(0)
-		req.says("got replies to 0 messages")
+		req.says("got replies to 1 message")
 	})
 	t.Run("replier", func(t *testing.T) {
 		rep := startInput(t, "", "rep", "--bind", anyPort)

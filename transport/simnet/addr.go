@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,20 +74,10 @@ func (ns names) has(name string) bool {
 	if name == "*" {
 		return true
 	}
-	for _, n := range ns {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(ns, name)
 }
 
 // in reports whether any of the group's names means this end.
 func (ns names) in(group []string) bool {
-	for _, g := range group {
-		if ns.has(g) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(group, ns.has)
 }

@@ -150,8 +150,12 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 			}
 		}
 		if h.Command() && h.Size == 0 && short {
-			if h, n = unflagged(b); n == 0 {
+			long, ok := unflagged(b)
+			if !ok && len(b) < MaxHeaderSize {
 				return nil
+			}
+			if ok {
+				h, n = long, MaxHeaderSize
 			}
 		}
 		if err := r.check(h); err != nil {
@@ -183,13 +187,13 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 }
 
 // unflagged reads the header of a command that claims to be empty, which none is. libzmq 4.3.3 and 4.3.4 send a
-// SUBSCRIBE or CANCEL of 256 to 265 bytes with an eight-byte size and without the flag that says so (libzmq #4367). n is
-// 0 if more bytes are needed to tell.
-func unflagged(b []byte) (h Header, n int) {
+// SUBSCRIBE or CANCEL of 256 to 265 bytes with an eight-byte size and without the flag that says so (libzmq #4367).
+func unflagged(b []byte) (h Header, ok bool) {
 	if len(b) < MaxHeaderSize {
-		return Header{}, 0
+		return Header{}, false
 	}
-	return Header{Flags: FlagCommand, Size: binary.BigEndian.Uint64(b[1:MaxHeaderSize])}, MaxHeaderSize
+	size := binary.BigEndian.Uint64(b[1:MaxHeaderSize])
+	return Header{Flags: FlagCommand, Size: size}, size >= 256 && size <= 265
 }
 
 // check holds a header against the limits, before anything is allocated for it.

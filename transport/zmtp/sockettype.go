@@ -1,6 +1,9 @@
 package zmtp
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // SocketType is the name of a socket's role as it stands in the Socket-Type
 // property: upper case, compared exactly.
@@ -79,16 +82,16 @@ func (t SocketType) sendsIdentity() bool { return t == Req || t == Dealer || t =
 
 // list words a table row: "REP, DEALER or ROUTER".
 func list(types []SocketType) string {
-	s := ""
+	var s strings.Builder
 	for i, t := range types {
 		switch {
 		case i == 0:
 		case i == len(types)-1:
-			s += " or "
+			s.WriteString(" or ")
 		default:
-			s += ", "
+			s.WriteString(", ")
 		}
-		s += string(t)
+		s.WriteString(string(t))
 	}
-	return s
+	return s.String()
 }

@@ -17,7 +17,10 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("100")
 	}
+	go thisProcess.run()
 	code := m.Run()
+	close(thisProcess.stop)
+	<-thisProcess.done
 	sharedPeer.stop()
 	if n := peersRunning.Load(); n != 0 {
 		fmt.Fprintf(os.Stderr, "%d pyzmq peers were not stopped\n", n)

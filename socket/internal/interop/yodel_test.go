@@ -164,11 +164,18 @@ func waitEvent(t *testing.T, s yodel, kind socket.EventKind, n int) socket.Event
 func steady(t *testing.T, s yodel) {
 	t.Helper()
 	for _, ev := range eventsOf(s) {
-		switch ev.Kind {
-		case socket.PeerDown, socket.ProtocolError, socket.LimitHit, socket.HandshakeFailed:
+		if isLoss(ev) {
 			t.Errorf("%s: %v", s.Type(), ev)
 		}
 	}
+}
+
+func isLoss(ev socket.Event) bool {
+	switch ev.Kind {
+	case socket.PeerDown, socket.ProtocolError, socket.LimitHit, socket.HandshakeFailed:
+		return true
+	}
+	return false
 }
 
 // A side says who binds and over which transport.

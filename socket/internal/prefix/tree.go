@@ -4,6 +4,7 @@
 package prefix
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -46,10 +47,8 @@ func (t *Tree[V]) Add(prefix string, v V) bool {
 		}
 		n, prefix = c, prefix[same:]
 	}
-	for _, have := range n.values {
-		if have == v {
-			return false
-		}
+	if slices.Contains(n.values, v) {
+		return false
 	}
 	n.values = append(n.values, v)
 	t.size++
@@ -68,23 +67,17 @@ func (t *Tree[V]) Remove(prefix string, v V) bool {
 		above, parent, n = parent, n, n.child[i]
 		prefix = prefix[len(n.label):]
 	}
-	for i, have := range n.values {
-		if have != v {
-			continue
-		}
-		last := len(n.values) - 1
-		n.values[i] = n.values[last]
-		var zero V
-		n.values[last] = zero
-		n.values = n.values[:last]
-		if last == 0 {
-			n.values = nil
-		}
-		t.size--
-		t.prune(above, parent, n)
-		return true
+	i := slices.Index(n.values, v)
+	if i < 0 {
+		return false
 	}
-	return false
+	n.values = slices.Delete(n.values, i, i+1)
+	if len(n.values) == 0 {
+		n.values = nil
+	}
+	t.size--
+	t.prune(above, parent, n)
+	return true
 }
 
 // prune keeps the tree compressed after a removal at n.

@@ -251,12 +251,34 @@ class Socket:
             return {"events": list(self.events)}
 
 
+stalls = []
+
+
+def watch_stalls():
+    """Notes when this process did not get to run."""
+    last = time.monotonic()
+    while True:
+        time.sleep(0.005)
+        now = time.monotonic()
+        if now - last > 0.045:
+            stalls.append((now, now - last))
+        last = now
+
+
+def worst_stall(ms):
+    since = time.monotonic() - ms / 1000
+    return {"count": int(1000 * max([d for at, d in stalls if at > since], default=0))}
+
+
 def dispatch(id, op, sock=None, **args):
     if op == "socket":
         s = sockets[sock] = Socket(args["type"])
         s.do_set(args["options"])
         threading.Thread(target=s.run, daemon=True).start()
         answer(id, {})
+        return
+    if op == "stalls":
+        answer(id, worst_stall(args["ms"]))
         return
     if op == "term":  # every socket must have been closed
         threading.Thread(target=lambda: (context.term(), answer(id, {})), daemon=True).start()
@@ -270,6 +292,7 @@ def dispatch(id, op, sock=None, **args):
     s.commands.put((id, op, args))
 
 
+threading.Thread(target=watch_stalls, daemon=True).start()
 answer(0, {"version": zmq.zmq_version()})
 for line in sys.stdin:
     command = json.loads(line)
