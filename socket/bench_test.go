@@ -87,13 +87,14 @@ func BenchmarkPubSub(b *testing.B) {
 				at := bind(b, pub, tr.endpoint)
 				subs := make([]*socket.Sub, subscribers)
 				for i := range subs {
-					topics := []string{"the topic"}
-					for k := 1; i == 0 && k < subscriptions; k++ {
-						topics = append(topics, fmt.Sprint("another topic ", k))
-					}
-					subs[i] = socket.NewSub(socket.WithSubscription(topics...))
+					subs[i] = socket.NewSub()
 					defer subs[i].Close()
 					connect(b, subs[i], at)
+					waitPeers(b, subs[i], 1)
+					for k := 1; i == 0 && k < subscriptions; k++ {
+						must(b, subs[i].Subscribe(fmt.Sprint("another topic ", k)))
+					}
+					must(b, subs[i].Subscribe("the topic"))
 				}
 				must(b, pub.WaitSubscribers(within(b), "the topic", subscribers))
 				m := socket.NewMsg(append([]byte("the topic"), make([]byte, size-9)...))

@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// An endpoint is one address that a socket is bound to or connects to.
-type endpoint struct {
+// An endpointState is one address that a socket is bound to or connects to.
+type endpointState struct {
 	name   string // of a bound one, the actual endpoint
 	asked  string // what Bind was given
 	as     string // the identity that ConnectAs gave the peer
@@ -24,14 +24,14 @@ type endpoint struct {
 
 // Bind listens at endpoint and returns the actual one, in which a wildcard port or path is filled in. It returns once the
 // address is bound; ctx bounds only that. A socket may be bound to many endpoints and connected to others.
-func (c *core) Bind(ctx context.Context, name string) (actual string, err error) {
+func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err error) {
 	defer func() {
 		if err != nil {
-			c.events.add(Event{Kind: BindFailed, Endpoint: name, Err: err})
-			err = &PeerError{Op: "bind", Endpoint: name, Err: err}
+			c.events.add(Event{Kind: BindFailed, Endpoint: endpoint, Err: err})
+			err = &PeerError{Op: "bind", Endpoint: endpoint, Err: err}
 		}
 	}()
-	t, ep, err := c.resolve(name, transport.ForBind)
+	t, ep, err := c.resolve(endpoint, transport.ForBind)
 	if err != nil {
 		return "", err
 	}
@@ -40,23 +40,23 @@ func (c *core) Bind(ctx context.Context, name string) (actual string, err error)
 		return "", err
 	}
 	actual = transport.Endpoint{Scheme: ep.Scheme, Address: ln.Address()}.String()
-	return actual, c.listen(&endpoint{name: actual, asked: name, bound: true, ln: ln})
+	return actual, c.listen(&endpointState{name: actual, asked: endpoint, bound: true, ln: ln})
 }
 
 // BindListener is Bind for a listener that exists already, such as one passed on by systemd or wrapped by the caller
 // (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, and names it to Unbind.
 // The socket closes the listener.
-func (c *core) BindListener(ln net.Listener) (endpointName string, err error) {
+func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 	scheme := ln.Addr().Network()
 	if scheme == "unix" {
 		scheme = "ipc"
 	}
-	name := transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
-	err = c.listen(&endpoint{name: name, asked: name, bound: true, ln: givenListener{ln}})
+	endpoint = transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
+	err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
 	if err != nil {
-		return "", &PeerError{Op: "bind", Endpoint: name, Err: err}
+		return "", &PeerError{Op: "bind", Endpoint: endpoint, Err: err}
 	}
-	return name, nil
+	return endpoint, nil
 }
 
 // givenListener is a listener that no transport made.
@@ -65,7 +65,7 @@ type givenListener struct{ net.Listener }
 func (l givenListener) Address() string { return l.Addr().String() }
 
 // listen begins to accept connections at an endpoint.
-func (c *core) listen(e *endpoint) error {
+func (c *core) listen(e *endpointState) error {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
@@ -81,7 +81,7 @@ func (c *core) listen(e *endpoint) error {
 }
 
 // resolve finds the transport for an endpoint and checks what can be checked without I/O.
-func (c *core) resolve(name string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
+func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
 	if id := c.cfg.identity; len(id) > zmtp.MaxIdentity || len(id) > 0 && id[0] == 0 {
 		return nil, transport.Endpoint{}, fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
 	}
@@ -90,7 +90,7 @@ func (c *core) resolve(name string, use transport.Use) (transport.Transport, tra
 			return nil, transport.Endpoint{}, fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
 		}
 	}
-	ep, err := transport.ParseEndpoint(name)
+	ep, err := transport.ParseEndpoint(endpoint)
 	if err != nil {
 		return nil, ep, err
 	}
@@ -102,7 +102,7 @@ func (c *core) resolve(name string, use transport.Use) (transport.Transport, tra
 }
 
 // acceptLoop takes connections in until the listener is closed. It never waits for one of them.
-func (c *core) acceptLoop(ep *endpoint) {
+func (c *core) acceptLoop(ep *endpointState) {
 	defer c.wg.Done()
 	pause := 5 * time.Millisecond
 	for {
@@ -126,7 +126,7 @@ func (c *core) acceptLoop(ep *endpoint) {
 }
 
 // accepted starts the handshake with a connection that came in. When too many are under way the oldest gives way.
-func (c *core) accepted(ep *endpoint, conn net.Conn) {
+func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	c.mu.Lock()
 	if c.closing || c.bound[ep.name] != ep {
 		c.mu.Unlock()
@@ -154,12 +154,12 @@ func (c *core) accepted(ep *endpoint, conn net.Conn) {
 
 // Unbind stops listening at an endpoint, given as it was bound or as Bind returned it, and ends the connections that
 // came in there. Messages queued for them go to other peers where the role allows that.
-func (c *core) Unbind(name string) error {
+func (c *core) Unbind(endpoint string) error {
 	c.mu.Lock()
-	ep := c.bound[name]
+	ep := c.bound[endpoint]
 	if ep == nil {
 		for _, e := range c.bound {
-			if e.asked == name {
+			if e.asked == endpoint {
 				ep = e
 				break
 			}
@@ -167,7 +167,7 @@ func (c *core) Unbind(name string) error {
 	}
 	if ep == nil {
 		c.mu.Unlock()
-		return &PeerError{Op: "unbind", Endpoint: name, Err: ErrNotBound}
+		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: ErrNotBound}
 	}
 	delete(c.bound, ep.name)
 	c.mu.Unlock()
@@ -175,13 +175,13 @@ func (c *core) Unbind(name string) error {
 	c.dropLinks(ep)
 	c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
 	if err != nil {
-		return &PeerError{Op: "unbind", Endpoint: name, Err: err}
+		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: err}
 	}
 	return nil
 }
 
 // dropLinks ends the connections of one endpoint.
-func (c *core) dropLinks(ep *endpoint) {
+func (c *core) dropLinks(ep *endpointState) {
 	c.mu.Lock()
 	var links []*link
 	for l := range c.links {

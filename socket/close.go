@@ -18,17 +18,13 @@ const (
 
 // Shutdown closes the socket once everything it has accepted has been delivered to the transport: it takes no new
 // messages, waits for the queues to drain, also into peers that appear only now, and then closes as Close does. When ctx
-// ends first it closes all the same and returns an error that says how many messages were not delivered; they are
+// ends first it closes all the same, within a second, and returns an error that says how many messages were not delivered; they are
 // counted in the ledger as dropped. (libzmq ZMQ_LINGER, with a name Go knows.)
 func (c *core) Shutdown(ctx context.Context) error {
 	c.out.refuse()
 	err := c.out.waitIdle(ctx)
 	left := c.queued()
-	deadline := time.Now().Add(closeWait)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	c.end(deadline)
+	c.end(time.Now().Add(closeWait))
 	if err != nil && left.Messages > 0 {
 		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", left.Messages, left.Bytes, err)
 	}
@@ -65,7 +61,7 @@ func (c *core) end(deadline time.Time) {
 		return
 	}
 	c.closing = true
-	var eps []*endpoint
+	var eps []*endpointState
 	for _, ep := range c.bound {
 		eps = append(eps, ep)
 	}

@@ -12,26 +12,26 @@ import (
 // Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
 // connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events and WaitPeers. To
 // connect to the same endpoint again changes nothing.
-func (c *core) Connect(name string) error { return c.connectAs(name, "") }
+func (c *core) Connect(endpoint string) error { return c.connectAs(endpoint, "") }
 
-func (c *core) connectAs(name, id string) error {
-	t, parsed, err := c.resolve(name, transport.ForConnect)
+func (c *core) connectAs(endpoint, id string) error {
+	t, parsed, err := c.resolve(endpoint, transport.ForConnect)
 	if err != nil {
-		return &PeerError{Op: "connect", Endpoint: name, Err: err}
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpoint{name: name, as: id, cancel: cancel}
+	ep := &endpointState{name: endpoint, as: id, cancel: cancel}
 	c.mu.Lock()
-	if c.closing || c.connected[name] != nil {
+	if c.closing || c.connected[endpoint] != nil {
 		closing := c.closing
 		c.mu.Unlock()
 		cancel()
 		if closing {
-			return &PeerError{Op: "connect", Endpoint: name, Err: ErrClosed}
+			return &PeerError{Op: "connect", Endpoint: endpoint, Err: ErrClosed}
 		}
 		return nil
 	}
-	c.connected[name] = ep
+	c.connected[endpoint] = ep
 	c.wg.Add(1)
 	c.mu.Unlock()
 
@@ -44,7 +44,7 @@ func (c *core) connectAs(name, id string) error {
 }
 
 // connectLoop keeps one connection up.
-func (c *core) connectLoop(ctx context.Context, ep *endpoint, t transport.Transport, addr string) {
+func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string) {
 	defer c.wg.Done()
 	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
 	for ctx.Err() == nil {
@@ -64,7 +64,7 @@ func (c *core) connectLoop(ctx context.Context, ep *endpoint, t transport.Transp
 }
 
 // connectOnce makes one attempt and serves the connection until it is lost. It reports whether the handshake succeeded.
-func (c *core) connectOnce(ctx context.Context, ep *endpoint, t transport.Transport, addr string) bool {
+func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string) bool {
 	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
 	dial, cancel := ctx, context.CancelFunc(func() {})
 	if c.cfg.connectTimeout > 0 {
@@ -95,19 +95,19 @@ func (c *core) connectOnce(ctx context.Context, ep *endpoint, t transport.Transp
 
 // Disconnect stops connecting to an endpoint and ends the connection to it. Messages queued for it go to other peers
 // where the role allows that.
-func (c *core) Disconnect(name string) error {
+func (c *core) Disconnect(endpoint string) error {
 	c.mu.Lock()
-	ep := c.connected[name]
-	delete(c.connected, name)
+	ep := c.connected[endpoint]
+	delete(c.connected, endpoint)
 	c.mu.Unlock()
 	if ep == nil {
-		return &PeerError{Op: "disconnect", Endpoint: name, Err: ErrNotBound}
+		return &PeerError{Op: "disconnect", Endpoint: endpoint, Err: ErrNotBound}
 	}
 	c.giveUp(ep)
 	return nil
 }
 
-func (c *core) giveUp(ep *endpoint) {
+func (c *core) giveUp(ep *endpointState) {
 	ep.cancel()
 	c.out.mu.Lock()
 	c.out.connect--

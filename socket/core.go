@@ -32,8 +32,8 @@ type core struct {
 	logged chan struct{}  // closed when the logger is done; nil without one
 
 	mu         sync.Mutex
-	bound      map[string]*endpoint // by actual endpoint
-	connected  map[string]*endpoint
+	bound      map[string]*endpointState // by actual endpoint
+	connected  map[string]*endpointState
 	links      map[*link]struct{}
 	up         int // links that have joined
 	peers      waitlist
@@ -88,8 +88,8 @@ func newCore(typ zmtp.SocketType, cfg config) *core {
 		cfg:        cfg,
 		born:       time.Now(),
 		done:       make(chan struct{}),
-		bound:      make(map[string]*endpoint),
-		connected:  make(map[string]*endpoint),
+		bound:      make(map[string]*endpointState),
+		connected:  make(map[string]*endpointState),
 		links:      make(map[*link]struct{}),
 		handshakes: make(map[net.Conn]struct{}),
 		closed:     make(chan struct{}),

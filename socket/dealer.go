@@ -37,8 +37,8 @@ func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
 func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 
-// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
-// good.
+// Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
+// returns what is there already. The message is the caller's for good.
 func (s *Dealer) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket

@@ -485,3 +485,26 @@ func TestUsersTransport(t *testing.T) {
 		expect(t, pull, fmt.Sprint(i), strings.Repeat("x", i*20))
 	}
 }
+
+// TestShutdownByDeadline: the socket is down when Shutdown returns, also if its deadline has passed.
+func TestShutdownByDeadline(t *testing.T) {
+	for range 20 {
+		pull := closing(t, socket.NewPull(socket.WithRecvHWM(1)))
+		push := socket.NewPush(socket.WithSendHWM(0), socket.WithSendHWMBytes(0))
+		link(t, pull, push, "tcp://127.0.0.1:*")
+		body := strings.Repeat("x", 1<<20)
+		for range 30 {
+			send(t, push, body)
+		}
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+		if err := push.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Shutdown: %v", err)
+		}
+		cancel()
+		s := push.Stats()
+		must(t, s.Check())
+		if s.Queued.Messages != 0 || len(s.Peers) != 0 {
+			t.Fatalf("after Shutdown: %d queued, %d peers", s.Queued.Messages, len(s.Peers))
+		}
+	}
+}

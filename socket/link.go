@@ -14,7 +14,7 @@ import (
 // way in in in.go, its signs of life in heartbeat.go and, for a peer in the same process, all three in direct.go.
 type link struct {
 	core *core
-	ep   *endpoint
+	ep   *endpointState
 	peer *Peer
 	id   string // by which a Router knows the peer
 	conn net.Conn
@@ -106,7 +106,7 @@ func (m mark) plus(n mark) (sum mark) {
 	return sum
 }
 
-func newLink(c *core, ep *endpoint, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
+func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
 	l.pace = c.out.pace

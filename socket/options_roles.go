@@ -173,7 +173,8 @@ func WithVerbosity(v Verbosity) XPubOption {
 }
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
-// over, and takes effect through [XPub.Subscribe] (libzmq ZMQ_XPUB_MANUAL).
+// over, all of it, and takes effect through [XPub.Subscribe] (libzmq ZMQ_XPUB_MANUAL). When the peer leaves, the
+// cancellations handed over are of what it had asked for.
 func WithManual() XPubOption {
 	return xpubOption(func(c *config) { c.manual = true })
 }

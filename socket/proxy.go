@@ -68,7 +68,8 @@ type ProxyControl struct {
 	resumed chan struct{} // not nil while paused
 }
 
-// Pause stops forwarding after the messages in hand; senders feel it as backpressure. To pause twice is to pause once.
+// Pause stops forwarding: nothing that was received after it returned goes on, but for one message in each direction
+// nothing more is received either, and senders feel it as backpressure. To pause twice is to pause once.
 func (c *ProxyControl) Pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,6 +204,7 @@ func (l *lane) one(ctx, late context.Context) error {
 		return err
 	}
 	l.stats.add(&l.stats.lane.Received, m)
+	l.control.wait(ctx) // it may have been paused while Recv waited
 	if l.capture != nil {
 		if err := l.capture.Send(late, m.clone()); isClosed(err) {
 			l.stats.add(&l.stats.lane.Dropped, m)

@@ -68,13 +68,21 @@ func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 	}
 	reply, err := s.Recv(ctx)
 	if err != nil {
-		s.mu.Lock()
-		s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
-		s.mu.Unlock()
-		s.out.abandon()
+		s.forget()
 	}
 	return reply, err
 }
+
+// forget gives the request that is out up.
+func (s *Req) forget() {
+	s.mu.Lock()
+	s.finish()
+	s.mu.Unlock()
+	s.out.abandon()
+}
+
+// finish ends the turn of a request; mu is held.
+func (s *Req) finish() { s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{} }
 
 // Send sends a request, waiting for room until ctx ends. It returns ErrState while the reply to an earlier one is to be
 // received. The frames must not be changed afterwards.
@@ -88,6 +96,11 @@ func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", err)
 	}
 	s.mu.Lock()
+	if s.asked && s.cfg.relaxed {
+		s.mu.Unlock()
+		s.forget()
+		s.mu.Lock()
+	}
 	if s.asked {
 		s.mu.Unlock()
 		return opError("send", fmt.Errorf("%w: receive the reply to the last request first", ErrState))
@@ -154,7 +167,7 @@ func (s *Req) keep(l *link, m Msg) (Msg, Reason) {
 		return m, BadEnvelope
 	}
 	m.Frames = body[1:]
-	s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
+	s.finish()
 	s.in.unread.wakeAll() // others who wait have nothing to wait for
 	return m, ""
 }
@@ -168,7 +181,7 @@ func (s *Req) stop() error {
 		return fmt.Errorf("%w: no request was sent", ErrState)
 	case s.lost != nil:
 		err := s.lost
-		s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{}
+		s.finish()
 		return err
 	}
 	return nil

@@ -83,18 +83,42 @@ func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.
 
 // ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes of
 // which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). It returns ErrIdentityInUse if another peer or endpoint has
-// that name.
+// that name, and ErrState if the endpoint is connected already under another.
 func (s *Router) ConnectAs(endpoint, id string) error {
 	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)}
 	}
-	s.out.mu.Lock()
-	_, taken := s.byID[id]
-	s.out.mu.Unlock()
-	if taken {
-		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("%w: %.64q", ErrIdentityInUse, id)}
+	if err := s.nameable(endpoint, id); err != nil {
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
 	}
 	return s.connectAs(endpoint, id)
+}
+
+// nameable reports why the peer at an endpoint cannot be called id.
+func (s *Router) nameable(at, id string) error {
+	s.mu.Lock()
+	same := s.connected[at]
+	other := ""
+	for _, ep := range s.connected {
+		if ep.as == id && ep != same {
+			other = ep.name
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case other != "":
+		return fmt.Errorf("%w: %.64q is the peer at %s", ErrIdentityInUse, id, other)
+	case same != nil && same.as != id:
+		return fmt.Errorf("%w: connected already under another name; Disconnect first", ErrState)
+	case same != nil:
+		return nil // to connect again changes nothing
+	}
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if l := s.byID[id]; l != nil && !l.out.dead {
+		return fmt.Errorf("%w: %.64q", ErrIdentityInUse, id)
+	}
+	return nil
 }
 
 // keep puts the identity in front.

@@ -15,7 +15,7 @@ import (
 
 // serve takes a connection through its whole life: handshake, messages, end. It reports whether the handshake
 // succeeded. ctx ends a handshake; a link that is up is ended by fail.
-func (c *core) serve(ctx context.Context, ep *endpoint, conn net.Conn) bool {
+func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool {
 	l, err := c.shakeHands(ctx, ep, conn)
 	if err != nil {
 		conn.Close()
@@ -41,7 +41,7 @@ func (c *core) serve(ctx context.Context, ep *endpoint, conn net.Conn) bool {
 var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
 
 // shakeHands makes a link of a connection, within the handshake timeout.
-func (c *core) shakeHands(ctx context.Context, ep *endpoint, conn net.Conn) (*link, error) {
+func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.handshakeTimeout, ErrTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -70,7 +70,7 @@ func (c *core) shakeHands(ctx context.Context, ep *endpoint, conn net.Conn) (*li
 }
 
 // greet does the handshake proper.
-func (c *core) greet(ctx context.Context, ep *endpoint, conn net.Conn) (*link, error) {
+func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
 	if d, ok := conn.(transport.Direct); ok {
 		l := newLink(c, ep, conn, nil, nil)
 		return l, greet(ctx, c, d, l)

@@ -43,8 +43,8 @@ func (s *Sub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic)
 // Topics lists what is subscribed to, each once, in no particular order.
 func (s *Sub) Topics() []string { return s.subs.topics() }
 
-// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
-// good.
+// Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
+// returns what is there already. The message is the caller's for good.
 func (s *Sub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket

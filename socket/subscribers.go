@@ -15,6 +15,7 @@ type subscribers struct {
 	tree    prefix.Tree[*link]
 	matched []*link
 	last    lastValues
+	asked   map[*link]map[string]struct{} // what each peer asked for, under WithManual
 }
 
 // match returns the links subscribed to a prefix of topic, each once. The list is valid until the next call.
@@ -41,8 +42,11 @@ func (s *subscribers) publish(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", err)
 	}
 	return opError("send", s.core.out.fanOut(ctx, wait, m, func() []*link {
-		s.last.keep(m, s.core.cfg.lastValues)
-		return s.match(m.Frames[0])
+		links := s.match(m.Frames[0])
+		if most := s.core.cfg.lastValues; most > 0 && allOpen(links) { // else it is not accepted
+			s.last.keep(m, most)
+		}
+		return links
 	}))
 }
 
@@ -91,6 +95,41 @@ func (s *subscribers) set(l *link, add bool, topic []byte) (change, error) {
 	}
 }
 
+// ask notes what a peer asks for, where the application decides what it gets.
+func (s *subscribers) ask(l *link, add bool, topic []byte) error {
+	if err := s.allowed(topic); err != nil {
+		return err
+	}
+	s.core.out.mu.Lock()
+	defer s.core.out.mu.Unlock()
+	topics := s.asked[l]
+	if !add {
+		delete(topics, string(topic))
+		return nil
+	}
+	if limit := s.core.cfg.limits.MaxSubscriptions; limit > 0 && len(topics) >= limit {
+		return fmt.Errorf("%w: more than %d subscriptions", ErrLimit, limit)
+	}
+	if topics == nil {
+		topics = make(map[string]struct{})
+		if s.asked == nil {
+			s.asked = make(map[*link]map[string]struct{})
+		}
+		s.asked[l] = topics
+	}
+	topics[string(topic)] = struct{}{}
+	return nil
+}
+
+// unask ends what ask began and returns what the peer had asked for.
+func (s *subscribers) unask(l *link) map[string]struct{} {
+	s.core.out.mu.Lock()
+	defer s.core.out.mu.Unlock()
+	topics := s.asked[l]
+	delete(s.asked, l)
+	return topics
+}
+
 // forget removes all subscriptions of a link and returns them, with what each came to.
 func (s *subscribers) forget(l *link) map[string]change {
 	s.core.out.mu.Lock()
@@ -137,6 +176,7 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	l.out.overflow = policy
+	s.core.out.room.wakeAll() // those who wait for this peer may not have to any more
 	return nil
 }
 
@@ -157,12 +197,10 @@ type lastValues struct {
 }
 
 func (v *lastValues) keep(m Msg, most int) {
-	if most == 0 {
-		return
-	}
 	if v.byTopic == nil {
 		v.byTopic = make(map[string]*list.Element)
 	}
+	m = Msg{Frames: m.Frames}.clone() // a receiver in this process may change its own
 	topic := string(m.Frames[0])
 	if e := v.byTopic[topic]; e != nil {
 		e.Value = m

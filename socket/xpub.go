@@ -107,16 +107,23 @@ func (r showing) joined(l *link) error {
 }
 
 func (r showing) left(l *link) {
-	for topic, c := range r.subs.forget(l) {
-		if r.core.cfg.manual || c.edge || r.core.cfg.verbosity == EveryChange {
+	gone := r.subs.forget(l)
+	if r.core.cfg.manual { // what the peer asked for is what the application knows of
+		for topic := range r.subs.unask(l) {
 			_ = r.show(l, false, []byte(topic)) // the peer is gone: its limits matter no more
+		}
+		return
+	}
+	for topic, c := range gone {
+		if c.edge || r.core.cfg.verbosity == EveryChange {
+			_ = r.show(l, false, []byte(topic))
 		}
 	}
 }
 
 func (r showing) subscription(l *link, add bool, topic []byte) error {
 	if r.core.cfg.manual {
-		if err := r.subs.allowed(topic); err != nil {
+		if err := r.subs.ask(l, add, topic); err != nil {
 			return err
 		}
 		return r.show(l, add, topic)
@@ -125,7 +132,9 @@ func (r showing) subscription(l *link, add bool, topic []byte) error {
 	if err != nil {
 		return err
 	}
-	verbose := r.core.cfg.verbosity == EveryChange || add && r.core.cfg.verbosity == EverySubscription
+	// A peer may subscribe again to what it has. To cancel what it has not is no change, and a proxy that passed it on
+	// would take the subscription from those who have it.
+	verbose := add && r.core.cfg.verbosity != FirstAndLast || c.new && r.core.cfg.verbosity == EveryChange
 	if c.edge || verbose {
 		return r.show(l, add, topic)
 	}

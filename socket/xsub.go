@@ -18,7 +18,8 @@ import (
 // All methods may be called by any number of goroutines.
 type XSub struct {
 	*core
-	subs subscriptions
+	subs  subscriptions
+	peers []*link // for everyPeer
 }
 
 // NewXSub returns an XSub that is neither bound nor connected. It does no I/O.
@@ -63,11 +64,20 @@ func (s *XSub) TrySend(m Msg) error {
 	return opError("send", s.out.fanOut(context.Background(), false, m, s.everyPeer))
 }
 
-// everyPeer lists the links there are; it is called with out.mu held.
-func (s *XSub) everyPeer() []*link { return s.out.links }
+// everyPeer lists the live links; it is called with out.mu held, and the list is valid until the next call.
+func (s *XSub) everyPeer() []*link {
+	clear(s.peers)
+	s.peers = s.peers[:0]
+	for _, l := range s.out.links {
+		if !l.out.dead {
+			s.peers = append(s.peers, l)
+		}
+	}
+	return s.peers
+}
 
-// Recv returns the next message, waiting for one until ctx ends or the socket closes. The message is the caller's for
-// good.
+// Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
+// returns what is there already. The message is the caller's for good.
 func (s *XSub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -278,5 +279,30 @@ func TestShutdownDelivers(t *testing.T) {
 		got := pull.recvMany(n)
 		delivered(t, push)
 		sameStream(t, sent, got.wait(t).stream)
+	})
+}
+
+// TestLibzmqLingers has a libzmq process send, close and end its context at once: all of it must arrive, and the end of
+// the context, which waits for that, must not hang.
+func TestLibzmqLingers(t *testing.T) {
+	eachSide(t, func(t *testing.T, s side) {
+		t.Parallel()
+		z := startPeer(t)
+		pull := closing(t, socket.NewPull(socket.WithRecvHWM(10)))
+		push := z.socket(t, "PUSH", opts{"SNDHWM": 0})
+		link(t, pull, push, s)
+		const n = 2000
+		sending := push.sendMany(mixed, n)
+		closed := push.start("close", map[string]any{"linger": -1})
+		sent := sending.wait(t).stream
+		closed.wait(t)
+		ended := z.start("term", 0, nil)
+		sameStream(t, sent, recvAll(t, pull, n))
+		ended.wait(t)
+		down := waitEvent(t, pull, socket.PeerDown, 1)
+		if !errors.Is(down.Err, io.EOF) {
+			t.Errorf("the peer went down by %v; want io.EOF", down.Err)
+		}
+		sameCount(t, "handed", checked(t, pull).Handed, sent)
 	})
 }

@@ -145,7 +145,7 @@ func reqToRep(t *testing.T, z *peer, s side, sz sizes, n int) {
 	received := echo.wait(t).stream
 	sameStream(t, sent, received)
 	steady(t, req)
-	l := checked(t, req).Ledger
+	l := delivered(t, req)
 	// The ledger counts what travels: each message has a request id of four bytes in front.
 	received.Bytes += 4 * n
 	sameCount(t, "delivered", l.Delivered, received)
@@ -162,7 +162,7 @@ func repFromReq(t *testing.T, z *peer, s side, sz sizes, n int) {
 	asked := asking.wait(t).stream
 	sameStream(t, asked, received)
 	steady(t, rep)
-	l := checked(t, rep).Ledger
+	l := delivered(t, rep)
 	sameCount(t, "handed", l.Handed, asked)
 	sameCount(t, "delivered", l.Delivered, asked)
 }

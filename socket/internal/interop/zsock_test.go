@@ -23,7 +23,7 @@ func (p *peer) socket(t *testing.T, typ string, o opts) *zsock {
 	t.Helper()
 	s := &zsock{t, p, int(lastSocket.Add(1))}
 	s.do("socket", map[string]any{"type": typ, "options": o.encode()})
-	t.Cleanup(func() { _, _ = s.start("close", nil).result() }) // the process may have been killed
+	t.Cleanup(func() { _, _ = s.start("close", nil).result() }) // fails if it was closed, or the process killed, before
 	return s
 }
 

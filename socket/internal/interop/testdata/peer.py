@@ -289,6 +289,8 @@ def dispatch(id, op, sock=None, **args):
             answer(id, getattr(s, "now_" + op)(**args))
         threading.Thread(target=waiting, daemon=True).start()
         return
+    if op == "close":
+        del sockets[sock]
     s.commands.put((id, op, args))
 
 

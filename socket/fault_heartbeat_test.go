@@ -1,0 +1,569 @@
+package socket_test
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// TestHeartbeatIdle: an idle connection between two healthy sockets stays up, whatever the latency. Each side hears from
+// the other at least every interval or so.
+func TestHeartbeatIdle(t *testing.T) {
+	for _, latency := range []time.Duration{0, time.Millisecond, 100 * time.Millisecond, time.Second} {
+		for _, role := range roles {
+			t.Run(fmt.Sprintf("%v/%s", latency, role.name), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					net := simnet.New(simnet.Config{Latency: latency})
+					a, b := role.open(on(net, "srv")), role.good(on(net, "cli"))
+					defer shut(t, a)
+					defer shut(t, b)
+					seenA, seenB := record(a, nil), record(b, nil)
+					bindAt(t, a)
+					must(t, b.Connect(server))
+					time.Sleep(time.Hour)
+					seenA.wantNoLoss(t)
+					seenB.wantNoLoss(t)
+					role.talk(t, a, b)
+				})
+			})
+		}
+	}
+}
+
+// TestHeartbeatPing: PING goes out each interval of silence, exactly, and carries the TTL; traffic in both directions
+// takes its place, traffic in one does not.
+func TestHeartbeatPing(t *testing.T) {
+	const interval = 5 * time.Second
+	// pings lists when PINGs came in the given time, for a REP under the given traffic.
+	pings := func(t *testing.T, for_ time.Duration, o []socket.Option, traffic func(*raw)) (at []time.Duration) {
+		net := simnet.New(simnet.Config{})
+		rep := newRep(append(o, on(net, "srv"))...)
+		defer shut(t, rep)
+		seen := record(rep, nil)
+		bindAt(t, rep)
+		r := rawSim(t, net, "cli")
+		r.shake("REQ", yodelProperty)
+		go func() {
+			for m, err := range rep.(*socket.Rep).Messages(t.Context()) {
+				if err == nil {
+					_ = rep.(*socket.Rep).Send(t.Context(), m) // fails when the test is over
+				}
+			}
+		}()
+		start := time.Now()
+		must(t, r.SetReadDeadline(start.Add(for_)))
+		if traffic != nil {
+			var sending sync.WaitGroup
+			defer sending.Wait()
+			sending.Go(func() { traffic(r) })
+		}
+		for {
+			f, err := r.readFrame()
+			if err != nil {
+				seen.wantNoLoss(t)
+				return at
+			}
+			if f.command() != zmtp.CommandPing {
+				continue
+			}
+			at = append(at, time.Since(start))
+			if ttl, context, err := zmtp.ParsePing(f.body[5:]); err != nil || ttl != 15*time.Second || len(context) != 0 {
+				t.Errorf("PING with TTL %v and context %q, %v; want 15s and none", ttl, context, err)
+			}
+			r.send(zmtp.AppendPong(nil, nil))
+		}
+	}
+	every := func(r *raw, pause time.Duration, b []byte) {
+		for range 100 {
+			time.Sleep(pause)
+			r.send(b)
+		}
+	}
+	bubbled := func(name string, f func(t *testing.T)) { t.Run(name, func(t *testing.T) { bubble(t, f) }) }
+
+	wantEach := func(t *testing.T, at []time.Duration, count int) {
+		if len(at) != count {
+			t.Errorf("%d PINGs, want %d: %v", len(at), count, at)
+		}
+		for i, d := range at {
+			if want := time.Duration(i+1) * interval; d != want {
+				t.Errorf("PING %d after %v, want %v", i, d, want)
+			}
+		}
+	}
+	bubbled("idle", func(t *testing.T) { wantEach(t, pings(t, time.Minute+time.Second, nil, nil), 12) })
+	bubbled("peer sends only", func(t *testing.T) {
+		at := pings(t, time.Minute+time.Second, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPong(nil, nil)) })
+		wantEach(t, at, 12)
+	})
+	bubbled("both send", func(t *testing.T) {
+		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, messageOf("", "hello")) })
+		wantEach(t, at, 0)
+	})
+	bubbled("peer sends PING", func(t *testing.T) {
+		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPing(nil, 3*time.Second, nil)) })
+		wantEach(t, at, 0) // our PONGs are traffic too
+	})
+	bubbled("peer sends PING with a long TTL", func(t *testing.T) {
+		at := pings(t, time.Minute+time.Second, nil, func(r *raw) {
+			time.Sleep(time.Second)
+			r.send(zmtp.AppendPing(nil, time.Minute, nil))
+		})
+		for i, d := range at {
+			if i > 0 && d-at[i-1] > interval || d > time.Duration(i+2)*interval {
+				t.Errorf("PING %d after %v, which leaves the peer alone for longer than %v: %v", i, d, interval, at)
+			}
+		}
+		if len(at) < 10 {
+			t.Errorf("%d PINGs in a minute, want one each %v: %v", len(at), interval, at)
+		}
+	})
+	bubbled("off", func(t *testing.T) {
+		wantEach(t, pings(t, time.Hour, []socket.Option{socket.WithHeartbeat(0, 0, 0)}, nil), 0)
+	})
+}
+
+// TestHeartbeatTTL: a peer that asked to be dropped after a time, by the TTL of its PING, and then falls silent is dropped
+// at exactly that time, or at our own timeout if that is earlier.
+func TestHeartbeatTTL(t *testing.T) {
+	type ping struct{ at, ttl time.Duration }
+	const s = time.Second
+	standard := []socket.Option{} // 5 s, 15 s
+	brisk := []socket.Option{socket.WithHeartbeat(s, 3*s, 3*s)}
+	off := []socket.Option{socket.WithHeartbeat(0, 0, 0)}
+	for _, tt := range []struct {
+		name  string
+		opts  []socket.Option
+		minor byte
+		pings []ping
+		want  time.Duration // 0 for never
+	}{
+		{"no PING", standard, 1, nil, 15 * s},
+		{"shorter than the interval", standard, 1, []ping{{s, 2 * s}}, 3 * s},
+		{"as long as the interval", standard, 1, []ping{{s, 5 * s}}, 6 * s},
+		{"between interval and timeout", standard, 1, []ping{{s, 7 * s}}, 8 * s},
+		{"as long as the timeout", standard, 1, []ping{{s, 15 * s}}, 16 * s},
+		{"longer than the timeout", standard, 1, []ping{{s, 60 * s}}, 16 * s},
+		{"none", standard, 1, []ping{{s, 0}}, 16 * s},
+		{"tenths", standard, 1, []ping{{s, 300 * time.Millisecond}}, 1300 * time.Millisecond},
+		{"longer later", standard, 1, []ping{{s, 2 * s}, {2 * s, 10 * s}}, 12 * s},
+		{"shorter later", standard, 1, []ping{{s, 10 * s}, {2 * s, 2 * s}}, 4 * s},
+		{"taken back", standard, 1, []ping{{s, 2 * s}, {2 * s, 0}}, 17 * s},
+		{"the same, late", standard, 1, []ping{{s, 10 * s}, {9 * s, 10 * s}}, 19 * s},
+		{"long, again and again", standard, 1, []ping{{s, 60 * s}, {10 * s, 61 * s}, {20 * s, 62 * s}}, 35 * s},
+		{"brisk, long TTL", brisk, 1, []ping{{2 * s, 60 * s}}, 5 * s},
+		{"brisk, short TTL", brisk, 1, []ping{{2 * s, 200 * time.Millisecond}}, 2200 * time.Millisecond},
+		{"heartbeat off", off, 1, []ping{{s, 2 * s}}, 3 * s},
+		{"heartbeat off, long TTL", off, 1, []ping{{s, 60 * s}}, 61 * s},
+		{"heartbeat off, none", off, 1, []ping{{s, 0}}, 0},
+		{"heartbeat off, taken back", off, 1, []ping{{s, 2 * s}, {2 * s, 0}}, 0},
+		{"3.0 peer", standard, 0, []ping{{s, 2 * s}}, 3 * s},
+		{"3.0 peer, none", standard, 0, []ping{{s, 0}}, 0},
+		{"3.0 peer, silent", standard, 0, nil, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net := simnet.New(simnet.Config{})
+				pull := newPull(append(tt.opts, on(net, "srv"))...)
+				defer shut(t, pull)
+				seen := record(pull, nil)
+				bindAt(t, pull)
+				r := rawSim(t, net, "cli")
+				r.shakeAs(3, tt.minor, "PUSH", yodelProperty)
+				start := time.Now()
+				for _, p := range tt.pings {
+					time.Sleep(time.Until(start.Add(p.at)))
+					r.send(zmtp.AppendPing(nil, p.ttl, nil))
+				}
+				time.Sleep(time.Hour)
+				if tt.want == 0 {
+					seen.wantNoLoss(t)
+					return
+				}
+				seen.wantLoss(t, start, tt.want, silence)
+			})
+		})
+	}
+}
+
+// TestHeartbeat30: to a peer that speaks ZMTP 3.0 no command is ever sent, and its silence means nothing.
+func TestHeartbeat30(t *testing.T) {
+	for _, role := range []string{"PULL", "PUSH", "REP", "PUB", "SUB"} {
+		t.Run(role, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net := simnet.New(simnet.Config{})
+				var s anyRole
+				peer := ""
+				for _, x := range roles {
+					if x.name == role {
+						s, peer = x.open(on(net, "srv"), socket.WithHeartbeat(time.Second, 3*time.Second, 3*time.Second)), x.peer
+					}
+				}
+				defer shut(t, s)
+				seen := record(s, nil)
+				bindAt(t, s)
+				r := rawSim(t, net, "cli")
+				r.shakeAs(3, 0, peer)
+				must(t, r.SetReadDeadline(time.Now().Add(time.Hour)))
+				for {
+					f, err := r.readFrame()
+					if err != nil {
+						break
+					}
+					if f.command() != "" || role != "SUB" { // a SUB sends its subscription, as a message
+						t.Errorf("frame %x %q sent to a 3.0 peer", f.flags, f.body)
+					}
+				}
+				time.Sleep(time.Hour)
+				seen.wantNoLoss(t)
+				if pull, ok := s.(*socket.Pull); ok {
+					r.send(messageOf("still here"))
+					expect(t, pull, "still here")
+				}
+			})
+		})
+	}
+}
+
+// TestHalfOpen: a peer that vanishes without a word is found out at exactly the timeout after its last byte, whether
+// this side is idle or stuck in a write.
+func TestHalfOpen(t *testing.T) {
+	const last = 7 * time.Second // when the peer's last byte comes
+	t.Run("idle", func(t *testing.T) {
+		for _, role := range roles {
+			t.Run(role.name, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					net := simnet.New(simnet.Config{})
+					s := role.open(on(net, "srv"))
+					defer shut(t, s)
+					seen := record(s, nil)
+					bindAt(t, s)
+					r := rawSim(t, net, "cli")
+					r.shake(role.peer, yodelProperty)
+					start := time.Now()
+					time.Sleep(last)
+					r.send(zmtp.AppendPong(nil, nil))
+					time.Sleep(time.Second)
+					net.Vanish("cli")
+					time.Sleep(time.Hour)
+					seen.wantLoss(t, start, last+15*time.Second, silence)
+				})
+			})
+		}
+	})
+	t.Run("in the middle of a frame", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			net := simnet.New(simnet.Config{})
+			pull := newPull(on(net, "srv"))
+			defer shut(t, pull)
+			seen := record(pull, nil)
+			bindAt(t, pull)
+			r := rawSim(t, net, "cli")
+			r.shake("PUSH", yodelProperty)
+			start := time.Now()
+			time.Sleep(last)
+			r.send(claim(0, 1<<20), make([]byte, 50_000))
+			net.Vanish("cli")
+			time.Sleep(time.Hour)
+			seen.wantLoss(t, start, last+15*time.Second, silence)
+		})
+	})
+	t.Run("stuck in a write", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			net := simnet.New(simnet.Config{Window: 2000})
+			push := socket.NewPush(on(net, "srv"))
+			defer shut(t, push)
+			seen := record(push, nil)
+			bindAt(t, push)
+			r := rawSim(t, net, "cli")
+			r.shake("PULL", yodelProperty)
+			start := time.Now()
+			count := fill(t, push, 100)
+			sent := make(chan error, 1)
+			go func() { sent <- push.Send(t.Context(), numbered(count, 100)) }()
+			time.Sleep(last)
+			r.send(zmtp.AppendPong(nil, nil))
+			net.Vanish("cli")
+			time.Sleep(time.Hour)
+			seen.wantLoss(t, start, last+15*time.Second, silence)
+			balanced(t, push)
+			gone := int(push.Stats().Delivered.Messages)
+			if gone == 0 || gone > 20 {
+				t.Errorf("%d messages of 100 bytes delivered into a window of 2000", gone)
+			}
+			// What had not left goes to the next peer, in order; then the one that Send waits with.
+			pull := socket.NewPull(on(net, "cli"))
+			defer shut(t, pull)
+			must(t, pull.Connect(server))
+			wantNumbers(t, drainAll(t, pull), gone, count+1-gone)
+			must(t, <-sent)
+		})
+	})
+	t.Run("two sockets", func(t *testing.T) {
+		for _, writing := range []bool{false, true} {
+			t.Run(fmt.Sprintf("writing %v", writing), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					net := simnet.New(simnet.Config{Latency: 3 * time.Millisecond, Window: 10_000})
+					push, pull := socket.NewPush(on(net, "srv")), socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
+					defer shut(t, push)
+					defer shut(t, pull)
+					seen, gone := record(push, nil), record(pull, nil)
+					bindAt(t, push)
+					must(t, pull.Connect(server))
+					must(t, push.WaitPeers(within(t), 1))
+					count := 0
+					if writing {
+						count = fill(t, push, 100)
+					}
+					time.Sleep(40 * time.Second)
+					seen.wantNoLoss(t)
+					vanished := time.Now()
+					net.Partition("cli")
+					net.Vanish("cli")
+					time.Sleep(time.Hour)
+					lost := seen.losses()
+					if len(lost) != 1 {
+						t.Fatalf("lost %v, want one loss", lost)
+					}
+					wantEnd(t, lost[0], silence)
+					// Life signs came at least each interval, so the last one is at most that old when the peer vanishes.
+					if d := lost[0].Time.Sub(vanished); d < 9*time.Second || d > 15*time.Second {
+						t.Errorf("found out after %v, want 9s to 15s", d)
+					}
+					if n := len(gone.losses()); n != 1 {
+						t.Errorf("the vanished socket lost %d peers, want 1", n)
+					}
+					balanced(t, push)
+					balanced(t, pull)
+					net.Heal()
+					left := int(push.Stats().Queued.Messages)
+					got := drainAll(t, pull)
+					if len(got) < left || len(got) > count || writing && got[len(got)-1] != count-1 {
+						t.Errorf("%d messages were sent, %d were left, %d came", count, left, len(got))
+					}
+					for i := range got {
+						if i > 0 && got[i] <= got[i-1] {
+							t.Fatalf("message %d came after %d", got[i], got[i-1])
+						}
+					}
+				})
+			})
+		}
+	})
+}
+
+// TestNotReadingIsNotDead: a peer that only stops reading is not dropped, for an hour, and nothing is lost.
+func TestNotReadingIsNotDead(t *testing.T) {
+	t.Run("application does not receive", func(t *testing.T) {
+		for _, size := range []int{4, 5000, 100_000} {
+			t.Run(fmt.Sprint(size), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 20_000})
+					push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(50)), socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
+					defer shut(t, push)
+					defer shut(t, pull)
+					seen, also := record(push, nil), record(pull, nil)
+					bindAt(t, push)
+					must(t, pull.Connect(server))
+					must(t, push.WaitPeers(within(t), 1))
+					count := fill(t, push, size)
+					more := make(chan error, 1)
+					go func() { more <- push.Send(t.Context(), numbered(count, size)) }()
+					for range 60 {
+						time.Sleep(time.Minute)
+						balanced(t, push)
+						balanced(t, pull)
+					}
+					seen.wantNoLoss(t)
+					also.wantNoLoss(t)
+					wantNumbers(t, drainAll(t, pull), 0, count+1)
+					must(t, <-more)
+					seen.wantNoLoss(t)
+					also.wantNoLoss(t)
+				})
+			})
+		}
+	})
+	t.Run("host stalled", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			// The stalled host hears nothing, so that it must be patient itself: its timeout is two hours. It still
+			// sends PINGs, which is what keeps it alive for the other side.
+			net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 20_000})
+			push := socket.NewPush(on(net, "srv"))
+			pull := socket.NewPull(on(net, "cli"), socket.WithHeartbeat(5*time.Second, 2*time.Hour, 2*time.Hour))
+			defer shut(t, push)
+			defer shut(t, pull)
+			seen, also := record(push, nil), record(pull, nil)
+			bindAt(t, push)
+			must(t, pull.Connect(server))
+			must(t, push.WaitPeers(within(t), 1))
+			must(t, pull.WaitPeers(within(t), 1))
+			net.Stall("cli") // before the first PING brings a TTL
+			count := fill(t, push, 1000)
+			time.Sleep(time.Hour)
+			seen.wantNoLoss(t)
+			also.wantNoLoss(t)
+			net.Unstall("cli")
+			wantNumbers(t, drainAll(t, pull), 0, count)
+			seen.wantNoLoss(t)
+			also.wantNoLoss(t)
+		})
+	})
+	t.Run("host stalled, not patient", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			// With the usual timeout it is the stalled side that gives up, for want of any sign of life. The other side
+			// never calls it dead.
+			net := simnet.New(simnet.Config{Latency: time.Millisecond})
+			push, pull := socket.NewPush(on(net, "srv")), socket.NewPull(on(net, "cli"))
+			defer shut(t, push)
+			defer shut(t, pull)
+			seen, also := record(push, nil), record(pull, nil)
+			bindAt(t, push)
+			must(t, pull.Connect(server))
+			must(t, push.WaitPeers(within(t), 1))
+			must(t, pull.WaitPeers(within(t), 1))
+			start := time.Now()
+			net.Stall("cli")
+			time.Sleep(16 * time.Second)
+			also.wantLoss(t, start, 15*time.Second, silence)
+			seen.wantLoss(t, start, 15*time.Second+time.Millisecond, refusal{socket.PeerDown, io.EOF, "closed"})
+			time.Sleep(time.Hour)
+			net.Unstall("cli")
+			time.Sleep(time.Minute)
+			for _, ev := range seen.losses() {
+				t.Log(ev)
+			}
+			must(t, push.WaitPeers(within(t), 1))
+			must(t, push.Send(within(t), socket.String("back")))
+			expect(t, pull, "back")
+		})
+	})
+	t.Run("a Yodel that gives signs of life", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			net := simnet.New(simnet.Config{Window: 2000})
+			push := socket.NewPush(on(net, "srv"))
+			defer shut(t, push)
+			seen := record(push, nil)
+			bindAt(t, push)
+			r := rawSim(t, net, "cli")
+			r.shake("PULL", yodelProperty)
+			count := fill(t, push, 100)
+			for range 3600 / 14 {
+				time.Sleep(14 * time.Second)
+				r.send(zmtp.AppendPong(nil, nil))
+			}
+			seen.wantNoLoss(t)
+			for n := range count {
+				if m := r.message(); number(socket.String(m...)) != n {
+					t.Fatalf("message %d is number %d", n, number(socket.String(m...)))
+				}
+			}
+		})
+	})
+	t.Run("another peer, silent while we are stuck", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			// A libzmq that does not read does not send PONG either: its silence is put down to that.
+			net := simnet.New(simnet.Config{Window: 2000})
+			push := socket.NewPush(on(net, "srv"))
+			defer shut(t, push)
+			seen := record(push, nil)
+			bindAt(t, push)
+			r := rawSim(t, net, "cli")
+			r.shake("PULL")
+			count := fill(t, push, 100)
+			time.Sleep(time.Hour)
+			seen.wantNoLoss(t)
+			for n := range count {
+				if m := r.message(); number(socket.String(m...)) != n {
+					t.Fatalf("message %d is number %d", n, number(socket.String(m...)))
+				}
+			}
+			// Once it could read it must speak: the PINGs that wait are all it gets now.
+			time.Sleep(time.Minute)
+			if n := len(seen.losses()); n != 1 {
+				t.Errorf("%d losses, want one: nothing holds the peer back any more", n)
+			}
+		})
+	})
+	t.Run("another peer, which we do not read", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			// A peer that sends PINGs while our application is behind gets signs of life as often, though we do not
+			// read them.
+			net := simnet.New(simnet.Config{Window: 2000})
+			pull := socket.NewPull(on(net, "srv"), socket.WithRecvHWM(1))
+			defer shut(t, pull)
+			seen := record(pull, nil)
+			bindAt(t, pull)
+			r := rawSim(t, net, "cli")
+			r.shake("PUSH")
+			for range 3 { // a rhythm of one second
+				r.send(zmtp.AppendPing(nil, 3*time.Second, nil))
+				time.Sleep(time.Second)
+			}
+			r.send(messageOf("1"), messageOf("2"), messageOf("3"))
+			synctest.Wait()
+			r.buf = nil
+			for end := time.Now().Add(time.Hour); time.Now().Before(end); {
+				must(t, r.SetReadDeadline(time.Now().Add(1100*time.Millisecond)))
+				if _, err := r.readFrame(); err != nil {
+					t.Fatalf("no sign of life for 1.1s: %v", err)
+				}
+			}
+			seen.wantNoLoss(t)
+			for _, want := range []string{"1", "2", "3"} {
+				expect(t, pull, want)
+				balanced(t, pull)
+			}
+		})
+	})
+}
+
+// TestSlowBody: a large message that arrives slowly is a sign of life all along, and its sender gets some too.
+func TestSlowBody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{})
+		pull := socket.NewPull(on(net, "srv"), socket.WithHeartbeat(time.Second, 3*time.Second, 3*time.Second))
+		defer shut(t, pull)
+		seen := record(pull, nil)
+		bindAt(t, pull)
+		r := rawSim(t, net, "cli")
+		r.shake("PUSH")
+		const size = 1_000_000
+		r.send(claim(0, size))
+		last := time.Now()
+		go func() {
+			for range size / 1000 {
+				time.Sleep(2 * time.Second)
+				r.send(make([]byte, 1000))
+			}
+		}()
+		got := make(chan socket.Msg)
+		go func() {
+			m, _ := pull.Recv(t.Context())
+			got <- m
+		}()
+		for {
+			must(t, r.SetReadDeadline(last.Add(3*time.Second)))
+			if _, err := r.readFrame(); err != nil {
+				t.Fatalf("the sender gets no sign of life for 3s: %v", err)
+			}
+			last = time.Now()
+			select {
+			case m := <-got:
+				if m.Size() != size {
+					t.Errorf("received %d bytes", m.Size())
+				}
+				seen.wantNoLoss(t)
+				return
+			default:
+			}
+		}
+	})
+}
