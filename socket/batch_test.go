@@ -116,7 +116,8 @@ func slabsBack(t *testing.T, f func()) (taken, back int) {
 	old := slabs.New
 	defer func() { slabs.New = old }()
 	slabs.New = func() any { return (*slab)(nil) }
-	for slabs.Get().(*slab) != nil { //nolint:revive // empties the pool
+	for s := slabs.Get().(*slab); s != nil; s = slabs.Get().(*slab) {
+		continue // to empty the pool
 	}
 	slabs.New = func() any {
 		s := new(slab)

@@ -128,7 +128,7 @@ func TestEventsEnd(t *testing.T) {
 			got := make(chan EventKind, 9)
 			go func() {
 				defer close(got)
-				for ev := range log.all(context.Background()) {
+				for ev := range log.all(context.WithoutCancel(t.Context())) {
 					got <- ev.Kind
 				}
 			}()

@@ -215,6 +215,7 @@ func TestCutPublish(t *testing.T) {
 		sent := 0
 		for _, topic := range []string{"a", "b", "c", strings.Repeat("d", 300)} {
 			for again := true; again; {
+				synctest.Wait() // a cut that just happened has been noticed
 				cuts := net.Stats().Cuts
 				must(t, pub.WaitSubscribers(within(t), topic, 1))
 				must(t, pub.Send(within(t), socket.String(topic, "news")))

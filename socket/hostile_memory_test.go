@@ -103,12 +103,7 @@ func TestMutations(t *testing.T) {
 		{"REP", goodStream("REQ", messageOf("id", "", "request"), zmtp.AppendPong(nil, nil), messageOf("", "request", "two"))},
 	} {
 		t.Run(tt.role, func(t *testing.T) {
-			var role role
-			for _, r := range roles {
-				if r.name == tt.role {
-					role = r
-				}
-			}
+			role := roleNamed(tt.role)
 			s := role.open()
 			defer shut(t, s)
 			at, err := s.Bind(t.Context(), "tcp://127.0.0.1:0")

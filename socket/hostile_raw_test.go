@@ -249,6 +249,16 @@ var roles = []role{
 	{"SUB", "PUB", newSub, newPub, func(t testing.TB, s, good anyRole) { talkPublish(t, good.(*socket.Pub), s.(*socket.Sub)) }},
 	{"REQ", "REP", newReq, newRep, func(t testing.TB, s, good anyRole) { talkRequest(t, s.(*socket.Req), good.(*socket.Rep)) }},
 	{"REP", "REQ", newRep, newReq, func(t testing.TB, s, good anyRole) { talkRequest(t, good.(*socket.Req), s.(*socket.Rep)) }},
+	{"DEALER", "ROUTER", newDealer, newRouter, func(t testing.TB, s, good anyRole) { talkRouted(t, s.(*socket.Dealer), good.(*socket.Router)) }},
+	{"ROUTER", "DEALER", newRouter, newDealer, func(t testing.TB, s, good anyRole) { talkRouted(t, good.(*socket.Dealer), s.(*socket.Router)) }},
+	{"PAIR", "PAIR", newPair, newPair, func(t testing.TB, s, good anyRole) { talkPair(t, s.(*socket.Pair), good.(*socket.Pair)) }},
+	{"XPUB", "XSUB", newXPub, newXSub, func(t testing.TB, s, good anyRole) { talkPublish(t, s.(*socket.XPub), good.(*socket.XSub)) }},
+	{"XSUB", "XPUB", newXSub, newXPub, func(t testing.TB, s, good anyRole) { talkPublish(t, good.(*socket.XPub), s.(*socket.XSub)) }},
+}
+
+// roleNamed finds a role in the table.
+func roleNamed(name string) role {
+	return roles[slices.IndexFunc(roles, func(r role) bool { return r.name == name })]
 }
 
 func as[T any](o []socket.Option) []T {
@@ -267,8 +277,17 @@ func newSub(o ...socket.Option) anyRole {
 	_ = s.Subscribe("talk") // cannot fail: the topic is short
 	return s
 }
-func newReq(o ...socket.Option) anyRole { return socket.NewReq(as[socket.ReqOption](o)...) }
-func newRep(o ...socket.Option) anyRole { return socket.NewRep(as[socket.RepOption](o)...) }
+func newReq(o ...socket.Option) anyRole    { return socket.NewReq(as[socket.ReqOption](o)...) }
+func newRep(o ...socket.Option) anyRole    { return socket.NewRep(as[socket.RepOption](o)...) }
+func newDealer(o ...socket.Option) anyRole { return socket.NewDealer(as[socket.DealerOption](o)...) }
+func newRouter(o ...socket.Option) anyRole { return socket.NewRouter(as[socket.RouterOption](o)...) }
+func newPair(o ...socket.Option) anyRole   { return socket.NewPair(as[socket.PairOption](o)...) }
+func newXPub(o ...socket.Option) anyRole   { return socket.NewXPub(as[socket.XPubOption](o)...) }
+func newXSub(o ...socket.Option) anyRole {
+	s := socket.NewXSub(as[socket.XSubOption](o)...)
+	_ = s.Subscribe("talk") // cannot fail: the topic is short
+	return s
+}
 
 func talkPipeline(t testing.TB, push *socket.Push, pull *socket.Pull) {
 	t.Helper()
@@ -282,7 +301,12 @@ func talkPipeline(t testing.TB, push *socket.Push, pull *socket.Pull) {
 	}
 }
 
-func talkPublish(t testing.TB, pub *socket.Pub, sub *socket.Sub) {
+type publisher interface {
+	sender
+	WaitSubscribers(ctx context.Context, topic string, n int) error
+}
+
+func talkPublish(t testing.TB, pub publisher, sub receiver) {
 	t.Helper()
 	must(t, pub.WaitSubscribers(within(t), "talk", 1))
 	for _, word := range []string{"talk", "talk on"} {
@@ -306,6 +330,36 @@ func talkRequest(t testing.TB, req *socket.Req, rep *socket.Rep) {
 		must(t, err)
 		if m.String() != socket.String(word, "", word).String() {
 			t.Fatalf("reply %s, want %q twice", m, word)
+		}
+	}
+}
+
+func talkRouted(t testing.TB, dealer *socket.Dealer, router *socket.Router) {
+	t.Helper()
+	for _, word := range []string{"talk", "on"} {
+		must(t, dealer.Send(within(t), socket.String(word)))
+		m, err := router.Recv(within(t))
+		must(t, err)
+		must(t, router.Send(within(t), m))
+		m, err = dealer.Recv(within(t))
+		must(t, err)
+		if m.String() != socket.String(word).String() {
+			t.Fatalf("reply %s, want %q", m, word)
+		}
+	}
+}
+
+func talkPair(t testing.TB, a, b *socket.Pair) {
+	t.Helper()
+	for _, word := range []string{"talk", "on"} {
+		must(t, a.Send(within(t), socket.String(word)))
+		m, err := b.Recv(within(t))
+		must(t, err)
+		must(t, b.Send(within(t), m))
+		m, err = a.Recv(within(t))
+		must(t, err)
+		if m.String() != socket.String(word).String() {
+			t.Fatalf("came back as %s, want %q", m, word)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // rawTo binds a new socket of the role and connects a raw peer to it, handshake done.
 func rawTo(t *testing.T, name string, o ...socket.Option) (anyRole, *raw) {
 	t.Helper()
-	role := roles[slices.IndexFunc(roles, func(r role) bool { return r.name == name })]
+	role := roleNamed(name)
 	s := role.open(o...)
 	t.Cleanup(func() { shut(t, s) })
 	at, err := s.Bind(t.Context(), "tcp://127.0.0.1:0")

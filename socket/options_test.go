@@ -146,11 +146,13 @@ func TestWithLimits(t *testing.T) {
 		{"zero keeps all", Limits{}, func(*Limits) {}},
 		{"one", Limits{MaxFrames: 3}, func(l *Limits) { l.MaxFrames = 3 }},
 		{
-			"all", Limits{1, 2, 3, 4, 5, 6},
+			"all",
+			Limits{1, 2, 3, 4, 5, 6},
 			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6} },
 		},
 		{
-			"negative takes away, but for the two that cannot be", Limits{-1, -2, -3, -4, -5, -6},
+			"negative takes away, but for the two that cannot be",
+			Limits{-1, -2, -3, -4, -5, -6},
 			func(l *Limits) { *l = Limits{MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes} },
 		},
 	} {
@@ -175,9 +177,10 @@ type named struct{ scheme string }
 
 var errNotReally = errors.New("not really a transport")
 
-func (n named) Scheme() string                                           { return n.scheme }
-func (named) Validate(string, transport.Use) error                       { return errNotReally }
-func (named) Dial(context.Context, string) (net.Conn, error)             { return nil, errNotReally }
+func (n named) Scheme() string                               { return n.scheme }
+func (named) Validate(string, transport.Use) error           { return errNotReally }
+func (named) Dial(context.Context, string) (net.Conn, error) { return nil, errNotReally }
+
 func (named) Listen(context.Context, string) (transport.Listener, error) { return nil, errNotReally }
 
 func TestWithTransport(t *testing.T) {
@@ -228,8 +231,11 @@ func TestRoleOptions(t *testing.T) {
 		{"correlation turned off and on", !negative.cfg.uncorrelate, true},
 		{"identity of a Req", string(req.cfg.identity), "client"},
 		{"HWM of a Rep", rep.cfg.sendMark.messages, uint64(6)},
-		{"types", []string{push.Type(), pull.Type(), pub.Type(), sub.Type(), req.Type(), rep.Type()},
-			[]string{"PUSH", "PULL", "PUB", "SUB", "REQ", "REP"}},
+		{
+			"types",
+			[]string{push.Type(), pull.Type(), pub.Type(), sub.Type(), req.Type(), rep.Type()},
+			[]string{"PUSH", "PULL", "PUB", "SUB", "REQ", "REP"},
+		},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)

@@ -140,7 +140,7 @@ func TestWaitWithoutAnEnd(t *testing.T) {
 		var g gate
 		done := false
 		go func() {
-			if err := g.take(context.Background()); err != nil {
+			if err := g.take(context.WithoutCancel(t.Context())); err != nil {
 				t.Error(err)
 			}
 			done = true
@@ -205,7 +205,7 @@ func TestWakeMeetsCancel(t *testing.T) {
 								t.Error("took a thing after giving up")
 							}
 						case false:
-							if err := g.take(context.Background()); err != nil {
+							if err := g.take(context.WithoutCancel(t.Context())); err != nil {
 								t.Error(err)
 							}
 							taken++ // one thing is there, so one at most does this at a time
@@ -245,7 +245,7 @@ func TestWakeMeetsCancelInParallel(t *testing.T) {
 			impatient.Go(func() { _ = g.take(ctx) }) // either way is right
 		}
 		g.until(func() bool { return len(g.wait.waiting) == 3 })
-		patient.Go(func() { _ = g.take(context.Background()) })
+		patient.Go(func() { _ = g.take(context.WithoutCancel(t.Context())) })
 		g.until(func() bool { return len(g.wait.waiting) == 4 })
 
 		impatient.Go(func() {

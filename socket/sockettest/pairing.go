@@ -57,13 +57,8 @@ func (p *pairing) end(s Side, which, role string, o []Options) *end {
 const moment = 40 * time.Millisecond
 
 // soon is for what should happen.
-func (p *pairing) soon() context.Context { return p.lasting(p.patience) }
-
-// moment is for what should not.
-func (p *pairing) moment() context.Context { return p.lasting(moment) }
-
-func (p *pairing) lasting(d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(p.Context(), d)
+func (p *pairing) soon() context.Context {
+	ctx, cancel := context.WithTimeout(p.Context(), p.patience)
 	p.Cleanup(cancel)
 	return ctx
 }
@@ -148,16 +143,33 @@ func (e *end) peers(n int) {
 	e.must(e.WaitPeers(e.p.soon(), n), fmt.Sprintf("wait until there are %d peers", n))
 }
 
+// try sends a message if that goes within d.
+func (e *end) try(d time.Duration, frames ...string) error {
+	ctx, cancel := context.WithTimeout(e.p.Context(), d)
+	defer cancel()
+	return e.Send(ctx, asBytes(frames))
+}
+
+// take receives a message if one comes within d.
+func (e *end) take(d time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeout(e.p.Context(), d)
+	defer cancel()
+	m, err := e.Recv(ctx)
+	return asStrings(m), err
+}
+
 func (e *end) send(frames ...string) {
 	e.p.Helper()
-	e.must(e.Send(e.p.soon(), asBytes(frames)), fmt.Sprintf("send %s", show(frames)))
+	if err := e.try(e.p.patience, frames...); err != nil {
+		e.p.Fatalf("%s: send %s: %v", e.who, show(frames), err)
+	}
 }
 
 func (e *end) recv() []string {
 	e.p.Helper()
-	m, err := e.Recv(e.p.soon())
+	m, err := e.take(e.p.patience)
 	e.must(err, "receive")
-	return asStrings(m)
+	return m
 }
 
 // expect receives one message and compares it.
@@ -171,15 +183,15 @@ func (e *end) expect(frames ...string) {
 // nothing checks that nothing is there to receive.
 func (e *end) nothing() {
 	e.p.Helper()
-	if m, err := e.Recv(e.p.moment()); err == nil {
-		e.p.Fatalf("%s: received %s, want nothing", e.who, show(asStrings(m)))
+	if m, err := e.take(moment); err == nil {
+		e.p.Fatalf("%s: received %s, want nothing", e.who, show(m))
 	}
 }
 
 // full checks that Send does not take a message now.
 func (e *end) full(frames ...string) {
 	e.p.Helper()
-	if err := e.Send(e.p.moment(), asBytes(frames)); err == nil {
+	if err := e.try(moment, frames...); err == nil {
 		e.p.Fatalf("%s: a message was taken, want Send to wait", e.who)
 	}
 }

@@ -60,7 +60,9 @@ func oneByOne(in []byte, lim Limits) (want traffic) {
 				want.err = io.EOF
 				return want
 			}
-			h.Size, n = binary.BigEndian.Uint64(in[1:]), MaxHeaderSize
+			if size := binary.BigEndian.Uint64(in[1:]); size >= 256 && size <= 265 {
+				h.Size, n = size, MaxHeaderSize
+			}
 		}
 		switch {
 		case err != nil:
@@ -192,9 +194,11 @@ func TestReaderBytes(t *testing.T) {
 		{"command with MORE", wire("05 05 04 'PONG' 00 01 41"), messages(one("A")), []string{"PONG "}, io.EOF},
 		{"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")), []string{"PONG "}, io.EOF},
 		{"command without a body", wire("00 01 41 04 00 00 00 00 00 00 00 00"), messages(one("A")), nil, ErrMalformed},
-		{"command without a body, then a message", wire("04 00 00 01 41 00 01 42 43"), nil, nil, ErrTooLarge},
+		{"command without a body, then a message", wire("04 00 00 01 41 00 01 42 43"), nil, nil, ErrMalformed},
 		{"command of a size without the flag", append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
 			nil, []string{"SUBSCRIBE " + strings.Repeat("\x00", 246)}, io.EOF},
+		{"command of 255 without the flag", append(wire("04 00 00 00 00 00 00 00 FF 09 'SUBSCRIBE'"), make([]byte, 245)...), nil, nil, ErrMalformed},
+		{"command of 266 without the flag", append(wire("04 00 00 00 00 00 00 01 0A 09 'SUBSCRIBE'"), make([]byte, 256)...), nil, nil, ErrMalformed},
 		{"command without a name", wire("04 01 00"), nil, nil, ErrMalformed},
 		{"command whose name is cut", wire("04 05 05 'PONG'"), nil, nil, ErrMalformed},
 		{"size of 2^64-1", wire("00 01 41 02 FF FF FF FF FF FF FF FF"), messages(one("A")), nil, ErrMalformed},
@@ -204,12 +208,13 @@ func TestReaderBytes(t *testing.T) {
 		{"message over the limit", wire("02 00 00 00 00 00 10 00 01"), nil, nil, ErrTooLarge},
 		{"message at the limit, cut short", wire("02 00 00 00 00 00 10 00 00"), nil, nil, io.EOF},
 		{"frames that sum up over the limit", wire("01 01 41 02 00 00 00 00 00 10 00 00"), nil, nil, ErrTooLarge},
-		{"command over the limit", wire("06 00 00 00 00 00 00 01 01"), nil, nil, ErrTooLarge},
+		{"command over the limit", wire("06 00 00 00 00 00 00 01 05"), nil, nil, ErrTooLarge},
+		{"command over the limit, without the flag", wire("04 00 00 00 00 00 00 01 05"), nil, nil, ErrTooLarge},
 		{"four frames", wire("01 00 01 00 01 00 00 00"), messages(one("", "", "", "")), nil, io.EOF},
 		{"five frames", wire("00 00 01 00 01 00 01 00 01 00 00 00"), messages(one("")), nil, ErrTooLarge},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lim := Limits{MaxMessage: 1 << 20, MaxFrames: 4, MaxCommand: 256}
+			lim := Limits{MaxMessage: 1 << 20, MaxFrames: 4, MaxCommand: 260}
 			want := traffic{tt.messages, tt.commands, tt.err}
 			if err := same(oneByOne(tt.in, lim), want); err != nil {
 				t.Fatalf("the reference decoder: %v", err)

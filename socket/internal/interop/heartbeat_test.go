@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,8 +11,11 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// watch is how long a connection must stand heartbeats of 100 ms.
-const watch = 2 * time.Second
+// How long a connection must stand heartbeats of 100 ms.
+const (
+	watch = 2 * time.Second
+	rush  = 1200 * time.Millisecond // at full speed
+)
 
 // libzmqHeart are heartbeats by libzmq, every 100 ms. Its default timeout is the interval itself, the strictest there is.
 func libzmqHeart(timeout int) opts {
@@ -99,7 +103,7 @@ func undisturbed(t *testing.T, y yodel, z *zsock) error {
 	return nil
 }
 
-// TestBusyHeartbeats keeps one direction full for as long.
+// TestBusyHeartbeats keeps one direction full.
 func TestBusyHeartbeats(t *testing.T) {
 	z := sharedPeer.get(t)
 	for _, who := range []struct {
@@ -118,12 +122,12 @@ func TestBusyHeartbeats(t *testing.T) {
 				push.set(opts{"SNDHWM": 1000})
 				push.monitor()
 				link(t, pull, push, side{"tcp", true})
-				flood := push.flood(watch, 10_000)
-				received := recvToEnd(t, pull, nil)
-				sent := flood.wait(t).stream
-				if err := undisturbed(t, pull, push); err != nil {
+				flood := push.flood(rush, 10_000)
+				received, err := recvToEnd(lasting(t, rush+5*time.Second), pull)
+				if err := errors.Join(undisturbed(t, pull, push), err); err != nil {
 					return err
 				}
+				sent := flood.wait(t).stream
 				sameStream(t, sent, received)
 				return nil
 			})
@@ -136,36 +140,32 @@ func TestBusyHeartbeats(t *testing.T) {
 				link(t, push, pull, side{"ipc", false})
 				receiving := pull.recvUntil("end")
 				var sent stream
-				for until := time.Now().Add(watch); time.Now().Before(until); {
+				for until := time.Now().Add(rush); time.Now().Before(until); {
 					m := sizes{{1000}, {20_000}}.message(sent.Count)
 					sent.add(m.Frames)
 					send(t, push, m)
 				}
 				send(t, push, socket.String("end"))
-				received := receiving.wait(t).stream
-				if err := undisturbed(t, push, pull); err != nil {
+				received, err := receiving.result()
+				if err := errors.Join(undisturbed(t, push, pull), err); err != nil {
 					return err
 				}
-				sameStream(t, sent, received)
+				sameStream(t, sent, received.stream)
 				return nil
 			})
 		})
 	}
 }
 
-// recvToEnd receives up to the message "end". Before each message it waits for pace, if there is one.
-func recvToEnd(t *testing.T, s receiver, pace func()) (received stream) {
-	t.Helper()
+// recvToEnd receives up to the message "end".
+func recvToEnd(ctx context.Context, s receiver) (received stream, err error) {
 	for {
-		if pace != nil {
-			pace()
-		}
-		m, err := s.Recv(within(t))
+		m, err := s.Recv(ctx)
 		if err != nil {
-			t.Fatalf("after %d messages: %v; events: %v", received.Count, err, eventsOf(s))
+			return received, fmt.Errorf("after %d messages: %w", received.Count, err)
 		}
 		if string(m.Bytes()) == "end" {
-			return received
+			return received, nil
 		}
 		received.add(m.Frames)
 	}
@@ -197,8 +197,8 @@ func TestHeartbeatsWhileBehind(t *testing.T) {
 							if err := undisturbed(t, pull, push); err != nil {
 								return err
 							}
-							received := recvAll(t, pull, n)
-							if err := undisturbed(t, pull, push); err != nil {
+							received, err := tryRecvAll(lasting(t, 3*time.Second), pull, n)
+							if err := errors.Join(undisturbed(t, pull, push), err); err != nil {
 								return err
 							}
 							sameStream(t, sent, received)
@@ -234,7 +234,7 @@ func TestHeartbeatsWhileSlow(t *testing.T) {
 						<-tick.C
 						m, err := pull.Recv(lasting(t, time.Second))
 						if err != nil {
-							return fmt.Errorf("%w: %w", undisturbed(t, pull, push), err)
+							return errors.Join(undisturbed(t, pull, push), err)
 						}
 						received.add(m.Frames)
 					}
@@ -268,11 +268,11 @@ func TestHeartbeatsWhileLibzmqBehind(t *testing.T) {
 				if err := undisturbed(t, push, pull); err != nil {
 					return err
 				}
-				received := pull.recvMany(n).wait(t).stream
-				if err := undisturbed(t, push, pull); err != nil {
+				received, err := pull.recvMany(n).result()
+				if err := errors.Join(undisturbed(t, push, pull), err); err != nil {
 					return err
 				}
-				sameStream(t, sent, received)
+				sameStream(t, sent, received.stream)
 				return nil
 			})
 		})

@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -182,17 +184,24 @@ func sendAll(t *testing.T, s sender, sz sizes, n int) (sent stream) {
 }
 
 // recvAll receives n messages and sums them up.
-func recvAll(t *testing.T, s receiver, n int) (received stream) {
+func recvAll(t *testing.T, s receiver, n int) stream {
 	t.Helper()
-	ctx := within(t)
+	received, err := tryRecvAll(within(t), s, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return received
+}
+
+func tryRecvAll(ctx context.Context, s receiver, n int) (received stream, err error) {
 	for i := range n {
 		m, err := s.Recv(ctx)
 		if err != nil {
-			t.Fatalf("message %d: %v", i, err)
+			return received, fmt.Errorf("message %d: %w; events: %v", i, err, eventsOf(s))
 		}
 		received.add(m.Frames)
 	}
-	return received
+	return received, nil
 }
 
 // answerAll sends n requests back.

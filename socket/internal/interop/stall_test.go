@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -62,10 +63,11 @@ func (m *meter) since(t time.Time) (worst time.Duration) {
 // the peer's stood still for too long says nothing about either, and is made again.
 func onTime(t *testing.T, z *peer, attempt func(t *testing.T) error) {
 	t.Helper()
-	for range 4 {
+	for i := range 4 {
 		begin := time.Now()
-		err := attempt(t)
-		if err == nil {
+		var err error
+		through := t.Run(fmt.Sprint("attempt-", i+1), func(t *testing.T) { err = attempt(t) }) // cleans up after itself
+		if err == nil || !through {
 			return
 		}
 		here := thisProcess.since(begin)

@@ -123,7 +123,7 @@ func TestLibzmqTopicBug(t *testing.T) {
 	bad.connect(endpoint)
 
 	ctx, settled := context.WithCancel(within(t))
-	waited := make(chan error)
+	waited := make(chan error, 1)
 	go func() {
 		waited <- pub.WaitSubscribers(ctx, topic, 2)
 		settled()

@@ -35,6 +35,7 @@ func FuzzTree(f *testing.F) {
 				}
 			}
 			checkShape(t, tree)
+			checkCount(t, tree, word, m.count(word))
 			checkMatch(t, tree, m, []byte(word))
 			checkMatch(t, tree, m, append([]byte(word), program[:min(4, len(program))]...))
 		}

@@ -91,6 +91,21 @@ func checkAll(t *testing.T, tree *Tree[int], m model) {
 	if !maps.EqualFunc(got, want, slices.Equal[[]int]) {
 		t.Fatalf("All visits %.200v, want %.200v", got, want)
 	}
+	for p, values := range want {
+		checkCount(t, tree, p, len(values))
+	}
+}
+
+func checkCount(t *testing.T, tree *Tree[int], prefix string, want int) {
+	t.Helper()
+	if got := tree.Count(prefix); got != want {
+		t.Fatalf("Count(%.80q) is %d, want %d", prefix, got, want)
+	}
+}
+
+// count is the number of values at one prefix.
+func (m model) count(prefix string) int {
+	return len(m.sets(func(p string) bool { return p == prefix })[prefix])
 }
 
 // checkShape checks what the tree promises about itself: no node but the root is there for nothing, and each child is

@@ -162,6 +162,25 @@ func TestShape(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	tree := topics("", "abx", "aby", "aby", "abyz")
+	for _, c := range []struct {
+		name, prefix string
+		want         int
+	}{
+		{"the empty prefix", "", 1},
+		{"one value", "abx", 1},
+		{"two values", "aby", 2},
+		{"a leaf below", "abyz", 1},
+		{"a node without values", "ab", 0},
+		{"inside a label", "a", 0},
+		{"longer than any", "abyzz", 0},
+		{"another first byte", "b", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkCount(t, tree, c.prefix, c.want) })
+	}
+}
+
 // A node keeps its place when only some of its values go.
 func TestManyValues(t *testing.T) {
 	tree := new(Tree[int])
@@ -247,6 +266,8 @@ func TestAgainstModel(t *testing.T) {
 					t.Fatalf("step %d: Len is %d, want %d", step, tree.Len(), len(m))
 				}
 				checkMatch(t, tree, m, []byte(randomPrefix(r, known)+randomPrefix(r, known)))
+				q := randomPrefix(r, known)
+				checkCount(t, tree, q, m.count(q))
 			}
 			checkAll(t, tree, m)
 			for p := range m {

@@ -1,0 +1,232 @@
+package sockettest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// pipeline is PUSH and PULL (RFC 30).
+func pipeline() []behaviour {
+	return []behaviour{
+		{name: "whole-messages", run: func(p *pairing) {
+			p.eachBind("PUSH", "PULL", func(push, pull *end) { oneWay(push, pull) })
+			p.eachBind("PULL", "PUSH", func(pull, push *end) { oneWay(push, pull) })
+		}},
+		{name: "order", run: func(p *pairing) {
+			push, pull := p.local("PUSH"), p.remote("PULL")
+			p.link(pull, push)
+			const n = 2000
+			p.abreast(func() {
+				for i := range n {
+					push.send(fmt.Sprint(i), strings.Repeat("x", i%300))
+				}
+			}, func() {
+				for i := range n {
+					pull.expect(fmt.Sprint(i), strings.Repeat("x", i%300))
+				}
+			})
+		}},
+		{name: "round-robin", needs: []Capability{ManyEndpoints}, run: roundRobin("PUSH", "PULL")},
+		{name: "everyone-is-heard", run: everyoneIsHeard("PULL", "PUSH")},
+		{name: "send-waits-for-a-first-peer", needs: []Capability{CallContext}, run: func(p *pairing) {
+			push, pull := p.local("PUSH"), p.remote("PULL")
+			at := push.bind()
+			push.full("early")
+			pull.connect(at)
+			push.send("in time")
+			pull.expect("in time") // and what was refused is not there
+		}},
+		{name: "send-waits-after-the-last-peer", needs: []Capability{CallContext, PeerCount}, run: func(p *pairing) {
+			push, pull := p.local("PUSH"), p.remote("PULL")
+			at := p.link(push, pull)
+			push.send("x")
+			pull.expect("x")
+			pull.close()
+			push.peers(0)
+			push.full("to nobody")
+			again := p.remote("PULL")
+			again.connect(at)
+			push.send("y")
+			again.expect("y")
+		}},
+		{name: "connect-before-bind", run: func(p *pairing) {
+			at := p.freed(p.f.Remote, "PULL")
+			push := p.local("PUSH")
+			push.connect(at)
+			p.abreast(func() {
+				for i := range 5 {
+					push.send("queued", fmt.Sprint(i))
+				}
+			}, func() {
+				pull := p.remote("PULL")
+				pull.rebind(at)
+				for i := range 5 {
+					pull.expect("queued", fmt.Sprint(i))
+				}
+			})
+		}},
+		{name: "several-endpoints", needs: []Capability{ManyEndpoints, Unbinding}, run: func(p *pairing) {
+			pull := p.local("PULL")
+			var at [2]string
+			for i := range at {
+				at[i] = pull.bind()
+			}
+			pushes := []*end{p.remote("PUSH"), p.remote("PUSH"), p.remote("PUSH")}
+			pushes[0].connect(at[0])
+			pushes[1].connect(at[1])
+			pull.connect(pushes[2].bind())
+			for i, push := range pushes {
+				push.send(fmt.Sprint(i))
+				pull.expect(fmt.Sprint(i))
+			}
+			pull.must(pull.Unbind(at[0]), "unbind")
+			for _, i := range []int{1, 2} {
+				pushes[i].send("still there")
+				pull.expect("still there")
+			}
+		}},
+		{name: "unsent-goes-to-another-peer", needs: []Capability{HighWaterMarks, ManyEndpoints, CallContext}, run: func(p *pairing) {
+			// What was queued for a peer that is lost is not lost with it.
+			push, stuck, busy := p.local("PUSH", Options{SendHWM: 50}), p.remote("PULL", Options{RecvHWM: 1}), p.remote("PULL")
+			var c Checker
+			push.connect(stuck.bind())
+			push.peers(1)
+			big := strings.Repeat("x", 64<<10)
+			sent := fill(push, &c, big)
+			drained := 0
+			for ; drained < 2; drained++ {
+				c.See("stuck", stuck.recv()[0])
+			}
+			push.connect(busy.bind())
+			push.peers(2)
+			stuck.close()
+			seeAll(p, busy, &c)
+			if r := c.Report(); r.Lost == sent-drained {
+				p.Fatalf("none of the %d messages that were queued came: %v", r.Lost, c.Check())
+			}
+			if err := c.CheckNoDouble(); err != nil {
+				p.Fatal(err)
+			}
+		}},
+	}
+}
+
+// shapes are messages with empty frames everywhere, and sizes around the steps of the wire format and of common buffers.
+func shapes() (all [][]string) {
+	all = [][]string{{""}, {"", "a"}, {"a", "", "b"}, {"a", ""}, {"", "", ""}, {"", "a", "", "", "b", ""}}
+	for _, n := range []int{1, 254, 255, 256, 257, 8191, 8192, 8193, 65535, 65536, 1 << 20} {
+		body := strings.Repeat(fmt.Sprintf("%d,", n), n)[:n]
+		all = append(all, []string{body}, []string{"head", body, "tail"})
+	}
+	return all
+}
+
+// oneWay sends every shape of message.
+func oneWay(from, to *end) {
+	from.p.Helper()
+	from.p.abreast(func() {
+		for _, m := range shapes() {
+			from.send(m...)
+		}
+	}, func() {
+		for _, m := range shapes() {
+			to.expect(m...)
+		}
+	})
+}
+
+// roundRobin gives each of three peers its turn.
+func roundRobin(role, peers string) func(p *pairing) {
+	return func(p *pairing) {
+		const n, rounds = 3, 10
+		from := p.local(role)
+		var to [n]*end
+		for i := range to {
+			to[i] = p.remote(peers)
+			from.connect(to[i].bind())
+			from.peers(i + 1)
+		}
+		var c Checker
+		for range n * rounds {
+			from.send(c.Stamp(role))
+		}
+		for i, e := range to {
+			for range rounds {
+				c.See(fmt.Sprint("peer ", i), e.recv()[0])
+			}
+		}
+		if err := c.Check(); err != nil {
+			p.Fatal(err)
+		}
+		for _, e := range to {
+			e.nothing()
+		}
+	}
+}
+
+// everyoneIsHeard has one peer send without end and another one once.
+func everyoneIsHeard(role, peers string) func(p *pairing) {
+	return func(p *pairing) {
+		to, loud, quiet := p.local(role), p.remote(peers), p.remote(peers)
+		at := to.bind()
+		loud.connect(at)
+		quiet.connect(at)
+		stop := make(chan struct{})
+		p.abreast(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					loud.send("loud", "end")
+					return
+				default:
+					loud.send("loud", fmt.Sprint(i))
+				}
+			}
+		}, func() {
+			quiet.send("quiet", "end")
+		}, func() {
+			defer to.drain("loud", "end")
+			defer close(stop)
+			to.drain("quiet", "end")
+		})
+	}
+}
+
+// drain receives until a given message has come. An identity in front does not matter.
+func (e *end) drain(frames ...string) {
+	e.p.Helper()
+	for {
+		if m := e.recv(); strings.HasSuffix(show(m), strings.TrimPrefix(show(frames), "[")) {
+			return
+		}
+	}
+}
+
+// fill sends stamped messages until no more are taken, and returns how many were.
+func fill(e *end, c *Checker, more ...string) int {
+	e.p.Helper()
+	for n := 0; ; n++ {
+		if n > 100_000 {
+			e.p.Fatalf("%s: took %d messages that nobody receives, without end", e.who, n)
+		}
+		frames := append([]string{c.Stamp("a")}, more...)
+		if err := e.try(moment, frames...); err != nil {
+			c.Unsend("a")
+			return n
+		}
+	}
+}
+
+// seeAll receives until nothing comes for a moment; what should be there is for the caller to check.
+func seeAll(p *pairing, e *end, c *Checker) {
+	p.Helper()
+	for misses := 0; misses < 5; {
+		m, err := e.take(moment)
+		if err != nil {
+			misses++
+			continue
+		}
+		misses = 0
+		c.See(e.who, m[0])
+	}
+}
