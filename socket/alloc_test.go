@@ -26,7 +26,7 @@ func streamed(size int) int {
 
 // sendLimit is what a Send may allocate on average. The bar is none; some is left for what starting a writer and growing
 // the pools takes.
-const sendLimit = 0.2
+const sendLimit = 0.02
 
 // mallocs returns how many allocations there are for each of n runs of f, in the whole process: whatever goroutine
 // makes them. The garbage collector rests meanwhile, since it empties pools.

@@ -73,7 +73,7 @@ func (l *link) outstanding() uint64 {
 		}
 		return l.out.queued.Messages
 	}
-	sent := l.out.counts.accepted.Messages - l.out.counts.returned.Messages
+	sent := l.out.counts.accepted.Messages - l.out.counts.returned.Messages - sum(l.out.counts.dropped).Messages
 	return sent - min(sent, l.replies.Load())
 }
 

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -22,7 +23,8 @@ var slabs = sync.Pool{New: func() any { return new(slab) }}
 // ends with its header.
 type batch struct {
 	segs  []segment
-	head  int // bytes of segs[0] already taken off by shift
+	base  int // segments that shift has taken off whole
+	head  int // bytes of segs[base] that it has taken off
 	count Count
 }
 
@@ -33,16 +35,16 @@ type segment struct {
 	slab *slab
 }
 
-func (b *batch) empty() bool { return len(b.segs) == 0 }
+func (b *batch) empty() bool { return b.count.Messages == 0 }
 
 // tail returns the last segment if it has room for need more bytes, or else a new one.
 func (b *batch) tail(need int) *segment {
-	if n := len(b.segs); n > 0 {
+	if n := len(b.segs); n > b.base {
 		last := &b.segs[n-1]
 		if last.slab != nil && cap(last.b)-len(last.b) >= need {
 			return last
 		}
-		if last.slab == nil && n > 1 { // a referenced body: the slab of its header goes on behind it
+		if last.slab == nil && n-1 > b.base { // a referenced body: the slab of its header goes on behind it
 			if owner := &b.segs[n-2]; owner.slab != nil && cap(owner.b)-len(owner.b) >= need {
 				end := len(owner.b)
 				next := segment{b: owner.b[end:end:cap(owner.b)], slab: owner.slab}
@@ -100,7 +102,7 @@ func encodeSmall(buf []byte, frames [][]byte) ([]byte, bool) {
 
 // vectors appends the batch's bytes to vec, for writev.
 func (b *batch) vectors(vec [][]byte) [][]byte {
-	for i, s := range b.segs {
+	for i, s := range b.segs[b.base:] {
 		if i == 0 {
 			s.b = s.b[b.head:]
 		}
@@ -113,7 +115,7 @@ func (b *batch) vectors(vec [][]byte) [][]byte {
 
 // recycle empties the batch and gives its slabs back. Nobody may hold on to bytes of it.
 func (b *batch) recycle() {
-	for _, s := range b.segs {
+	for _, s := range b.segs[b.base:] {
 		if s.slab != nil {
 			slabs.Put(s.slab)
 		}
@@ -130,7 +132,7 @@ func (b *batch) reset() {
 // first decodes the oldest message, which stays. wire is the number of bytes it takes up, next and off where the one
 // after it begins.
 func (b *batch) first() (frames [][]byte, wire, next, off int) {
-	off = b.head
+	next, off = b.base, b.head
 	for {
 		for off == len(b.segs[next].b) {
 			next, off = next+1, 0
@@ -156,12 +158,17 @@ func (b *batch) first() (frames [][]byte, wire, next, off int) {
 // shift takes the oldest message off. A slab it leaves behind is given back if nobody keeps the frames.
 func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 	frames, wire, next, off := b.first()
-	for _, s := range b.segs[:next] {
-		if s.slab != nil && !keep {
-			slabs.Put(s.slab)
+	for i := b.base; i < next; i++ {
+		if s := b.segs[i].slab; s != nil && !keep {
+			slabs.Put(s)
 		}
+		b.segs[i] = segment{}
 	}
-	b.segs = append(b.segs[:0], b.segs[next:]...)
+	b.base = next
+	if b.base > len(b.segs)/2 { // move down now and then, not each time
+		b.segs = slices.Delete(b.segs, 0, b.base)
+		b.base = 0
+	}
 	b.head = off
 	b.count.sub(Msg{Frames: frames}.Size())
 	return frames, wire

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,8 +53,12 @@ func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 		scheme = "ipc"
 	}
 	endpoint = transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
-	err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
+	err = c.valid()
+	if err == nil {
+		err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
+	}
 	if err != nil {
+		c.events.add(Event{Kind: BindFailed, Endpoint: endpoint, Err: err})
 		return "", &PeerError{Op: "bind", Endpoint: endpoint, Err: err}
 	}
 	return endpoint, nil
@@ -67,10 +72,14 @@ func (l givenListener) Address() string { return l.Addr().String() }
 // listen begins to accept connections at an endpoint.
 func (c *core) listen(e *endpointState) error {
 	c.mu.Lock()
-	if c.closing {
+	if c.closing || c.bound[e.name] != nil {
+		closing := c.closing
 		c.mu.Unlock()
 		e.ln.Close()
-		return ErrClosed
+		if closing {
+			return ErrClosed
+		}
+		return transport.ErrAddressInUse
 	}
 	c.bound[e.name] = e
 	c.wg.Add(1)
@@ -80,15 +89,23 @@ func (c *core) listen(e *endpointState) error {
 	return nil
 }
 
-// resolve finds the transport for an endpoint and checks what can be checked without I/O.
-func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
+// valid checks the options that constructors, which cannot fail, have taken as they were.
+func (c *core) valid() error {
 	if id := c.cfg.identity; len(id) > zmtp.MaxIdentity || len(id) > 0 && id[0] == 0 {
-		return nil, transport.Endpoint{}, fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
+		return fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
 	}
 	for _, p := range c.cfg.metadata {
 		if !strings.HasPrefix(p.Name, "X-") || p.Name == yodelProperty {
-			return nil, transport.Endpoint{}, fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
+			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
 		}
+	}
+	return nil
+}
+
+// resolve finds the transport for an endpoint and checks what can be checked without I/O.
+func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
+	if err := c.valid(); err != nil {
+		return nil, transport.Endpoint{}, err
 	}
 	ep, err := transport.ParseEndpoint(endpoint)
 	if err != nil {
@@ -136,7 +153,7 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	var evicted net.Conn
 	if len(c.incoming) >= c.cfg.limits.MaxHandshakes {
 		evicted = c.incoming[0]
-		c.incoming = c.incoming[1:]
+		c.incoming = slices.Delete(c.incoming, 0, 1)
 	}
 	c.incoming = append(c.incoming, conn)
 	c.handshakes[conn] = struct{}{}

@@ -83,7 +83,7 @@ const (
 	// ZMQ_CONFLATE, here also for multipart messages).
 	Conflate
 	// Disconnect drops this message and ends the connection to the peer that is full, which may come back. On Push,
-	// which has no one peer to blame, it is the same as Block.
+	// Dealer and Pair, whose messages are for no one peer, it is the same as Block.
 	Disconnect
 )
 

@@ -62,9 +62,6 @@ func (p plain) joined(l *link) error {
 	p.core.out.mu.Lock()
 	defer p.core.out.mu.Unlock()
 	p.core.out.add(l)
-	if p.core.cfg.probe {
-		p.core.out.give(l, NewMsg(nil))
-	}
 	return nil
 }
 
@@ -113,7 +110,7 @@ func (c *core) now() time.Duration { return time.Since(c.born) }
 func (c *core) Type() string { return string(c.typ) }
 
 // Events follows what happens to the socket: it yields the events remembered so far, up to 1,024, and then each new one
-// as it comes, until ctx ends or the socket closes. A reader that falls behind by more is told how many it [Missed].
+// as it comes, until ctx ends or the socket closes. With a context that has ended it yields what is remembered. A reader that falls behind by more is told how many it [Missed].
 // Any number of readers may follow at once.
 func (c *core) Events(ctx context.Context) iter.Seq[Event] { return c.events.all(ctx) }
 

@@ -22,7 +22,9 @@ type Dealer struct{ *core }
 func NewDealer(opts ...DealerOption) *Dealer {
 	cfg := defaults()
 	for _, o := range opts {
-		o.dealer(&cfg)
+		if o != nil {
+			o.dealer(&cfg)
+		}
 	}
 	c := newCore(zmtp.Dealer, cfg)
 	c.receives = true

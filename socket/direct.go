@@ -12,9 +12,10 @@ import (
 // values. That queue is the only one between the two, and its high-water mark the sum of the sender's and the
 // receiver's (libzmq inproc).
 type direct struct {
-	self *link
-	me   *Peer // this side, as the other sees it
-	twin *link // the other side's link; set by pair
+	self   *link
+	me     *Peer         // this side, as the other sees it
+	joined chan struct{} // closed once this side has joined its socket
+	twin   *link         // the other side's link; set by pair
 }
 
 // hello is what two sockets in one process trade instead of a handshake.
@@ -32,9 +33,10 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		Endpoint: l.ep.name,
 		Address:  conn.LocalAddr().String(),
 		Node:     thisNode(),
+		Metadata: c.metadata(),
 		yodel:    true,
 	}
-	l.direct = &direct{self: l, me: me}
+	l.direct = &direct{self: l, me: me, joined: make(chan struct{})}
 	v, err := conn.Exchange(ctx, hello{c.typ, me, l})
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ func (d *direct) offer(p *parcel) bool {
 	switch {
 	case q.closed:
 		return false
-	case !d.twin.core.receives:
+	case !d.twin.core.receives || d.twin.in.refused:
 		q.lose(d.twin, NotExpected, p.size)
 	default:
 		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
@@ -132,6 +134,15 @@ func (d *direct) reopened() {
 	defer box.mu.Unlock()
 	if !box.closed {
 		d.twin.opened()
+	}
+}
+
+// awaitTwin waits until the other side has joined, or never will.
+func (d *direct) awaitTwin() {
+	select {
+	case <-d.twin.direct.joined:
+	case <-d.self.conn.(transport.Direct).Done():
+	case <-d.self.gone:
 	}
 }
 

@@ -61,6 +61,14 @@ type noPeersError struct{}
 func (noPeersError) Error() string        { return ErrNoPeers.Error() }
 func (noPeersError) Is(target error) bool { return target == ErrNoPeers || target == ErrWouldBlock }
 
+// errRejected is ErrWouldBlock for a Send that must not wait.
+var errRejected error = rejectedError{}
+
+type rejectedError struct{}
+
+func (rejectedError) Error() string        { return ErrWouldBlock.Error() }
+func (rejectedError) Is(target error) bool { return target == ErrWouldBlock }
+
 type closedError struct{}
 
 func (closedError) Error() string        { return "the socket is closed" }

@@ -24,12 +24,12 @@ const maxEvents = 1024
 
 // add appends an event and gives it its time.
 func (e *eventLog) add(ev Event) {
-	ev.Time = time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return
 	}
+	ev.Time = time.Now()
 	if len(e.ring) < maxEvents {
 		e.ring = append(e.ring, ev)
 	} else {

@@ -2,11 +2,10 @@ package socket
 
 import "context"
 
-// fanOut sends a message to every link in to, encoding it once. A full link never holds up the others unless the policy
+// fanOut sends a message to every link in to, encoding it once. A full link never holds up the others unless its policy
 // is Block or Reject. The attempt runs under the lock; to is called anew in each.
 func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
-	wait = wait && o.core.cfg.overflow != Reject
 	var slow []*link
 	err := o.send(ctx, wait, func() (*link, error) {
 		links := to()
@@ -15,8 +14,8 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			o.counts.dropped.add(NoSubscriber, Count{1, uint64(p.size)})
 			return nil, nil
 		}
-		if !allOpen(links) {
-			return nil, ErrWouldBlock
+		if err := held(links); err != nil {
+			return nil, err
 		}
 		p.shared = len(links) > 1
 		if p.shared {
@@ -52,14 +51,18 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 	return err
 }
 
-// allOpen reports whether no link that must not miss a message is full.
-func allOpen(links []*link) bool {
+// held looks for a full link that must not miss a message: ErrWouldBlock says to wait for it, errRejected not to.
+func held(links []*link) (err error) {
 	for _, l := range links {
-		if (l.out.overflow == Block || l.out.overflow == Reject) && !l.open() {
-			return false
+		switch p := l.out.overflow; {
+		case p != Block && p != Reject || l.open() || l.out.dead:
+		case p == Reject:
+			return errRejected
+		default:
+			err = ErrWouldBlock
 		}
 	}
-	return true
+	return err
 }
 
 // open reports whether the link would take a message.

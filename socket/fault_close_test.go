@@ -144,7 +144,7 @@ func TestCloseAnywhere(t *testing.T) {
 							waits = push.TrySend(socket.String("x")) == nil
 						}
 						waiting.Go(func() {
-							if err := push.Send(t.Context(), socket.String("x")); err != nil && !errors.Is(err, socket.ErrClosed) {
+							if err := push.Send(aDay(t), socket.String("x")); err != nil && !errors.Is(err, socket.ErrClosed) {
 								t.Errorf("Send: %v, want ErrClosed", err)
 							}
 						})
@@ -216,13 +216,13 @@ func TestShutdownWaits(t *testing.T) {
 			bindAt(t, pull)
 			must(t, push.Connect(server))
 			for n := range 500 {
-				must(t, push.Send(t.Context(), numbered(n, 1000))) // 50 s worth of bandwidth
+				must(t, push.Send(aDay(t), numbered(n, 1000))) // 50 s worth of bandwidth
 			}
 			var got []int
 			var receiving sync.WaitGroup
 			receiving.Go(func() { got = drainAll(t, pull) })
 			start := time.Now()
-			must(t, push.Shutdown(t.Context()))
+			must(t, push.Shutdown(aDay(t)))
 			if d := time.Since(start); d < 40*time.Second || d > time.Minute {
 				t.Errorf("Shutdown took %v, want about 50s", d)
 			}
@@ -230,7 +230,7 @@ func TestShutdownWaits(t *testing.T) {
 			if st := push.Stats(); st.Delivered.Messages != 500 || st.Queued.Messages != 0 {
 				t.Errorf("PUSH counts %+v", st.Ledger)
 			}
-			if err := push.Send(t.Context(), numbered(0, 0)); !errors.Is(err, socket.ErrClosed) {
+			if err := push.Send(aDay(t), numbered(0, 0)); !errors.Is(err, socket.ErrClosed) {
 				t.Errorf("Send after Shutdown: %v", err)
 			}
 			receiving.Wait()
@@ -244,11 +244,11 @@ func TestShutdownWaits(t *testing.T) {
 			defer shut(t, pull)
 			must(t, push.Connect(server))
 			for n := range 100 {
-				must(t, push.Send(t.Context(), numbered(n, 10)))
+				must(t, push.Send(aDay(t), numbered(n, 10)))
 			}
 			time.AfterFunc(10*time.Minute, func() { bindAt(t, pull) })
 			start := time.Now()
-			must(t, push.Shutdown(t.Context()))
+			must(t, push.Shutdown(aDay(t)))
 			if d := time.Since(start); d < 10*time.Minute || d > 11*time.Minute {
 				t.Errorf("Shutdown took %v, want ten minutes and a little", d)
 			}
@@ -267,10 +267,10 @@ func TestShutdownWaits(t *testing.T) {
 			net.Partition("srv")
 			time.Sleep(time.Minute)
 			for n := range 100 {
-				must(t, push.Send(t.Context(), numbered(n, 10)))
+				must(t, push.Send(aDay(t), numbered(n, 10)))
 			}
 			time.AfterFunc(time.Hour, net.Heal)
-			must(t, push.Shutdown(t.Context()))
+			must(t, push.Shutdown(aDay(t)))
 			wantNumbers(t, drainAll(t, pull), 0, 100)
 			balanced(t, push)
 		})
@@ -299,7 +299,7 @@ func TestShutdownGivesUp(t *testing.T) {
 		{"no peer", func(t *testing.T, net *simnet.Network, push *socket.Push) int {
 			must(t, push.Connect(server))
 			for n := range 100 {
-				must(t, push.Send(t.Context(), numbered(n, 10)))
+				must(t, push.Send(aDay(t), numbered(n, 10)))
 			}
 			return 100
 		}},
@@ -317,7 +317,7 @@ func TestShutdownGivesUp(t *testing.T) {
 			r.shake("PULL")
 			must(t, push.WaitPeers(within(t), 1))
 			for n := range 20 {
-				must(t, push.Send(t.Context(), numbered(n, 50_000)))
+				must(t, push.Send(aDay(t), numbered(n, 50_000)))
 			}
 			synctest.Wait()
 			return int(push.Stats().Queued.Messages)
@@ -368,10 +368,10 @@ func TestCloseDuringShutdown(t *testing.T) {
 		push := socket.NewPush(on(net, "cli"))
 		must(t, push.Connect(server))
 		for n := range 10 {
-			must(t, push.Send(t.Context(), numbered(n, 10)))
+			must(t, push.Send(aDay(t), numbered(n, 10)))
 		}
 		down := make(chan error, 1)
-		go func() { down <- push.Shutdown(t.Context()) }()
+		go func() { down <- push.Shutdown(aDay(t)) }()
 		synctest.Wait()
 		shut(t, push)
 		select {

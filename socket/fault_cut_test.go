@@ -84,7 +84,7 @@ func TestCutPipeline(t *testing.T) {
 				for n := range total {
 					m := numbered(n, 0)
 					m.Frames = append(m.Frames, nil, []byte(strings.Repeat("x", 5*n)))
-					must(t, push.Send(t.Context(), m))
+					must(t, push.Send(aDay(t), m))
 					balanced(t, push)
 					if n == total/2 {
 						time.Sleep(12 * time.Second) // long enough for PINGs both ways
@@ -148,7 +148,7 @@ func TestCutRequest(t *testing.T) {
 							return
 						}
 						seen[string(m.Frames[0])]++
-						if err := rep.Send(t.Context(), m); err != nil && !errors.Is(err, socket.ErrPeerLost) {
+						if err := rep.Send(aDay(t), m); err != nil && !errors.Is(err, socket.ErrPeerLost) {
 							t.Errorf("reply: %v", err)
 						}
 						balanced(t, rep)
@@ -165,7 +165,7 @@ func TestCutRequest(t *testing.T) {
 				for n := range 4 {
 					for try := 0; ; try++ {
 						id := fmt.Sprintf("request %d.%d", n, try)
-						m, err := req.Do(t.Context(), socket.String(id, "", strings.Repeat("x", 9*n)))
+						m, err := req.Do(aDay(t), socket.String(id, "", strings.Repeat("x", 9*n)))
 						balanced(t, req)
 						if err == nil {
 							if string(m.Frames[0]) != id || len(m.Frames) != 3 || len(m.Frames[2]) != 9*n {

@@ -328,15 +328,17 @@ func TestPartition(t *testing.T) {
 				}
 				must(t, push.WaitPeers(within(t), 1))
 				n := 0
-				next := func() { must(t, push.Send(t.Context(), numbered(n, 20))); n++ }
+				next := func() { must(t, push.Send(aDay(t), numbered(n, 20))); n++ }
 				for range 100 {
 					next()
 				}
 				time.Sleep(time.Second)
 				net.Partition("srv")
 				start := time.Now()
-				for !down.Load() {
-					next() // into the dark
+				for !down.Load() { // into the dark, until there is no peer to send to or its loss is known
+					if err := push.Send(quietContext(), numbered(n, 20)); err == nil {
+						n++
+					}
 					time.Sleep(250 * time.Millisecond)
 				}
 				gone := int(push.Stats().Delivered.Messages)

@@ -35,6 +35,13 @@ func bindAt(t testing.TB, s anySocket) {
 	must(t, err)
 }
 
+// aDay bounds a call that should end much sooner: without it a bubble in which some socket retries would go on for ever.
+func aDay(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // rawSim connects a raw peer on a host to the address of host "srv".
 func rawSim(t testing.TB, net *simnet.Network, host string) *raw {
 	t.Helper()

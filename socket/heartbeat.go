@@ -6,20 +6,20 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). One timer a link looks at when bytes last came and when
-// they last went:
+// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). A timer for each link looks at when bytes last came:
 //
-//   - PING goes to peers that speak ZMTP 3.1, once an interval unless traffic in both directions makes it needless.
-//   - Any byte from the peer is a sign of life, whole frame or not.
-//   - A peer is dead after the timeout without one, or after the TTL of its own last PING.
-//   - Backpressure is not death: while this side does not read, nothing is expected; while a peer that is not a Yodel
-//     does not take what we write, its silence is put down to that. (A Yodel peer gives signs of life even then.)
+//   - Any byte from the peer is a sign of life, whole frame or not. A peer is dead after the timeout without one, or
+//     after the TTL of its own last PING.
+//   - PING goes to peers that speak ZMTP 3.1 after an interval in which nothing came. It asks the peer to drop us after
+//     the TTL; if nothing else goes to the peer for most of that time, a PONG takes it back.
+//   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose patience
+//     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, its silence is put
+//     down to that; a Yodel gives signs of life even then.
+//   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
+//     sent last and we have not read yet.
 
 // pingable reports whether PING may be sent: a 3.0 peer might hand it to its application.
 func (l *link) pingable() bool { return l.direct == nil && l.sess.Version.HasCommands() }
-
-// mayPong reports whether the peer understands PONG: it speaks 3.1, or has sent PING.
-func (l *link) mayPong() bool { return l.pingable() || l.life.gap.Load() > 0 }
 
 // startHeart begins to watch the link.
 func (l *link) startHeart() {
@@ -67,11 +67,12 @@ func (l *link) stopHeart() {
 func (l *link) beat() {
 	now := l.core.now()
 	h := l.core.cfg.heartbeat
-	read, wrote := time.Duration(l.life.read.Load()), time.Duration(l.life.wrote.Load())
+	read := time.Duration(l.life.read.Load())
+	paused := l.life.paused.Load()
 	next := time.Duration(1<<63 - 1)
 	if limit := l.allowed(); limit > 0 {
 		switch {
-		case l.life.paused.Load() || l.stuck():
+		case paused || l.stuck():
 			next = limit
 		case now-read >= limit:
 			l.fail(ErrHeartbeat)
@@ -81,10 +82,20 @@ func (l *link) beat() {
 		}
 	}
 	if h.interval > 0 && l.pingable() {
-		if now-read >= h.interval || now-wrote >= h.interval {
+		idle := now - max(read, time.Duration(l.life.ping.Load()))
+		if idle >= h.interval && !paused {
 			l.sendPing()
+			idle = 0
 		}
-		next = min(next, h.interval)
+		next = min(next, max(h.interval-idle, h.interval/8))
+	}
+	if armed := time.Duration(l.life.armed.Load()); armed > 0 {
+		left := armed + h.ttl*2/3 - now
+		if left <= 0 {
+			l.sendPong(nil)
+		} else {
+			next = min(next, left)
+		}
 	}
 	l.schedule(next)
 }
@@ -111,17 +122,26 @@ func (l *link) stuck() bool {
 }
 
 func (l *link) sendPing() {
+	now := int64(l.core.now())
+	l.life.ping.Store(now)
+	l.life.armed.Store(now)
 	ttl := l.core.cfg.heartbeat.ttl
-	l.sendCommand(func(b []byte) []byte { return zmtp.AppendPing(b, ttl, nil) })
+	l.sendCommand(func(b []byte) []byte {
+		if len(b) > maxSigns {
+			return b // the peer takes nothing: one PING that waits is as good as many
+		}
+		return zmtp.AppendPing(b, ttl, nil)
+	})
 }
 
 // pinged answers a PING. A peer that sends PINGs and does not read the answers gets no more than a few of them.
 func (l *link) pinged(ttl time.Duration, context []byte) {
 	now := int64(l.core.now())
-	if last := l.life.pinged.Swap(now); last != 0 {
-		l.life.gap.Store(max(1, now-last))
-	} else {
-		l.life.gap.Store(int64(time.Second))
+	// The shortest time between two counts, or before the first: PINGs that waited behind what we did not read come
+	// late. A bunch of them says nothing.
+	gap := now - l.life.pinged.Swap(now)
+	if known := l.life.gap.Load(); gap >= int64(minSign) && (known == 0 || gap < known) {
+		l.life.gap.Store(gap)
 	}
 	if l.life.ttl.Store(int64(ttl)); ttl > 0 {
 		l.hasten(ttl)
@@ -130,19 +150,36 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 }
 
 func (l *link) sendPong(context []byte) {
+	l.life.armed.Store(0)
 	l.sendCommand(func(b []byte) []byte {
-		if len(b) > maxPongs {
+		if len(b) > maxSigns {
 			return b
 		}
 		return zmtp.AppendPong(b, context)
 	})
 }
 
-const maxPongs = 1 << 10
+// maxSigns is how many bytes of signs of life may wait for a peer that takes nothing.
+const maxSigns = 1 << 10
 
-// signWhileReading tells a peer in the middle of a long frame, whose PING and our PONG wait behind it, that it arrives.
-func (l *link) signWhileReading() {
-	if l.mayPong() && l.core.now()-time.Duration(l.life.wrote.Load()) > time.Second {
+// minSign bounds how often a peer gets a sign of life unasked.
+const minSign = 10 * time.Millisecond
+
+// signEvery is how often the peer needs a sign of life while its PINGs may wait unread, 0 for never. A Yodel has told how
+// long it bears silence; any other peer is known by its PINGs.
+func (l *link) signEvery() time.Duration {
+	if l.peer.yodel {
+		return l.peer.patience * 2 / 3
+	}
+	if gap := time.Duration(l.life.gap.Load()); gap > 0 {
+		return max(gap/2, minSign)
+	}
+	return 0
+}
+
+// sign gives a sign of life if it is time for one.
+func (l *link) sign() {
+	if every := l.signEvery(); every > 0 && l.core.now()-time.Duration(l.life.wrote.Load()) >= every {
 		l.sendPong(nil)
 	}
 }

@@ -262,6 +262,17 @@ func TestHostileSubscriptions(t *testing.T) {
 			}
 		})
 	}
+	for form, subscribe := range map[string]func(string) []byte{"command": asCommand, "message": asMessage} {
+		t.Run(form+"/no limit on topics", func(t *testing.T) {
+			s, r := rawTo(t, "PUB", socket.WithLimits(socket.Limits{MaxTopic: -1}))
+			for _, n := range []int{1025, 4096, 10_000, 100_000} {
+				topic := strings.Repeat("t", n)
+				r.send(subscribe(topic), zmtp.AppendPing(nil, 0, nil))
+				r.pong() // fails at once if that was too much
+				must(t, s.(*socket.Pub).WaitSubscribers(within(t), topic, 1))
+			}
+		})
+	}
 	t.Run("messages that are no subscription", func(t *testing.T) {
 		s, r := rawTo(t, "PUB")
 		r.send(messageOf(""), messageOf("\x02a"), messageOf("\x01a", "b"), messageOf("hello"), subscribeThen("end"))

@@ -3,6 +3,7 @@ package socket
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -16,10 +17,14 @@ import (
 // read runs until the connection ends and returns why.
 func (l *link) read() error {
 	lim := l.core.cfg.limits
+	maxCommand := max(minCommand, lim.MaxTopic+16)
+	if lim.MaxTopic == 0 {
+		maxCommand = math.MaxInt
+	}
 	r := zmtp.NewReader(lifeReader{l}, l.sess.Rest, zmtp.Limits{
 		MaxMessage: lim.MaxMessage,
 		MaxFrames:  lim.MaxFrames,
-		MaxCommand: max(minCommand, lim.MaxTopic+16),
+		MaxCommand: maxCommand,
 	})
 	for {
 		msgs, err := r.Next(l.command)
@@ -31,9 +36,7 @@ func (l *link) read() error {
 		if err != nil {
 			return err
 		}
-		if r.InBody() {
-			l.signWhileReading()
-		}
+		l.sign() // the next PING may be far behind what the kernel holds for us
 	}
 }
 
@@ -73,13 +76,10 @@ func (l *link) pause() error {
 		l.life.read.Store(int64(l.core.now()))
 		l.life.paused.Store(false)
 	}()
-	every := l.core.cfg.heartbeat.interval
-	if gap := time.Duration(l.life.gap.Load()); gap > 0 && (every == 0 || gap/2 < every) {
-		every = gap / 2
-	}
+	l.sign()
 	var tick <-chan time.Time
-	if every > 0 && l.mayPong() {
-		t := time.NewTicker(max(every, 10*time.Millisecond))
+	if every := l.signEvery(); every > 0 {
+		t := time.NewTicker(every)
 		defer t.Stop()
 		tick = t.C
 	}
@@ -90,7 +90,7 @@ func (l *link) pause() error {
 		case <-l.gone:
 			return l.cause()
 		case <-tick:
-			l.sendPong(nil)
+			l.sign()
 		}
 	}
 }

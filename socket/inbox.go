@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -23,6 +24,34 @@ type inbox struct {
 	closed bool
 	counts inCounts
 	unread waitlist
+}
+
+// admit lets the messages of a link in. Over inproc some may be there already.
+func (q *inbox) admit(l *link) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.in.ready = true
+	q.announce(l, l.in.queue.n)
+}
+
+// refuse discards what a link that was not admitted has sent.
+func (q *inbox) refuse(l *link) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.in.refused = true
+	if !q.closed {
+		q.discardUnread(l, NotExpected)
+	}
+}
+
+// discardUnread discards what a link has in its queue.
+func (q *inbox) discardUnread(l *link, why Reason) {
+	n := l.in.counts.unread
+	l.in.counts.unread = Count{}
+	l.in.queue = queue{}
+	l.in.active = false
+	q.counts.unread = q.counts.unread.minus(n)
+	q.discard(l, why, n)
 }
 
 // put queues what one read has brought, up to the link's high-water mark, and wakes at most as many receivers as it has
@@ -62,7 +91,7 @@ func (q *inbox) push(l *link, m Msg) {
 	in.counts.unread.add(size)
 	q.counts.received.add(size)
 	q.counts.unread.add(size)
-	in.full = in.limit.reached(in.counts.unread)
+	in.full = !l.core.cfg.latest && in.limit.reached(in.counts.unread)
 }
 
 // notify queues a message of the socket's own making, whatever the high-water mark.
@@ -83,6 +112,9 @@ func (q *inbox) notify(l *link, m Msg) error {
 
 // announce puts a link with n new messages in the round.
 func (q *inbox) announce(l *link, n int) {
+	if !l.in.ready {
+		return
+	}
 	if n > 0 && !l.in.active {
 		l.in.active = true
 		q.round = append(q.round, l)
@@ -153,7 +185,7 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 	size := m.Size()
 	if in.queue.n == 0 {
 		in.active = false
-		q.round = append(q.round[:q.next], q.round[q.next+1:]...)
+		q.round = slices.Delete(q.round, q.next, q.next+1)
 	} else {
 		q.next++
 	}
@@ -198,7 +230,7 @@ func (q *inbox) leaveRound(l *link) {
 	l.in.active = false
 	for i, other := range q.round {
 		if other == l {
-			q.round = append(q.round[:i], q.round[i+1:]...)
+			q.round = slices.Delete(q.round, i, i+1)
 			if q.next > i {
 				q.next--
 			}
@@ -234,13 +266,10 @@ func (q *inbox) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, l := range q.round {
-		n := l.in.counts.unread
-		l.in.counts.unread = Count{}
-		l.in.queue = queue{}
-		l.in.active = false
-		q.discard(l, SocketClosed, n)
+		q.discardUnread(l, SocketClosed)
 	}
-	q.counts.unread = Count{}
 	q.round = nil
+	q.counts.discarded.add(SocketClosed, q.counts.unread) // of links that never joined
+	q.counts.unread = Count{}
 	q.unread.wakeAll()
 }

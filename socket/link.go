@@ -36,6 +36,8 @@ type link struct {
 		wrote  atomic.Int64 // when something was last written
 		paused atomic.Bool  // not reading, because the application is behind
 		ttl    atomic.Int64 // the silence the peer allows, from its PING; 0 if none
+		ping   atomic.Int64 // when we last sent PING
+		armed  atomic.Int64 // the same, until something else went; 0 if it did
 		pinged atomic.Int64 // when the peer last sent PING
 		gap    atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
 		mu     sync.Mutex
@@ -56,6 +58,8 @@ type linkOut struct {
 	control []byte // commands, which go ahead of open
 	ctlBusy []byte // the commands being written, ahead of flight
 	vec     [][]byte
+	rest    net.Buffers // of vec, during a write
+	drain   func()
 	written int   // bytes of ctlBusy and flight written so far
 	queued  Count // messages in open and flight
 	counts  outCounts
@@ -73,12 +77,14 @@ type linkOut struct {
 
 // linkIn is the part of a link that belongs to the way in.
 type linkIn struct {
-	queue  queue
-	counts inCounts
-	limit  mark
-	active bool          // in the inbox's round
-	full   bool          // at the high-water mark, until the queue is down to half
-	resume chan struct{} // tells the paused reader to go on
+	queue   queue
+	counts  inCounts
+	limit   mark
+	ready   bool          // its messages may be handed out
+	refused bool          // they never will be
+	active  bool          // in the inbox's round
+	full    bool          // at the high-water mark, until the queue is down to half
+	resume  chan struct{} // tells the paused reader to go on
 }
 
 // A mark is a high-water mark in messages and in bytes; zero means no limit.
@@ -114,6 +120,7 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 		l.pace = new(pace)
 	}
 	l.out.overflow = c.cfg.overflow
+	l.out.drain = l.drain
 	l.out.settled = make(chan struct{})
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)

@@ -136,22 +136,23 @@ func TestHeartbeatAllowed(t *testing.T) {
 
 func TestHeartbeatVersions(t *testing.T) {
 	for _, c := range []struct {
-		name       string
-		version    zmtp.Version
-		pinged     bool // the peer has sent PING
-		ping, pong bool
+		name    string
+		version zmtp.Version
+		gap     time.Duration // between the peer's PINGs
+		ping    bool
+		sign    time.Duration
 	}{
-		{"3.1", zmtp.Version{Major: 3, Minor: 1}, false, true, true},
-		{"3.0", zmtp.Version{Major: 3}, false, false, false},
-		{"3.0 that sends PING", zmtp.Version{Major: 3}, true, false, true},
+		{"3.1", zmtp.Version{Major: 3, Minor: 1}, 0, true, 0},
+		{"3.1 that sends PING", zmtp.Version{Major: 3, Minor: 1}, time.Second, true, time.Second / 2},
+		{"3.0", zmtp.Version{Major: 3}, 0, false, 0},
+		{"3.0 that sends PING", zmtp.Version{Major: 3}, 100 * time.Millisecond, false, 50 * time.Millisecond},
+		{"that sends PING too often", zmtp.Version{Major: 3}, 11 * time.Millisecond, false, minSign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := heartLink(c.version, heartbeat{})
-			if c.pinged {
-				l.life.gap.Store(1)
-			}
-			if l.pingable() != c.ping || l.mayPong() != c.pong {
-				t.Errorf("PING may be sent: %t, PONG: %t; want %t, %t", l.pingable(), l.mayPong(), c.ping, c.pong)
+			l.life.gap.Store(int64(c.gap))
+			if l.pingable() != c.ping || l.signEvery() != c.sign {
+				t.Errorf("PING may be sent: %t, a sign every %v; want %t, %v", l.pingable(), l.signEvery(), c.ping, c.sign)
 			}
 		})
 	}

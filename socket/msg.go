@@ -3,13 +3,15 @@ package socket
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // A Msg is one message: a list of frames that travels whole or not at all.
 //
-// Sending hands the frames over: their bytes must not be changed afterwards. A received message is the receiver's for
-// good and shares no memory with any other message.
+// Sending hands the frames over: neither the list nor the bytes may be changed afterwards. A received message is the
+// receiver's for good and shares no memory with another, unless its sender, in the same process, made them share:
+// inproc moves the message itself.
 type Msg struct {
 	// Frames has at least one frame; a frame may be empty.
 	Frames [][]byte
@@ -24,7 +26,7 @@ func NewMsg(frames ...[]byte) Msg { return Msg{Frames: frames} }
 func String(frames ...string) Msg {
 	m := Msg{Frames: make([][]byte, len(frames))}
 	for i, f := range frames {
-		m.Frames[i] = []byte(f)
+		m.Frames[i] = slices.Clip([]byte(f))
 	}
 	return m
 }

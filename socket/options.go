@@ -9,7 +9,7 @@ import (
 )
 
 // Options are sealed and come by role, so that an option that means nothing to a role does not compile with it. They
-// take effect in the constructor only; the last of two that contradict wins.
+// take effect in the constructor only; the last of two that contradict wins, and nil is none.
 type (
 	// A PushOption configures a [Push].
 	PushOption interface{ push(*config) }
@@ -203,5 +203,9 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc.
 func WithTransport(t transport.Transport) Option {
-	return option(func(c *config) { c.transports[t.Scheme()] = t })
+	return option(func(c *config) {
+		if t != nil {
+			c.transports[t.Scheme()] = t
+		}
+	})
 }

@@ -10,9 +10,13 @@ func (o sendOption) pair(c *config)   { o(c) }
 func (o sendOption) xpub(c *config)   { o(c) }
 
 // WithOverflow sets what Send does when there is no room. The default is DropNewest on a Pub and an XPub, Block on all
-// others.
+// others; a value that is none of the constants keeps it.
 func WithOverflow(p Overflow) SendOption {
-	return sendOption(func(c *config) { c.overflow = p })
+	return sendOption(func(c *config) {
+		if p >= Block && p <= Disconnect {
+			c.overflow = p
+		}
+	})
 }
 
 // A QueueOption configures a socket whose messages belong to the socket rather than to one peer.

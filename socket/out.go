@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"net"
 	"time"
 )
 
@@ -61,8 +60,7 @@ func (l *link) start(alone bool) (byCaller bool) {
 			return true
 		}
 	}
-	l.core.wg.Add(1)
-	go l.drain()
+	l.spawn()
 	return false
 }
 
@@ -94,11 +92,16 @@ func (l *link) writeNow() {
 		l.pace.idle(l.core.now())
 		l.rest()
 	} else {
-		l.core.wg.Add(1)
-		go l.drain()
+		l.spawn()
 	}
 	box.mu.Unlock()
 	l.failIf(err)
+}
+
+// spawn starts drain; a method value made once saves an allocation each time.
+func (l *link) spawn() {
+	l.core.wg.Add(1)
+	go l.out.drain()
 }
 
 // drain writes until nothing is left. It runs in its own goroutine, one at most for each link.
@@ -109,21 +112,26 @@ func (l *link) drain() {
 	box.mu.Lock()
 	for err == nil && l.take() {
 		box.mu.Unlock()
-		var n int64
-		if vec := net.Buffers(l.out.vec); len(vec) == 1 {
-			var w int
-			w, err = l.conn.Write(vec[0])
-			n = int64(w)
-		} else {
-			n, err = vec.WriteTo(l.conn)
-		}
+		var n int
+		n, err = l.write()
 		box.mu.Lock()
-		l.wrote(int(n), err)
+		l.wrote(n, err)
 	}
 	l.pace.idle(l.core.now())
 	l.rest()
 	box.mu.Unlock()
 	l.failIf(err)
+}
+
+// write writes what is in flight, whole.
+func (l *link) write() (int, error) {
+	o := &l.out
+	if len(o.vec) == 1 {
+		return l.conn.Write(o.vec[0])
+	}
+	o.rest = o.vec // WriteTo takes off what it has written
+	n, err := o.rest.WriteTo(l.conn)
+	return int(n), err
 }
 
 func (l *link) failIf(err error) {
@@ -150,6 +158,9 @@ func (l *link) wrote(n int, err error) {
 	clear(o.vec)
 	o.vec = o.vec[:0]
 	done := o.flight.count
+	if done.Messages > 0 {
+		l.life.armed.Store(0)
+	}
 	o.flight.recycle()
 	o.written = 0
 	if cap(o.ctlBusy) > slabSize {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -67,7 +68,7 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 			l.writeNow()
 			return err
 		}
-		if !wait || !errors.Is(err, ErrWouldBlock) {
+		if !wait || !errors.Is(err, ErrWouldBlock) || errors.Is(err, errRejected) {
 			o.mu.Unlock()
 			return err
 		}
@@ -86,8 +87,8 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 // route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there.
 func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
-	wait = wait && o.core.cfg.overflow != Reject
-	return o.send(ctx, wait, func() (*link, error) {
+	var slow *link
+	err := o.send(ctx, wait, func() (*link, error) {
 		l := to()
 		if l == nil || l.out.dead {
 			return nil, ErrPeerLost
@@ -97,6 +98,12 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) e
 			case l.out.overflow == DropNewest:
 				l.refused(p.size)
 				return nil, nil
+			case l.out.overflow == Disconnect:
+				l.refused(p.size)
+				slow = l
+				return nil, nil
+			case l.out.overflow == Reject:
+				return nil, errRejected
 			case l.out.overflow == DropOldest && l.makeRoom():
 				l.offer(&p)
 			default:
@@ -109,6 +116,10 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) e
 		}
 		return nil, nil
 	})
+	if slow != nil {
+		slow.fail(ErrSlow)
+	}
+	return err
 }
 
 // drop counts a message that is accepted and dropped at once.
@@ -177,9 +188,13 @@ func (o *outbox) opened() {
 	o.room.wakeAll()
 }
 
-// add lets a link take part.
+// add lets a link take part, in both directions.
 func (o *outbox) add(l *link) {
+	l.core.in.admit(l)
 	o.links = append(o.links, l)
+	if o.core.cfg.probe {
+		o.give(l, NewMsg(nil))
+	}
 	o.opened()
 }
 
@@ -187,7 +202,7 @@ func (o *outbox) add(l *link) {
 func (o *outbox) remove(l *link) (settled <-chan struct{}) {
 	for i, other := range o.links {
 		if other == l {
-			o.links = append(o.links[:i], o.links[i+1:]...)
+			o.links = slices.Delete(o.links, i, i+1)
 			if o.next > i {
 				o.next--
 			}

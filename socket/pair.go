@@ -21,7 +21,9 @@ type Pair struct{ *core }
 func NewPair(opts ...PairOption) *Pair {
 	cfg := defaults()
 	for _, o := range opts {
-		o.pair(&cfg)
+		if o != nil {
+			o.pair(&cfg)
+		}
 	}
 	c := newCore(zmtp.Pair, cfg)
 	c.receives = true

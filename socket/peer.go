@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -25,7 +27,8 @@ type Peer struct {
 	// Metadata holds the properties of the peer's READY command (RFC 37), by name.
 	Metadata map[string]string
 
-	yodel bool
+	yodel    bool
+	patience time.Duration // how long a Yodel peer bears silence; 0 for ever
 }
 
 // A NodeID names one process that runs Yodel; it is drawn at random when the process makes its first socket.
@@ -54,20 +57,31 @@ var thisNode = sync.OnceValue(func() (id NodeID) {
 })
 
 // The X-Yodel property of READY tells another Yodel what it may send us beyond ZMTP 3.1: a version byte, four bytes of
-// feature bits and the node id.
+// feature bits, the node id, and four bytes of the time in milliseconds after which it takes us for dead (0: never).
 const (
 	yodelProperty = "X-Yodel"
 	yodelVersion  = 1
-	yodelSize     = 1 + 4 + 16
+	yodelSize     = 1 + 4 + 16 + 4
 )
 
 // ourProperty is the X-Yodel property this socket sends. No feature beyond ZMTP is spoken yet, so that no bit is set.
-func ourProperty() zmtp.Property {
+func (c *core) ourProperty() zmtp.Property {
 	v := make([]byte, 0, yodelSize)
 	v = append(v, yodelVersion)
 	v = binary.BigEndian.AppendUint32(v, 0)
 	id := thisNode()
-	return zmtp.Property{Name: yodelProperty, Value: append(v, id[:]...)}
+	v = append(v, id[:]...)
+	v = binary.BigEndian.AppendUint32(v, uint32(min(c.cfg.heartbeat.timeout.Milliseconds(), math.MaxUint32)))
+	return zmtp.Property{Name: yodelProperty, Value: v}
+}
+
+// metadata is what a peer in the same process sees as [Peer.Metadata]: what READY would carry.
+func (c *core) metadata() map[string]string {
+	m := map[string]string{zmtp.PropertySocketType: string(c.typ)}
+	for _, p := range append(c.cfg.metadata, c.ourProperty()) {
+		m[p.Name] = string(p.Value)
+	}
+	return m
 }
 
 // newPeer describes the far end of a finished handshake.
@@ -85,7 +99,8 @@ func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 	// A longer property comes from a later Yodel: what we know of it stands at its start.
 	if v, _ := s.Metadata.Get(yodelProperty); len(v) >= yodelSize {
 		p.yodel = true
-		p.Node = NodeID(v[5:yodelSize])
+		p.Node = NodeID(v[5:21])
+		p.patience = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
 	}
 	return p
 }

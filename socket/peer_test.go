@@ -36,7 +36,7 @@ func TestThisNode(t *testing.T) {
 }
 
 func TestNewPeer(t *testing.T) {
-	ours := ourProperty()
+	ours := NewPush().ourProperty()
 	if len(ours.Value) != yodelSize {
 		t.Fatalf("our property has %d bytes, want %d", len(ours.Value), yodelSize)
 	}

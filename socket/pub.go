@@ -26,7 +26,9 @@ func NewPub(opts ...PubOption) *Pub {
 	cfg := defaults()
 	cfg.overflow = DropNewest
 	for _, o := range opts {
-		o.pub(&cfg)
+		if o != nil {
+			o.pub(&cfg)
+		}
 	}
 	c := newCore(zmtp.Pub, cfg)
 	c.out.pace = new(pace)
@@ -48,6 +50,9 @@ func (s *Pub) TrySend(m Msg) error { return s.subs.publish(context.Background(),
 func (s *Pub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
+
+// Topics lists what peers are subscribed to, each once, in no particular order.
+func (s *Pub) Topics() []string { return s.subs.topics() }
 
 // SetOverflow sets what Send does when the queue of this one peer is full; a peer that comes back is a new one. It
 // returns an error that matches ErrPeerLost if the peer is not connected.

@@ -21,7 +21,9 @@ type Pull struct{ *core }
 func NewPull(opts ...PullOption) *Pull {
 	cfg := defaults()
 	for _, o := range opts {
-		o.pull(&cfg)
+		if o != nil {
+			o.pull(&cfg)
+		}
 	}
 	c := newCore(zmtp.Pull, cfg)
 	c.receives = true

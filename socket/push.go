@@ -21,7 +21,9 @@ type Push struct{ *core }
 func NewPush(opts ...PushOption) *Push {
 	cfg := defaults()
 	for _, o := range opts {
-		o.push(&cfg)
+		if o != nil {
+			o.push(&cfg)
+		}
 	}
 	c := newCore(zmtp.Push, cfg)
 	c.out.keeps = true

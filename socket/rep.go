@@ -41,7 +41,9 @@ const (
 func NewRep(opts ...RepOption) *Rep {
 	cfg := defaults()
 	for _, o := range opts {
-		o.rep(&cfg)
+		if o != nil {
+			o.rep(&cfg)
+		}
 	}
 	c := newCore(zmtp.Rep, cfg)
 	c.receives = true

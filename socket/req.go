@@ -39,7 +39,9 @@ type Req struct {
 func NewReq(opts ...ReqOption) *Req {
 	cfg := defaults()
 	for _, o := range opts {
-		o.req(&cfg)
+		if o != nil {
+			o.req(&cfg)
+		}
 	}
 	c := newCore(zmtp.Req, cfg)
 	c.receives = true

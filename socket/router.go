@@ -34,7 +34,9 @@ type Router struct {
 func NewRouter(opts ...RouterOption) *Router {
 	cfg := defaults()
 	for _, o := range opts {
-		o.router(&cfg)
+		if o != nil {
+			o.router(&cfg)
+		}
 	}
 	c := newCore(zmtp.Router, cfg)
 	c.receives = true
@@ -163,9 +165,6 @@ func (r routing) enter(l *link) (old *link, err error) {
 	}
 	s.byID[l.id] = l
 	s.out.add(l)
-	if s.cfg.probe {
-		s.out.give(l, NewMsg(nil))
-	}
 	return old, nil
 }
 

@@ -78,7 +78,7 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 	sess, err := zmtp.Handshake(conn, zmtp.Config{
 		SocketType:  c.typ,
 		Identity:    c.cfg.identity,
-		Properties:  append(zmtp.Metadata{ourProperty()}, c.cfg.metadata...),
+		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
 	})
 	if err != nil {
@@ -92,7 +92,8 @@ func (c *core) join(l *link) bool {
 	c.mu.Lock()
 	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.name] != l.ep {
 		c.mu.Unlock()
-		l.conn.Close()
+		l.fail(ErrDisconnected)
+		c.role.left(l) // over inproc the peer may have told its subscriptions already
 		return false
 	}
 	c.links[l] = struct{}{}
@@ -100,7 +101,8 @@ func (c *core) join(l *link) bool {
 
 	if err := c.role.joined(l); err != nil {
 		l.fail(err)
-		c.forget(l)
+		c.detach(l)
+		c.in.refuse(l)
 		kind := HandshakeFailed
 		if errors.Is(err, ErrIdentityInUse) {
 			kind = DuplicateIdentity
@@ -109,6 +111,9 @@ func (c *core) join(l *link) bool {
 		return false
 	}
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+	if l.direct != nil {
+		close(l.direct.joined)
+	}
 	l.startHeart()
 
 	c.mu.Lock()
@@ -121,20 +126,20 @@ func (c *core) join(l *link) bool {
 // part ends a failed link's membership, once all it had queued is accounted for.
 func (c *core) part(l *link) {
 	l.stopHeart()
+	c.detach(l)
+	c.mu.Lock()
+	c.up--
+	c.mu.Unlock()
+	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
+}
+
+// detach takes a failed link out of the socket.
+func (c *core) detach(l *link) {
 	c.out.mu.Lock()
 	settled := c.out.remove(l)
 	c.out.mu.Unlock()
 	<-settled
 	c.role.left(l)
-
-	c.mu.Lock()
-	c.up--
-	c.mu.Unlock()
-	c.forget(l)
-	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
-}
-
-func (c *core) forget(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.links, l)

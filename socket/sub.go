@@ -25,7 +25,9 @@ type Sub struct {
 func NewSub(opts ...SubOption) *Sub {
 	cfg := defaults()
 	for _, o := range opts {
-		o.sub(&cfg)
+		if o != nil {
+			o.sub(&cfg)
+		}
 	}
 	s := &Sub{core: newCore(zmtp.Sub, cfg)}
 	s.subs.init(s.core)

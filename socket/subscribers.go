@@ -43,7 +43,7 @@ func (s *subscribers) publish(ctx context.Context, wait bool, m Msg) error {
 	}
 	return opError("send", s.core.out.fanOut(ctx, wait, m, func() []*link {
 		links := s.match(m.Frames[0])
-		if most := s.core.cfg.lastValues; most > 0 && allOpen(links) { // else it is not accepted
+		if most := s.core.cfg.lastValues; most > 0 && held(links) == nil { // else it is not accepted
 			s.last.keep(m, most)
 		}
 		return links
@@ -165,6 +165,14 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 			return fmt.Errorf("socket: wait for %d subscribers to %q, have %d: %w", n, topic, have, err)
 		}
 	}
+}
+
+// topics lists what any peer is subscribed to.
+func (s *subscribers) topics() (topics []string) {
+	s.core.out.mu.Lock()
+	defer s.core.out.mu.Unlock()
+	s.tree.All(func(topic string, _ []*link) { topics = append(topics, topic) })
+	return topics
 }
 
 // setOverflow gives one peer a policy of its own.

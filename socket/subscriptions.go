@@ -119,6 +119,9 @@ func (r subscriber) joined(l *link) error {
 	if err := r.plain.joined(l); err != nil {
 		return err
 	}
+	if l.direct != nil {
+		l.direct.awaitTwin() // a publisher greets before it hears of subscriptions
+	}
 	s := r.subs
 	s.changes.Lock()
 	defer s.changes.Unlock()

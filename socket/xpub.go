@@ -27,7 +27,9 @@ func NewXPub(opts ...XPubOption) *XPub {
 	cfg := defaults()
 	cfg.overflow = DropNewest
 	for _, o := range opts {
-		o.xpub(&cfg)
+		if o != nil {
+			o.xpub(&cfg)
+		}
 	}
 	c := newCore(zmtp.XPub, cfg)
 	c.receives = true
@@ -57,6 +59,9 @@ func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.ea
 func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
+
+// Topics lists what peers are subscribed to, each once, in no particular order.
+func (s *XPub) Topics() []string { return s.subs.topics() }
 
 // SetOverflow sets what Send does when the queue of this one peer is full; a peer that comes back is a new one. It
 // returns an error that matches ErrPeerLost if the peer is not connected.

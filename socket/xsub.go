@@ -27,7 +27,9 @@ func NewXSub(opts ...XSubOption) *XSub {
 	cfg := defaults()
 	cfg.overflow = DropNewest
 	for _, o := range opts {
-		o.xsub(&cfg)
+		if o != nil {
+			o.xsub(&cfg)
+		}
 	}
 	c := newCore(zmtp.XSub, cfg)
 	s := &XSub{core: c}

@@ -104,7 +104,7 @@ func (b *bench) status(err error) error {
 // guard bounds work on a socket by --timeout. done turns the error of the work into what to report.
 func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, done func(error) error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := cancelWhenIdle(sock, b.timeout, cancel)
+	stop := cancelWhenIdle(traffic(sock), b.timeout, cancel)
 	return ctx, func(err error) error {
 		stop()
 		cause := context.Cause(ctx)

@@ -22,7 +22,7 @@ func (s *session) drain(ctx context.Context) error {
 		time.AfterFunc(min(s.flags.linger, interruptedLinger), func() { cancel(errInterrupted) })
 	})
 	defer stop()
-	stopWatch := cancelWhenIdle(s.sock, s.flags.timeout, cancel)
+	stopWatch := cancelWhenIdle(traffic(s.sock), s.flags.timeout, cancel)
 	defer stopWatch()
 
 	s.closing.Store(true)
@@ -35,22 +35,28 @@ func (s *session) drain(ctx context.Context) error {
 	led := s.sock.Stats().Ledger
 	left := led.Dropped[socket.SocketClosed].Messages
 	why := context.Cause(wait)
-	if errors.Is(why, errIdle) && led.Delivered.Messages == 0 {
+	if errors.Is(why, errIdle) && led.Delivered.Messages+led.Handed.Messages == 0 {
 		return nothingf("nothing could be sent for %v: %s not delivered", s.flags.timeout, countOf(left, "message"))
 	}
 	return failf("%s not delivered: %w", countOf(left, "message"), why)
 }
 
-// cancelWhenIdle calls cancel(errIdle) when the socket has neither delivered nor handed out a message for d; zero is
-// never. It looks at the ledger a few times in d, which costs the messages nothing.
-func cancelWhenIdle(sock anySocket, d time.Duration, cancel context.CancelCauseFunc) (stop func()) {
+// A tally says how much a socket, or whatever else, has done so far.
+type tally struct{ out, in uint64 }
+
+// traffic tells the tally of a socket: messages delivered and handed out.
+func traffic(sock anySocket) func() tally {
+	return func() tally {
+		led := sock.Stats().Ledger
+		return tally{led.Delivered.Messages, led.Handed.Messages}
+	}
+}
+
+// cancelWhenIdle calls cancel(errIdle) when the tally has not changed for d; zero is never. It looks a few times in d,
+// which costs the messages nothing.
+func cancelWhenIdle(look func() tally, d time.Duration, cancel context.CancelCauseFunc) (stop func()) {
 	if d <= 0 {
 		return func() {}
-	}
-	type figures struct{ delivered, handed uint64 }
-	look := func() figures {
-		led := sock.Stats().Ledger
-		return figures{led.Delivered.Messages, led.Handed.Messages}
 	}
 	last, at := look(), time.Now()
 	return every(max(time.Millisecond, d/8), func() {

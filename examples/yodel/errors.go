@@ -42,6 +42,7 @@ var (
 	errIdle        = errors.New("--timeout passed")
 	errLinger      = errors.New("--linger passed")
 	errInterrupted = errors.New("interrupted")
+	errEnough      = errors.New("--count reached")
 )
 
 // errOutput wraps what writing to standard output returned.

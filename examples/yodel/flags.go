@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 
 // socketFlags are the flags of the socket verbs. Each verb has those that mean something to it.
 type socketFlags struct {
+	verb *verb
+
 	bind, connect []string
 	timeout       time.Duration
 	stats         time.Duration
@@ -25,6 +26,7 @@ type socketFlags struct {
 	data, file string
 	hasData    bool
 	hasFile    bool
+	input      string
 	interval   time.Duration
 	wait       int
 	linger     time.Duration
@@ -47,15 +49,25 @@ type socketFlags struct {
 var formats = []string{"line", "quoted", "hex", "json", "raw"}
 
 func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
+	f.verb = v
 	fs.SortFlags = false
 	fs.StringArrayVar(&f.bind, "bind", nil, "listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
 	fs.StringArrayVar(&f.connect, "connect", nil, "connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
 
-	if v.is(sends) {
+	switch {
+	case v.is(converses):
+		fs.StringVar(&f.data, "data", "", "send `TEXT` once instead of reading standard input")
+		fs.StringVar(&f.file, "file", "", "send the bytes of the file at `PATH` as one message, once, instead of reading standard input")
+	case v.is(sends):
 		fs.StringVar(&f.data, "data", "", "send `TEXT` once (--count N: N times) instead of reading standard input")
 		fs.StringVar(&f.file, "file", "", "send the bytes of the file at `PATH` as one message (--count N: N times)")
 	}
+	if v.is(sends) {
+		fs.StringVar(&f.input, "input", "line", "how lines and --data are written: `FORM` is one of "+strings.Join(inputs, ", ")+", the counterparts of --format")
+	}
 	switch {
+	case v.is(converses):
+		fs.IntVar(&f.count, "count", 0, "stop after `N` messages received; 0: endless")
 	case v.is(sends):
 		fs.IntVar(&f.count, "count", 0, "stop after `N` messages; 0: at the end of the input")
 	case v.is(replies):
@@ -67,7 +79,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 		fs.DurationVar(&f.interval, "interval", 0, "pause for `D` between messages")
 	}
 	switch {
-	case v.is(sends) && v.is(prints):
+	case v.is(sends | prints):
 		fs.StringVar(&f.delimText, "delim", `\t`, "`C` separates the frames of a message in a line, read or printed; Go escapes such as \\t and \\x00; empty: none (default TAB)")
 	case v.is(sends):
 		fs.StringVar(&f.delimText, "delim", `\t`, "split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame (default TAB)")
@@ -78,7 +90,10 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	if v.is(publishes) {
 		fs.StringVar(&f.topic, "topic", "", "put `T` in front of every message as its first frame")
 	}
-	if v.is(subscribes) {
+	switch {
+	case v.is(subscribes | converses):
+		fs.StringArrayVar(&f.topics, "topic", nil, "subscribe to `T`; repeatable (default nothing)")
+	case v.is(subscribes):
 		fs.StringArrayVar(&f.topics, "topic", nil, "subscribe to `T`; repeatable (default everything)")
 	}
 	if v.is(prints) {
@@ -94,9 +109,12 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	if v.is(sends) {
 		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once the socket has accepted it")
-		if v.is(publishes) {
+		switch {
+		case v.is(publishes | converses):
+			fs.IntVar(&f.wait, "wait", 0, "wait for `N` subscribers to the first message")
+		case v.is(publishes):
 			fs.IntVar(&f.wait, "wait", 1, "wait for `N` subscribers to the first message")
-		} else {
+		default:
 			fs.IntVar(&f.wait, "wait", 0, "wait for `N` peers before the first message")
 		}
 	}
@@ -152,6 +170,9 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	case fs.Changed("id") && (f.id == "" || len(f.id) > 255 || f.id[0] == 0):
 		return usagef("--id %.32q: it must have 1 to 255 bytes, the first not zero", f.id)
 	}
+	if fs.Lookup("input") != nil && !slices.Contains(inputs, f.input) {
+		return usagef("--input %q: it must be one of %s", f.input, strings.Join(inputs, ", "))
+	}
 	if fs.Lookup("format") != nil {
 		if !slices.Contains(formats, f.format) {
 			return usagef("--format %q: it must be one of %s", f.format, strings.Join(formats, ", "))
@@ -187,18 +208,6 @@ func unescape(s string) ([]byte, error) {
 		s = rest
 	}
 	return b, nil
-}
-
-// split makes the frames of a line.
-func (f *socketFlags) split(line []byte) [][]byte {
-	var frames [][]byte
-	if f.hasTopic {
-		frames = append(frames, []byte(f.topic))
-	}
-	if len(f.delim) == 0 {
-		return append(frames, line)
-	}
-	return append(frames, bytes.Split(line, f.delim)...)
 }
 
 // subscriptions are the topics of a subscriber.

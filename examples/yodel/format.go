@@ -8,20 +8,35 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A printer writes messages to standard output in one of the formats. It is buffered: flush before each wait.
+// A printer writes messages to standard output in one of the formats. It is buffered: flush before each wait. Each
+// goroutine has a printer of its own, made with as.
 type printer struct {
-	w      *bufio.Writer
+	w      *lockedWriter
 	format string
 	delim  []byte
 	b      []byte
+
+	subscriptions bool // of an XPUB: json says what they mean
+}
+
+// A lockedWriter is what the printers of one output share.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  *bufio.Writer
 }
 
 func newPrinter(w io.Writer, format string, delim []byte) *printer {
-	return &printer{w: bufio.NewWriterSize(w, 64<<10), format: format, delim: delim}
+	return &printer{w: &lockedWriter{w: bufio.NewWriterSize(w, 64<<10)}, format: format, delim: delim}
+}
+
+// as makes another printer of the same output.
+func (p *printer) as(format string) *printer {
+	return &printer{w: p.w, format: format, delim: p.delim}
 }
 
 // print writes one message.
@@ -29,17 +44,20 @@ func (p *printer) print(m socket.Msg) error {
 	p.b = p.b[:0]
 	switch p.format {
 	case "raw":
-		for _, f := range m.Frames {
-			if _, err := p.w.Write(f); err != nil {
-				return outputError(err)
-			}
-		}
-		return nil
+		return p.writeRaw(m.Frames)
 	case "json":
 		p.b = append(p.b, '{')
 		p.b = appendFrames(p.b, m.Frames)
 		p.b = append(p.b, `,"from":`...)
 		p.b = appendJSON(p.b, origin(m.From))
+		if p.subscriptions {
+			if sub, ok := socket.ParseSubscription(m); ok {
+				p.b = append(p.b, `,"event":`...)
+				p.b = appendJSON(p.b, changeOf(sub))
+				p.b = append(p.b, `,"topic":`...)
+				p.b = appendJSON(p.b, sub.Topic)
+			}
+		}
 		p.b = append(p.b, '}')
 	default:
 		for i, f := range m.Frames {
@@ -75,7 +93,9 @@ func (p *printer) printLine(it item) error {
 // writeLine writes what is in p.b and a newline.
 func (p *printer) writeLine() error {
 	p.b = append(p.b, '\n')
-	_, err := p.w.Write(p.b)
+	p.w.mu.Lock()
+	_, err := p.w.w.Write(p.b)
+	p.w.mu.Unlock()
 	if cap(p.b) > 1<<20 {
 		p.b = nil
 	}
@@ -85,11 +105,25 @@ func (p *printer) writeLine() error {
 	return nil
 }
 
+// writeRaw writes frames with nothing added.
+func (p *printer) writeRaw(frames [][]byte) error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	for _, f := range frames {
+		if _, err := p.w.w.Write(f); err != nil {
+			return outputError(err)
+		}
+	}
+	return nil
+}
+
 func (p *printer) flush() error {
-	if p.w.Buffered() == 0 {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.w.w.Buffered() == 0 {
 		return nil
 	}
-	if err := p.w.Flush(); err != nil {
+	if err := p.w.w.Flush(); err != nil {
 		return outputError(err)
 	}
 	return nil

@@ -7,8 +7,9 @@
 // Results go to standard output, everything else to standard error. The exit status is 0 when done, 1 when something
 // failed, 2 for wrong usage and 3 when --timeout passed with nothing to show.
 //
-// Start reading at run (root.go) and verbs.go; then send.go, recv.go, request.go and reply.go are one way of using a
-// socket each, session.go is what they share, bench.go and monitor.go the two verbs that are not sockets.
+// Start reading at run (root.go) and verbs.go; then send.go, recv.go, request.go, reply.go and twoway.go are one way of
+// using a socket each, session.go is what they share; proxy.go, bench.go and monitor.go are the verbs that are not one
+// socket.
 package main
 
 import (

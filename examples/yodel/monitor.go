@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,12 @@ import (
 const monitorHelp = `The socket is made, bound and connected as the flags say, and its events are printed, one a line, until Ctrl-C or until
 --timeout has passed (here: the whole time, whatever happens in it). So that peers are not held up, messages that arrive
 are received and thrown away, and requests are answered. Standard input is never read: a sender sends only what --data
-or --file says, and the monitor ends when that is done. A receiver with --count ends when it has as many.
+or --file says, and the monitor ends when that is done, but for pair, dealer, router, xpub and xsub, which then go on
+receiving. A receiver with --count ends when it has as many.
+
+With --json an event is {"time":…,"kind":…} and, where there is something to say, "endpoint" (ours), "address" (the far
+end, before the handshake), "peer" (type, identity, address, node), "error", "reason" (why messages were dropped),
+"retry" (the pause before the next attempt) and "count".
 
 Status 3 means that there was not one event.`
 
@@ -62,7 +68,7 @@ func (s *session) monitor(ctx context.Context) error {
 	work.stdout = io.Discard
 	flags := *s.flags
 	flags.timeout = 0 // it bounds the whole
-	quiet := &session{app: &work, verb: s.verb, flags: &flags, sock: s.sock, began: s.began}
+	quiet := newSession(&work, &flags, s.sock)
 
 	worked := make(chan error, 1)
 	go func() {
@@ -95,8 +101,11 @@ func (s *session) monitor(ctx context.Context) error {
 // work runs the verb, or nothing if that would read standard input, until ctx ends.
 func (s *session) work(ctx context.Context) error {
 	if s.verb.is(sends) && !s.flags.hasData && !s.flags.hasFile {
-		<-ctx.Done()
-		return nil
+		if !s.verb.is(converses) {
+			<-ctx.Done()
+			return nil
+		}
+		s.stdin = strings.NewReader("")
 	}
 	return s.verb.run(ctx, s)
 }
@@ -112,14 +121,14 @@ func (s *session) printEvent(ev socket.Event) error {
 // An eventLine is an event as JSON.
 type eventLine struct {
 	Time     time.Time     `json:"time"`
-	Event    string        `json:"event"`
+	Kind     string        `json:"kind"`
 	Endpoint string        `json:"endpoint,omitempty"`
 	Address  string        `json:"address,omitempty"`
 	Peer     *peerLine     `json:"peer,omitempty"`
-	Reason   socket.Reason `json:"reason,omitempty"`
-	Count    uint64        `json:"count,omitempty"`
-	RetryMS  float64       `json:"retry_ms,omitempty"`
 	Error    string        `json:"error,omitempty"`
+	Reason   socket.Reason `json:"reason,omitempty"`
+	Retry    string        `json:"retry,omitempty"`
+	Count    uint64        `json:"count,omitempty"`
 }
 
 type peerLine struct {
@@ -131,8 +140,11 @@ type peerLine struct {
 
 func newEventLine(ev socket.Event) eventLine {
 	l := eventLine{
-		Time: ev.Time, Event: ev.Kind.String(), Endpoint: ev.Endpoint, Address: ev.Address,
-		Reason: ev.Reason, Count: ev.Count, RetryMS: float64(ev.Retry.Microseconds()) / 1000,
+		Time: ev.Time, Kind: ev.Kind.String(), Endpoint: ev.Endpoint, Address: ev.Address,
+		Reason: ev.Reason, Count: ev.Count,
+	}
+	if ev.Retry > 0 {
+		l.Retry = ev.Retry.Round(time.Microsecond).String()
 	}
 	if p := ev.Peer; p != nil {
 		l.Peer = &peerLine{Type: p.Type, Identity: string(p.Identity), Address: p.Address}

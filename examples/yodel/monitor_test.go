@@ -34,17 +34,17 @@ func TestMonitorJSON(t *testing.T) {
 	for line := range strings.Lines(mon.stdout.String()) {
 		var ev struct {
 			Time     time.Time
-			Event    string
+			Kind     string
 			Endpoint string
 			Peer     struct{ Type, Identity, Address, Node string }
 		}
 		if err := json.Unmarshal([]byte(line), &ev); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if ev.Time.IsZero() || ev.Event == "" {
+		if ev.Time.IsZero() || ev.Kind == "" {
 			t.Errorf("%q", line)
 		}
-		if ev.Event == "peer up" {
+		if ev.Kind == "peer up" {
 			up = true
 			if ev.Peer.Type != "REQ" || ev.Peer.Identity != "me" || ev.Peer.Address == "" || len(ev.Peer.Node) != 32 || ev.Endpoint == "" {
 				t.Errorf("%q", line)

@@ -28,7 +28,8 @@ func (s *session) watch(progress bool) (stop func()) {
 			n, now := s.messages.Load(), time.Now()
 			rate := float64(n-last) / now.Sub(at).Seconds()
 			last, at = n, now
-			s.con.showProgress(fmt.Sprintf("%s %s, %s, %.0f/s", s.pastTense(), countOf(n, "message"), byteCount(s.bytes.Load()), rate))
+			line := fmt.Sprintf("%s %s, %s, %.0f/s", s.pastTense(), countOf(n, "message"), byteCount(s.bytes.Load()), rate)
+			s.con.showProgress(line + s.alsoSent())
 		}))
 	}
 	return func() {
@@ -48,7 +49,9 @@ func (s *session) showsProgress() bool {
 
 func (s *session) pastTense() string {
 	switch {
-	case s.verb.is(sends) && s.verb.is(prints):
+	case s.verb.is(converses):
+		return "received"
+	case s.verb.is(sends | prints):
 		return "got replies to"
 	case s.verb.is(sends):
 		return "sent"
@@ -61,8 +64,8 @@ func (s *session) pastTense() string {
 // summary is the last line: what was done and, if anything, what was lost.
 func (s *session) summary(ctx context.Context) {
 	led := s.sock.Stats().Ledger
-	line := fmt.Sprintf("%s: %s %s, %s, in %v", s.verb.name, s.pastTense(), countOf(s.messages.Load(), "message"),
-		byteCount(s.bytes.Load()), time.Since(s.began).Round(time.Millisecond))
+	line := fmt.Sprintf("%s: %s %s, %s%s, in %v", s.verb.name, s.pastTense(), countOf(s.messages.Load(), "message"),
+		byteCount(s.bytes.Load()), s.alsoSent(), time.Since(s.began).Round(time.Millisecond))
 	if lost := reasons(led.Dropped); lost != "" {
 		line += "; dropped " + lost
 	}

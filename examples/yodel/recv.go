@@ -52,6 +52,9 @@ func (s *session) recvAll(ctx context.Context, sock receiver, out *printer) erro
 			return err
 		}
 		s.done(m.Size())
+		if s.verb.is(publishes) {
+			s.noteSubscription(m)
+		}
 	}
 	return nil
 }

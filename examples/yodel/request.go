@@ -24,7 +24,7 @@ func runRequests(ctx context.Context, s *session) error {
 	}
 	defer src.close()
 	out := newPrinter(s.stdout, s.flags.format, s.flags.delim)
-	confirm := &printer{w: out.w, format: s.lineFormat()}
+	confirm := out.as(s.lineFormat())
 
 	err = s.requestAll(ctx, s.sock.(*socket.Req), src, out, confirm)
 	if e := out.flush(); err == nil {

@@ -24,7 +24,7 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, con: &console{w: stderr}}
 	root := a.rootCommand()
-	root.SetArgs(append([]string{}, args...)) // never nil, which would mean os.Args
+	root.SetArgs(append([]string{}, joinSides(args)...)) // never nil, which would mean os.Args
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -57,7 +57,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Brokerless messaging from the command line",
 		Long: `yodel sends and receives messages over ZMTP 3.1 sockets: to other yodels, to programs that use the Yodel library,
 and to any ZeroMQ peer. A verb is a socket type; senders read one message a line from standard input, receivers
-print one a line.
+print one a line; pair, dealer, router, xpub and xsub do both.
 
   yodel pull --bind tcp://127.0.0.1:5557
   seq 10 | yodel push --connect tcp://127.0.0.1:5557
@@ -74,7 +74,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	for _, v := range verbs {
 		root.AddCommand(a.socketCommand(v))
 	}
-	root.AddCommand(a.benchCommand(), a.monitorCommand(), a.versionCommand())
+	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.versionCommand())
 	return root
 }
 

@@ -108,7 +108,9 @@ func (s *session) waitForPeers(ctx context.Context, sock anySocket, it item) err
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if pub, ok := sock.(*socket.Pub); ok {
+	if pub, ok := sock.(interface {
+		WaitSubscribers(ctx context.Context, topic string, n int) error
+	}); ok {
 		return pub.WaitSubscribers(ctx, string(it.frames[0]), s.flags.wait)
 	}
 	return sock.WaitPeers(ctx, s.flags.wait)
@@ -129,5 +131,7 @@ func (s *session) pause(ctx context.Context, out *printer) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-s.enough:
+		return errEnough
 	}
 }

@@ -20,6 +20,8 @@ type session struct {
 	// What the verb has done so far, for the progress line and the summary: messages sent, printed or replied to.
 	messages, bytes atomic.Int64
 	closing         atomic.Bool // no progress line any more
+
+	twoWay // for the verbs that converse
 }
 
 // done counts one message.
@@ -60,12 +62,16 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 	if err := f.check(a, cmd); err != nil {
 		return nil, err
 	}
-	s := &session{app: a, verb: v, flags: f, sock: v.open(f), began: time.Now()}
+	s := newSession(a, f, v.open(f))
 	if err := s.attach(cmd.Context()); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func newSession(a *app, f *socketFlags, sock anySocket) *session {
+	return &session{app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})}}
 }
 
 // attach binds and connects the socket.
@@ -93,9 +99,10 @@ func (s *session) close() {
 	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary
 }
 
-// within bounds one step by --timeout. The cause of the context's end is then errIdle.
+// within bounds one step by --timeout. The cause of the context's end is then errIdle. Where both directions are at work
+// a step in one may take longer: runTwoWay bounds them together.
 func (s *session) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.flags.timeout <= 0 {
+	if s.flags.timeout <= 0 || s.verb.is(converses) {
 		return ctx, func() {}
 	}
 	return context.WithTimeoutCause(ctx, s.flags.timeout, errIdle)

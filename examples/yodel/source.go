@@ -12,10 +12,15 @@ import (
 
 // A source gives a sender its messages: the lines of standard input, --data or --file.
 type source interface {
-	// next returns the next message, waiting for it until ctx ends; io.EOF after the last.
+	// next returns the next message, waiting for it until ctx ends; io.EOF after the last. A line that makes no message
+	// is a *badLine, after which there may be others.
 	next(ctx context.Context) (item, error)
 	// ready reports whether next would return without waiting.
 	ready() bool
+	// begun is closed once something has been read, or the input is known to be empty.
+	begun() <-chan struct{}
+	// finish makes next return io.EOF once it has returned what has been read already.
+	finish()
 	// close ends the source.
 	close()
 }
@@ -34,20 +39,23 @@ var errLongLine = fmt.Errorf("standard input: a line of more than %d bytes, the 
 // source opens what the flags name.
 func (f *socketFlags) source(stdin io.Reader) (source, error) {
 	times := max(1, f.count)
+	if f.verb.is(converses) { // --count counts what is received
+		times = 1
+	}
 	switch {
 	case f.hasData:
 		line := []byte(f.data)
-		return &repeated{item{line, f.split(line)}, times}, nil
+		frames, err := f.split(line)
+		if err != nil {
+			return nil, usagef("--data: %w", err)
+		}
+		return &repeated{item{line, frames}, times}, nil
 	case f.hasFile:
 		body, err := os.ReadFile(f.file)
 		if err != nil {
 			return nil, failf("%w", err)
 		}
-		frames := [][]byte{body}
-		if f.hasTopic {
-			frames = [][]byte{[]byte(f.topic), body}
-		}
-		return &repeated{item{[]byte(f.file), frames}, times}, nil
+		return &repeated{item{[]byte(f.file), append(f.prefix(), body)}, times}, nil
 	}
 	return newLines(stdin, f.split), nil
 }
@@ -70,13 +78,22 @@ func (r *repeated) next(ctx context.Context) (item, error) {
 }
 
 func (r *repeated) ready() bool { return true }
+func (r *repeated) finish()     {}
 func (r *repeated) close()      {}
+
+func (r *repeated) begun() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
 
 // lines reads messages from standard input, one a line. A goroutine reads, since a read cannot be interrupted, and hands
 // over all the lines that one read has brought.
 type lines struct {
-	split   func(line []byte) [][]byte
+	split   func(line []byte) ([][]byte, error)
 	batches chan batch
+	first   chan struct{} // closed when one batch has been read
+	enough  chan struct{} // closed: what has been read is all that is wanted
 	quit    chan struct{}
 	now     batch
 }
@@ -86,14 +103,17 @@ type batch struct {
 	err   error // after the lines
 }
 
-func newLines(r io.Reader, split func([]byte) [][]byte) *lines {
-	l := &lines{split: split, batches: make(chan batch, 1), quit: make(chan struct{})}
+func newLines(r io.Reader, split func([]byte) ([][]byte, error)) *lines {
+	l := &lines{split: split, batches: make(chan batch, 1), first: make(chan struct{}), enough: make(chan struct{}), quit: make(chan struct{})}
 	go l.read(bufio.NewReaderSize(r, 64<<10))
 	return l
 }
 
 func (l *lines) ready() bool { return len(l.now.lines) > 0 || l.now.err != nil }
+func (l *lines) finish()     { close(l.enough) }
 func (l *lines) close()      { close(l.quit) }
+
+func (l *lines) begun() <-chan struct{} { return l.first }
 
 func (l *lines) next(ctx context.Context) (item, error) {
 	if ctx.Err() != nil {
@@ -107,15 +127,22 @@ func (l *lines) next(ctx context.Context) (item, error) {
 		case l.now = <-l.batches:
 		case <-ctx.Done():
 			return item{}, context.Cause(ctx)
+		case <-l.enough:
+			select {
+			case l.now = <-l.batches:
+			default:
+				return item{}, io.EOF
+			}
 		}
 	}
 	line := l.now.lines[0]
 	l.now.lines = l.now.lines[1:]
-	return item{line, l.split(line)}, nil
+	frames, err := l.split(line)
+	return item{line, frames}, err
 }
 
 func (l *lines) read(r *bufio.Reader) {
-	for {
+	for first := true; ; first = false {
 		var b batch
 		for b.err == nil {
 			var line []byte
@@ -128,11 +155,19 @@ func (l *lines) read(r *bufio.Reader) {
 		}
 		select {
 		case l.batches <- b:
+			if first {
+				close(l.first)
+			}
 		case <-l.quit:
 			return
 		}
 		if b.err != nil {
 			return
+		}
+		select {
+		case <-l.enough:
+			return
+		default:
 		}
 	}
 }

@@ -29,7 +29,10 @@ var unavailable = []struct {
 
 func registerUnavailable(fs *pflag.FlagSet, v *verb) {
 	for _, u := range unavailable {
-		if u.who == 0 || v.is(u.who) {
+		if u.name == "subscriber" && v.is(converses) {
+			continue // an XSUB has no durable subscriptions
+		}
+		if v.is(u.who) {
 			registerOne(fs, u.name, u.arg, u.bool)
 		}
 	}

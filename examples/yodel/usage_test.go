@@ -14,8 +14,8 @@ func TestUsage(t *testing.T) {
 		says   string
 	}{
 		{"nothing", "", 2, "a command is missing"},
-		{"unknown verb", "pair --bind ipc://x", 2, `unknown command "pair"`},
-		{"verb to come", "dealer", 2, `unknown command "dealer"`},
+		{"unknown verb", "surf --bind ipc://x", 2, `unknown command "surf"`},
+		{"verb to come", "keygen", 2, `unknown command "keygen"`},
 		{"slip", "pish", 2, "did you mean push?"},
 		{"no endpoint", "push", 2, "--bind or --connect"},
 		{"unknown flag", "push --bind ipc://x --nope", 2, "unknown flag: --nope"},
@@ -29,6 +29,9 @@ func TestUsage(t *testing.T) {
 		{"negative count", "pull --bind ipc://x --count -1", 2, "--count is negative"},
 		{"negative timeout", "pull --bind ipc://x --timeout -1s", 2, "--timeout is negative"},
 		{"bad format", "pull --bind ipc://x --format xml", 2, "line, quoted, hex, json, raw"},
+		{"bad input form", "dealer --bind ipc://x --input raw", 2, "line, quoted, hex, json"},
+		{"two-way, no endpoint", "router", 2, "--bind or --connect"},
+		{"two-way, flag of another", "pair --bind ipc://x --topic t", 2, "unknown flag: --topic"},
 		{"json against format", "pull --bind ipc://x --json --format raw", 2, "contradict"},
 		{"bad escape", `push --bind ipc://x --delim \q`, 2, `--delim "\\q"`},
 		{"data and file", "push --bind ipc://x --data a --file b", 2, "exclude each other"},
@@ -77,6 +80,7 @@ func TestUnavailable(t *testing.T) {
 		"sub":  {"--dedup d", "--dedup d --subscriber n"},
 		"req":  nil,
 		"rep":  nil,
+		"pair": nil, "dealer": {"--spool d"}, "router": {"--dedup d"}, "xpub": nil, "xsub": nil,
 	} {
 		for _, flag := range append(own, everywhere...) {
 			t.Run(verb+strings.ReplaceAll(flag, " ", "_"), func(t *testing.T) {
@@ -93,7 +97,7 @@ func TestUnavailable(t *testing.T) {
 func TestHelpNamesEveryVerb(t *testing.T) {
 	p := startInput(t, "", "--help")
 	p.exit(0)
-	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "bench", "monitor", "version"} {
+	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor", "version"} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)
 		}

@@ -24,13 +24,15 @@ const (
 	sends      ability = 1 << iota // takes messages from standard input, --data or --file
 	prints                         // prints messages
 	replies                        // answers requests
+	converses                      // sends and prints at once, with no turns to keep
 	publishes                      // sends by topic
 	subscribes                     // receives by topic
 	spools                         // will take --spool
 	dedups                         // will take --dedup
 )
 
-func (v *verb) is(a ability) bool { return v.can&a != 0 }
+// is reports whether the verb has all these abilities.
+func (v *verb) is(a ability) bool { return v.can&a == a }
 
 // anySocket is what every socket can do.
 type anySocket interface {
@@ -44,7 +46,7 @@ type anySocket interface {
 	Close() error
 }
 
-// sender and receiver are the two directions; Req and Rep have both.
+// sender and receiver are the two directions; all but Push, Pull, Pub and Sub have both.
 type (
 	sender interface {
 		anySocket
@@ -103,6 +105,56 @@ in the summary and are no failure.
 		short: "Answer requests, by echo or by a command",
 		long:  replyHelp,
 		open:  func(f *socketFlags) anySocket { return socket.NewRep(options[socket.RepOption](f)...) },
+	},
+	{
+		name: "pair", can: sends | prints | converses, run: runTwoWay,
+		short: "Exchange lines with one PAIR peer",
+		long:  twoWayHelp,
+		open:  func(f *socketFlags) anySocket { return socket.NewPair(options[socket.PairOption](f)...) },
+	},
+	{
+		name: "dealer", can: sends | prints | converses | spools, run: runTwoWay,
+		short: "Send each line to one of the REP, DEALER or ROUTER peers, in turn, and print what they send",
+		long: `A REP peer takes a message, and answers it, with an empty frame in front: a line that begins with the delimiter.
+
+` + twoWayHelp,
+		open: func(f *socketFlags) anySocket { return socket.NewDealer(options[socket.DealerOption](f)...) },
+	},
+	{
+		name: "router", can: sends | prints | converses | dedups, run: runTwoWay,
+		short: "Exchange lines with REQ, DEALER or ROUTER peers, each led by the peer's identity",
+		long: `The first frame of a message is the identity of the peer it came from, and the first field of a line is that of the
+peer it is for. A line for a peer that is not there is reported at once, not sent, and makes the status 1 at the end;
+--wait N waits for N peers first. The identity of a peer that has none is five bytes that are no text, and may contain
+the delimiter or a newline: with --format quoted --input quoted (or hex, or json) what is printed can be sent back.
+
+` + twoWayHelp,
+		open: func(f *socketFlags) anySocket { return socket.NewRouter(options[socket.RouterOption](f)...) },
+	},
+	{
+		name: "xpub", can: sends | prints | converses | publishes, run: runTwoWay,
+		short: "Publish each line to every subscribed peer and print the subscriptions",
+		long: `The first frame of a message sent is its topic: --topic, or else what stands before the first delimiter of the line.
+--wait N waits for N subscribers to the topic of the first one. What nobody has subscribed to is dropped and counted.
+
+What is printed are the first subscription of all peers to a topic, one frame of the byte 1 and the topic, its last
+cancellation, the byte 0 and the topic, and what XSUB peers send. In words they are told on standard error, and by
+--format json in the keys "event" ("subscribe" or "cancel") and "topic". --count counts them as messages.
+
+` + twoWayHelp,
+		open: func(f *socketFlags) anySocket { return socket.NewXPub(options[socket.XPubOption](f)...) },
+	},
+	{
+		name: "xsub", can: sends | prints | converses | subscribes, run: runTwoWay,
+		short: "Print what PUB and XPUB peers publish, subscribe by lines and send lines upstream",
+		long: `A line of one frame that begins with the byte 1 subscribes to the rest of it, the byte 0 cancels; with --input quoted
+that is "\x01topic" and "\x00topic". --topic subscribes from the start and may be given several times; "" is everything.
+Without either nothing is received. Any other line goes to every peer.
+
+` + twoWayHelp,
+		open: func(f *socketFlags) anySocket {
+			return socket.NewXSub(append(options[socket.XSubOption](f), socket.WithSubscription(f.topics...))...)
+		},
 	},
 }
 

@@ -147,13 +147,29 @@ func sortedKeys[K interface{ ~int | ~string }, V any](m map[K]V) []K {
 
 // Check returns nil if every message came as often as it should and in order, and otherwise an error that says exactly
 // what did not.
-func (c *Checker) Check() error { return c.Report().problem(true) }
+func (c *Checker) Check() error {
+	r := c.Report()
+	return r.problem()
+}
 
-// CheckNoDouble is Check for a stream that may lose messages, as when a connection is cut: what came must have come in
-// order and once.
-func (c *Checker) CheckNoDouble() error { return c.Report().problem(false) }
+// CheckOnce is Check for a stream that may lose messages, as from a connection that is cut or a publisher that drops: what
+// came must have come once, and in order.
+func (c *Checker) CheckOnce() error {
+	r := c.Report()
+	r.Missing = nil
+	return r.problem()
+}
 
-func (r Report) problem(lossless bool) error {
+// CheckUnordered is CheckOnce for messages that took several ways, such as connections before and after a cut: they are
+// received fairly from each, and so in any order.
+func (c *Checker) CheckUnordered() error {
+	r := c.Report()
+	r.Missing, r.OutOfOrder = nil, nil
+	return r.problem()
+}
+
+// problem makes an error of what the report lists.
+func (r Report) problem() error {
 	var what []string
 	list := func(kind string, items []string) {
 		if len(items) == 0 {
@@ -166,9 +182,7 @@ func (r Report) problem(lossless bool) error {
 		}
 		what = append(what, kind+" "+strings.Join(items, ", ")+more)
 	}
-	if lossless {
-		list("missing", r.Missing)
-	}
+	list("missing", r.Missing)
 	list("doubled", r.Doubled)
 	list("out of order", r.OutOfOrder)
 	list("unknown", r.Unknown)

@@ -19,8 +19,8 @@ type Factory struct {
 	Endpoint func(t testing.TB) string
 
 	// Dial connects to a bound endpoint without a socket, for peers that the suite plays itself byte by byte, and for
-	// connections that it cuts. Nil means that the transport has no bytes (inproc), or that Local is not to be exposed to
-	// such peers; what needs it is then not run.
+	// connections that it passes on and cuts. Nil means that the transport has no bytes (inproc); what needs it is then
+	// not run.
 	Dial func(ctx context.Context, endpoint string) (net.Conn, error)
 
 	// Lacks names what this pairing cannot express beyond what its sides lack, with the reason.
@@ -103,9 +103,9 @@ type Options struct {
 	Verbose   bool // XPUB: hand over every subscription
 	Verboser  bool // XPUB: hand over every cancellation too
 
-	// Heartbeat is the interval between PINGs, after three of which without a sign of life a peer is dropped; TTL is the
-	// time announced to the peer. Zero leaves both as they are by default.
-	Heartbeat, TTL time.Duration
+	// Heartbeat is the interval between PINGs, Timeout the silence after which a peer is dropped, TTL the time announced
+	// to the peer. Zero leaves them as they are by default; a Heartbeat comes with a Timeout.
+	Heartbeat, Timeout, TTL time.Duration
 
 	MaxMessage int64 // the largest message taken from a peer, in bytes
 
@@ -152,7 +152,9 @@ const (
 
 // What a pairing may lack.
 const (
-	// RawPeers: [Factory.Dial].
+	// Cuts: [Factory.Dial], and sockets that can connect over tcp.
+	Cuts Capability = "connections to cut"
+	// RawPeers: [Factory.Dial], and a local side that is to be exposed to peers of the suite's own making.
 	RawPeers Capability = "raw peers"
 	// ExactQueues: nothing but the two high-water marks holds messages, as over inproc; a kernel has buffers.
 	ExactQueues Capability = "queues that nothing but the high-water marks sizes"
@@ -161,7 +163,7 @@ const (
 // lacking returns the first thing that the pairing lacks for a behaviour.
 func (f *Factory) lacking(b behaviour) (what Capability, who, why string) {
 	for _, c := range b.needs {
-		if c == RawPeers && f.Dial == nil {
+		if (c == RawPeers || c == Cuts) && f.Dial == nil {
 			return c, "the pairing", "the factory has no Dial"
 		}
 		if why, ok := f.Lacks[c]; ok {

@@ -45,8 +45,7 @@ func pair() []behaviour {
 			at := p.link(a, first)
 			second.connect(at)
 			first.close()
-			second.send("now?")
-			a.expect("now?")
+			insist(second, a)
 			a.send("yes")
 			second.expect("yes")
 		}},

@@ -100,6 +100,15 @@ func (p *pairing) freed(side Side, role string) string {
 	e := p.end(side, "first", role, nil)
 	at := e.bind()
 	e.close()
+	if p.f.Dial != nil { // some close behind the scenes
+		p.until("nobody listens at "+at, func() bool {
+			conn, err := p.f.Dial(p.soon(), at)
+			if err == nil {
+				conn.Close()
+			}
+			return err != nil
+		})
+	}
 	return at
 }
 

@@ -85,27 +85,21 @@ func pipeline() []behaviour {
 				pull.expect("still there")
 			}
 		}},
-		{name: "unsent-goes-to-another-peer", needs: []Capability{HighWaterMarks, ManyEndpoints, CallContext}, run: func(p *pairing) {
-			// What was queued for a peer that is lost is not lost with it.
-			push, stuck, busy := p.local("PUSH", Options{SendHWM: 50}), p.remote("PULL", Options{RecvHWM: 1}), p.remote("PULL")
-			var c Checker
-			push.connect(stuck.bind())
+		{name: "unsent-goes-to-another-peer", needs: []Capability{HighWaterMarks, ManyEndpoints, CallContext, Unbinding}, run: func(p *pairing) {
+			// What was queued for a peer that is given up is not lost with it.
+			push, slow, quick := p.local("PUSH", Options{SendHWM: 50}), p.remote("PULL", Options{RecvHWM: 1}), p.remote("PULL")
+			at := slow.bind()
+			push.connect(at)
 			push.peers(1)
-			big := strings.Repeat("x", 64<<10)
+			var c Checker
 			sent := fill(push, &c, big)
-			drained := 0
-			for ; drained < 2; drained++ {
-				c.See("stuck", stuck.recv()[0])
-			}
-			push.connect(busy.bind())
+			push.connect(quick.bind())
 			push.peers(2)
-			stuck.close()
-			seeAll(p, busy, &c)
-			if r := c.Report(); r.Lost == sent-drained {
-				p.Fatalf("none of the %d messages that were queued came: %v", r.Lost, c.Check())
-			}
-			if err := c.CheckNoDouble(); err != nil {
-				p.Fatal(err)
+			push.must(push.Disconnect(at), "disconnect")
+			seeAll(p, quick, &c)
+			seeAll(p, slow, &c)
+			if r := c.Report(); r.Lost > sent/2 || r.Doubled != nil {
+				p.Fatal(c.Check())
 			}
 		}},
 	}

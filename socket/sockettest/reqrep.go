@@ -132,9 +132,8 @@ func reqrep() []behaviour {
 				p.Fatalf("the request arrived as %s, want peer, number, empty, request", show(m))
 			}
 			id, number := m[0], m[1]
-			router.send(id, number, "no delimiter")
-			router.send(id, "", "no number")
-			router.send(id, "1"+number, "", "another number")
+			router.send(id, "\x00\x00\x00\x01", "", "another number")
+			router.send(id, "\xff\xff\xff\xfe", "", "another number")
 			router.send(id, number, "", "the reply")
 			router.send(id, number, "", "the reply once more")
 			req.expect("the reply")
@@ -145,6 +144,18 @@ func reqrep() []behaviour {
 			}
 			router.send(id, m[1], "", "the second reply")
 			req.expect("the second reply")
+		}},
+		{name: "malformed-replies", needs: []Capability{CorrelateOption}, run: func(p *pairing) {
+			req, router := p.local("REQ", Options{Correlate: true}), p.remote("ROUTER")
+			p.link(router, req)
+			req.send("first")
+			m := router.recv()
+			id, number := m[0], m[1]
+			router.send(id, number, "no delimiter")
+			router.send(id, "", "no number")
+			router.send(id, "not four bytes", "", "x")
+			router.send(id, number, "", "the reply")
+			req.expect("the reply")
 		}},
 		{name: "only-a-proper-reply", needs: []Capability{PlainRequests}, run: func(p *pairing) {
 			req, router := p.local("REQ"), p.remote("ROUTER")

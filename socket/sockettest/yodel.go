@@ -61,7 +61,7 @@ func newYodel(role string, o Options, extra []socket.Option) socket.Socket {
 	case "XPUB":
 		xpub := when(o.Verbose, socket.WithVerbosity(socket.EverySubscription))
 		xpub = append(xpub, when(o.Verboser, socket.WithVerbosity(socket.EveryChange))...)
-		return socket.NewXPub(join[socket.XPubOption](common, append(join[socket.XPubOption](send, xpub)))...)
+		return socket.NewXPub(join[socket.XPubOption](common, join[socket.XPubOption](send, xpub))...)
 	case "XSUB":
 		return socket.NewXSub(join[socket.XSubOption](common, []socket.XSubOption(nil))...)
 	}
@@ -72,7 +72,7 @@ func (o Options) common() (opts []socket.Option) {
 	opts = append(opts, when(o.Identity != "", socket.WithIdentity(o.Identity))...)
 	opts = append(opts, when(o.SendHWM > 0, socket.WithSendHWM(o.SendHWM))...)
 	opts = append(opts, when(o.RecvHWM > 0, socket.WithRecvHWM(o.RecvHWM))...)
-	opts = append(opts, when(o.Heartbeat > 0, socket.WithHeartbeat(o.Heartbeat, 3*o.Heartbeat, o.TTL))...)
+	opts = append(opts, when(o.Heartbeat > 0, socket.WithHeartbeat(o.Heartbeat, o.Timeout, o.TTL))...)
 	return append(opts, when(o.MaxMessage > 0, socket.WithLimits(socket.Limits{MaxMessage: o.MaxMessage}))...)
 }
 

@@ -3,6 +3,7 @@ package zmqcompat_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -62,6 +63,14 @@ type flaky struct {
 	up    atomic.Bool
 }
 
+// newFlaky registers one. There is no way to take it back, so that each has its own name.
+func newFlaky(t *testing.T) (tr *flaky, scheme string) {
+	t.Helper()
+	tr, scheme = new(flaky), fmt.Sprintf("flaky%d", names.Add(1))
+	check(t, zmq4.RegisterTransport(scheme, tr))
+	return tr, scheme
+}
+
 var errFlaky = errors.New("flaky")
 
 func (f *flaky) Dial(ctx context.Context, d zmqtransport.Dialer, addr string) (net.Conn, error) {
@@ -79,28 +88,26 @@ func (f *flaky) Listen(_ context.Context, addr string) (net.Listener, error) {
 func (f *flaky) Addr(ep string) (string, error) { return ep, nil }
 
 func TestConnMaxRetries(t *testing.T) {
-	tr := new(flaky)
-	check(t, zmq4.RegisterTransport("maxretries", tr))
+	tr, scheme := newFlaky(t)
 	s := ours(zmq4.Sub, zmq4.WithDialerRetry(time.Microsecond), zmq4.WithDialerMaxRetries(123))(t)
 	for range 2 { // having given up it stays so; another Dial has the whole budget again
 		before := tr.dials.Load()
-		err := s.Dial("maxretries://x")
+		err := s.Dial(scheme + "://x")
 		wantErr(t, err, errFlaky)
 		// One more may have begun when the last of them has failed.
 		if n := tr.dials.Load() - before; n < 124 || !strings.Contains(err.Error(), "124 attempts") {
 			t.Errorf("%d attempts, want 124; error %v", n, err)
 		}
 	}
-	wantErr(t, zmq4.Engine(s).Disconnect("maxretries://x"), socket.ErrNotBound)
+	wantErr(t, zmq4.Engine(s).Disconnect(scheme+"://x"), socket.ErrNotBound)
 }
 
 func TestConnMaxRetriesInfinite(t *testing.T) {
-	tr := new(flaky)
-	check(t, zmq4.RegisterTransport("infinite", tr))
+	tr, scheme := newFlaky(t)
 	pull := ours(zmq4.Pull)(t)
-	check(t, pull.Listen("infinite://127.0.0.1:0"))
+	check(t, pull.Listen(scheme+"://127.0.0.1:0"))
 	push := ours(zmq4.Push, zmq4.WithDialerRetry(time.Microsecond), zmq4.WithDialerMaxRetries(-1))(t)
-	dial(t, push, "infinite://"+pull.Addr().String()) // at once, though nothing can be dialled
+	dial(t, push, scheme+"://"+pull.Addr().String()) // at once, though nothing can be dialled
 	send(t, push, "early")
 	eventually(t, func() bool { return tr.dials.Load() > 200 })
 	tr.up.Store(true)
@@ -119,8 +126,8 @@ func TestRegisterTransport(t *testing.T) {
 			}
 		})
 	}
-	check(t, zmq4.RegisterTransport("Once", new(flaky)))
-	if err := zmq4.RegisterTransport("once", new(flaky)); err == nil {
+	_, scheme := newFlaky(t)
+	if err := zmq4.RegisterTransport(strings.ToUpper(scheme), new(flaky)); err == nil {
 		t.Error("registered twice")
 	}
 	have := zmq4.Transports()

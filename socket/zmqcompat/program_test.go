@@ -36,7 +36,7 @@ func TestProgramsMoveOver(t *testing.T) {
 		writeFile(t, filepath.Join(dir, name+"-ours", "main.go"), ours)
 	}
 	bin := filepath.Join(dir, "bin") + string(filepath.Separator)
-	run(t, dir, "go", "build", "-o", bin, "./...")
+	run(t, dir, "go", "build", "-ldflags=-s -w", "-o", bin, "./...")
 
 	for _, name := range programs {
 		t.Run(name, func(t *testing.T) {

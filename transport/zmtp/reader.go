@@ -81,9 +81,6 @@ func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte,
 	return r.batch, err
 }
 
-// InBody reports whether a long body is under way: bytes come, but no frame is whole yet.
-func (r *Reader) InBody() bool { return r.body != nil }
-
 // fill does one read, into the body under way or into the slab.
 func (r *Reader) fill() error {
 	if r.body != nil {

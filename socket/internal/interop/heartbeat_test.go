@@ -173,14 +173,17 @@ func recvToEnd(ctx context.Context, s receiver) (received stream, err error) {
 
 // TestHeartbeatsWhileBehind sends more than our Pull holds to an application that does not receive for a second. The
 // connection must survive: the Pull does not read, and so sees no PING, but that is backpressure and not death.
+//
+// A peer that fills everything before its first PING could be seen is not known to beat, and may lose patience: nothing
+// is sent unasked to a peer that may have closed, see TestLibzmqLingers.
 func TestHeartbeatsWhileBehind(t *testing.T) {
 	z := sharedPeer.get(t)
 	for _, c := range []struct {
 		name string
-		idle time.Duration // before the first burst: time for PINGs to be seen, or none
-	}{{"at-once", 0}, {"after-one-ping", 150 * time.Millisecond}, {"after-idling", 500 * time.Millisecond}} {
-		for i, s := range []side{{"tcp", true}, {"ipc", false}} {
-			for _, timeout := range []int{100 + 100*i, 300} {
+		idle time.Duration // before the first burst: time for PINGs to be seen
+	}{{"after-one-ping", 180 * time.Millisecond}, {"after-idling", 500 * time.Millisecond}} {
+		for _, s := range []side{{"tcp", true}, {"ipc", false}} {
+			for _, timeout := range []int{200, 300} { // at 100, half of which is our pace, any hiccup of the machine would do
 				t.Run(fmt.Sprintf("%s/%v/%d", c.name, s, timeout), func(t *testing.T) {
 					t.Parallel()
 					onTime(t, z, func(t *testing.T) error {
@@ -216,7 +219,7 @@ func TestHeartbeatsWhileBehind(t *testing.T) {
 func TestHeartbeatsWhileSlow(t *testing.T) {
 	z := sharedPeer.get(t)
 	for _, s := range []side{{"tcp", true}, {"ipc", false}} {
-		for _, timeout := range []int{100, 300} {
+		for _, timeout := range []int{200, 300} {
 			t.Run(fmt.Sprintf("%v/%d", s, timeout), func(t *testing.T) {
 				t.Parallel()
 				onTime(t, z, func(t *testing.T) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
 	"github.com/yodel-mq/yodel/socket"
 )
 
@@ -35,7 +36,7 @@ var zmq4Requests = slices.DeleteFunc(slices.Clone(zmq4Sizes), func(m []int) bool
 // newZmq4 makes a go-zeromq socket that is closed at the end of the test.
 func newZmq4(t *testing.T, make func(context.Context, ...zmq4.Option) zmq4.Socket, options ...zmq4.Option) zmq4.Socket {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	s := make(ctx, append(options, zmq4.WithLogger(log.New(io.Discard, "", 0)))...)
 	t.Cleanup(func() {
 		_ = s.Close() // fails if we closed our end before

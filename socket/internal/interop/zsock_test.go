@@ -71,11 +71,6 @@ func (s *zsock) unsubscribe(topics ...string) {
 	s.do("unsubscribe", map[string]any{"topics": asBytes(topics)})
 }
 
-func (s *zsock) close() {
-	s.t.Helper()
-	s.do("close", nil)
-}
-
 func (s *zsock) send(frames ...string) {
 	s.t.Helper()
 	s.do("send", map[string]any{"frames": asBytes(frames)})

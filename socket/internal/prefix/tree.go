@@ -88,8 +88,8 @@ func (t *Tree[V]) prune(above, parent, n *node[V]) {
 	switch len(n.child) {
 	case 0:
 		i, _ := parent.find(n.label[0])
-		parent.first = append(parent.first[:i], parent.first[i+1:]...)
-		parent.child = append(parent.child[:i], parent.child[i+1:]...)
+		parent.first = slices.Delete(parent.first, i, i+1)
+		parent.child = slices.Delete(parent.child, i, i+1)
 		if above != nil && len(parent.values) == 0 && len(parent.child) == 1 {
 			above.merge(parent)
 		}

@@ -9,6 +9,7 @@ Bytes travel as base64. Large content does not travel: "make" frames of a given 
 """
 import base64
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -22,6 +23,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 context = zmq.Context()
 sockets = {}
+monitors = itertools.count()
 out_lock = threading.Lock()
 
 
@@ -226,7 +228,8 @@ class Socket:
     # Monitor. The waiting commands do not run on the socket's thread.
 
     def do_monitor(self):
-        pair = self.socket.get_monitor_socket()
+        # pyzmq names the endpoint after the file descriptor, which may have been another socket's a moment ago.
+        pair = self.socket.get_monitor_socket(addr="inproc://monitor-%d" % next(monitors))
 
         def follow():
             while True:

@@ -1,0 +1,319 @@
+package socket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// A Dealer keeps many requests out at a time. The frame in front of the empty one comes back with the reply.
+func ExampleNewDealer() {
+	ctx := context.Background()
+
+	rep := socket.NewRep()
+	defer rep.Close()
+	endpoint, err := rep.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for m, err := range rep.Messages(ctx) {
+			if err != nil {
+				return
+			}
+			_ = rep.Send(ctx, socket.String("done: "+string(m.Bytes())))
+		}
+	}()
+
+	dealer := socket.NewDealer()
+	defer dealer.Close()
+	if err := dealer.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	for _, job := range []string{"one", "two"} {
+		if err := dealer.Send(ctx, socket.String("id of "+job, "", job)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for range 2 {
+		m, err := dealer.Recv(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(m)
+	}
+	// Output:
+	// ["id of one" "" "done: one"]
+	// ["id of two" "" "done: two"]
+}
+
+// A Router knows its peers by identity, and says when there is no such peer.
+func ExampleNewRouter() {
+	ctx := context.Background()
+
+	router := socket.NewRouter()
+	defer router.Close()
+	endpoint, err := router.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	dealer := socket.NewDealer(socket.WithIdentity("worker 7"))
+	defer dealer.Close()
+	if err := dealer.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	if err := dealer.Send(ctx, socket.String("ready")); err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := router.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	if err := router.Send(ctx, socket.String("worker 7", "a job")); err != nil {
+		log.Fatal(err)
+	}
+	err = router.Send(ctx, socket.String("worker 8", "a job"))
+	fmt.Println(errors.Is(err, socket.ErrUnroutable), err)
+
+	m, err = dealer.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output:
+	// ["worker 7" "ready"]
+	// true socket: send: to "worker 8": no peer has this identity
+	// ["a job"]
+}
+
+// A Router that connects gives its peer a name.
+func ExampleRouter_ConnectAs() {
+	ctx := context.Background()
+
+	dealer := socket.NewDealer() // has no identity
+	defer dealer.Close()
+	endpoint, err := dealer.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	router := socket.NewRouter()
+	defer router.Close()
+	if err := router.ConnectAs(endpoint, "backend"); err != nil {
+		log.Fatal(err)
+	}
+	if err := router.WaitPeers(ctx, 1); err != nil {
+		log.Fatal(err)
+	}
+	if err := router.Send(ctx, socket.String("backend", "hello")); err != nil {
+		log.Fatal(err)
+	}
+	m, err := dealer.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output: ["hello"]
+}
+
+func ExampleNewPair() {
+	ctx := context.Background()
+
+	a := socket.NewPair()
+	defer a.Close()
+	endpoint, err := a.Bind(ctx, "inproc://the-two-of-us")
+	if err != nil {
+		log.Fatal(err)
+	}
+	b := socket.NewPair()
+	defer b.Close()
+	if err := b.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+
+	if err := b.Send(ctx, socket.String("ping")); err != nil {
+		log.Fatal(err)
+	}
+	m, err := a.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	if err := a.Send(ctx, socket.String("pong")); err != nil {
+		log.Fatal(err)
+	}
+	if m, err = b.Recv(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output:
+	// ["ping"]
+	// ["pong"]
+}
+
+// An XPub tells what its peers subscribe to: here it publishes only what somebody wants.
+func ExampleNewXPub() {
+	ctx := context.Background()
+
+	xpub := socket.NewXPub()
+	defer xpub.Close()
+	endpoint, err := xpub.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	sub := socket.NewSub(socket.WithSubscription("weather/oslo"))
+	defer sub.Close()
+	if err := sub.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := xpub.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if wanted, ok := socket.ParseSubscription(m); ok && wanted.Add {
+		if err := xpub.Send(ctx, socket.String(wanted.Topic, "rain")); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if m, err = sub.Recv(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output: ["weather/oslo" "rain"]
+}
+
+// An XSub subscribes by messages and can send others upstream.
+func ExampleNewXSub() {
+	ctx := context.Background()
+
+	xpub := socket.NewXPub()
+	defer xpub.Close()
+	endpoint, err := xpub.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	xsub := socket.NewXSub()
+	defer xsub.Close()
+	if err := xsub.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	if err := xsub.Send(ctx, socket.String("\x01news")); err != nil { // the same as Subscribe("news")
+		log.Fatal(err)
+	}
+	m, err := xpub.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+
+	if err := xsub.Send(ctx, socket.String("more, please")); err != nil {
+		log.Fatal(err)
+	}
+	if m, err = xpub.Recv(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output:
+	// ["\x01news"]
+	// ["more, please"]
+}
+
+func ExampleParseSubscription() {
+	for _, m := range []socket.Msg{socket.String("\x01weather/"), socket.String("\x00weather/"), socket.String("hello")} {
+		sub, ok := socket.ParseSubscription(m)
+		fmt.Printf("%q add=%v ok=%v\n", sub.Topic, sub.Add, ok)
+	}
+	// Output:
+	// "weather/" add=true ok=true
+	// "weather/" add=false ok=true
+	// "" add=false ok=false
+}
+
+// A proxy between clients and workers: both sides connect to it, and need not know of each other.
+func ExampleProxy() {
+	ctx, cancel := context.WithCancel(context.Background())
+
+	clients, workers := socket.NewRouter(), socket.NewDealer()
+	defer clients.Close()
+	defer workers.Close()
+	front, err := clients.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	back, err := workers.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var control socket.ProxyControl
+	done := make(chan error)
+	go func() { done <- socket.Proxy(ctx, clients, workers, socket.WithProxyControl(&control)) }()
+
+	worker := socket.NewRep()
+	defer worker.Close()
+	if err := worker.Connect(back); err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for m, err := range worker.Messages(ctx) {
+			if err != nil {
+				return
+			}
+			_ = worker.Send(ctx, socket.String("hello, "+string(m.Bytes())))
+		}
+	}()
+
+	client := socket.NewReq()
+	defer client.Close()
+	if err := client.Connect(front); err != nil {
+		log.Fatal(err)
+	}
+	reply, err := client.Do(ctx, socket.String("world"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(reply)
+
+	cancel() // what is on its way is forwarded still
+	fmt.Println(<-done, control.Stats().Forth.Forwarded.Messages, control.Stats().Back.Forwarded.Messages)
+	// Output:
+	// ["hello, world"]
+	// <nil> 1 1
+}
+
+// A listener that exists already, such as one that systemd passed on.
+func ExamplePull_BindListener() {
+	ctx := context.Background()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	pull := socket.NewPull()
+	defer pull.Close() // closes ln too
+	endpoint, err := pull.BindListener(ln)
+	if err != nil {
+		log.Fatal(err)
+	}
+	push := socket.NewPush()
+	defer push.Close()
+	if err := push.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	if err := push.Send(ctx, socket.String("hello")); err != nil {
+		log.Fatal(err)
+	}
+	m, err := pull.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+	// Output: ["hello"]
+}

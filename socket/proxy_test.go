@@ -1,0 +1,563 @@
+package socket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// A proxied is a Proxy that runs between two bound sockets.
+type proxied struct {
+	front, back     anySocket
+	frontAt, backAt string
+	control         *socket.ProxyControl
+	stop            context.CancelFunc
+	done            chan error
+}
+
+// runProxy binds both sockets and proxies between them until stop, which a test may leave to the end.
+func runProxy(t testing.TB, front, back anySocket, endpoint string, opts ...socket.ProxyOption) *proxied {
+	t.Helper()
+	other := endpoint + otherName(endpoint)
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &proxied{
+		front: closing(t, front), back: closing(t, back), frontAt: bind(t, front, endpoint), backAt: bind(t, back, other),
+		control: new(socket.ProxyControl), stop: cancel, done: make(chan error, 1),
+	}
+	opts = append([]socket.ProxyOption{socket.WithProxyControl(p.control)}, opts...)
+	go func() { p.done <- socket.Proxy(ctx, front.(socket.Socket), back.(socket.Socket), opts...) }()
+	t.Cleanup(func() { p.end(t) })
+	return p
+}
+
+// end stops the proxy, once, and checks that it ended well.
+func (p *proxied) end(t testing.TB) {
+	t.Helper()
+	p.stop()
+	if p.done == nil {
+		return
+	}
+	must(t, <-p.done)
+	p.done = nil
+	s := p.control.Stats()
+	for name, lane := range map[string]socket.ProxyLane{"forth": s.Forth, "back": s.Back} {
+		if lane.Received.Messages != lane.Forwarded.Messages+lane.Dropped.Messages {
+			t.Errorf("%s: received %v is not forwarded %v + dropped %v", name, lane.Received, lane.Forwarded, lane.Dropped)
+		}
+	}
+}
+
+func TestProxyPullPush(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		p := runProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
+		push := closing(t, socket.NewPush())
+		connect(t, push, p.frontAt)
+		pulls := []*socket.Pull{closing(t, socket.NewPull()), closing(t, socket.NewPull())}
+		for i, pull := range pulls {
+			connect(t, pull, p.backAt)
+			waitPeers(t, p.back, i+1)
+		}
+		const n = 1000
+		for i := range n {
+			send(t, push, fmt.Sprint(i), "", strings.Repeat("x", i)) // multipart goes whole
+		}
+		var got []int
+		for _, pull := range pulls {
+			for range n / 2 {
+				m := recv(t, pull)
+				var i int
+				fmt.Sscan(string(m.Frames[0]), &i)
+				if len(m.Frames) != 3 || len(m.Frames[2]) != i {
+					t.Fatalf("received %s", m)
+				}
+				got = append(got, i)
+			}
+		}
+		slices.Sort(got)
+		if len(slices.Compact(got)) != n {
+			t.Fatalf("%d different messages of %d came through", len(slices.Compact(got)), n)
+		}
+		p.end(t)
+		s := p.control.Stats()
+		if s.Forth.Forwarded.Messages != n || s.Back != (socket.ProxyLane{}) {
+			t.Fatalf("stats %+v", s)
+		}
+		if s.Forth.Forwarded.Bytes != push.Stats().Delivered.Bytes {
+			t.Fatalf("forwarded %v, sent %v", s.Forth.Forwarded, push.Stats().Delivered)
+		}
+	})
+}
+
+// TestProxyRequests: clients ask through ROUTER and DEALER, workers die and come back, and every request is answered or
+// fails with an error that says why.
+func TestProxyRequests(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
+		const clients, workers = 8, 5
+		each := 100
+		if testing.Short() || socket.RaceEnabled {
+			each = 30
+		}
+		var ended []socket.Stats // ledgers of workers that were killed
+		var mu sync.Mutex
+		worker := func(name string) *socket.Rep {
+			rep := socket.NewRep(quick(), socket.WithLinger(0))
+			echo(t, rep, name)
+			must(t, rep.Connect(p.backAt))
+			return rep
+		}
+		kill := func(rep *socket.Rep) {
+			must(t, rep.Close())
+			mu.Lock()
+			defer mu.Unlock()
+			ended = append(ended, rep.Stats())
+		}
+		reps := make([]*socket.Rep, workers)
+		for i := range reps {
+			reps[i] = worker(fmt.Sprint("worker ", i))
+		}
+		waitPeers(t, p.back, workers)
+		ctx := within(t)
+		var wg sync.WaitGroup
+		var answered, lost int
+		for c := range clients {
+			wg.Go(func() {
+				for i := range each {
+					// A request that dies with its worker is answered by nobody: Do gives up, and the client asks anew.
+					req := socket.NewReq(socket.WithLinger(0))
+					if err := req.Connect(p.frontAt); err != nil {
+						t.Error(err)
+					}
+					want := fmt.Sprint(c, "/", i)
+					patient, cancel := context.WithTimeout(ctx, time.Second)
+					m, err := req.Do(patient, socket.String(want, ""))
+					cancel()
+					mu.Lock()
+					switch {
+					case err == nil && string(m.Frames[0]) == want && len(m.Frames) == 3:
+						answered++
+					case errors.Is(err, context.DeadlineExceeded):
+						lost++
+					default:
+						t.Errorf("request %s: %s, %v", want, m, err)
+					}
+					mu.Unlock()
+					if err := req.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for round := range 2 * workers {
+			i := round % workers
+			kill(reps[i])
+			reps[i] = worker(fmt.Sprint("worker ", i, " again"))
+			waitPeers(t, p.back, workers-1)
+		}
+		wg.Wait()
+		for _, rep := range reps {
+			kill(rep)
+		}
+		if answered+lost != clients*each {
+			t.Fatalf("%d answered and %d lost of %d", answered, lost, clients*each)
+		}
+		if lost > 2*workers { // a worker holds one at a time, but what its kernel holds is lost with it
+			t.Logf("%d of %d requests died with their worker", lost, clients*each)
+		}
+		p.end(t)
+		checkChain(t, p, ended)
+	})
+}
+
+// checkChain follows the messages through a proxy of ROUTER and DEALER and workers that are closed.
+func checkChain(t testing.TB, p *proxied, workers []socket.Stats) {
+	t.Helper()
+	balanced(t, p.front)
+	balanced(t, p.back)
+	front, back, s := p.front.Stats(), p.back.Stats(), p.control.Stats()
+	if front.Handed.Messages != s.Forth.Received.Messages {
+		t.Errorf("ROUTER handed over %d, the proxy received %d", front.Handed.Messages, s.Forth.Received.Messages)
+	}
+	if back.Accepted.Messages != s.Forth.Forwarded.Messages {
+		t.Errorf("the proxy forwarded %d, DEALER accepted %d", s.Forth.Forwarded.Messages, back.Accepted.Messages)
+	}
+	var received, replied uint64
+	for _, w := range workers {
+		must(t, w.Check())
+		received += w.Received.Messages
+		replied += w.Delivered.Messages
+	}
+	if received > back.Delivered.Messages {
+		t.Errorf("workers received %d of %d delivered to them", received, back.Delivered.Messages)
+	}
+	if back.Received.Messages > replied {
+		t.Errorf("DEALER received %d of %d replies", back.Received.Messages, replied)
+	}
+	if back.Handed.Messages != s.Back.Received.Messages {
+		t.Errorf("DEALER handed over %d, the proxy received %d", back.Handed.Messages, s.Back.Received.Messages)
+	}
+	if front.Accepted.Messages != s.Back.Forwarded.Messages {
+		t.Errorf("the proxy sent back %d, ROUTER accepted %d", s.Back.Forwarded.Messages, front.Accepted.Messages)
+	}
+}
+
+// TestProxyPassesSubscriptions: subscriptions go up, messages come down, and the last cancellation goes up too.
+func TestProxyPassesSubscriptions(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		for _, verbosity := range []socket.Verbosity{socket.FirstAndLast, socket.EveryChange} {
+			t.Run(fmt.Sprintf("verbosity %d", verbosity), func(t *testing.T) {
+				p := runProxy(t, socket.NewXSub(), socket.NewXPub(socket.WithVerbosity(verbosity)), endpoint)
+				pub := closing(t, socket.NewPub())
+				connect(t, pub, p.frontAt)
+				subs := []*socket.Sub{closing(t, socket.NewSub(socket.WithSubscription("a", "b"))), closing(t, socket.NewSub(socket.WithSubscription("a")))}
+				for _, sub := range subs {
+					connect(t, sub, p.backAt)
+				}
+				must(t, p.back.(*socket.XPub).WaitSubscribers(within(t), "a", 2))
+				waitSubs(t, pub, "a", 1)
+				waitSubs(t, pub, "b", 1)
+				for i := range 100 {
+					send(t, pub, "abc", fmt.Sprint(i), "")
+				}
+				for i := range 100 {
+					for _, sub := range subs {
+						expect(t, sub, "abc", fmt.Sprint(i), "")
+					}
+				}
+				must(t, subs[0].Unsubscribe("a"))
+				must(t, subs[0].Subscribe("mark"))
+				waitSubs(t, pub, "mark", 1) // the cancellation has gone all the way before it
+				send(t, pub, "abc", "to the other")
+				expect(t, subs[1], "abc", "to the other")
+				must(t, subs[1].Close())
+				cancelled := func(topic string) func() bool {
+					return func() bool { return pub.WaitSubscribers(endedContext(t), topic, 1) != nil }
+				}
+				waitUntil(t, "nobody wants a any more", cancelled("a"))
+				must(t, subs[0].Close())
+				waitUntil(t, "nobody wants b any more", cancelled("b"))
+				late := closing(t, socket.NewSub(socket.WithSubscription("b")))
+				connect(t, late, p.backAt)
+				waitSubs(t, pub, "b", 1)
+				send(t, pub, "b", "again")
+				expect(t, late, "b", "again")
+				p.end(t)
+				if s := p.control.Stats(); s.Forth.Forwarded.Messages != 102 || s.Back.Received != s.Back.Forwarded || s.Back.Received.Messages < 6 {
+					t.Fatalf("stats %+v", s)
+				}
+			})
+		}
+	})
+}
+
+// TestProxyOfPublishersThatComeLater: a publisher that connects to the proxy is told the subscriptions there are.
+func TestProxyOfPublishersThatComeLater(t *testing.T) {
+	p := runProxy(t, socket.NewXSub(), socket.NewXPub(), "tcp://127.0.0.1:*")
+	sub := closing(t, socket.NewSub(socket.WithSubscription("a")))
+	connect(t, sub, p.backAt)
+	for i := range 3 {
+		pub := socket.NewPub()
+		connect(t, pub, p.frontAt)
+		waitSubs(t, pub, "a", 1)
+		send(t, pub, "a", fmt.Sprint(i))
+		expect(t, sub, "a", fmt.Sprint(i))
+		must(t, pub.Close())
+	}
+}
+
+func TestProxyCapture(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		tap := closing(t, socket.NewPush())
+		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint, socket.WithCapture(tap))
+		log := closing(t, socket.NewPull())
+		link(t, log, tap, unused(t, endpoint+"/tap"))
+		req, rep := closing(t, socket.NewReq(socket.WithIdentity("client"), socket.WithCorrelate(false))), closing(t, socket.NewRep())
+		connect(t, req, p.frontAt)
+		connect(t, rep, p.backAt)
+		for i := range 5 {
+			send(t, req, "question", fmt.Sprint(i))
+			m := recv(t, rep)
+			m.Frames[0][0] = 'Q' // what was captured is a copy
+			send(t, rep, "answer")
+			expect(t, req, "answer")
+			expect(t, log, "client", "", "question", fmt.Sprint(i))
+			expect(t, log, "client", "", "answer")
+		}
+		must(t, tap.Close()) // without its capture a proxy does not go on unseen
+		send(t, req, "question")
+		if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
+			t.Fatalf("Proxy: %v, want ErrClosed", err)
+		}
+		p.done = nil
+	})
+}
+
+func TestProxyPauseAndResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		space := socket.WithTransport(transport.NewInproc())
+		p := runProxy(t, socket.NewPull(space, socket.WithRecvHWM(5)), socket.NewPush(space), "inproc://x")
+		push, pull := closing(t, socket.NewPush(space, socket.WithSendHWM(5))), closing(t, socket.NewPull(space))
+		connect(t, push, p.frontAt)
+		connect(t, pull, p.backAt)
+		send(t, push, "before")
+		expect(t, pull, "before")
+		p.control.Pause()
+		p.control.Pause()
+		n := 0
+		for push.TrySend(socket.String(fmt.Sprint(n))) == nil {
+			n++
+			synctest.Wait()
+		}
+		if n != 11 { // both marks and the one in hand
+			t.Errorf("%d messages went in while paused, want 11", n)
+		}
+		nothing(t, pull)
+		if s := p.control.Stats().Forth; s.Forwarded.Messages != 1 || s.Received.Messages != 2 || s.Dropped.Messages != 0 {
+			t.Errorf("stats %+v, want one forwarded and one in hand", s)
+		}
+		p.control.Resume()
+		p.control.Resume()
+		for i := range n {
+			expect(t, pull, fmt.Sprint(i))
+		}
+		p.control.Pause()
+		send(t, push, "received, but paused")
+		synctest.Wait()
+		p.end(t) // ends all the same, and what had been received goes on
+		expect(t, pull, "received, but paused")
+	})
+}
+
+// TestProxyBackpressure: a receiver that takes nothing holds up the sender through the proxy, after a number of messages
+// that is bounded by the marks.
+func TestProxyBackpressure(t *testing.T) {
+	t.Run("inproc", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			space := socket.WithTransport(transport.NewInproc())
+			marks := []socket.Option{space, socket.WithSendHWM(10), socket.WithRecvHWM(10)}
+			p := runProxy(t, socket.NewPull(as[socket.PullOption](marks)...), socket.NewPush(as[socket.PushOption](marks)...), "inproc://x")
+			push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
+			connect(t, push, p.frontAt)
+			connect(t, pull, p.backAt)
+			waitPeers(t, push, 1)
+			waitPeers(t, pull, 1)
+			n := 0
+			for push.TrySend(socket.String(fmt.Sprint(n))) == nil {
+				n++
+				synctest.Wait()
+			}
+			if n < 40 || n > 41 { // 10+10 on each side of the proxy, and the one in its hand
+				t.Errorf("%d messages went in, want 41", n)
+			}
+			for i := range n {
+				expect(t, pull, fmt.Sprint(i))
+			}
+			p.end(t)
+			if s := p.control.Stats().Forth; s.Dropped.Messages != 0 {
+				t.Errorf("dropped %v", s.Dropped)
+			}
+		})
+	})
+	t.Run("tcp", func(t *testing.T) {
+		marks := []socket.Option{socket.WithSendHWM(10), socket.WithRecvHWM(10)}
+		p := runProxy(t, socket.NewPull(as[socket.PullOption](marks)...), socket.NewPush(as[socket.PushOption](marks)...), "tcp://127.0.0.1:*")
+		push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
+		connect(t, push, p.frontAt)
+		connect(t, pull, p.backAt)
+		waitPeers(t, push, 1)
+		waitPeers(t, p.back, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		body := strings.Repeat("x", 256<<10)
+		sent := make(chan int, 1)
+		go func() {
+			n := 0
+			for push.Send(ctx, socket.String(body)) == nil {
+				n++
+			}
+			sent <- n
+		}()
+		var last, same uint64
+		waitUntil(t, "nothing moves any more", func() bool {
+			now := push.Stats().Accepted.Messages + p.control.Stats().Forth.Received.Messages + pull.Stats().Received.Messages
+			if same++; now != last {
+				last, same = now, 0
+			}
+			return same > 100 && push.Stats().Queued.Messages > 0
+		})
+		cancel()
+		n := <-sent
+		if n > 40+1+2*80 { // four marks, one in hand, two connections whose kernels hold up to some 20 MB each
+			t.Errorf("%d messages of %d bytes went in", n, len(body))
+		}
+		for range n {
+			recv(t, pull)
+		}
+	})
+}
+
+// TestProxyEndDrains: what the proxy's sockets had received when its context ended goes on, and nothing is unaccounted
+// for.
+func TestProxyEndDrains(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		p := runProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint)
+		pull := closing(t, socket.NewPull(socket.WithRecvHWM(0)))
+		connect(t, pull, p.backAt)
+		waitPeers(t, p.back, 1)
+		push := closing(t, socket.NewPush(socket.WithSendHWM(0)))
+		connect(t, push, p.frontAt)
+		p.control.Pause() // so that much is in between
+		const n = 500
+		for i := range n {
+			send(t, push, fmt.Sprint(i))
+		}
+		waitUntil(t, "all are received", func() bool { return p.front.Stats().Received.Messages == n })
+		p.end(t)
+		for i := range n {
+			expect(t, pull, fmt.Sprint(i))
+		}
+		if s := p.control.Stats().Forth; s.Forwarded.Messages != n {
+			t.Fatalf("stats %+v, want %d forwarded", s, n)
+		}
+		if s := p.front.Stats(); s.Unread.Messages != 0 {
+			t.Fatalf("%d left behind", s.Unread.Messages)
+		}
+	})
+}
+
+// TestProxyEndCounts: what cannot be forwarded in the time of the drain stays in a ledger.
+func TestProxyEndCounts(t *testing.T) {
+	for _, drain := range []time.Duration{0, time.Second} {
+		t.Run(fmt.Sprint("drain ", drain), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // a second of drain takes no time
+				space := socket.WithTransport(transport.NewInproc())
+				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", socket.WithProxyDrain(drain))
+				push := closing(t, socket.NewPush(space))
+				connect(t, push, p.frontAt)
+				const n = 10
+				for range n {
+					send(t, push, "nobody to go to")
+				}
+				synctest.Wait()
+				began := time.Now()
+				p.end(t)
+				if took := time.Since(began); took != drain {
+					t.Errorf("ended after %v, want %v", took, drain)
+				}
+				s, left := p.control.Stats().Forth, p.front.Stats().Unread.Messages
+				if s.Forwarded.Messages != 0 || s.Dropped.Messages+left != n || s.Dropped.Messages != 1 {
+					t.Errorf("stats %+v, %d unread: want one in hand dropped and the others unread", s, left)
+				}
+			})
+		})
+	}
+}
+
+// TestProxyCountsTheUnroutable: a reply for a client that is gone does not end the proxy.
+func TestProxyCountsTheUnroutable(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
+		rep := closing(t, socket.NewRep())
+		connect(t, rep, p.backAt)
+		gone := socket.NewReq()
+		connect(t, gone, p.frontAt)
+		send(t, gone, "and gone")
+		expect(t, rep, "and gone")
+		must(t, gone.Close())
+		event(t, p.front.(eventer), socket.PeerDown)
+		send(t, rep, "too late")
+		waitUntil(t, "it is counted", func() bool { return p.control.Stats().Back.Dropped.Messages == 1 })
+		req := closing(t, socket.NewReq())
+		connect(t, req, p.frontAt)
+		send(t, req, "hello")
+		expect(t, rep, "hello")
+		send(t, rep, "hi")
+		expect(t, req, "hi")
+	})
+}
+
+func TestProxyOfTheWrongPair(t *testing.T) {
+	for _, pair := range [][2]string{{"PUSH", "PULL"}, {"PULL", "PULL"}, {"PUSH", "PUSH"}, {"SUB", "PULL"}, {"PUB", "PUSH"}, {"REQ", "REP"}, {"REP", "REP"}} {
+		t.Run(pair[0]+" "+pair[1], func(t *testing.T) {
+			a, b := closing(t, everyRole()[pair[0]]()), closing(t, everyRole()[pair[1]]())
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if pair[0] == "PUSH" && pair[1] == "PULL" { // the frontend and the backend may be swapped
+				cancel()
+				must(t, socket.Proxy(ctx, a.(socket.Socket), b.(socket.Socket)))
+				return
+			}
+			err := socket.Proxy(ctx, a.(socket.Socket), b.(socket.Socket))
+			if err == nil || !strings.Contains(err.Error(), pair[0]) || !strings.Contains(err.Error(), pair[1]) || !strings.Contains(err.Error(), "ROUTER and DEALER") {
+				t.Fatalf("Proxy: %v, want an error that names both and says what would be right", err)
+			}
+		})
+	}
+}
+
+func TestProxyEndsWhenASocketCloses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		sides  func() (front, back anySocket)
+		closes func(p *proxied) anySocket
+	}{
+		{"frontend of PULL PUSH", func() (anySocket, anySocket) { return socket.NewPull(), socket.NewPush() }, func(p *proxied) anySocket { return p.front }},
+		{"frontend of ROUTER DEALER", func() (anySocket, anySocket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) anySocket { return p.front }},
+		{"backend of ROUTER DEALER", func() (anySocket, anySocket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) anySocket { return p.back }},
+		{"backend of XSUB XPUB", func() (anySocket, anySocket) { return socket.NewXSub(), socket.NewXPub() }, func(p *proxied) anySocket { return p.back }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			front, back := c.sides()
+			p := runProxy(t, front, back, "inproc://"+t.Name())
+			must(t, c.closes(p).Close())
+			if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
+				t.Fatalf("Proxy: %v, want ErrClosed", err)
+			}
+			p.done = nil
+		})
+	}
+	t.Run("backend of PULL PUSH, at the next message", func(t *testing.T) {
+		p := runProxy(t, socket.NewPull(), socket.NewPush(), "inproc://"+t.Name())
+		push := closing(t, socket.NewPush())
+		connect(t, push, p.frontAt)
+		must(t, p.back.Close())
+		send(t, push, "x")
+		if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
+			t.Fatalf("Proxy: %v, want ErrClosed", err)
+		}
+		p.done = nil
+		if s := p.control.Stats().Forth; s.Dropped.Messages != 1 {
+			t.Fatalf("stats %+v", s)
+		}
+	})
+}
+
+func TestProxyLeavesNothingBehind(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 10 {
+		front, back := socket.NewRouter(), socket.NewDealer()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- socket.Proxy(ctx, front, back) }()
+		req, rep := socket.NewReq(), socket.NewRep()
+		connect(t, req, bind(t, front, "inproc://"+t.Name()+"/front"))
+		connect(t, rep, bind(t, back, "inproc://"+t.Name()+"/back"))
+		send(t, req, "x")
+		expect(t, rep, "x")
+		cancel()
+		must(t, <-done)
+		for _, s := range []anySocket{req, rep, front, back} {
+			must(t, s.Close())
+		}
+	}
+	waitUntil(t, "goroutines are back", func() bool { return runtime.NumGoroutine() <= before })
+}

@@ -1,0 +1,267 @@
+package socket_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// scaled is n, or less where time is short.
+func scaled(n int) int {
+	switch {
+	case testing.Short():
+		return n / 20
+	case socket.RaceEnabled:
+		return n / 10
+	}
+	return n
+}
+
+// heap is what is in use after a collection.
+func heap() uint64 {
+	for range 3 { // sync.Pool gives things up in two steps
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestRouterOfThousands: dealers with identities connect, exchange, vanish and return under new connections. No message
+// goes to the wrong one, and when all are gone the router is as small as before.
+func TestRouterOfThousands(t *testing.T) {
+	for name, n := range map[string]int{"inproc": 10_000, "ipc": 1_000} {
+		t.Run(name, func(t *testing.T) {
+			n := scaled(n)
+			router := closing(t, socket.NewRouter())
+			at := bind(t, router, transports(t)[name])
+			manyGoroutines(4 * n) // what the runtime keeps of each for good is not ours
+			goroutines, before := runtime.NumGoroutine(), heap()
+			for wave := range 2 {
+				crowd(t, router, at, n, fmt.Sprint("wave ", wave))
+				waitUntil(t, "all are gone", func() bool { return len(router.Stats().Peers) == 0 })
+			}
+			waitUntil(t, "goroutines are back", func() bool { return runtime.NumGoroutine() <= goroutines })
+			if router.Stats().Received.Messages != uint64(2*n) || router.Stats().Accepted.Messages != uint64(2*n) {
+				t.Errorf("ledger %+v, want %d in and out", router.Stats().Ledger, 2*n)
+			}
+			const perPeer, fixed = 200, 2 << 20 // maps do not shrink; the events of the last peers are remembered
+			if after := heap(); after > before+fixed+perPeer*uint64(n) {
+				t.Errorf("the heap grew from %d to %d KiB for %d peers that are gone", before>>10, after>>10, n)
+			}
+		})
+	}
+}
+
+// manyGoroutines runs n goroutines at once.
+func manyGoroutines(n int) {
+	var wg sync.WaitGroup
+	hold := make(chan struct{})
+	for range n {
+		wg.Go(func() { <-hold })
+	}
+	close(hold)
+	wg.Wait()
+}
+
+// crowd lets n dealers exchange one message each with the router. Every other one leaves without reading the answer.
+func crowd(t *testing.T, router *socket.Router, at string, n int, wave string) {
+	t.Helper()
+	ctx := within(t)
+	dealers := make([]*socket.Dealer, n)
+	for i := range dealers {
+		dealers[i] = socket.NewDealer(socket.WithIdentity(fmt.Sprint("dealer ", i)), socket.WithLinger(0))
+		must(t, dealers[i].Connect(at))
+	}
+	must(t, router.WaitPeers(ctx, n))
+	for i, d := range dealers {
+		must(t, d.Send(ctx, socket.String(fmt.Sprint("dealer ", i), wave)))
+	}
+	for range n {
+		m, err := router.Recv(ctx)
+		must(t, err)
+		if id := string(m.Frames[0]); id != string(m.Frames[1]) || id != string(m.From.Identity) || string(m.Frames[2]) != wave {
+			t.Fatalf("received %s from %v in %s", m, m.From, wave)
+		}
+		must(t, router.Send(ctx, m))
+	}
+	for i, d := range dealers {
+		if i%2 == 0 {
+			m, err := d.Recv(ctx)
+			must(t, err)
+			if string(m.Frames[0]) != fmt.Sprint("dealer ", i) || string(m.Frames[1]) != wave {
+				t.Fatalf("dealer %d received %s", i, m)
+			}
+		}
+	}
+	for _, i := range rand.Perm(n) { // they leave in any order
+		must(t, dealers[i].Close())
+		if err := dealers[i].Stats().Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSubscriptionsOfThousands: all subscriptions of all subscribers are there after the publisher was restarted.
+func TestSubscriptionsOfThousands(t *testing.T) {
+	const subscribers = 100
+	each := scaled(1000)
+	ctx := within(t)
+	at := unused(t, "tcp://")
+	subs := make([]*socket.Sub, subscribers)
+	topic := func(s, i int) string { return fmt.Sprintf("%02d/topic/%04d.", s, i) }
+	for s := range subs {
+		topics := make([]string, each)
+		for i := range topics {
+			topics[i] = topic(s, i)
+		}
+		subs[s] = closing(t, socket.NewSub(socket.WithSubscription(topics...), quick()))
+		connect(t, subs[s], at)
+	}
+	for range 2 {
+		pub := socket.NewPub(socket.WithSendHWM(0))
+		bind(t, pub, at)
+		for s := range subs {
+			for i := range each {
+				must(t, pub.WaitSubscribers(ctx, topic(s, i), 1))
+			}
+		}
+		for i := range each {
+			for s := range subs {
+				must(t, pub.Send(ctx, socket.String(topic(s, i), "news")))
+			}
+		}
+		for s, sub := range subs {
+			for i := range each {
+				m, err := sub.Recv(ctx)
+				must(t, err)
+				if string(m.Frames[0]) != topic(s, i) {
+					t.Fatalf("subscriber %d received %s, want %s", s, m, topic(s, i))
+				}
+			}
+		}
+		if stats := pub.Stats(); stats.Delivered.Messages != uint64(subscribers*each) || len(stats.Dropped) != 0 {
+			t.Fatalf("ledger %+v", stats.Ledger)
+		}
+		must(t, pub.Close())
+	}
+}
+
+// TestHundredGoroutinesOnDealerAndRouter: no frame of one message gets into another, and none is lost or doubled.
+func TestHundredGoroutinesOnDealerAndRouter(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		router, dealer := closing(t, socket.NewRouter()), closing(t, socket.NewDealer(socket.WithIdentity("dealer")))
+		link(t, router, dealer, endpoint)
+		const workers = 100
+		each := max(10, scaled(100))
+		ctx := within(t)
+		whole := func(m socket.Msg, head int) (id string, ok bool) {
+			f := m.Frames[head:]
+			if len(f) < 3 || len(f) > 6 {
+				return "", false
+			}
+			id = string(f[0])
+			for _, frame := range f[1:] {
+				if !strings.HasPrefix(string(frame), id) {
+					return id, false
+				}
+			}
+			return id, string(f[len(f)-1]) == id+" end"
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		seen := make(map[string]int)
+		for w := range workers {
+			wg.Go(func() { // asks
+				for i := range each {
+					id := fmt.Sprint(w, "/", i, ".")
+					frames := []string{id}
+					for k := range 1 + i%4 {
+						frames = append(frames, id+strings.Repeat("x", i*k*7))
+					}
+					if err := dealer.Send(ctx, socket.String(append(frames, id+" end")...)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			wg.Go(func() { // answers
+				for range each {
+					m, err := router.Recv(ctx)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if _, ok := whole(m, 1); !ok || string(m.Frames[0]) != "dealer" {
+						t.Errorf("the router received %s", m)
+					}
+					if err := router.Send(ctx, m); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			wg.Go(func() { // takes answers
+				for range each {
+					m, err := dealer.Recv(ctx)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					id, ok := whole(m, 0)
+					if !ok {
+						t.Errorf("the dealer received %s", m)
+					}
+					mu.Lock()
+					seen[id]++
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		if len(seen) != workers*each {
+			t.Fatalf("%d different answers, want %d", len(seen), workers*each)
+		}
+	})
+}
+
+// BenchmarkPublish shows what a message costs with few and with many subscriptions, to nobody and to one subscriber.
+func BenchmarkPublish(b *testing.B) {
+	for _, n := range []int{10, 100_000} {
+		pub, sub := socket.NewPub(socket.WithOverflow(socket.Conflate)), socket.NewSub()
+		bind(b, pub, fmt.Sprintf("inproc://%s/%d", b.Name(), n))
+		topics := make([][]byte, n)
+		for i := range topics {
+			topics[i] = fmt.Appendf(nil, "topic/%06d", i*(100_000/n))
+			must(b, sub.Subscribe(string(topics[i])))
+		}
+		rand.Shuffle(n, func(i, j int) { topics[i], topics[j] = topics[j], topics[i] })
+		topics = topics[:10] // the cost of the tree, not of a cache that holds no topic twice
+		connect(b, sub, fmt.Sprintf("inproc://%s/%d", b.Name(), n))
+		for _, topic := range topics {
+			must(b, pub.WaitSubscribers(b.Context(), string(topic), 1))
+		}
+		others := make([][]byte, len(topics))
+		for i, topic := range topics {
+			others[i] = append(slices.Clone(topic[:len(topic)-1]), 'x')
+		}
+		for name, to := range map[string][][]byte{"nobody": others, "one": topics} {
+			b.Run(fmt.Sprintf("%d subscriptions/to %s", n, name), func(b *testing.B) {
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					must(b, pub.TrySend(socket.NewMsg(to[i%len(to)])))
+					i++
+				}
+			})
+		}
+		must(b, sub.Close())
+		must(b, pub.Close())
+	}
+}

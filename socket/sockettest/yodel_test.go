@@ -1,0 +1,81 @@
+package sockettest_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/sockettest"
+	"github.com/yodel-mq/yodel/transport/simnet"
+)
+
+// TestYodel holds our sockets against each other over every transport.
+func TestYodel(t *testing.T) {
+	kernel := map[sockettest.Capability]string{sockettest.ExactQueues: "the kernel has buffers"}
+	t.Run("tcp", func(t *testing.T) {
+		t.Parallel()
+		sockettest.Run(t, sockettest.Factory{
+			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Endpoint: tcp, Dial: dial, Lacks: kernel,
+		})
+	})
+	t.Run("ipc", func(t *testing.T) {
+		t.Parallel()
+		sockettest.Run(t, sockettest.Factory{
+			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Endpoint: ipc, Dial: dial, Lacks: kernel,
+		})
+	})
+	t.Run("inproc", func(t *testing.T) {
+		t.Parallel()
+		sockettest.Run(t, sockettest.Factory{
+			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Endpoint: inproc,
+		})
+	})
+	t.Run("simnet", func(t *testing.T) {
+		t.Parallel()
+		sim := simnet.New(simnet.Config{Latency: 50 * time.Microsecond, Jitter: 50 * time.Microsecond, Seed: 1})
+		side := sockettest.Yodel(socket.WithTransport(sim))
+		sockettest.Run(t, sockettest.Factory{
+			Local: side, Remote: side,
+			Endpoint: func(testing.TB) string { return fmt.Sprintf("sim://host-%d:0", endpoints.Add(1)) },
+			Dial: func(ctx context.Context, endpoint string) (net.Conn, error) {
+				return sim.Dial(ctx, strings.TrimPrefix(endpoint, "sim://"))
+			},
+			Lacks: map[sockettest.Capability]string{sockettest.ExactQueues: "the network has a window"},
+		})
+	})
+}
+
+var endpoints atomic.Int64
+
+func tcp(testing.TB) string { return "tcp://127.0.0.1:*" }
+
+func inproc(testing.TB) string { return fmt.Sprint("inproc://sockettest-", endpoints.Add(1)) }
+
+func ipc(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "y") // t.TempDir may be too long for the address of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return "ipc://" + filepath.Join(dir, "s")
+}
+
+// dial connects to a tcp or ipc endpoint.
+func dial(ctx context.Context, endpoint string) (net.Conn, error) {
+	scheme, address, _ := strings.Cut(endpoint, "://")
+	if scheme == "ipc" {
+		scheme = "unix"
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, scheme, address)
+}

@@ -1,0 +1,197 @@
+package sockettest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+
+	"github.com/yodel-mq/yodel/socket/sockettest"
+)
+
+// goZeromq is the side of github.com/go-zeromq/zmq4.
+var goZeromq = sockettest.Side{
+	Name: "go-zeromq",
+	New:  newGoZeromq,
+	Lacks: map[sockettest.Capability]string{
+		sockettest.CallContext:     "calls take no context; one that is given up goes on behind the scenes",
+		sockettest.PeerCount:       "there is no list of peers",
+		sockettest.ManyEndpoints:   "one listener for each socket, and only the endpoint dialled last is dialled again",
+		sockettest.Unbinding:       "there is neither unbind nor disconnect",
+		sockettest.HighWaterMarks:  "PUB alone has one, which counts messages nobody subscribed to",
+		sockettest.ImmediateOption: "no such option",
+		sockettest.LatestOption:    "no such option",
+		sockettest.ProbeOption:     "no such option",
+		sockettest.NoDropOption:    "no such option",
+		sockettest.MandatoryOption: "no such option",
+		sockettest.HandoverOption:  "no such option",
+		sockettest.CorrelateOption: "no such option",
+		sockettest.RelaxedOption:   "no such option",
+		sockettest.VerboseOption:   "no such option",
+		sockettest.Killing:         "the sockets live in the process of the test",
+		sockettest.RawPeers:        "nine bytes of a stranger end the process",
+	},
+}
+
+// A zmq4Socket runs each call in a goroutine, since none can be ended.
+type zmq4Socket struct {
+	zmq4.Socket
+	role   string
+	ctx    context.Context //nolint:containedctx // the life of the socket, which go-zeromq wants
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	dialling []chan error     // one for each Connect
+	late     chan zmq4Message // a Recv that was given up
+}
+
+type zmq4Message struct {
+	frames [][]byte
+	err    error
+}
+
+func newGoZeromq(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
+	t.Helper()
+	z := &zmq4Socket{role: role}
+	z.ctx, z.cancel = context.WithCancel(context.WithoutCancel(t.Context()))
+	opts := []zmq4.Option{
+		zmq4.WithLogger(log.New(io.Discard, "", 0)),
+		zmq4.WithDialerRetry(10 * time.Millisecond), zmq4.WithDialerMaxRetries(-1),
+		zmq4.WithAutomaticReconnect(true),
+	}
+	if o.Identity != "" {
+		opts = append(opts, zmq4.WithID(zmq4.SocketIdentity(o.Identity)))
+	}
+	makers := map[string]func(context.Context, ...zmq4.Option) zmq4.Socket{
+		"PUSH": zmq4.NewPush, "PULL": zmq4.NewPull, "PUB": zmq4.NewPub, "SUB": zmq4.NewSub, "XPUB": zmq4.NewXPub, "XSUB": zmq4.NewXSub,
+		"REQ": zmq4.NewReq, "REP": zmq4.NewRep, "DEALER": zmq4.NewDealer, "ROUTER": zmq4.NewRouter, "PAIR": zmq4.NewPair,
+	}
+	z.Socket = makers[role](z.ctx, opts...)
+	return z
+}
+
+func (z *zmq4Socket) Bind(_ context.Context, endpoint string) (string, error) {
+	if err := z.Listen(strings.Replace(endpoint, ":*", ":0", 1)); err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(endpoint, "tcp") {
+		return "tcp://" + z.Addr().String(), nil
+	}
+	return endpoint, nil
+}
+
+var errNotHere = errors.New("go-zeromq has no such thing")
+
+func (z *zmq4Socket) Unbind(string) error     { return errNotHere }
+func (z *zmq4Socket) Disconnect(string) error { return errNotHere }
+
+// Connect leaves the dialling, which waits, to a goroutine.
+func (z *zmq4Socket) Connect(endpoint string) error {
+	if z.ctx.Err() != nil {
+		return z.ctx.Err()
+	}
+	done := make(chan error, 1)
+	z.mu.Lock()
+	z.dialling = append(z.dialling, done)
+	z.mu.Unlock()
+	go func() { done <- z.Dial(endpoint) }()
+	return nil
+}
+
+// WaitPeers waits until what was dialled has been reached.
+func (z *zmq4Socket) WaitPeers(ctx context.Context, _ int) error {
+	z.mu.Lock()
+	dialling := z.dialling
+	z.mu.Unlock()
+	for _, done := range dialling {
+		select {
+		case err := <-done:
+			done <- err
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (z *zmq4Socket) Send(ctx context.Context, frames [][]byte) error {
+	done := make(chan error, 1)
+	go func() {
+		m := zmq4.NewMsgFrom(frames...)
+		done <- z.guard(func() error { return z.SendMulti(m) })
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// guard turns a panic on the caller's own goroutine into an error.
+func (z *zmq4Socket) guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f()
+}
+
+func (z *zmq4Socket) Recv(ctx context.Context) ([][]byte, error) {
+	z.mu.Lock()
+	late := z.late
+	z.late = nil
+	z.mu.Unlock()
+	if late == nil {
+		late = make(chan zmq4Message, 1)
+		go func() {
+			var m zmq4.Msg
+			err := z.guard(func() (err error) { m, err = z.Socket.Recv(); return err })
+			late <- zmq4Message{m.Frames, err}
+		}()
+	}
+	select {
+	case m := <-late:
+		return m.frames, m.err
+	case <-ctx.Done():
+		z.mu.Lock()
+		z.late = late
+		z.mu.Unlock()
+		return nil, ctx.Err()
+	}
+}
+
+func (z *zmq4Socket) Subscribe(topic string) error {
+	return z.SetOption(zmq4.OptionSubscribe, topic)
+}
+
+func (z *zmq4Socket) Unsubscribe(topic string) error {
+	return z.SetOption(zmq4.OptionUnsubscribe, topic)
+}
+
+// Close gives it a second: it has been known to wait for ever.
+func (z *zmq4Socket) Close() error {
+	done := make(chan error, 1)
+	go func() { done <- z.Socket.Close() }()
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	var err error
+	select {
+	case <-done: // that it was closed already, or by the peer, is no error
+	case <-t.C:
+		err = errors.New("close hangs")
+	}
+	z.cancel()
+	return err
+}
