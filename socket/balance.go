@@ -13,7 +13,6 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	return o.send(ctx, wait, func() (*link, error) {
 		if l := o.place(&p); l != nil {
 			o.accept(p.size)
-			o.tell(l, m)
 			if l.start(true) {
 				return l, nil
 			}
@@ -41,6 +40,9 @@ func (o *outbox) place(p *parcel) *link {
 		}
 		l := o.links[o.next]
 		o.next++
+		if o.assigned != nil && l.open() {
+			o.assigned(l, Msg{Frames: p.frames}) // first: over inproc the reply may be back before offer returns
+		}
 		if l.offer(p) {
 			return l
 		}
@@ -117,7 +119,6 @@ func (o *outbox) overflow(m Msg, full error) error {
 			p := parcel{frames: m.Frames, size: size}
 			l.offer(&p)
 			o.accept(size)
-			o.tell(l, m)
 			return nil
 		}
 		if o.pending.n > 0 {
@@ -164,7 +165,6 @@ func (o *outbox) flushPending() {
 		}
 		o.pending.pop()
 		o.waits.sub(p.size)
-		o.tell(l, m)
 		l.start(false)
 	}
 	o.drained()

@@ -37,8 +37,7 @@ func TestHeartbeatIdle(t *testing.T) {
 	}
 }
 
-// TestHeartbeatPing: PING goes out each interval of silence, exactly, and carries the TTL; traffic in both directions
-// takes its place, traffic in one does not.
+// TestHeartbeatPing: PING goes out each interval of silence, exactly, and carries the TTL; whatever comes takes its place.
 func TestHeartbeatPing(t *testing.T) {
 	const interval = 5 * time.Second
 	// pings lists when PINGs came in the given time, for a REP under the given traffic.
@@ -101,7 +100,7 @@ func TestHeartbeatPing(t *testing.T) {
 	bubbled("idle", func(t *testing.T) { wantEach(t, pings(t, time.Minute+time.Second, nil, nil), 12) })
 	bubbled("peer sends only", func(t *testing.T) {
 		at := pings(t, time.Minute+time.Second, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPong(nil, nil)) })
-		wantEach(t, at, 12)
+		wantEach(t, at, 0) // that it lives is known; to write could cost what it sent last (see heartbeat.go)
 	})
 	bubbled("both send", func(t *testing.T) {
 		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, messageOf("", "hello")) })
@@ -109,7 +108,7 @@ func TestHeartbeatPing(t *testing.T) {
 	})
 	bubbled("peer sends PING", func(t *testing.T) {
 		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPing(nil, 3*time.Second, nil)) })
-		wantEach(t, at, 0) // our PONGs are traffic too
+		wantEach(t, at, 0)
 	})
 	bubbled("peer sends PING with a long TTL", func(t *testing.T) {
 		at := pings(t, time.Minute+time.Second, nil, func(r *raw) {

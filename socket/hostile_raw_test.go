@@ -204,8 +204,8 @@ func readyOf(typ string, more ...zmtp.Property) []byte {
 	return zmtp.AppendReady(nil, m)
 }
 
-// yodelProperty makes a raw peer pass for a Yodel.
-var yodelProperty = zmtp.Property{Name: "X-Yodel", Value: append([]byte{1, 0, 0, 0, 0}, make([]byte, 16)...)}
+// yodelProperty makes a raw peer pass for a Yodel that bears 15 s of silence.
+var yodelProperty = zmtp.Property{Name: "X-Yodel", Value: append(append([]byte{1, 0, 0, 0, 0}, make([]byte, 16)...), 0, 0, 15_000>>8, 15_000&0xff)}
 
 // claim is a frame header in the long form, which may lie.
 func claim(flags byte, size uint64) []byte {

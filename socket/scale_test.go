@@ -41,7 +41,7 @@ func TestRouterOfThousands(t *testing.T) {
 			n := scaled(n)
 			router := closing(t, socket.NewRouter())
 			at := bind(t, router, transports(t)[name])
-			manyGoroutines(4 * n) // what the runtime keeps of each for good is not ours
+			manyGoroutines(8 * n) // what the runtime keeps of each for good is not ours
 			goroutines, before := runtime.NumGoroutine(), heap()
 			for wave := range 2 {
 				crowd(t, router, at, n, fmt.Sprint("wave ", wave))

@@ -34,6 +34,7 @@ func TestLibzmq(t *testing.T) {
 					"reqrep/peer-lost-is-told":             "the requester waits for ever",
 					"faults/request-survives-a-cut":        "the requester waits for ever",
 					"routing/the-next-in-line":             "a second peer of the same name is ignored for as long as it is connected",
+					"pair/the-next-in-line":                "a second peer stays connected and is ignored",
 					"queues/nothing-for-the-dead":          "every second message waits for the endpoint where nobody is",
 				},
 				NotRun: map[string]string{

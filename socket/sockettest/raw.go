@@ -91,7 +91,7 @@ func (r *raw) take(n int) []byte {
 		k, err := r.Read(b)
 		r.buf = append(r.buf, b[:k]...)
 		if err != nil && len(r.buf) < n {
-			r.p.Fatalf("raw peer: read: %v; got % x", err, r.buf)
+			r.p.Fatalf("raw peer: read: %v; got %d bytes: % x", err, len(r.buf), r.buf[:min(64, len(r.buf))])
 		}
 	}
 	b := r.buf[:n]

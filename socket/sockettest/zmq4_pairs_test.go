@@ -1,6 +1,7 @@
 package sockettest_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -8,27 +9,100 @@ import (
 )
 
 // TestGoZeromq holds our sockets against those of go-zeromq, each side in turn as the local one, and those of go-zeromq
-// against each other: the control that shows that the suite finds what is known to be wrong.
+// against each other: the control, which shows that the suite finds what is known to be wrong there.
 func TestGoZeromq(t *testing.T) {
-	kernel := map[sockettest.Capability]string{sockettest.ExactQueues: "the kernel has buffers"}
-	t.Run("yodel-tcp", func(t *testing.T) {
-		t.Parallel()
-		sockettest.Run(t, sockettest.Factory{
-			Local: sockettest.Yodel(), Remote: goZeromq, Endpoint: tcp, Dial: dial, Lacks: kernel,
-		})
-	})
-	t.Run("go-zeromq-tcp", func(t *testing.T) {
-		t.Parallel()
-		sockettest.Run(t, sockettest.Factory{
-			Local: goZeromq, Remote: sockettest.Yodel(), Endpoint: tcp, Dial: dial, Lacks: kernel,
-			Patience: 10 * time.Second,
-		})
-	})
-	t.Run("control-tcp", func(t *testing.T) {
-		t.Parallel()
-		sockettest.Run(t, sockettest.Factory{
-			Local: goZeromq, Remote: goZeromq, Endpoint: tcp, Dial: dial, Lacks: kernel,
-			Patience: 10 * time.Second,
-		})
-	})
+	for _, p := range []struct {
+		name          string
+		local, remote sockettest.Side
+		expected      map[string]string
+		notRun        map[string]string
+	}{
+		{"yodel", sockettest.Yodel(), goZeromq, remoteFailures, unsteady},
+		{"go-zeromq", goZeromq, sockettest.Yodel(), localFailures, unsteady},
+		{"control", goZeromq, goZeromq, union(localFailures, controlFailures), unsteady},
+	} {
+		for name, endpoint := range map[string]func(testing.TB) string{"tcp": tcp} {
+			t.Run(p.name+"-"+name, func(t *testing.T) {
+				t.Parallel()
+				sockettest.Run(t, sockettest.Factory{
+					Local: p.local, Remote: p.remote, Endpoint: endpoint, Dial: dial,
+					Lacks:            map[sockettest.Capability]string{sockettest.ExactQueues: "the kernel has buffers"},
+					ExpectedFailures: p.expected,
+					NotRun:           p.notRun,
+					Patience:         5 * time.Second,
+				})
+			})
+		}
+	}
+}
+
+func union(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// Why go-zeromq fails.
+const (
+	everybody   = "what is meant for one peer goes to every peer"
+	peerIsError = "a peer that leaves is an error of Recv"
+	noCancel    = "subscriptions are a set: of two, one Unsubscribe ends both"
+	noShow      = "XPUB shows no subscriptions"
+	lastEmpty   = "REP and REQ take the last empty frame for the delimiter, not the first"
+	anyReply    = "REQ takes any message for the reply"
+	noEnd       = "a peer's end is not noticed, or its reconnect fails, and Send waits for ever"
+	afterClose  = "Send after Close returns nil"
+	noDials     = "a failed handshake ends a Dial for good; nothing tries again"
+	wrongPeers  = "a REQ without a peer returns an error, and one that was refused is not tried again"
+	anyPair     = "a PAIR receives from any number of peers"
+)
+
+// localFailures are those of go-zeromq as the local side, in either pairing.
+var localFailures = map[string]string{
+	"pipeline/round-robin":                     everybody,
+	"routing/dealer-round-robin":               everybody,
+	"pubsub/subscriptions-are-counted":         noCancel,
+	"pubsub/publisher-restarts":                peerIsError,
+	"xpub/shows-subscriptions":                 noShow,
+	"xpub/departure-cancels":                   noShow,
+	"xpub/upstream-messages":                   noShow,
+	"xpub/forwarder":                           noShow,
+	"reqrep/deep-envelope":                     lastEmpty,
+	"reqrep/request-without-envelope":          "REP returns an error for it instead of going on",
+	"reqrep/only-a-proper-reply":               anyReply,
+	"reqrep/broker":                            lastEmpty,
+	"pair/one-peer-only":                       anyPair,
+	"lifecycle/bound-peer-restarts":            peerIsError,
+	"lifecycle/close-ends-recv":                "Recv of an XPUB returns without an error",
+	"lifecycle/close-ends-send":                "Send returns nil when the socket closes",
+	"lifecycle/closed-is-closed":               afterClose,
+	"lifecycle/wrong-peer-then-right-peer":     wrongPeers,
+	"faults/cuts-lose-only-what-was-under-way": noEnd,
+	"faults/cut-at-every-byte":                 noEnd,
+}
+
+// controlFailures come to these when the remote side is go-zeromq too.
+var controlFailures = map[string]string{
+	"pubsub/subscriber-leaves":        noEnd,
+	"xpub/xsub-subscribes-by-message": noShow,
+	"reqrep/whole-messages":           lastEmpty,
+	"faults/cuts-of-what-is-received": noEnd,
+}
+
+// remoteFailures are those of go-zeromq as the remote side of ours.
+var remoteFailures = map[string]string{
+	"pubsub/publisher-restarts":            noShow,
+	"xpub/xsub-subscribes-by-message":      noShow,
+	"xpub/forwarder":                       noShow,
+	"reqrep/whole-messages":                lastEmpty,
+	"lifecycle/actual-endpoint":            peerIsError,
+	"lifecycle/wrong-peer-then-right-peer": noShow,
+	"faults/cuts-of-what-is-received":      noEnd,
+	"faults/cut-at-every-byte":             noDials,
+}
+
+// unsteady are those that fail on some days.
+var unsteady = map[string]string{
+	"reqrep/ask-and-reply":     "a bound REQ returns an error when nobody is there yet, and nothing tells when somebody is",
+	"lifecycle/open-and-close": "now and then Close or Dial waits for ever",
 }

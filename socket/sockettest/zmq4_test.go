@@ -23,7 +23,6 @@ var goZeromq = sockettest.Side{
 	Lacks: map[sockettest.Capability]string{
 		sockettest.CallContext:     "calls take no context; one that is given up goes on behind the scenes",
 		sockettest.PeerCount:       "there is no list of peers",
-		sockettest.ManyEndpoints:   "one listener for each socket, and only the endpoint dialled last is dialled again",
 		sockettest.Unbinding:       "there is neither unbind nor disconnect",
 		sockettest.HighWaterMarks:  "PUB alone has one, which counts messages nobody subscribed to",
 		sockettest.ImmediateOption: "no such option",
@@ -43,13 +42,15 @@ var goZeromq = sockettest.Side{
 // A zmq4Socket runs each call in a goroutine, since none can be ended.
 type zmq4Socket struct {
 	zmq4.Socket
-	role   string
 	ctx    context.Context //nolint:containedctx // the life of the socket, which go-zeromq wants
 	cancel context.CancelFunc
 
-	mu       sync.Mutex
-	dialling []chan error     // one for each Connect
-	late     chan zmq4Message // a Recv that was given up
+	mu      sync.Mutex
+	dials   int              // how many Connects there were
+	up      int              // how many of them have succeeded
+	err     error            // why one has not
+	changed chan struct{}    // closed when up or err changes
+	late    chan zmq4Message // a Recv that was given up
 }
 
 type zmq4Message struct {
@@ -59,7 +60,7 @@ type zmq4Message struct {
 
 func newGoZeromq(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
 	t.Helper()
-	z := &zmq4Socket{role: role}
+	z := &zmq4Socket{changed: make(chan struct{})}
 	z.ctx, z.cancel = context.WithCancel(context.WithoutCancel(t.Context()))
 	opts := []zmq4.Option{
 		zmq4.WithLogger(log.New(io.Discard, "", 0)),
@@ -97,34 +98,45 @@ func (z *zmq4Socket) Connect(endpoint string) error {
 	if z.ctx.Err() != nil {
 		return z.ctx.Err()
 	}
-	done := make(chan error, 1)
 	z.mu.Lock()
-	z.dialling = append(z.dialling, done)
+	z.dials++
 	z.mu.Unlock()
-	go func() { done <- z.Dial(endpoint) }()
+	go func() {
+		err := z.Dial(endpoint)
+		z.mu.Lock()
+		defer z.mu.Unlock()
+		if err == nil {
+			z.up++
+		}
+		z.err = errors.Join(z.err, err)
+		close(z.changed)
+		z.changed = make(chan struct{})
+	}()
 	return nil
 }
 
-// WaitPeers waits until what was dialled has been reached.
-func (z *zmq4Socket) WaitPeers(ctx context.Context, _ int) error {
-	z.mu.Lock()
-	dialling := z.dialling
-	z.mu.Unlock()
-	for _, done := range dialling {
+// WaitPeers waits until as many of the endpoints dialled have been reached, or all of them.
+func (z *zmq4Socket) WaitPeers(ctx context.Context, n int) error {
+	for {
+		z.mu.Lock()
+		enough, err, changed := z.up >= min(n, z.dials), z.err, z.changed
+		z.mu.Unlock()
+		if enough || err != nil {
+			return err
+		}
 		select {
-		case err := <-done:
-			done <- err
-			if err != nil {
-				return err
-			}
+		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return nil
 }
 
+// Send waits for what is being dialled first, as an application would have.
 func (z *zmq4Socket) Send(ctx context.Context, frames [][]byte) error {
+	if err := z.WaitPeers(ctx, 1); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
 	go func() {
 		m := zmq4.NewMsgFrom(frames...)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	zmqtransport "github.com/go-zeromq/zmq4/transport"
+
 	"github.com/yodel-mq/yodel/socket"
 	zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -183,6 +184,8 @@ func TestDialFails(t *testing.T) {
 		}
 	}()
 
+	impatient := []zmq4.Option{zmq4.WithDialerRetry(time.Millisecond)}
+	longID := []zmq4.Option{zmq4.WithID(make([]byte, 256))}
 	var unknown zmq4.UnknownTransportError
 	tests := []struct {
 		name     string
@@ -192,14 +195,14 @@ func TestDialFails(t *testing.T) {
 		is       error
 		as       any
 	}{
-		{name: "no listener", endpoint: freePort(t), opts: []zmq4.Option{zmq4.WithDialerMaxRetries(2), zmq4.WithDialerRetry(time.Millisecond)}},
-		{name: "nobody in the process", endpoint: "inproc://nobody", opts: []zmq4.Option{zmq4.WithDialerMaxRetries(0), zmq4.WithDialerRetry(time.Millisecond)}},
+		{name: "no listener", endpoint: freePort(t), opts: append(impatient, zmq4.WithDialerMaxRetries(2))},
+		{name: "nobody in the process", endpoint: "inproc://nobody", opts: append(impatient, zmq4.WithDialerMaxRetries(0))},
 		{name: "not ZMTP", endpoint: "tcp://" + garbage.Addr().String(), is: zmtp.ErrNotZMTP},
 		{name: "no scheme", endpoint: "127.0.0.1:1"},
 		{name: "unknown scheme", endpoint: "udp://127.0.0.1:1", as: &unknown},
 		{name: "no port", endpoint: "tcp://127.0.0.1"},
 		{name: "context has ended", endpoint: freePort(t), ctx: ended, is: context.Canceled},
-		{name: "identity out of range", endpoint: freePort(t), opts: []zmq4.Option{zmq4.WithID(make([]byte, 256))}, is: socket.ErrTooLarge},
+		{name: "identity out of range", endpoint: freePort(t), opts: longID, is: socket.ErrTooLarge},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -33,7 +33,6 @@
 //	OptionSubscribe         string; a set; panics on []byte      string or []byte; counted
 //	OptionSubscribe, XSUB   no effect                            subscribes
 //	other options           kept, to no effect                   ErrBadProperty
-//	Topics of a PUB         what peers have subscribed to        the same; the socket says XPUB on the wire
 //	XPUB Recv               never shows subscriptions            does, so that NewProxy passes them on
 //	REQ, REP                no turns                             strict turns: socket.ErrState for a call out of turn
 //	REQ without a peer      an error                             waits for one

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/go-zeromq/zmq4"
+
 	"github.com/yodel-mq/yodel/socket"
 )
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	original "github.com/go-zeromq/zmq4"
+
 	"github.com/yodel-mq/yodel/socket"
 	zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat"
 )

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zeromq/zmq4/security/null"
 	"github.com/go-zeromq/zmq4/security/plain"
+
 	"github.com/yodel-mq/yodel/socket"
 	zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat"
 )

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	zmqtransport "github.com/go-zeromq/zmq4/transport"
+
 	"github.com/yodel-mq/yodel/transport"
 )
 

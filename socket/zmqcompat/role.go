@@ -3,7 +3,6 @@ package zmqcompat
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -15,11 +14,7 @@ type role struct {
 	in     socket.Receiver
 	subs   subscriber      // SUB, XSUB
 	topics func() []string // PUB, XPUB, SUB
-	bg     sync.WaitGroup  // goroutines that end when the engine closes
 }
-
-// wait waits for the goroutines of a role whose engine is closed.
-func (r *role) wait() { r.bg.Wait() }
 
 // subscriber is what SetOption subscribes with.
 type subscriber interface {

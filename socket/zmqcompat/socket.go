@@ -17,7 +17,7 @@ type sock struct {
 	newRole func([]socket.Option) *role
 
 	// The context is the socket's life-line, as the original has it: its end closes the socket.
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the API being kept has it in the constructor, not in the calls
 	cancel context.CancelFunc
 
 	mu     sync.Mutex
@@ -80,7 +80,6 @@ func (s *sock) Close() error {
 		return nil
 	}
 	err := r.engine.Close()
-	r.wait()
 	return err
 }
 
@@ -88,9 +87,8 @@ func (s *sock) Close() error {
 func (s *sock) Type() SocketType { return s.typ }
 
 // Engine returns the socket of package socket that works under a [Socket] made by this package: for what this API has no
-// words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. Under a PUB works a *socket.XPub, which this package
-// receives from. It returns nil for any other Socket, and for one that was closed before it was used; after that OptionHWM cannot be set
-// any more.
+// words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. It returns nil for any other Socket, and for one that was closed before it was used. It counts as the first
+// use of the socket.
 func Engine(s Socket) socket.Socket {
 	var inner *sock
 	switch s := s.(type) {
