@@ -31,9 +31,8 @@ func TestDealerGoesRoundRobin(t *testing.T) {
 				if rep, ok := peer.(*socket.Rep); ok && k > 0 {
 					send(t, rep, "done") // a Rep takes one request at a time
 				}
-				var n int
 				frames := recv(t, peer).Frames
-				fmt.Sscan(string(frames[len(frames)-1]), &n)
+				n := atoi(t, frames[len(frames)-1])
 				if first < 0 {
 					first = n
 				}
@@ -170,9 +169,7 @@ func TestDealerRequeuesWhatADeadPeerDidNotGet(t *testing.T) {
 	connect(t, router, at)
 	var got []int
 	for i := delivered; i < n; i++ {
-		var k int
-		fmt.Sscan(string(recv(t, router).Frames[1]), &k)
-		got = append(got, k)
+		got = append(got, atoi(t, recv(t, router).Frames[1]))
 	}
 	if !slices.IsSorted(got) || got[len(got)-1] != n-1 {
 		t.Fatalf("what was requeued does not come in order: %v", got)

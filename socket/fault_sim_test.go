@@ -117,7 +117,8 @@ var silence = refusal{socket.PeerDown, socket.ErrHeartbeat, "sign of life"}
 func fill(t testing.TB, s interface {
 	sender
 	anySocket
-}, size int) int {
+}, size int,
+) int {
 	t.Helper()
 	for n := 0; ; n++ {
 		synctest.Wait()
@@ -147,7 +148,8 @@ func number(m socket.Msg) int {
 func drainAll(t testing.TB, s interface {
 	receiver
 	anySocket
-}) (numbers []int) {
+},
+) (numbers []int) {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -214,4 +215,12 @@ func readFull(t testing.TB, r io.Reader, b []byte) {
 	t.Helper()
 	_, err := io.ReadFull(r, b)
 	must(t, err)
+}
+
+// atoi reads a frame that holds a decimal number.
+func atoi(t testing.TB, frame []byte) int {
+	t.Helper()
+	n, err := strconv.Atoi(string(frame))
+	must(t, err)
+	return n
 }

@@ -280,6 +280,7 @@ func newSub(o ...socket.Option) anyRole {
 func newReq(o ...socket.Option) anyRole    { return socket.NewReq(as[socket.ReqOption](o)...) }
 func newRep(o ...socket.Option) anyRole    { return socket.NewRep(as[socket.RepOption](o)...) }
 func newDealer(o ...socket.Option) anyRole { return socket.NewDealer(as[socket.DealerOption](o)...) }
+
 func newRouter(o ...socket.Option) anyRole { return socket.NewRouter(as[socket.RouterOption](o)...) }
 func newPair(o ...socket.Option) anyRole   { return socket.NewPair(as[socket.PairOption](o)...) }
 func newXPub(o ...socket.Option) anyRole   { return socket.NewXPub(as[socket.XPubOption](o)...) }

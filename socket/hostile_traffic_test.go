@@ -25,8 +25,17 @@ func rawTo(t *testing.T, name string, o ...socket.Option) (anyRole, *raw) {
 	return s, r
 }
 
-// pong reads frames up to the next PONG and returns its context.
-func (r *raw) pong() string {
+// pong reads frames up to the next PONG that has a context, and returns it. One without is a mere sign of life, which
+// may come at any time.
+func (r *raw) pong() (context string) {
+	r.t.Helper()
+	for context == "" {
+		context = r.anyPong()
+	}
+	return context
+}
+
+func (r *raw) anyPong() (context string) {
 	r.t.Helper()
 	for {
 		if f := r.frame(); f.command() == zmtp.CommandPong {
@@ -45,7 +54,11 @@ func TestPingContext(t *testing.T) {
 			for _, n := range []int{0, 1, 15, 16, 17, 64, 240, 249, 250, 1000, 4000} {
 				context := strings.Repeat("0123456789abcdef", n/16+1)[:n]
 				r.send(zmtp.AppendCommand(nil, "PING", []byte{0, 0}, []byte(context)))
-				if got, want := r.pong(), context[:min(n, 16)]; got != want {
+				answer := r.pong
+				if n == 0 {
+					answer = r.anyPong
+				}
+				if got, want := answer(), context[:min(n, 16)]; got != want {
 					t.Errorf("PONG to a context of %d bytes carries %q, want %q", n, got, want)
 				}
 				balanced(t, s)
@@ -92,8 +105,8 @@ func TestPingFloodStaysUp(t *testing.T) {
 		if string(f.body) == string(zmtp.AppendPong(nil, nil)[2:]) {
 			continue // a sign of life that nobody asked for
 		}
-		if want := string(zmtp.AppendPong(nil, []byte("flood"))[2:]); f.flags != zmtp.FlagCommand || string(f.body) != want {
-			t.Fatalf("frame %d is %x %q, want %q", pongs, f.flags, f.body, want)
+		if f.flags != zmtp.FlagCommand || string(f.body) != "\x04PONGflood" && string(f.body) != "\x04PONG" {
+			t.Fatalf("frame %d is %x %q, want a PONG", pongs, f.flags, f.body)
 		}
 	}
 	if f := r.frame(); f.flags != 0 || string(f.body) != "reply" {
@@ -270,7 +283,7 @@ func TestHostileSubscriptions(t *testing.T) {
 			s, r := rawTo(t, "PUB", socket.WithLimits(socket.Limits{MaxTopic: -1}))
 			for _, n := range []int{1025, 4096, 10_000, 100_000} {
 				topic := strings.Repeat("t", n)
-				r.send(subscribe(topic), zmtp.AppendPing(nil, 0, nil))
+				r.send(subscribe(topic), zmtp.AppendPing(nil, 0, []byte("sync")))
 				r.pong() // fails at once if that was too much
 				must(t, s.(*socket.Pub).WaitSubscribers(within(t), topic, 1))
 			}

@@ -166,7 +166,7 @@ func TestWaitPeers(t *testing.T) {
 		t.Fatalf("WaitPeers: %v", err)
 	}
 	done := make(chan error)
-	go func() { done <- pull.WaitPeers(context.Background(), 1) }()
+	go func() { done <- pull.WaitPeers(t.Context(), 1) }()
 	must(t, pull.Close())
 	if err := <-done; !errors.Is(err, socket.ErrClosed) || !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("WaitPeers on a closed socket: %v", err)

@@ -1,7 +1,6 @@
 package socket_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,11 +33,8 @@ func TestPushGoesRoundRobin(t *testing.T) {
 				if k == 0 {
 					first = append(first, got)
 				}
-				var n, start int
-				fmt.Sscan(got, &n)
-				fmt.Sscan(first[i], &start)
-				if n != start+5*k {
-					t.Fatalf("peer %d got %s as its message %d, want %d", i, got, k, start+5*k)
+				if n := atoi(t, []byte(got)); n != atoi(t, []byte(first[i]))+5*k {
+					t.Fatalf("peer %d got %s as its message %d after %s", i, got, k, first[i])
 				}
 			}
 			nothing(t, pull)
@@ -180,9 +176,7 @@ func TestPushRequeuesWhatADeadPeerDidNotGet(t *testing.T) {
 	pull := closing(t, socket.NewPull())
 	connect(t, pull, at)
 	got := int(push.Stats().Delivered.Messages)
-	first := recv(t, pull)
-	var next int
-	fmt.Sscan(string(first.Frames[0]), &next)
+	next := atoi(t, recv(t, pull).Frames[0])
 	for i := next + 1; i < n; i++ {
 		expect(t, pull, fmt.Sprint(i), body)
 	}
@@ -418,7 +412,7 @@ func TestSendChecksItsMessage(t *testing.T) {
 		{"too many frames", socket.String("", "", "", ""), socket.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := push.Send(context.Background(), c.m); !errors.Is(err, c.want) {
+			if err := push.Send(t.Context(), c.m); !errors.Is(err, c.want) {
 				t.Fatalf("Send: %v, want %v", err, c.want)
 			}
 		})

@@ -75,12 +75,10 @@ func TestProxyPullPush(t *testing.T) {
 		for _, pull := range pulls {
 			for range n / 2 {
 				m := recv(t, pull)
-				var i int
-				fmt.Sscan(string(m.Frames[0]), &i)
-				if len(m.Frames) != 3 || len(m.Frames[2]) != i {
+				if len(m.Frames) != 3 || len(m.Frames[2]) != atoi(t, m.Frames[0]) {
 					t.Fatalf("received %s", m)
 				}
-				got = append(got, i)
+				got = append(got, len(m.Frames[2]))
 			}
 		}
 		slices.Sort(got)

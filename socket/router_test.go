@@ -345,12 +345,20 @@ func TestRouterPeerDiesWhileSendWaits(t *testing.T) {
 		_, err := stuck.Write(frames("who am I?"))
 		must(t, err)
 		id := string(recv(t, router).Frames[0])
-		fillPeer(t, router, id, strings.Repeat("x", 64<<10))
+		body := strings.Repeat("x", 64<<10)
+		full := 0
+		waitUntil(t, "the kernel is full too", func() bool {
+			for router.TrySend(socket.String(id, body)) == nil {
+				full = 0
+			}
+			full++
+			return full > 50
+		})
 		done := make(chan error, 1)
 		ctx := within(t)
 		go func() { // more than once: the kernel may find some room yet
 			for {
-				if err := router.Send(ctx, socket.String(id, strings.Repeat("x", 64<<10))); err != nil {
+				if err := router.Send(ctx, socket.String(id, body)); err != nil {
 					done <- err
 					return
 				}

@@ -19,12 +19,18 @@ func TestOpError(t *testing.T) {
 		timeout, temporary bool
 	}{
 		{"plain", "inproc://a", errors.New("no"), "transport: dial inproc://a: no", false, false},
-		{"address said already", "tcp://192.0.2.1:5", &net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: refused},
-			"transport: dial tcp://192.0.2.1:5: " + refused.Error(), false, false},
-		{"address behind a name", "tcp://host:5", &net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: refused},
-			"transport: dial tcp://host:5: 192.0.2.1:5: " + refused.Error(), false, false},
-		{"no address", "tcp://host:5", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no such host")},
-			"transport: dial tcp://host:5: no such host", false, false},
+		{
+			"address said already", "tcp://192.0.2.1:5", &net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: refused},
+			"transport: dial tcp://192.0.2.1:5: " + refused.Error(), false, false,
+		},
+		{
+			"address behind a name", "tcp://host:5", &net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: refused},
+			"transport: dial tcp://host:5: 192.0.2.1:5: " + refused.Error(), false, false,
+		},
+		{
+			"no address", "tcp://host:5", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no such host")},
+			"transport: dial tcp://host:5: no such host", false, false,
+		},
 		{"timeout", "inproc://a", context.DeadlineExceeded, "transport: dial inproc://a: context deadline exceeded", true, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

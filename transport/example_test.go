@@ -83,6 +83,7 @@ func ExampleNewInproc() {
 }
 
 func ExampleDefaultInproc() {
-	fmt.Println(transport.DefaultInproc().Scheme(), transport.DefaultInproc() == transport.DefaultInproc())
+	one, other := transport.DefaultInproc(), transport.DefaultInproc()
+	fmt.Println(one.Scheme(), one == other)
 	// Output: inproc true
 }

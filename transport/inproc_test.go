@@ -281,7 +281,7 @@ func TestInprocListener(t *testing.T) {
 }
 
 func TestDefaultInproc(t *testing.T) {
-	if DefaultInproc() != DefaultInproc() || DefaultInproc() == NewInproc() {
+	if one, other := DefaultInproc(), DefaultInproc(); one != other || one == NewInproc() {
 		t.Error("not one name space for the process")
 	}
 }

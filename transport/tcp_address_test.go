@@ -28,8 +28,10 @@ func TestTCPValidate(t *testing.T) {
 		{"port star", "127.0.0.1:*", "", "port * " + anyPort},
 		{"source", "127.0.0.1:0;10.0.0.1:5", "a source address (before ';') is for connecting; write it as tcp://127.0.0.1:0", ""},
 		{"source star", "*:*;h:5", "a source address (before ';') is for connecting; write it as tcp://*:*", ""},
-		{"bad source", "1.2.3:0;h:5", "a source address (before ';') is for connecting; write it as tcp://1.2.3:0",
-			`source address: "1.2.3" is not an IPv4 address; write four numbers from 0 to 255, as in tcp://127.0.0.1:5557`},
+		{
+			"bad source", "1.2.3:0;h:5", "a source address (before ';') is for connecting; write it as tcp://1.2.3:0",
+			`source address: "1.2.3" is not an IPv4 address; write four numbers from 0 to 255, as in tcp://127.0.0.1:5557`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for use, want := range map[Use]string{ForBind: tc.bind, ForConnect: tc.connect} {

@@ -211,8 +211,12 @@ func TestTCPKeepAliveFields(t *testing.T) {
 	}{
 		{"default", TCP{}, 0, net.KeepAliveConfig{Enable: true}},
 		{"off", TCP{KeepAliveIdle: -1, KeepAliveCount: 3}, -1, net.KeepAliveConfig{}},
-		{"set", TCP{KeepAliveIdle: time.Minute, KeepAliveInterval: time.Second, KeepAliveCount: 3}, 0,
-			net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Second, Count: 3}},
+		{
+			"set",
+			TCP{KeepAliveIdle: time.Minute, KeepAliveInterval: time.Second, KeepAliveCount: 3},
+			0,
+			net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Second, Count: 3},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if period, got := tc.tr.keepAlive(); period != tc.period || got != tc.want {

@@ -15,6 +15,7 @@ type rawWriter struct{}
 func (*rawWriter) init(interface {
 	net.Conn
 	syscall.Conn
-}) error {
+},
+) error {
 	return nil
 }

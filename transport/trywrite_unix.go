@@ -34,7 +34,8 @@ type rawWriter struct {
 func (w *rawWriter) init(c interface {
 	net.Conn
 	syscall.Conn
-}) error {
+},
+) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

@@ -83,6 +83,7 @@ func (d dialing) wait(ctx context.Context) error {
 			}
 		case socket.Disconnected:
 			return socket.ErrDisconnected // by another Dial to the same endpoint, or by Close
+		default:
 		}
 	}
 	if ctx.Err() != nil {

@@ -167,7 +167,7 @@ func TestDialWaitsForAListener(t *testing.T) {
 }
 
 func TestDialFails(t *testing.T) {
-	ended, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	garbage, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -190,7 +190,7 @@ func TestDialFails(t *testing.T) {
 	tests := []struct {
 		name     string
 		endpoint string
-		ctx      context.Context
+		ended    bool // the context has
 		opts     []zmq4.Option
 		is       error
 		as       any
@@ -201,14 +201,14 @@ func TestDialFails(t *testing.T) {
 		{name: "no scheme", endpoint: "127.0.0.1:1"},
 		{name: "unknown scheme", endpoint: "udp://127.0.0.1:1", as: &unknown},
 		{name: "no port", endpoint: "tcp://127.0.0.1"},
-		{name: "context has ended", endpoint: freePort(t), ctx: ended, is: context.Canceled},
+		{name: "context has ended", endpoint: freePort(t), ended: true, is: context.Canceled},
 		{name: "identity out of range", endpoint: freePort(t), opts: longID, is: socket.ErrTooLarge},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx := tc.ctx
-			if ctx == nil {
-				ctx = t.Context()
+			ctx := t.Context()
+			if tc.ended {
+				ctx = ended
 			}
 			s := closing(t, zmq4.NewDealer(ctx, tc.opts...))
 			err := s.Dial(tc.endpoint)

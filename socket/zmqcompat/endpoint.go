@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -40,10 +41,8 @@ func known(endpoint string) (transport.Endpoint, error) {
 	if err != nil {
 		return ep, err
 	}
-	for _, name := range Transports() {
-		if name == ep.Scheme {
-			return ep, nil
-		}
+	if slices.Contains(Transports(), ep.Scheme) {
+		return ep, nil
 	}
 	return ep, fmt.Errorf("%w: write one of %s", UnknownTransportError{Name: ep.Scheme}, strings.Join(Transports(), ", "))
 }

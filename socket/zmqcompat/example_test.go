@@ -29,7 +29,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	// In place of a sleep, which go-zeromq programs need here.
-	if err := zmq4.Engine(pub).(*socket.XPub).WaitSubscribers(ctx, "quotes.", 1); err != nil {
+	if err := zmq4.Engine(pub).(*socket.Pub).WaitSubscribers(ctx, "quotes.", 1); err != nil {
 		log.Fatal(err)
 	}
 	if err := pub.Send(zmq4.NewMsgFromString([]string{"quotes.ACME", "42"})); err != nil {

@@ -15,7 +15,6 @@ import (
 
 	original "github.com/go-zeromq/zmq4"
 
-	"github.com/yodel-mq/yodel/socket"
 	zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat"
 )
 
@@ -161,7 +160,10 @@ func subscribed(t *testing.T, pub zmq4.Socket, topic string, n int) {
 		eventually(t, func() bool { return len(pub.(zmq4.Topics).Topics()) >= n })
 		return
 	}
-	check(t, e.(*socket.XPub).WaitSubscribers(t.Context(), topic, n))
+	publisher := e.(interface {
+		WaitSubscribers(ctx context.Context, topic string, n int) error
+	})
+	check(t, publisher.WaitSubscribers(t.Context(), topic, n))
 }
 
 // eventually waits for what no call can wait for.

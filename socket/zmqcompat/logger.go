@@ -4,6 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (h lines) Handle(_ context.Context, r slog.Record) error {
 }
 
 func (h lines) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return lines{h.l, append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)}
+	return lines{h.l, append(slices.Clip(h.attrs), attrs...)}
 }
 
 func (h lines) WithGroup(string) slog.Handler { return h } // the engine has no groups

@@ -59,8 +59,14 @@ func TestExchange(t *testing.T) {
 		"large frame":    zmq4.NewMsgFrom([]byte("msg"), []byte(strings.Repeat("0123456789", 10_000))),
 	}
 	pairs := []struct{ from, to zmq4.SocketType }{
-		{zmq4.Push, zmq4.Pull}, {zmq4.Pair, zmq4.Pair}, {zmq4.Dealer, zmq4.Dealer}, {zmq4.Req, zmq4.Rep},
-		{zmq4.Pub, zmq4.Sub}, {zmq4.XPub, zmq4.XSub}, {zmq4.Pub, zmq4.XSub}, {zmq4.XPub, zmq4.Sub},
+		{zmq4.Push, zmq4.Pull},
+		{zmq4.Pair, zmq4.Pair},
+		{zmq4.Dealer, zmq4.Dealer},
+		{zmq4.Req, zmq4.Rep},
+		{zmq4.Pub, zmq4.Sub},
+		{zmq4.XPub, zmq4.XSub},
+		{zmq4.Pub, zmq4.XSub},
+		{zmq4.XPub, zmq4.Sub},
 	}
 	for _, p := range pairs {
 		for scheme, endpoint := range endpoints(t) {

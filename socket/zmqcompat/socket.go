@@ -79,16 +79,15 @@ func (s *sock) Close() error {
 	if r == nil {
 		return nil
 	}
-	err := r.engine.Close()
-	return err
+	return r.engine.Close()
 }
 
 // Type returns the socket's type.
 func (s *sock) Type() SocketType { return s.typ }
 
 // Engine returns the socket of package socket that works under a [Socket] made by this package: for what this API has no
-// words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. It returns nil for any other Socket, and for one that was closed before it was used. It counts as the first
-// use of the socket.
+// words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. It returns nil for any other Socket, and for
+// one that was closed before it was used. It counts as the first use of the socket.
 func Engine(s Socket) socket.Socket {
 	var inner *sock
 	switch s := s.(type) {

@@ -71,7 +71,9 @@ func TestTryWrite(t *testing.T) {
 		// Bytes must not land in the middle of a Write that waits.
 		go client.Write([]byte(strings.Repeat("w", 100)))
 		synctest.Wait()
-		server.Read(make([]byte, 10))
+		if _, err := server.Read(make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
 		if n, err := try.TryWrite([]byte("t")); n != 0 || err != nil {
 			t.Fatalf("TryWrite beside a waiting Write = %d, %v; want 0", n, err)
 		}
@@ -88,8 +90,8 @@ func TestTryWriteAllocatesNothing(t *testing.T) {
 			try := client.(transport.TryWriter)
 			msg, buf := make([]byte, 64), make([]byte, 64)
 			allocs := testing.AllocsPerRun(200, func() {
-				try.TryWrite(msg)
-				io.ReadFull(server, buf)
+				_, _ = try.TryWrite(msg)
+				_, _ = io.ReadFull(server, buf)
 			})
 			// With latency the runtime starts a goroutine for the timer; TryWrite itself still allocates nothing.
 			if allocs > float64(min(latency, 1)) {

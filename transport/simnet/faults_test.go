@@ -64,7 +64,9 @@ func TestPartitionAnHour(t *testing.T) {
 		n.Partition("srv")
 		write(t, client, "held")
 		write(t, server, "held too")
-		client.(*conn).CloseWrite()
+		if err := client.(*conn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
 		silent(t, server, time.Hour)
 		silent(t, client, time.Hour)
 

@@ -64,7 +64,7 @@ func TestJitterKeepsOrderAndBounds(t *testing.T) {
 			t.Fatalf("only %d different delays in 50", len(delays))
 		}
 		// A burst: later packets draw shorter delays but must not overtake.
-		for _, s := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		for s := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyz", "") {
 			write(t, client, s)
 			time.Sleep(time.Microsecond)
 		}

@@ -142,11 +142,19 @@ func stranger(b []byte) error {
 	}
 	seen := b[:min(len(b), 16)]
 	for _, k := range [...]struct{ prefix, what string }{
-		{"GET ", "an HTTP request"}, {"HEAD ", "an HTTP request"}, {"POST ", "an HTTP request"},
-		{"PUT ", "an HTTP request"}, {"PATCH ", "an HTTP request"}, {"DELETE ", "an HTTP request"},
-		{"OPTIONS ", "an HTTP request"}, {"CONNECT ", "an HTTP request"}, {"TRACE ", "an HTTP request"},
-		{"PRI * HTTP/2", "an HTTP/2 preface"}, {"HTTP/", "an HTTP answer"},
-		{"\x16\x03", "a TLS hello"}, {"SSH-", "an SSH banner"},
+		{"GET ", "an HTTP request"},
+		{"HEAD ", "an HTTP request"},
+		{"POST ", "an HTTP request"},
+		{"PUT ", "an HTTP request"},
+		{"PATCH ", "an HTTP request"},
+		{"DELETE ", "an HTTP request"},
+		{"OPTIONS ", "an HTTP request"},
+		{"CONNECT ", "an HTTP request"},
+		{"TRACE ", "an HTTP request"},
+		{"PRI * HTTP/2", "an HTTP/2 preface"},
+		{"HTTP/", "an HTTP answer"},
+		{"\x16\x03", "a TLS hello"},
+		{"SSH-", "an SSH banner"},
 	} {
 		if strings.HasPrefix(string(seen), k.prefix) {
 			return fail("greeting", ErrNotZMTP, "%q is %s; %s", seen, k.what, want)

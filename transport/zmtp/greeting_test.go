@@ -14,16 +14,31 @@ func TestGreetingBytes(t *testing.T) {
 		g    Greeting
 		want []byte
 	}{
-		{"3.1 NULL", Greeting{Version{3, 1}, "NULL", false},
-			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'NULL'"), zeros(16), zeros(32))},
-		{"3.0 PLAIN server", Greeting{Version{3, 0}, "PLAIN", true},
-			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 00 'PLAIN'"), zeros(15), wire("01"), zeros(31))},
-		{"3.1 CURVE client", Greeting{Version{3, 1}, "CURVE", false},
-			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'CURVE'"), zeros(15), zeros(32))},
-		{"mechanism of 20 bytes", Greeting{Version{3, 1}, "ABCDEFGHIJ-_.+012345", false},
-			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'ABCDEFGHIJ-_.+012345'"), zeros(32))},
-		{"4.7", Greeting{Version{4, 7}, "NULL", false},
-			join(wire("FF 00 00 00 00 00 00 00 00 7F 04 07 'NULL'"), zeros(16), zeros(32))},
+		{
+			"3.1 NULL",
+			Greeting{Version{3, 1}, "NULL", false},
+			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'NULL'"), zeros(16), zeros(32)),
+		},
+		{
+			"3.0 PLAIN server",
+			Greeting{Version{3, 0}, "PLAIN", true},
+			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 00 'PLAIN'"), zeros(15), wire("01"), zeros(31)),
+		},
+		{
+			"3.1 CURVE client",
+			Greeting{Version{3, 1}, "CURVE", false},
+			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'CURVE'"), zeros(15), zeros(32)),
+		},
+		{
+			"mechanism of 20 bytes",
+			Greeting{Version{3, 1}, "ABCDEFGHIJ-_.+012345", false},
+			join(wire("FF 00 00 00 00 00 00 00 00 7F 03 01 'ABCDEFGHIJ-_.+012345'"), zeros(32)),
+		},
+		{
+			"4.7",
+			Greeting{Version{4, 7}, "NULL", false},
+			join(wire("FF 00 00 00 00 00 00 00 00 7F 04 07 'NULL'"), zeros(16), zeros(32)),
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := AppendGreeting(nil, tt.g)

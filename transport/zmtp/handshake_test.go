@@ -349,8 +349,10 @@ func TestHandshakeStuckPeer(t *testing.T) {
 		err  error
 	}{
 		{"without deadlines until closed", []byte("GET / HTTP/1.1\r\n"), func(c net.Conn) io.ReadWriter { return noDeadline{c} }, ErrNotZMTP},
-		{"incompatible until closed", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("PUB")}})),
-			func(c net.Conn) io.ReadWriter { return c }, ErrSocketType},
+		{
+			"incompatible until closed", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("PUB")}})),
+			func(c net.Conn) io.ReadWriter { return c }, ErrSocketType,
+		},
 		{"all well but our READY not read", join(greetingNull, readyDealer), func(c net.Conn) io.ReadWriter { return c }, io.ErrClosedPipe},
 		{"silent", nil, func(c net.Conn) io.ReadWriter { return c }, io.ErrClosedPipe},
 	} {

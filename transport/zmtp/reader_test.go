@@ -30,9 +30,7 @@ func collect(r *Reader, check func() error) (got traffic) {
 			got.commands = append(got.commands, name+" "+string(data))
 			return nil
 		})
-		for _, m := range batch {
-			kept = append(kept, m)
-		}
+		kept = append(kept, batch...)
 		if check != nil {
 			if err := check(); err != nil {
 				got.err = err
@@ -195,8 +193,12 @@ func TestReaderBytes(t *testing.T) {
 		{"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")), []string{"PONG "}, io.EOF},
 		{"command without a body", wire("00 01 41 04 00 00 00 00 00 00 00 00"), messages(one("A")), nil, ErrMalformed},
 		{"command without a body, then a message", wire("04 00 00 01 41 00 01 42 43"), nil, nil, ErrMalformed},
-		{"command of a size without the flag", append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
-			nil, []string{"SUBSCRIBE " + strings.Repeat("\x00", 246)}, io.EOF},
+		{
+			"command of a size without the flag", append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
+			nil,
+			[]string{"SUBSCRIBE " + strings.Repeat("\x00", 246)},
+			io.EOF,
+		},
 		{"command of 255 without the flag", append(wire("04 00 00 00 00 00 00 00 FF 09 'SUBSCRIBE'"), make([]byte, 245)...), nil, nil, ErrMalformed},
 		{"command of 266 without the flag", append(wire("04 00 00 00 00 00 00 01 0A 09 'SUBSCRIBE'"), make([]byte, 256)...), nil, nil, ErrMalformed},
 		{"command without a name", wire("04 01 00"), nil, nil, ErrMalformed},
@@ -235,8 +237,10 @@ func TestReaderBytes(t *testing.T) {
 // TestReaderCuts: however a stream is cut, and wherever its frames fall in slabs and buffers, the same comes out.
 func TestReaderCuts(t *testing.T) {
 	var mixed []byte
-	sizes := []int{0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, bodyAlone - 10, bodyAlone - 9, bodyAlone - 1, bodyAlone,
-		bodyAlone + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1, bodyStart - 1, bodyStart, bodyStart + 1, 2*bodyStart + 1, 300_000}
+	sizes := []int{
+		0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, bodyAlone - 10, bodyAlone - 9, bodyAlone - 1, bodyAlone,
+		bodyAlone + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1, bodyStart - 1, bodyStart, bodyStart + 1, 2*bodyStart + 1, 300_000,
+	}
 	for i, size := range sizes {
 		mixed = append(mixed, frame(0, size)...)
 		mixed = append(mixed, AppendPing(nil, 0, []byte("between"))...)
@@ -251,8 +255,20 @@ func TestReaderCuts(t *testing.T) {
 			var lim Limits
 			want := oneByOne(in, lim)
 			rng := rand.New(rand.NewPCG(1, 2))
-			for _, sizes := range [][]int{{}, {1 << 20}, {16384}, {16383}, {4096}, {1000}, {511}, {7, 1, 1}, {2, 16384, 9, 1}, {8191, 3},
-				{rng.IntN(3000), rng.IntN(30), rng.IntN(30000)}, {rng.IntN(100), rng.IntN(100), rng.IntN(70000)}} {
+			for _, sizes := range [][]int{
+				{},
+				{1 << 20},
+				{16384},
+				{16383},
+				{4096},
+				{1000},
+				{511},
+				{7, 1, 1},
+				{2, 16384, 9, 1},
+				{8191, 3},
+				{rng.IntN(3000), rng.IntN(30), rng.IntN(30000)},
+				{rng.IntN(100), rng.IntN(100), rng.IntN(70000)},
+			} {
 				for _, rest := range []int{0, 1, min(100, len(in)), min(readSize, len(in))} {
 					rest = min(rest, len(in))
 					src := &cuts{in: in[rest:], sizes: sizes}
@@ -311,8 +327,10 @@ func TestReaderClaims(t *testing.T) {
 		{"a body of 10 KiB", wire("02 00 00 00 00 00 00 28 00 'some'"), 10<<10 + maxSlab},
 		{"a body of 8 KiB, which fits a slab", wire("02 00 00 00 00 00 00 20 00"), maxSlab},
 		{"a command of 64 KiB", wire("06 00 00 00 00 00 01 00 00 05"), maxSlab},
-		{"many empty frames, then a body of 2^62", append(bytes.Repeat(wire("01 00"), 1000), wire("02 40 00 00 00 00 00 00 00")...),
-			bodyStart + 3*maxSlab + 4*24*1000},
+		{
+			"many empty frames, then a body of 2^62", append(bytes.Repeat(wire("01 00"), 1000), wire("02 40 00 00 00 00 00 00 00")...),
+			bodyStart + 3*maxSlab + 4*24*1000,
+		},
 		{"100 kB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 100_000)...), 3*bodyStart + 2*maxSlab},
 		{"1 MB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 1_000_000)...), 4_000_000 + 2*maxSlab},
 	} {

@@ -12,13 +12,22 @@ func TestReadyBytes(t *testing.T) {
 		want []byte
 	}{
 		{"libzmq DEALER with empty identity", Metadata{{"Socket-Type", []byte("DEALER")}, {"Identity", nil}}, readyDealer},
-		{"PULL", Metadata{{"Socket-Type", []byte("PULL")}},
-			wire("04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PULL'")},
-		{"with an extension", Metadata{{"Socket-Type", []byte("PUB")}, {"X-Yodel", []byte{1, 2}}},
-			wire("04 27 05 'READY' 0B 'Socket-Type' 00 00 00 03 'PUB' 07 'X-Yodel' 00 00 00 02 01 02")},
+		{
+			"PULL",
+			Metadata{{"Socket-Type", []byte("PULL")}},
+			wire("04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PULL'"),
+		},
+		{
+			"with an extension",
+			Metadata{{"Socket-Type", []byte("PUB")}, {"X-Yodel", []byte{1, 2}}},
+			wire("04 27 05 'READY' 0B 'Socket-Type' 00 00 00 03 'PUB' 07 'X-Yodel' 00 00 00 02 01 02"),
+		},
 		{"no metadata", nil, wire("04 06 05 'READY'")},
-		{"long form", Metadata{{"X-A", make([]byte, 300)}},
-			join(wire("06 00 00 00 00 00 00 01 3A 05 'READY' 03 'X-A' 00 00 01 2C"), make([]byte, 300))},
+		{
+			"long form",
+			Metadata{{"X-A", make([]byte, 300)}},
+			join(wire("06 00 00 00 00 00 00 01 3A 05 'READY' 03 'X-A' 00 00 01 2C"), make([]byte, 300)),
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := AppendReady(nil, tt.m)
@@ -66,8 +75,10 @@ func TestOurReadyBytes(t *testing.T) {
 		{Config{SocketType: XPub}, "04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'XPUB'"},
 		{Config{SocketType: XSub}, "04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'XSUB'"},
 		{Config{SocketType: Push}, "04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PUSH'"},
-		{Config{SocketType: Pull, Properties: Metadata{{"X-Yodel", []byte{1}}}},
-			"04 27 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PULL' 07 'X-Yodel' 00 00 00 01 01"},
+		{
+			Config{SocketType: Pull, Properties: Metadata{{"X-Yodel", []byte{1}}}},
+			"04 27 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PULL' 07 'X-Yodel' 00 00 00 01 01",
+		},
 	} {
 		t.Run(string(tt.cfg.SocketType), func(t *testing.T) {
 			got, err := tt.cfg.ready()

@@ -97,5 +97,3 @@ func numbered(i, size int) socket.Msg {
 	binary.BigEndian.PutUint64(b, uint64(i))
 	return socket.NewMsg(b)
 }
-
-func number(m socket.Msg) int { return int(binary.BigEndian.Uint64(m.Frames[0])) }

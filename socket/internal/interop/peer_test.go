@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"sync"
@@ -230,9 +231,7 @@ func (p *peer) start(op string, socket int, args map[string]any) pending {
 	if socket > 0 {
 		command["sock"] = socket
 	}
-	for k, v := range args {
-		command[k] = v
-	}
+	maps.Copy(command, args)
 	line, err := json.Marshal(command)
 	if err == nil {
 		_, err = p.stdin.Write(append(line, '\n'))

@@ -151,8 +151,12 @@ func TestYodelRestarts(t *testing.T) {
 		name, libzmq string
 		test         func(t *testing.T, endpoint string, z *zsock, round int) (bound string, s yodel)
 	}{
-		{"pull", "PUSH", restartPull}, {"push", "PULL", restartPush}, {"pub", "SUB", restartPub},
-		{"sub", "PUB", restartSub}, {"rep", "REQ", restartRep}, {"req", "REP", restartReq},
+		{"pull", "PUSH", restartPull},
+		{"push", "PULL", restartPush},
+		{"pub", "SUB", restartPub},
+		{"sub", "PUB", restartSub},
+		{"rep", "REQ", restartRep},
+		{"req", "REP", restartReq},
 	} {
 		for _, transport := range []string{"tcp", "ipc"} {
 			t.Run(role.name+"/"+transport, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"sync"
@@ -93,7 +94,7 @@ func Start(t testing.TB) *Process {
 var python = sync.OnceValues(func() (string, error) {
 	var errs []error
 	for _, name := range []string{"/usr/bin/python3", "python3"} {
-		out, err := exec.Command(name, "-c", "import zmq").CombinedOutput() //nolint:noctx // it ends by itself
+		out, err := exec.Command(name, "-c", "import zmq").CombinedOutput()
 		if err == nil {
 			return name, nil
 		}
@@ -225,9 +226,7 @@ func (p *Process) Send(op string, socket int, args map[string]any) Pending {
 	if socket > 0 {
 		command["sock"] = socket
 	}
-	for k, v := range args {
-		command[k] = v
-	}
+	maps.Copy(command, args)
 	line, err := json.Marshal(command)
 	if err == nil {
 		_, err = p.stdin.Write(append(line, '\n'))
