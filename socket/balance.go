@@ -126,6 +126,11 @@ func (o *outbox) overflow(m Msg, full error) error {
 			o.wait(m)
 			return nil
 		}
+		if o.hasLive() { // all there is has begun to leave
+			o.counts.accepted.add(size)
+			o.counts.dropped.add(QueueFull, Count{1, uint64(size)})
+			return nil
+		}
 	default:
 	}
 	return full

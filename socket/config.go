@@ -77,7 +77,7 @@ const (
 	Reject
 	// DropNewest drops this message, for the peers that are full. It is the default of Pub.
 	DropNewest
-	// DropOldest drops the oldest message that has not begun to leave.
+	// DropOldest drops the oldest message that has not begun to leave or, if all have, this one.
 	DropOldest
 	// Conflate keeps only the newest message that has not begun to leave, whatever the high-water mark (libzmq
 	// ZMQ_CONFLATE, here also for multipart messages).

@@ -27,15 +27,11 @@ func (l *link) startHeart() {
 	if l.direct != nil || h.interval <= 0 || !l.pingable() {
 		return
 	}
-	l.schedule(min(h.interval, h.timeout))
+	l.hasten(min(h.interval, h.timeout))
 }
 
-// schedule sets the next beat, and hasten brings it nearer. The timer is made on the first call.
-func (l *link) schedule(in time.Duration) { l.setTimer(in, true) }
-
-func (l *link) hasten(in time.Duration) { l.setTimer(in, false) }
-
-func (l *link) setTimer(in time.Duration, later bool) {
+// hasten sets the next beat, or brings it nearer. The timer is made on the first call.
+func (l *link) hasten(in time.Duration) {
 	l.life.mu.Lock()
 	defer l.life.mu.Unlock()
 	select {
@@ -44,7 +40,7 @@ func (l *link) setTimer(in time.Duration, later bool) {
 	default:
 	}
 	due := l.core.now() + in
-	if l.life.timer != nil && !later && due >= l.life.due {
+	if l.life.timer != nil && due >= l.life.due {
 		return
 	}
 	l.life.due = due
@@ -65,11 +61,14 @@ func (l *link) stopHeart() {
 
 // beat looks after the link once.
 func (l *link) beat() {
+	l.life.mu.Lock()
+	l.life.due = never // a PING that comes meanwhile may ask for a beat before the one found here
+	l.life.mu.Unlock()
 	now := l.core.now()
 	h := l.core.cfg.heartbeat
 	read := time.Duration(l.life.read.Load())
 	paused := l.life.paused.Load()
-	next := time.Duration(1<<63 - 1)
+	next := never
 	if limit := l.allowed(); limit > 0 {
 		switch {
 		case paused || l.stuck():
@@ -97,8 +96,12 @@ func (l *link) beat() {
 			next = min(next, left)
 		}
 	}
-	l.schedule(next)
+	if next < never {
+		l.hasten(next)
+	}
 }
+
+const never = time.Duration(1<<63 - 1)
 
 // allowed is the silence after which the peer counts as dead, 0 for any.
 func (l *link) allowed() (limit time.Duration) {

@@ -63,6 +63,9 @@ func (l *link) queueAll(msgs [][][]byte) error {
 		}
 		msgs = msgs[n:]
 		if err := l.pause(); err != nil {
+			for _, frames := range msgs {
+				l.core.in.reject(l, PeerGone, Msg{Frames: frames}.Size())
+			}
 			return err
 		}
 	}

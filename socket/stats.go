@@ -24,7 +24,8 @@ const (
 	SocketClosed Reason = "socket closed"
 )
 
-// Reasons on the way in ([Ledger.Discarded]); SocketClosed also stands there, for messages nobody received in time.
+// Reasons on the way in ([Ledger.Discarded]). SocketClosed also stands there, for messages nobody received in time, and
+// PeerGone, for messages read from a connection that this side ended before they found room.
 const (
 	// NotSubscribed: published under a topic that was unsubscribed in the meantime, or by a peer that does not filter.
 	NotSubscribed Reason = "not subscribed"

@@ -12,7 +12,7 @@ import (
 //
 //   - Out: a message of one frame that starts with the byte 1 or 0 subscribes to, or cancels, the rest of the frame;
 //     cancelling what was not subscribed does nothing. Any other message goes to every peer; one whose queue is full
-//     misses it, which is counted.
+//     misses it, which is counted. Subscriptions may overtake other messages.
 //   - In: as a Sub.
 //
 // All methods may be called by any number of goroutines.
