@@ -23,10 +23,15 @@ const (
 func (c *core) Shutdown(ctx context.Context) error {
 	c.out.refuse()
 	err := c.out.waitIdle(ctx)
-	left := c.queued()
+	if err == nil {
+		err = ErrClosed // if anything is lost, then because somebody called Close meanwhile
+	}
 	c.end(time.Now().Add(closeWait))
-	if err != nil && left.Messages > 0 {
-		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", left.Messages, left.Bytes, err)
+	c.out.mu.Lock()
+	lost := c.out.counts.dropped[SocketClosed]
+	c.out.mu.Unlock()
+	if lost.Messages > 0 {
+		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)
 	}
 	return nil
 }

@@ -361,7 +361,7 @@ func TestShutdownGivesUp(t *testing.T) {
 	}
 }
 
-// TestCloseDuringShutdown: Close ends a Shutdown that waits.
+// TestCloseDuringShutdown: Close ends a Shutdown that waits, which then does not claim to have delivered everything.
 func TestCloseDuringShutdown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{})
@@ -376,7 +376,9 @@ func TestCloseDuringShutdown(t *testing.T) {
 		shut(t, push)
 		select {
 		case err := <-down:
-			t.Logf("Shutdown: %v", err)
+			if dropped := push.Stats().Dropped[socket.SocketClosed].Messages; err == nil || dropped != 10 {
+				t.Errorf("Shutdown: %v, with %d messages dropped, want an error and 10", err, dropped)
+			}
 		case <-time.After(time.Second):
 			t.Error("Shutdown still waits a second after Close")
 		}
