@@ -41,25 +41,30 @@ func faults() []behaviour {
 			}
 			push.connect(r.endpoint)
 			var c Checker
-			stop := make(chan struct{})
+			w := newWindow()
 			p.abreast(func() {
-				for {
+				for w.take() {
 					stamp := c.Stamp("push")
 					push.send(stamp, stamp)
-					select {
-					case <-stop:
-						return
-					default:
-					}
 				}
 			}, func() {
-				defer close(stop)
-				for seen := 0; seen < 200 || !r.unlimited(); seen++ {
-					m := pull.recv()
+				defer w.close()
+				until := p.soon()
+				for seen := 0; seen < 200 || !r.unlimited(); {
+					m, err := pull.take(moment / 8)
+					if until.Err() != nil {
+						p.Fatalf("after %v %d messages have come: %v", p.patience, seen, err)
+					}
+					if err != nil { // whatever was under way went with a connection
+						w.refill()
+						continue
+					}
 					if len(m) != 2 || m[0] != m[1] {
 						p.Fatalf("received %s, which is no whole message", show(m))
 					}
 					c.See("pull", m[0])
+					w.give()
+					seen++
 				}
 			})
 			if err := c.CheckUnordered(); err != nil {
@@ -109,23 +114,20 @@ func faults() []behaviour {
 			var c Checker
 			const n, kills = 300, 3
 			for round := range kills + 1 {
-				stop := make(chan struct{})
+				w := newWindow()
 				p.abreast(func() {
-					for {
+					for w.take() {
 						push.send(c.Stamp("push"))
-						select {
-						case <-stop:
-							return
-						default:
-						}
 					}
 				}, func() {
-					defer close(stop)
+					defer w.close()
 					for range n {
 						c.See("b", pull.recv()[0])
+						w.give()
 					}
 					if round < kills {
 						pull.Socket.(Killer).Kill()
+						w.refill()
 						pull = p.remote("PULL", Options{Killable: true})
 						pull.rebind(at)
 						c.See("b", pull.recv()[0])
@@ -171,30 +173,70 @@ func cuts(p *pairing, from, to *end, r *relay) {
 	p.Helper()
 	const n, times = 200, 5
 	var c Checker
-	stop := make(chan struct{})
+	w := newWindow()
 	p.abreast(func() {
-		for {
+		for w.take() {
 			from.send(c.Stamp("a"), strings.Repeat("x", 500))
-			select {
-			case <-stop:
-				return
-			default:
-			}
 		}
 	}, func() {
-		defer close(stop)
-		for range times {
+		defer w.close()
+		for i := range times + 1 {
 			for range n {
 				c.See("b", to.recv()[0])
+				w.give()
 			}
-			r.cut()
-		}
-		for range n { // through the last connection, which stays
-			c.See("b", to.recv()[0])
+			if i < times { // the last connection stays
+				r.cut()
+				w.refill()
+			}
 		}
 	})
 	ended(p, from, to, &c)
 }
+
+// A window keeps a sender from running far ahead of a receiver, whatever the kernel would hold.
+type window struct {
+	tokens chan struct{}
+	closed chan struct{}
+}
+
+func newWindow() *window {
+	w := &window{make(chan struct{}, 300), make(chan struct{})}
+	w.refill()
+	return w
+}
+
+// take waits until another message may be sent; false ends the sending.
+func (w *window) take() bool {
+	select {
+	case <-w.closed:
+		return false
+	default:
+	}
+	select {
+	case <-w.tokens:
+		return true
+	case <-w.closed:
+		return false
+	}
+}
+
+// give lets one more message be sent, for one that has come.
+func (w *window) give() {
+	select {
+	case w.tokens <- struct{}{}:
+	default:
+	}
+}
+
+// refill gives for all that may have been lost.
+func (w *window) refill() {
+	for range cap(w.tokens) {
+		w.give()
+	}
+}
+
+func (w *window) close() { close(w.closed) }
 
 // ended receives what is left of a stream, through a connection that stays, and checks it.
 func ended(p *pairing, from, to *end, c *Checker) {
@@ -269,7 +311,7 @@ func (r *relay) pass(in net.Conn) {
 		r.mu.Unlock()
 		return
 	}
-	r.conns[in] = struct{}{}
+	r.conns[in], r.conns[out] = struct{}{}, struct{}{} // both: either may be stuck in a write
 	if len(r.plan) > 0 {
 		limit, r.plan = r.plan[0], r.plan[1:]
 	}
@@ -291,6 +333,7 @@ func (r *relay) pass(in net.Conn) {
 	wg.Wait()
 	r.mu.Lock()
 	delete(r.conns, in)
+	delete(r.conns, out)
 	r.mu.Unlock()
 }
 

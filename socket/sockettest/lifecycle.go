@@ -86,7 +86,7 @@ func lifecycle() []behaviour {
 		{name: "connecting-peers-come-and-go", run: func(p *pairing) {
 			pull := p.local("PULL")
 			at := pull.bind()
-			for i := range 50 {
+			for i := range 20 {
 				push := p.remote("PUSH")
 				push.connect(at)
 				push.send(fmt.Sprint(i))

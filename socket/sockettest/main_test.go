@@ -1,6 +1,7 @@
 package sockettest_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -13,6 +14,11 @@ import (
 
 // TestMain fails the run when a goroutine or a process of pyzmq outlives the tests.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The behaviours wait more than they compute, so that more pairings may run at a time than there are processors.
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("6")
+	}
 	code := m.Run()
 	pyzmq.StopShared()
 	if n := pyzmq.Running(); n != 0 {

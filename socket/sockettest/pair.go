@@ -44,6 +44,7 @@ func pair() []behaviour {
 			a, first, second := p.local("PAIR"), p.remote("PAIR"), p.remote("PAIR")
 			at := p.link(a, first)
 			second.connect(at)
+			second.nothing() // time to be refused
 			first.close()
 			insist(second, a)
 			a.send("yes")

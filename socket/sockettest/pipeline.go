@@ -2,6 +2,7 @@ package sockettest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -165,23 +166,26 @@ func everyoneIsHeard(role, peers string) func(p *pairing) {
 		at := to.bind()
 		loud.connect(at)
 		quiet.connect(at)
-		stop := make(chan struct{})
+		w := newWindow()
 		p.abreast(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					loud.send("loud", "end")
-					return
-				default:
-					loud.send("loud", fmt.Sprint(i))
-				}
+			for w.take() {
+				loud.send("loud", "noise")
 			}
+			loud.send("loud", "end")
 		}, func() {
 			quiet.send("quiet", "end")
 		}, func() {
-			defer to.drain("loud", "end")
-			defer close(stop)
-			to.drain("quiet", "end")
+			heard := func(name string) {
+				for m := []string(nil); !slices.Equal(m, []string{name, "end"}); w.give() {
+					m = to.recv()
+					m = m[len(m)-2:] // an identity may stand in front
+				}
+			}
+			func() {
+				defer w.close()
+				heard("quiet")
+			}()
+			heard("loud")
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 // TestYodel holds our sockets against each other over every transport.
 func TestYodel(t *testing.T) {
+	t.Parallel()
 	kernel := map[sockettest.Capability]string{sockettest.ExactQueues: "the kernel has buffers"}
 	t.Run("tcp", func(t *testing.T) {
 		t.Parallel()

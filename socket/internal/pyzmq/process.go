@@ -26,8 +26,10 @@ type Process struct {
 	stderr bytes.Buffer // read it only after ended
 	ended  chan struct{}
 
-	mu      sync.Mutex
+	writing sync.Mutex // held while a command is written, which takes as long as the script takes to read it
 	stdin   io.WriteCloser
+
+	mu      sync.Mutex
 	last    int
 	pending map[int]chan Reply
 	gone    error // set once no more replies will come
@@ -184,9 +186,7 @@ func (p *Process) follow(stdout io.Reader) {
 
 // Stop ends the process, as the end of its input tells it to.
 func (p *Process) Stop() {
-	p.mu.Lock()
-	_ = p.stdin.Close()
-	p.mu.Unlock()
+	_ = p.stdin.Close() // which also ends a write under way
 	t := time.NewTimer(5 * time.Second)
 	defer t.Stop()
 	select {
@@ -214,28 +214,43 @@ type Pending struct {
 // Send gives a command. socket is the number the caller gave the socket with the command "socket", 0 for none.
 func (p *Process) Send(op string, socket int, args map[string]any) Pending {
 	to := make(chan Reply, 1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gone != nil {
-		to <- Reply{Error: p.gone.Error()}
-		return Pending{op, to}
-	}
-	p.last++
-	p.pending[p.last] = to
-	command := map[string]any{"id": p.last, "op": op}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	id, err := p.await(to)
+	command := map[string]any{"id": id, "op": op}
 	if socket > 0 {
 		command["sock"] = socket
 	}
 	maps.Copy(command, args)
-	line, err := json.Marshal(command)
+	var line []byte
+	if err == nil {
+		line, err = json.Marshal(command)
+	}
 	if err == nil {
 		_, err = p.stdin.Write(append(line, '\n'))
 	}
 	if err != nil {
-		delete(p.pending, p.last)
-		to <- Reply{Error: err.Error()}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.pending, id)
+		select {
+		case to <- Reply{Error: err.Error()}:
+		default: // the end of the process has told already
+		}
 	}
 	return Pending{op, to}
+}
+
+// await makes replies with a new number go to a channel.
+func (p *Process) await(to chan Reply) (id int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil {
+		return 0, p.gone
+	}
+	p.last++
+	p.pending[p.last] = to
+	return p.last, nil
 }
 
 // ErrTimeout: what the command waited for did not happen in time.

@@ -1,0 +1,42 @@
+// Bench measures Yodel beside libzmq, go-zeromq/zmq4, NATS core and raw Go sockets, on this machine and in one run.
+//
+//	cd examples/bench
+//	go run . --quick                      # two minutes
+//	go run . --json all.json --svg all.svg
+//	go run . --only 'oneway-tcp' --peers yodel,libzmq --rounds 9
+//
+// It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is
+// measured by a C program, libzmq/side.c, which bench compiles with cc and the headers of Debian's libzmq3-dev; without
+// them the table says that libzmq is missing. The rest is in this module. Linux only: memory is read from /proc.
+//
+// # How it measures
+//
+// Each side is a process of its own (NATS has three: its server stands between), inproc apart. A round runs all peers
+// on one piece of work, one directly after the other, in the reverse order every other round; then comes the next piece
+// of work, then the next round. The figure of a peer is the median over the rounds; a ratio is one of medians. So a
+// machine that is busy for a while disturbs neighbours alike.
+//
+// A tenth of the messages goes ahead to warm up; the receiver's clock starts with the last of them. Throughput is what
+// the receiver has, divided by its clock. Yodel and libzmq send the same number of messages, with one body and with
+// the same high-water marks; others as far as a ceiling that keeps the slow ones from taking minutes (plan.go), raw
+// sockets more. A raw stream has no messages: its throughput is that of writing and reading 256 KiB at a time, counted
+// in messages of the size, and left out below 1 KiB where that would say nothing.
+//
+// PUB sides wait for a subscriber that is full where they can (Yodel, libzmq). A peer that loses messages instead has
+// what was lost in the table; its rate counts what arrived. CPU is that of all processes together, by getrusage, user
+// and system. Percentiles are by nearest rank over every round trip, not from a histogram. Memory per idle peer is the growth
+// of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
+// connected to it; what the kernel holds is not in it.
+//
+// # What is left out
+//
+//   - System calls per message: counting them takes strace or perf, which slow down what they watch.
+//   - Latency at half load, open loop: round trips here are one after the other.
+//   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
+//   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.
+//   - NATS over ipc and inproc, which its core does not have.
+//   - CURVE, until Yodel has it.
+//
+// Start reading at run.go. plan.go says what is measured, process.go starts the sides, role*.go is what a side does,
+// and peer_*.go is what each library needs for it. bars.go judges; table.go, chart.go and results.go print.
+package main

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := dispatch(ctx, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == sideVerb {
+		return side(ctx, args[1:])
+	}
+	return measure(ctx, args)
+}
+
+// measure is the whole program as its user sees it.
+func measure(ctx context.Context, args []string) error {
+	var s settings
+	var only, names, jsonFile, svgFile string
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.BoolVar(&s.quick, "quick", false, "small counts, fewer sizes, 3 rounds: two minutes")
+	flags.IntVar(&s.rounds, "rounds", 0, "rounds to take medians over (default 5; with --quick 3)")
+	flags.StringVar(&only, "only", "", "measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
+	flags.StringVar(&names, "peers", "", "measure only these `peers`, with commas between (default all: yodel,libzmq,go-zeromq,nats,raw)")
+	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
+	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")
+	flags.StringVar(&svgFile, "svg", "", "draw a chart into this `file`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("bench: unexpected argument %q; everything is a flag, see --help", flags.Arg(0))
+	}
+	if s.rounds <= 0 {
+		s.rounds = pick(s.quick, 3, 5)
+	}
+	if only != "" {
+		re, err := regexp.Compile(only)
+		if err != nil {
+			return fmt.Errorf("bench: --only: %w", err)
+		}
+		s.only = re
+	}
+	if names != "" {
+		s.peers = strings.Split(names, ",")
+		for _, n := range s.peers {
+			if _, err := findPeer(n); err != nil {
+				return err
+			}
+		}
+	}
+
+	res, err := run(ctx, s, newProgress(os.Stderr))
+	if err != nil {
+		return err
+	}
+	res.judge()
+	if err := res.print(os.Stdout); err != nil {
+		return err
+	}
+	if jsonFile != "" {
+		if err := res.writeJSON(jsonFile); err != nil {
+			return err
+		}
+	}
+	if svgFile != "" {
+		return res.writeSVG(svgFile)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A peer is one library under measurement.
+type peer struct {
+	name string
+	// version of the library, and whether it can be measured here. It is asked once, before anything is started.
+	version func(ctx context.Context, dir string) (string, error)
+	// program is what runs its sides; empty: this one, by the functions below.
+	program func(dir string) string
+	open    opener
+	server  func(ctx context.Context, c *console, j job) error // nil: none stands between the sides
+	// most is the largest number of messages to send in this work, and so how its count differs from the others'; 0: it
+	// cannot do this work at all.
+	most func(w *work, quick bool) int
+}
+
+// peers is in the order of the table.
+func peers() []*peer {
+	return []*peer{yodelPeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
+}
+
+func findPeer(name string) (*peer, error) {
+	all := peers()
+	if i := slices.IndexFunc(all, func(p *peer) bool { return p.name == name }); i >= 0 {
+		return all[i], nil
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.name
+	}
+	return nil, fmt.Errorf("bench: no peer %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// command returns what to run for a side of this peer.
+func (p *peer) command(dir string, j job) (string, []string, error) {
+	if p.program != nil && j.Role != "peers" {
+		return p.program(dir), j.args(), nil
+	}
+	self, err := os.Executable()
+	return self, append([]string{sideVerb, p.name}, j.args()...), err
+}
+
+// endpoint returns where the binding side of a run is to listen.
+func endpoint(transport, dir string, run int) string {
+	switch transport {
+	case "ipc":
+		return "ipc://" + filepath.Join(dir, fmt.Sprintf("s%d", run))
+	case "inproc":
+		return "inproc://bench"
+	}
+	return "tcp://127.0.0.1:0"
+}
+
+// unfit is the part of a conn for what a role does not do.
+type unfit struct{}
+
+func (unfit) Endpoint() string                  { return "" }
+func (unfit) Subscribe(string) error            { return errors.ErrUnsupported }
+func (unfit) Send(context.Context, int) error   { return errors.ErrUnsupported }
+func (unfit) Recv(context.Context) (int, error) { return 0, errors.ErrUnsupported }
+func (unfit) Echo(context.Context) error        { return errors.ErrUnsupported }
+func (unfit) Trip(context.Context) error        { return errors.ErrUnsupported }
+func (unfit) Close(context.Context) error       { return nil }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"runtime"
+	"strings"
+)
+
+func rawPeer() *peer {
+	return &peer{
+		name:    "raw",
+		version: func(context.Context, string) (string, error) { return "net of " + runtime.Version(), nil },
+		open:    openRaw,
+		most: func(w *work, _ bool) int {
+			switch {
+			case w.Transport == "inproc" || w.Kind != oneWay && w.Kind != roundTrip || w.Kind == oneWay && w.Size < 1<<10:
+				return 0
+			}
+			return math.MaxInt
+		},
+	}
+}
+
+const rawBuffer = 256 << 10
+
+// A rawConn is a stream on which messages are so many bytes. One way it writes and reads up to 256 KiB at a time, from
+// and to one buffer; round trips go one by one. The buffer is never looked at.
+type rawConn struct {
+	unfit
+	ln      net.Listener
+	nc      net.Conn
+	size    int
+	buf     []byte
+	batch   int // bytes to write at once, a whole number of messages
+	pending int // bytes sent and not yet written
+	unread  int // bytes read and not yet received
+}
+
+func openRaw(ctx context.Context, role string, j job) (conn, error) {
+	network, address, _ := strings.Cut(j.Endpoint, "://")
+	if network == "ipc" {
+		network = "unix"
+	}
+	c := &rawConn{size: j.Size, buf: make([]byte, max(rawBuffer, j.Size)), batch: max(1, rawBuffer/j.Size) * j.Size}
+	var err error
+	switch role {
+	case "pull", "rep":
+		c.ln, err = new(net.ListenConfig).Listen(ctx, network, address)
+	case "push", "req":
+		c.nc, err = new(net.Dialer).DialContext(ctx, network, address)
+	default:
+		err = fmt.Errorf("bench: raw sockets have no role %q", role)
+	}
+	return c, err
+}
+
+func (c *rawConn) Endpoint() string {
+	a := c.ln.Addr()
+	if a.Network() == "unix" {
+		return "ipc://" + a.String()
+	}
+	return "tcp://" + a.String()
+}
+
+func (c *rawConn) accept() (err error) {
+	if c.nc == nil {
+		c.nc, err = c.ln.Accept()
+	}
+	return err
+}
+
+func (c *rawConn) Send(context.Context, int) error {
+	if c.pending += c.size; c.pending < c.batch {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *rawConn) flush() error {
+	_, err := c.nc.Write(c.buf[:c.pending])
+	c.pending = 0
+	return err
+}
+
+func (c *rawConn) Recv(context.Context) (int, error) {
+	if err := c.accept(); err != nil {
+		return 0, err
+	}
+	for c.unread < c.size {
+		n, err := c.nc.Read(c.buf)
+		if err != nil {
+			return 0, err
+		}
+		c.unread += n
+	}
+	c.unread -= c.size
+	return c.size, nil
+}
+
+func (c *rawConn) Echo(context.Context) error {
+	if err := c.accept(); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(c.nc, c.buf[:c.size]); err != nil {
+		return err
+	}
+	_, err := c.nc.Write(c.buf[:c.size])
+	return err
+}
+
+func (c *rawConn) Trip(context.Context) error {
+	if _, err := c.nc.Write(c.buf[:c.size]); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c.nc, c.buf[:c.size])
+	return err
+}
+
+func (c *rawConn) Close(context.Context) error {
+	if c.nc == nil {
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	return c.nc.Close()
+}

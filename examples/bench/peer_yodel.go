@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+func yodelPeer() *peer {
+	return &peer{
+		name:    "yodel",
+		version: func(context.Context, string) (string, error) { return "this checkout, " + runtime.Version(), nil },
+		open:    openYodel,
+		most:    func(*work, bool) int { return math.MaxInt },
+	}
+}
+
+// A yodelConn holds each message once: one body slice, one list of frames, sent over and over.
+type yodelConn struct {
+	unfit
+	sock     socket.Socket
+	endpoint string
+	bodies   []socket.Msg
+	out      socket.Sender
+	in       socket.Receiver
+}
+
+func openYodel(ctx context.Context, role string, j job) (conn, error) {
+	c := &yodelConn{}
+	raw, _, _ := j.bodies()
+	for _, b := range raw {
+		c.bodies = append(c.bodies, socket.NewMsg(b))
+	}
+	binds := true
+	hwm := []socket.Option{socket.WithSendHWM(j.HWM), socket.WithRecvHWM(j.HWM)}
+	switch role {
+	case "push":
+		s := socket.NewPush(options[socket.PushOption](hwm)...)
+		c.sock, c.out, binds = s, s, false
+	case "pull", "idle":
+		s := socket.NewPull(options[socket.PullOption](hwm)...)
+		c.sock, c.in = s, s
+	case "req":
+		s := socket.NewReq(options[socket.ReqOption](hwm)...)
+		c.sock, c.out, c.in, binds = s, s, s, false
+	case "rep":
+		s := socket.NewRep(options[socket.RepOption](hwm)...)
+		c.sock, c.out, c.in = s, s, s
+	case "pub":
+		s := socket.NewPub(append(options[socket.PubOption](hwm), socket.WithOverflow(socket.Block))...)
+		c.sock, c.out = s, s
+	case "sub":
+		s := socket.NewSub(options[socket.SubOption](hwm)...)
+		c.sock, c.in, binds = s, s, false
+	default:
+		return nil, fmt.Errorf("bench: yodel has no role %q", role)
+	}
+	var err error
+	if binds {
+		c.endpoint, err = c.sock.Bind(ctx, j.Endpoint)
+		return c, err
+	}
+	if err = c.sock.Connect(j.Endpoint); err == nil && role == "sub" {
+		err = c.sock.WaitPeers(ctx, 1) // the order of subscriptions is theirs on the wire from here on
+	}
+	return c, err
+}
+
+// options turns options that fit every socket into those of one role.
+func options[O any](all []socket.Option) []O {
+	fit := make([]O, len(all))
+	for i, o := range all {
+		fit[i] = any(o).(O)
+	}
+	return fit
+}
+
+func (c *yodelConn) Endpoint() string { return c.endpoint }
+
+func (c *yodelConn) Subscribe(topic string) error { return c.sock.(*socket.Sub).Subscribe(topic) }
+
+func (c *yodelConn) Send(ctx context.Context, i int) error { return c.out.Send(ctx, c.bodies[i]) }
+
+func (c *yodelConn) Recv(ctx context.Context) (int, error) {
+	m, err := c.in.Recv(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return len(m.Frames[0]), nil
+}
+
+func (c *yodelConn) Echo(ctx context.Context) error {
+	m, err := c.in.Recv(ctx)
+	if err != nil {
+		return err
+	}
+	return c.out.Send(ctx, m)
+}
+
+func (c *yodelConn) Trip(ctx context.Context) error {
+	if err := c.out.Send(ctx, c.bodies[0]); err != nil {
+		return err
+	}
+	_, err := c.in.Recv(ctx)
+	return err
+}
+
+func (c *yodelConn) Close(ctx context.Context) error { return c.sock.Shutdown(ctx) }

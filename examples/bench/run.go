@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// settings are the command line's.
+type settings struct {
+	quick  bool
+	rounds int
+	only   *regexp.Regexp // nil: everything
+	peers  []string       // empty: all
+	hwm    int
+	shrink int // divides every count, in tests
+}
+
+// quickBudget is when --quick stops to begin runs beyond the first round, so that it is done in two minutes.
+const quickBudget = 100 * time.Second
+
+// run measures everything and returns what came of it. Only a failure of the bench itself is an error.
+func run(ctx context.Context, s settings, show *progress) (*results, error) {
+	dir, err := os.MkdirTemp("", "yodel-bench")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what is left there is the system's to clean
+
+	res := newResults(s)
+	var running []*peer
+	for _, p := range peers() {
+		if len(s.peers) > 0 && !slices.Contains(s.peers, p.name) {
+			continue
+		}
+		version, err := p.version(ctx, dir)
+		if err != nil {
+			res.Missing = append(res.Missing, missing{p.name, err.Error()})
+			continue
+		}
+		res.Peers = append(res.Peers, peerInfo{p.name, version})
+		running = append(running, p)
+	}
+	for _, w := range plan(s.quick) {
+		if s.only == nil || s.only.MatchString(w.ID) {
+			w.Count = max(1, w.Count/max(1, s.shrink))
+			res.Works = append(res.Works, w)
+		}
+	}
+
+	begin, n := time.Now(), 0
+	total := countRuns(res.Works, running, s)
+	for round := range s.rounds {
+		for _, w := range res.Works {
+			if w.Rounds > 0 && round >= w.Rounds {
+				continue
+			}
+			order := slices.Clone(running)
+			if round%2 == 1 {
+				slices.Reverse(order)
+			}
+			if s.quick && round > 0 && time.Since(begin) > quickBudget {
+				res.Short = true
+				continue
+			}
+			for _, p := range order {
+				if p.most(w, s.quick) == 0 {
+					continue
+				}
+				n++
+				show.step(n, total, fmt.Sprintf("round %d: %s: %s", round+1, w.ID, p.name))
+				j := w.job(p, s.quick)
+				j.HWM, j.Endpoint = s.hwm, endpoint(w.Transport, dir, n)
+				reports, err := runSides(ctx, p, w, j, dir)
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				res.add(w, p, j, reports, err)
+			}
+		}
+	}
+	show.clear()
+	res.Took = time.Since(begin).Round(time.Second).String()
+	return res, nil
+}
+
+func countRuns(works []*work, running []*peer, s settings) int {
+	n := 0
+	for _, w := range works {
+		rounds := s.rounds
+		if w.Rounds > 0 {
+			rounds = min(rounds, w.Rounds)
+		}
+		for _, p := range running {
+			if p.most(w, s.quick) > 0 {
+				n += rounds
+			}
+		}
+	}
+	return n
+}

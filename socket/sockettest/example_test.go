@@ -1,0 +1,60 @@
+package sockettest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/sockettest"
+)
+
+// Link and Balanced take the setting up and the book-keeping out of a test.
+func ExampleLink() {
+	test := func(t *testing.T) {
+		push, pull := socket.NewPush(), socket.NewPull()
+		sockettest.Link(t, pull, push, "inproc://example-link")
+
+		if err := push.Send(t.Context(), socket.String("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := pull.Recv(t.Context()); err != nil || m.String() != `["hello"]` {
+			t.Fatal(m, err)
+		}
+		sockettest.Balanced(t, push, pull) // and once more when the test ends
+	}
+	_ = test
+}
+
+// A Checker finds what a stream has lost, doubled or mixed up.
+func ExampleChecker() {
+	var c sockettest.Checker
+	var stamps []string
+	for range 5 {
+		stamps = append(stamps, c.Stamp("worker-1")) // send it in a frame of the message
+	}
+	for _, i := range []int{0, 2, 1, 2} {
+		c.See("sink", stamps[i]) // as it is received
+	}
+	fmt.Println(c.Check())
+	// Output:
+	// sockettest: 5 messages sent, 4 received: missing worker-1#4..5; doubled worker-1#3 (2 times, by sink, sink); out of order worker-1#2 after worker-1#3
+}
+
+// Run the suite over a transport of your own.
+func ExampleRun() {
+	test := func(t *testing.T) {
+		side := sockettest.Yodel() // with socket.WithTransport(yours)
+		sockettest.Run(t, sockettest.Factory{
+			Local:    side,
+			Remote:   side,
+			Endpoint: func(t testing.TB) string { return "inproc://" + t.Name() },
+		})
+	}
+	_ = test
+}
+
+func ExampleYodel() {
+	side := sockettest.Yodel(socket.WithSendHWM(10))
+	fmt.Println(side.Name)
+	// Output: yodel
+}
