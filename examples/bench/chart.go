@@ -22,6 +22,11 @@ type chartBar struct {
 	Colour, Label          string
 }
 
+type chartKey struct {
+	X, TextX      float64
+	Colour, Label string
+}
+
 type chartRow struct {
 	Title string
 	Y     float64
@@ -33,7 +38,7 @@ type chart struct {
 	Width, Height   float64
 	Left, One, Foot float64
 	Rows            []chartRow
-	Key             []chartBar
+	Key             []chartKey
 }
 
 var chartColours = map[string]string{
@@ -44,7 +49,7 @@ var chartTemplate = template.Must(template.New("chart").Parse(`<svg xmlns="http:
 <rect width="100%" height="100%" fill="white"/>
 <text x="10" y="20" font-size="15">Speed as a multiple of libzmq's (logarithmic; longer is faster)</text>
 <text x="10" y="36" fill="#666">{{html .Machine}}; {{html .Date}}</text>
-{{range .Key}}<rect x="{{.TextX}}" y="{{.Y}}" width="10" height="10" fill="{{.Colour}}"/><text x="{{.Width}}" y="{{.TextY}}">{{html .Label}}</text>
+{{range .Key}}<rect x="{{.X}}" y="44" width="10" height="10" fill="{{.Colour}}"/><text x="{{.TextX}}" y="53">{{html .Label}}</text>
 {{end}}{{range .Rows}}<text x="10" y="{{.Y}}">{{html .Title}}</text>
 {{range .Bars}}<rect x="{{$.Left}}" y="{{.Y}}" width="{{.Width}}" height="10" fill="{{.Colour}}"/><text x="{{.TextX}}" y="{{.TextY}}">{{html .Label}}</text>
 {{end}}{{end}}<line x1="{{.One}}" y1="62" x2="{{.One}}" y2="{{.Foot}}" stroke="#000" stroke-dasharray="3 3"/>
@@ -56,19 +61,19 @@ func (r *results) chart() chart {
 	c := chart{Machine: r.Machine, Date: r.Date, Width: chartLeft + chartWidth + 80, Left: chartLeft, One: chartLeft + barLength(1)}
 	for i, p := range r.Peers {
 		x := 10 + 100*float64(i)
-		c.Key = append(c.Key, chartBar{Y: 44, TextY: 53, TextX: x, Width: x + 14, Colour: chartColours[p.Name], Label: p.Name})
+		c.Key = append(c.Key, chartKey{X: x, TextX: x + 14, Colour: chartColours[p.Name], Label: p.Name})
 	}
 	y := 72.0
 	for _, w := range r.Works {
-		metric, title := rate, w.Title
+		metric := rate
 		if w.Kind == roundTrip {
-			metric, title = mean, "round trip "+w.Title
+			metric = mean
 		}
 		base, ok := r.median(w.ID, "libzmq", metric)
 		if !ok || base <= 0 {
 			continue
 		}
-		row := chartRow{Title: title, Y: y + 9}
+		row := chartRow{Title: w.Title, Y: y + 9}
 		for _, p := range r.Peers {
 			v, ok := r.median(w.ID, p.Name, metric)
 			if !ok || v <= 0 {

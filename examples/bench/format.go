@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // amount writes a number with three digits that count, and k, M or G.
@@ -57,9 +56,6 @@ func grouped(n int) string {
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
-	}
-	if strings.HasSuffix(what, "y") {
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(what, "y"))
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,14 +59,3 @@ func endpoint(transport, dir string, run int) string {
 	}
 	return "tcp://127.0.0.1:0"
 }
-
-// unfit is the part of a conn for what a role does not do.
-type unfit struct{}
-
-func (unfit) Endpoint() string                  { return "" }
-func (unfit) Subscribe(string) error            { return errors.ErrUnsupported }
-func (unfit) Send(context.Context, int) error   { return errors.ErrUnsupported }
-func (unfit) Recv(context.Context) (int, error) { return 0, errors.ErrUnsupported }
-func (unfit) Echo(context.Context) error        { return errors.ErrUnsupported }
-func (unfit) Trip(context.Context) error        { return errors.ErrUnsupported }
-func (unfit) Close(context.Context) error       { return nil }

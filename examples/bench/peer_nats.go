@@ -56,7 +56,6 @@ func serveNATS(ctx context.Context, c *console, j job) error {
 
 // A natsConn's subject is a message's topic without its dot, which alone means something to NATS.
 type natsConn struct {
-	unfit
 	nc       *nats.Conn
 	url      string
 	subjects []string
@@ -98,7 +97,7 @@ func openNATS(_ context.Context, role string, j job) (conn, error) {
 func (c *natsConn) Endpoint() string { return c.url }
 
 func (c *natsConn) Subscribe(topic string) error {
-	subject := ">"
+	subject := c.subjects[0] // not ">": that takes in the replies to others
 	if topic != "" {
 		subject = strings.TrimSuffix(topic, ".")
 	}
@@ -129,4 +128,4 @@ func (c *natsConn) Trip(context.Context) error {
 	return err
 }
 
-func (c *natsConn) Close(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }
+func (c *natsConn) Close(context.Context) error { return c.nc.FlushTimeout(time.Minute) }

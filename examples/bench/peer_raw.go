@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -30,7 +31,6 @@ const rawBuffer = 256 << 10
 // A rawConn is a stream on which messages are so many bytes. One way it writes and reads up to 256 KiB at a time, from
 // and to one buffer; round trips go one by one. The buffer is never looked at.
 type rawConn struct {
-	unfit
 	ln      net.Listener
 	nc      net.Conn
 	size    int
@@ -65,6 +65,9 @@ func (c *rawConn) Endpoint() string {
 	}
 	return "tcp://" + a.String()
 }
+
+// Subscribe is never asked for: raw sockets publish nothing.
+func (c *rawConn) Subscribe(string) error { return errors.ErrUnsupported }
 
 func (c *rawConn) accept() (err error) {
 	if c.nc == nil {

@@ -20,7 +20,6 @@ func yodelPeer() *peer {
 
 // A yodelConn holds each message once: one body slice, one list of frames, sent over and over.
 type yodelConn struct {
-	unfit
 	sock     socket.Socket
 	endpoint string
 	bodies   []socket.Msg

@@ -30,7 +30,6 @@ func zmq4Peer() *peer {
 }
 
 type zmq4Conn struct {
-	unfit
 	sock     zmq4.Socket
 	endpoint string
 	bodies   []zmq4.Msg
@@ -43,23 +42,23 @@ func openZMQ4(ctx context.Context, role string, j job) (conn, error) {
 		c.bodies = append(c.bodies, zmq4.NewMsg(b))
 	}
 	quiet := zmq4.WithLogger(log.New(io.Discard, "", 0))
-	make, binds := zmq4.NewPull, true
+	create, binds := zmq4.NewPull, true
 	switch role {
 	case "push":
-		make, binds = zmq4.NewPush, false
+		create, binds = zmq4.NewPush, false
 	case "pull", "idle":
 	case "req":
-		make, binds = zmq4.NewReq, false
+		create, binds = zmq4.NewReq, false
 	case "rep":
-		make = zmq4.NewRep
+		create = zmq4.NewRep
 	case "pub":
-		make = zmq4.NewPub
+		create = zmq4.NewPub
 	case "sub":
-		make, binds = zmq4.NewSub, false
+		create, binds = zmq4.NewSub, false
 	default:
 		return nil, fmt.Errorf("bench: go-zeromq has no role %q", role)
 	}
-	c.sock = make(ctx, quiet)
+	c.sock = create(ctx, quiet)
 	if !binds {
 		return c, c.sock.Dial(j.Endpoint)
 	}
@@ -105,5 +104,5 @@ func (c *zmq4Conn) Trip(context.Context) error {
 	return err
 }
 
-// Close does not wait for the other side, which may still have bytes to read: go-zeromq has written all by now.
+// Close does nothing: go-zeromq cannot say when all has left, and its Close waits for nothing. See console.linger.
 func (c *zmq4Conn) Close(context.Context) error { return nil }

@@ -102,7 +102,7 @@ func plan(quick bool) []*work {
 	}
 	for _, transport := range []string{"tcp", "ipc", "inproc"} {
 		add(work{
-			ID: "roundtrip-" + transport, Title: transport + " 16 B",
+			ID: "roundtrip-" + transport, Title: "round trip " + transport + " 16 B",
 			Kind: roundTrip, Transport: transport, Size: 16, Count: pick(quick, 8_000, 50_000), Sockets: 1,
 		})
 	}

@@ -20,12 +20,12 @@ const clearLine = "\r\x1b[K"
 
 func (p *progress) step(n, of int, what string) {
 	if p != nil {
-		fmt.Fprintf(p.out, clearLine+"%d/%d %s", n, of, what)
+		_, _ = fmt.Fprintf(p.out, clearLine+"%d/%d %s", n, of, what)
 	}
 }
 
 func (p *progress) clear() {
 	if p != nil {
-		fmt.Fprint(p.out, clearLine)
+		_, _ = fmt.Fprint(p.out, clearLine)
 	}
 }

@@ -43,7 +43,7 @@ func push(ctx context.Context, c *console, open opener, j job) error {
 	if err != nil {
 		return err
 	}
-	return c.result(begin.since(j.Warm + j.Count))
+	return c.linger(ctx, begin.since(j.Warm+j.Count))
 }
 
 func feed(ctx context.Context, s conn, n int) error {
@@ -105,7 +105,7 @@ func rep(ctx context.Context, c *console, open opener, j job) error {
 	if err := echo(ctx, s, j); err != nil {
 		return err
 	}
-	return c.result(begin.since(j.Warm + j.Count))
+	return c.linger(ctx, begin.since(j.Warm+j.Count))
 }
 
 func echo(ctx context.Context, s conn, j job) error {

@@ -16,7 +16,7 @@ type settings struct {
 	only   *regexp.Regexp // nil: everything
 	peers  []string       // empty: all
 	hwm    int
-	shrink int // divides every count, in tests
+	tiny   bool // for tests: everything works, no figure means anything
 }
 
 // quickBudget is when --quick stops to begin runs beyond the first round, so that it is done in two minutes.
@@ -46,7 +46,9 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 	}
 	for _, w := range plan(s.quick) {
 		if s.only == nil || s.only.MatchString(w.ID) {
-			w.Count = max(1, w.Count/max(1, s.shrink))
+			if s.tiny {
+				w.Count, w.Subs, w.Sockets = max(1, w.Count/400), min(w.Subs, 500), min(w.Sockets, 16)
+			}
 			res.Works = append(res.Works, w)
 		}
 	}

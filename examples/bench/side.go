@@ -53,6 +53,15 @@ func (c *console) result(r report) error {
 	return c.say("result", string(b))
 }
 
+// linger gives the result, and returns when the other side has its own: not every library can tell when what it sent
+// has left.
+func (c *console) linger(ctx context.Context, r report) error {
+	if err := c.result(r); err != nil {
+		return err
+	}
+	return c.wait(ctx)
+}
+
 // side runs one side to its end.
 func side(ctx context.Context, args []string) error {
 	if len(args) == 0 {

@@ -24,7 +24,7 @@ func sections() []section {
 	return []section{
 		{"Messages a second, received; in parentheses × libzmq, more is better", []column{{rate, "", amount, true}}, nil},
 		{"Messages lost of a thousand", []column{{lost, "", digits, false}}, func(v float64) bool { return v > 0 }},
-		{"Round trip, µs; in parentheses × libzmq, less is better", []column{
+		{"Round trips, µs; in parentheses × libzmq, less is better", []column{
 			{mean, "mean", digits, true}, {p50, "p50", digits, true}, {p99, "p99", digits, true}, {p999, "p99.9", digits, true},
 		}, nil},
 		{"CPU of all processes, ns a message sent, or a round trip; less is better", []column{{cpu, "", amount, true}}, nil},
@@ -82,12 +82,12 @@ func (r *results) printSection(b *strings.Builder, s section) {
 				for _, p := range r.Peers {
 					head = append(head, p.Name)
 				}
-				fmt.Fprintln(tw, strings.Join(head, "\t"))
+				_, _ = fmt.Fprintln(tw, strings.Join(head, "\t"))
 			}
-			fmt.Fprintln(tw, strings.Join(row, "\t"))
+			_, _ = fmt.Fprintln(tw, strings.Join(row, "\t"))
 		}
 	}
-	_ = tw.Flush() // into memory
+	_ = tw.Flush() // into memory, as all that goes through it
 }
 
 // row returns the cells of a row, and whether there is anything in it.

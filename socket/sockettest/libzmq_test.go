@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func TestLibzmq(t *testing.T) {
 	t.Parallel()
 	kernel := map[sockettest.Capability]string{sockettest.ExactQueues: "the kernel has buffers"}
 	for name, endpoint := range map[string]func(testing.TB) string{"tcp": tcp, "ipc": ipc} {
-		expected := union(libzmqFailures, map[string]string{})
+		expected := maps.Clone(libzmqFailures)
 		if name == "ipc" {
 			expected["lifecycle/endpoint-taken"] = "the second socket takes the path away from the first"
 		}

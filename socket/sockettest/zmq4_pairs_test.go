@@ -1,3 +1,5 @@
+//go:build !race
+
 package sockettest_test
 
 import (
@@ -9,7 +11,8 @@ import (
 )
 
 // TestGoZeromq holds our sockets against those of go-zeromq, each side in turn as the local one, and those of go-zeromq
-// against each other: the control, which shows that the suite finds what is known to be wrong there.
+// against each other: the control, which shows that the suite finds what is known to be wrong there. Not under the race
+// detector: it finds that go-zeromq's Dial, Close and reconnect race with each other.
 func TestGoZeromq(t *testing.T) {
 	t.Parallel()
 	for _, p := range []struct {

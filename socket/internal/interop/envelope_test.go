@@ -16,7 +16,7 @@ var requests = [][]string{
 
 // TestReqToLibzmqRouter has a ROUTER, whose application sees the envelope, answer in two ways.
 func TestReqToLibzmqRouter(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, correlate := range []bool{true, false} {
 		name := "uncorrelated"
 		if correlate {
@@ -89,7 +89,7 @@ func TestReqToLibzmqRouter(t *testing.T) {
 
 // TestRepToLibzmqDealer sends requests with envelopes of several frames, as they come through a chain of ROUTERs.
 func TestRepToLibzmqDealer(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	envelopes := [][]string{
 		{""}, {"a", ""}, {"\x00\x01\x02\x03\x04", "b", "c", ""}, {strings.Repeat("e", 255), strings.Repeat("f", 256), strings.Repeat("g", 9000), ""},
 	}
@@ -121,7 +121,7 @@ func TestRepToLibzmqDealer(t *testing.T) {
 
 // TestRepPipelined lets a DEALER send many requests before it reads a reply.
 func TestRepPipelined(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	rep := closing(t, socket.NewRep())
 	dealer := z.socket(t, "DEALER", opts{"SNDHWM": 0, "RCVHWM": 0})
 	link(t, rep, dealer, side{"tcp", true})
@@ -131,8 +131,8 @@ func TestRepPipelined(t *testing.T) {
 	for range n {
 		send(t, rep, recv(t, rep))
 	}
-	sent := sending.wait(t).stream
-	received := dealer.recvMany(n).wait(t).stream
+	sent := sending.wait(t).stream()
+	received := dealer.recvMany(n).wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, rep)
 }
@@ -140,7 +140,7 @@ func TestRepPipelined(t *testing.T) {
 // TestRepToRelaxedLibzmqReq has a REQ give up on its first request and ask again: with REQ_CORRELATE it must be able to
 // tell the replies apart by the request id that our Rep sends back.
 func TestRepToRelaxedLibzmqReq(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	eachSide(t, func(t *testing.T, s side) {
 		rep := closing(t, socket.NewRep())
 		// A relaxed REQ ends the connection its first request went out on, so that a bound one needs its peer to come back.

@@ -52,7 +52,7 @@ func each[R any](options []socket.Option) (of []R) {
 
 // TestIdleHeartbeats leaves connections of all roles alone while one side or both beat.
 func TestIdleHeartbeats(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	timeout := 0
 	for _, p := range pairs {
 		for _, s := range []side{{"tcp", true}, {"tcp", false}, {"ipc", true}, {"ipc", false}} {
@@ -107,7 +107,7 @@ func undisturbed(t *testing.T, y yodel, z *zsock) error {
 
 // TestBusyHeartbeats keeps one direction full.
 func TestBusyHeartbeats(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, who := range []struct {
 		name   string
 		ours   []socket.Option
@@ -129,7 +129,7 @@ func TestBusyHeartbeats(t *testing.T) {
 				if err := errors.Join(undisturbed(t, pull, push), err); err != nil {
 					return err
 				}
-				sent := flood.wait(t).stream
+				sent := flood.wait(t).stream()
 				sameStream(t, sent, received)
 				return nil
 			})
@@ -152,7 +152,7 @@ func TestBusyHeartbeats(t *testing.T) {
 				if err := errors.Join(undisturbed(t, push, pull), err); err != nil {
 					return err
 				}
-				sameStream(t, sent, received.stream)
+				sameStream(t, sent, received.stream())
 				return nil
 			})
 		})
@@ -179,7 +179,7 @@ func recvToEnd(ctx context.Context, s receiver) (received stream, err error) {
 // A peer that fills everything before its first PING could be seen is not known to beat, and may lose patience: nothing
 // is sent unasked to a peer that may have closed, see TestLibzmqLingers.
 func TestHeartbeatsWhileBehind(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, c := range []struct {
 		name string
 		idle time.Duration // before the first burst: time for PINGs to be seen
@@ -198,7 +198,7 @@ func TestHeartbeatsWhileBehind(t *testing.T) {
 						for range 2 { // PINGs that come late the first time must not confuse it the second time
 							sending := push.sendMany(sizes{{10_000}}, n) // more than the kernel takes
 							stay(t, pull, time.Second)
-							sent := sending.wait(t).stream
+							sent := sending.wait(t).stream()
 							if err := undisturbed(t, pull, push); err != nil {
 								return err
 							}
@@ -219,7 +219,7 @@ func TestHeartbeatsWhileBehind(t *testing.T) {
 // TestHeartbeatsWhileSlow has an application that is always behind but never stops: each PING waits behind what the
 // kernel holds, for longer than libzmq waits for the answer.
 func TestHeartbeatsWhileSlow(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, s := range []side{{"tcp", true}, {"ipc", false}} {
 		for _, timeout := range []int{200, 300} {
 			t.Run(fmt.Sprintf("%v/%d", s, timeout), func(t *testing.T) {
@@ -243,7 +243,7 @@ func TestHeartbeatsWhileSlow(t *testing.T) {
 						}
 						received.add(m.Frames)
 					}
-					sent := sending.wait(t).stream
+					sent := sending.wait(t).stream()
 					if err := undisturbed(t, pull, push); err != nil {
 						return err
 					}
@@ -258,7 +258,7 @@ func TestHeartbeatsWhileSlow(t *testing.T) {
 // TestHeartbeatsWhileLibzmqBehind is the other way round: our Push beats, and a libzmq application does not receive. As
 // long as there is more to write than the kernel takes, its silence must be put down to that.
 func TestHeartbeatsWhileLibzmqBehind(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, s := range []side{{"tcp", true}, {"ipc", false}} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
@@ -277,7 +277,7 @@ func TestHeartbeatsWhileLibzmqBehind(t *testing.T) {
 				if err := errors.Join(undisturbed(t, push, pull), err); err != nil {
 					return err
 				}
-				sameStream(t, sent, received.stream)
+				sameStream(t, sent, received.stream())
 				return nil
 			})
 		})

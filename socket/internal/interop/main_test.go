@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/pyzmq"
 )
 
 func TestMain(m *testing.M) {
@@ -23,8 +25,8 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	close(thisProcess.stop)
 	<-thisProcess.done
-	sharedPeer.stop()
-	if n := peersRunning.Load(); n != 0 {
+	pyzmq.StopShared()
+	if n := pyzmq.Running(); n != 0 {
 		fmt.Fprintf(os.Stderr, "%d pyzmq peers were not stopped\n", n)
 		code = 1
 	}

@@ -39,7 +39,7 @@ func TestLibzmqPullRestarts(t *testing.T) {
 			if got := pull.numbers(early - 1).wait(t); got.First != 0 || got.Count != early {
 				t.Fatalf("the first process received %d from number %d on; want %d from 0 on", got.Count, got.First, early)
 			}
-			z.kill()
+			z.Kill()
 			waitEvent(t, push, socket.PeerDown, 1)
 			l := checked(t, push).Ledger
 			written := int(l.Delivered.Messages)
@@ -90,7 +90,7 @@ func TestLibzmqPubRestarts(t *testing.T) {
 				}
 				xpub.send(want[len(want)-1], "news")
 				wantFrames(t, asStrings(recv(t, sub).Frames), want[len(want)-1], "news")
-				z.kill()
+				z.Kill()
 				waitEvent(t, sub, socket.PeerDown, i+1)
 				must(t, sub.Unsubscribe(want[0]))
 				want = want[1:]
@@ -120,7 +120,7 @@ func TestLibzmqRepRestarts(t *testing.T) {
 			connect(t, req, endpoint)
 			send(t, req, socket.String("lost"))
 			wantFrames(t, rep.recv(), "lost")
-			z.kill()
+			z.Kill()
 			if retries == 0 {
 				_, err := req.Recv(within(t))
 				if !errors.Is(err, socket.ErrPeerLost) || !strings.Contains(err.Error(), endpoint) {
@@ -145,7 +145,7 @@ func TestLibzmqRepRestarts(t *testing.T) {
 // TestYodelRestarts closes and replaces a bound socket of ours, in the middle of traffic, under libzmq peers that
 // connected to it. They come back only if they never saw a protocol error.
 func TestYodelRestarts(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	const rounds = 3
 	for _, role := range []struct {
 		name, libzmq string
@@ -211,7 +211,7 @@ func restartPush(t *testing.T, endpoint string, z *zsock, round int) (string, yo
 	if l := delivered(t, push); l.Delivered.Messages != n {
 		t.Errorf("delivered %v; want %d messages", l.Delivered, n)
 	}
-	sameStream(t, sent, got.wait(t).stream)
+	sameStream(t, sent, got.wait(t).stream())
 	return bound, push
 }
 
@@ -275,7 +275,7 @@ func restartReq(t *testing.T, endpoint string, z *zsock, round int) (string, yod
 // TestShutdownDelivers closes with all of a stream still to go, to a libzmq PULL that is slow to receive: nothing may
 // be lost between our Shutdown and its application.
 func TestShutdownDelivers(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	eachSide(t, func(t *testing.T, s side) {
 		push := closing(t, socket.NewPush(socket.WithSendHWM(0), socket.WithSendHWMBytes(0)))
 		pull := z.socket(t, "PULL", opts{"RCVHWM": 10})
@@ -284,7 +284,7 @@ func TestShutdownDelivers(t *testing.T) {
 		sent := sendAll(t, push, sizes{{10_000}, {3, 0}}, n)
 		got := pull.recvMany(n)
 		delivered(t, push)
-		sameStream(t, sent, got.wait(t).stream)
+		sameStream(t, sent, got.wait(t).stream())
 	})
 }
 
@@ -312,9 +312,9 @@ func TestLibzmqLingers(t *testing.T) {
 				const n = 2000
 				sending := push.sendMany(mixed, n)
 				closed := push.start("close", map[string]any{"linger": -1})
-				sent := sending.wait(t).stream
+				sent := sending.wait(t).stream()
 				closed.wait(t)
-				ended := z.start("term", 0, nil)
+				ended := pending{z.Send("term", 0, nil)}
 				received, err := tryRecvAll(within(t), pull, n/2)
 				stay(t, pull, c.pause)
 				for err == nil && received.Count < n {

@@ -14,7 +14,7 @@ import (
 
 // TestLibzmqRoles moves every shape and size of message between each of our roles and its counterpart in libzmq.
 func TestLibzmqRoles(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	all := allSizes()
 	for _, role := range []struct {
 		name string
@@ -30,7 +30,7 @@ func TestLibzmqRoles(t *testing.T) {
 
 // TestLibzmqStreams sends 10,000 messages of mixed sizes in each direction while the ledger is watched.
 func TestLibzmqStreams(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	const n = 10_000
 	for _, role := range []struct {
 		name string
@@ -53,7 +53,7 @@ func pushToPull(t *testing.T, z *peer, s side, sz sizes, n int) {
 	defer sample(t, push)()
 	got := pull.recvMany(n)
 	sent := sendAll(t, push, sz, n)
-	received := got.wait(t).stream
+	received := got.wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, push)
 	l := delivered(t, push)
@@ -68,7 +68,7 @@ func pullFromPush(t *testing.T, z *peer, s side, sz sizes, n int) {
 	defer sample(t, pull)()
 	sending := push.sendMany(sz, n)
 	received := recvAll(t, pull, n)
-	sent := sending.wait(t).stream
+	sent := sending.wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, pull)
 	l := checked(t, pull).Ledger
@@ -85,7 +85,7 @@ func pubToSub(t *testing.T, z *peer, s side, sz sizes, n int) {
 	got := sub.recvMany(n) // before waiting: a bound libzmq SUB subscribes only while its application is in a call
 	waitSubscribers(t, pub, "", 1)
 	sent := sendAll(t, pub, sz, n)
-	received := got.wait(t).stream
+	received := got.wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, pub)
 	l := delivered(t, pub)
@@ -102,7 +102,7 @@ func subFromPub(t *testing.T, z *peer, s side, sz sizes, n int) {
 	before := checked(t, sub).Ledger
 	sending := pub.sendMany(sz, n)
 	received := recvAll(t, sub, n)
-	sent := sending.wait(t).stream
+	sent := sending.wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, sub)
 	after := checked(t, sub).Ledger
@@ -146,7 +146,7 @@ func reqToRep(t *testing.T, z *peer, s side, sz sizes, n int) {
 		}
 		sent.add(m.Frames)
 	}
-	received := echo.wait(t).stream
+	received := echo.wait(t).stream()
 	sameStream(t, sent, received)
 	steady(t, req)
 	l := delivered(t, req)
@@ -163,7 +163,7 @@ func repFromReq(t *testing.T, z *peer, s side, sz sizes, n int) {
 	defer sample(t, rep)()
 	asking := req.askMany(sz, n)
 	received := answerAll(t, rep, n)
-	asked := asking.wait(t).stream
+	asked := asking.wait(t).stream()
 	sameStream(t, asked, received)
 	steady(t, rep)
 	l := delivered(t, rep)

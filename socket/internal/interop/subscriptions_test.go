@@ -25,7 +25,7 @@ func topics() []string {
 
 // TestSubscribeToLibzmq looks at the subscriptions of a Sub through an XPUB, which shows each of them.
 func TestSubscribeToLibzmq(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	eachSide(t, func(t *testing.T, s side) {
 		sub := closing(t, socket.NewSub())
 		xpub := z.socket(t, "XPUB", nil)
@@ -60,7 +60,7 @@ func TestSubscribeToLibzmq(t *testing.T) {
 
 // TestSubscribeFromLibzmq subscribes a libzmq SUB to a Pub.
 func TestSubscribeFromLibzmq(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	eachSide(t, func(t *testing.T, s side) {
 		pub := closing(t, socket.NewPub())
 		sub := z.socket(t, "SUB", nil)
@@ -114,7 +114,7 @@ func brokenTopic(topic string) bool { return len(topic) >= 246 && len(topic) <= 
 // TestLibzmqLongTopics: libzmq 4.3.3 and 4.3.4 send SUBSCRIBE for topics of 246 to 255 bytes, and CANCEL for 249 to 255,
 // without the flag that announces the long size (libzmq #4367). They are understood all the same.
 func TestLibzmqLongTopics(t *testing.T) {
-	z := sharedPeer.get(t)
+	z := sharedPeer(t)
 	for _, n := range []int{245, 246, 248, 249, 254, 255, 256, 1024} {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			pub := closing(t, socket.NewPub())
@@ -122,10 +122,8 @@ func TestLibzmqLongTopics(t *testing.T) {
 			sub := z.socket(t, "SUB", nil)
 			topic := strings.Repeat("t", n)
 			sub.subscribe(topic)
-			sub.subscribe("mark")
 			sub.connect(endpoint)
 			subscribed(t, pub, sub, topic)
-			subscribed(t, pub, sub, "mark")
 			send(t, pub, socket.String(topic))
 			wantFrames(t, sub.recv(), topic)
 			sub.unsubscribe(topic)

@@ -3,9 +3,10 @@
 package interop
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/pyzmq"
 )
 
 // A zsock is a libzmq socket in a peer process. Its commands run in the order they are given.
@@ -18,12 +19,10 @@ type zsock struct {
 // opts are libzmq options by name without ZMQ_, with values int, string or []byte.
 type opts map[string]any
 
-var lastSocket atomic.Int32
-
 // socket makes a socket of a libzmq type, closed at the end of the test.
 func (p *peer) socket(t *testing.T, typ string, o opts) *zsock {
 	t.Helper()
-	s := &zsock{t, p, int(lastSocket.Add(1))}
+	s := &zsock{t, p, pyzmq.NextSocket()}
 	s.do("socket", map[string]any{"type": typ, "options": o.encode()})
 	t.Cleanup(func() { _, _ = s.start("close", nil).result() }) // fails if it was closed, or the process killed, before
 	return s
@@ -40,7 +39,9 @@ func (o opts) encode() map[string]any {
 	return m
 }
 
-func (s *zsock) start(op string, args map[string]any) pending { return s.p.start(op, s.id, args) }
+func (s *zsock) start(op string, args map[string]any) pending {
+	return pending{s.p.Send(op, s.id, args)}
+}
 
 func (s *zsock) do(op string, args map[string]any) reply {
 	s.t.Helper()
