@@ -111,7 +111,7 @@ func runSides(ctx context.Context, p *peer, w *work, j job, dir string) ([]repor
 			if err := context.Cause(ctx); err != nil {
 				return nil, err
 			}
-			return nil, fmt.Errorf("bench: %s, %s: not done after %v", p.name, w.ID, w.limit())
+			return nil, fmt.Errorf("bench: %s, %s: not done after %v; no result from %s", p.name, w.ID, w.limit(), without(sides, reports))
 		}
 		var err error
 		switch {
@@ -142,6 +142,17 @@ func runSides(ctx context.Context, p *peer, w *work, j job, dir string) ([]repor
 		out = append(out, reports[s])
 	}
 	return out, nil
+}
+
+// without names the sides that have no result.
+func without(sides []*process, reports map[*process]report) string {
+	var names []string
+	for _, s := range sides {
+		if _, ok := reports[s]; !ok {
+			names = append(names, s.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // goAhead tells the binding side that everybody has joined.
