@@ -39,7 +39,7 @@
 // # Where the memory goes
 //
 // What waits is bounded by the high-water marks, in messages and bytes, for each peer and direction; what a peer can
-// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 22 KiB beside itself.
+// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself.
 //
 // # libzmq's options and ours
 //

@@ -8,11 +8,11 @@ import (
 )
 
 // Sizes of the buffers a Reader works with. A message that an application keeps pins at most one slab and one run of
-// frame headers, about 22 KiB together, however small the message is.
+// frame headers, about 30 KiB together, however small the message is.
 const (
 	minSlab   = 512      // an idle peer's buffer
-	maxSlab   = 16 << 10 // a busy peer's buffer
-	bodyAlone = maxSlab / 2
+	maxSlab   = 24 << 10 // a busy peer's buffer
+	bodyAlone = 8 << 10
 	// A body longer than bodyAlone has its own buffer. It starts at this size, or at the size of the largest body the
 	// peer has already sent whole, and doubles as bytes arrive: a claim costs nothing.
 	bodyStart = 64 << 10
