@@ -132,7 +132,7 @@ func heartbeats() []behaviour {
 			}
 			for i := range n {
 				r.write(zmtp.AppendPong(nil, nil))
-				if _, body := r.message(); body != fmt.Sprint(i) {
+				if body := r.message(); body != fmt.Sprint(i) {
 					p.Fatalf("got %.40q, want message %d", body, i)
 				}
 				r.message()

@@ -34,6 +34,7 @@ func TestLibzmq(t *testing.T) {
 				Local: libzmq, Remote: sockettest.Yodel(), Endpoint: endpoint, Dial: dial, Lacks: kernel,
 				ExpectedFailures: expected,
 				NotRun: map[string]string{
+					"faults/request-survives-a-cut":     "whether a cut meets a request under way, for which the requester then waits for ever, is chance",
 					"routing/same-name-again-and-again": "fails on some days: the router notices late that a peer has gone, and ignores its successor",
 				},
 			})
@@ -48,7 +49,6 @@ var libzmqFailures = map[string]string{
 	"reqrep/malformed-replies":             "a reply that is malformed ends the connection",
 	"reqrep/only-a-proper-reply":           "a reply that is malformed ends the connection",
 	"reqrep/peer-lost-is-told":             "the requester waits for ever",
-	"faults/request-survives-a-cut":        "the requester waits for ever",
 	"routing/the-next-in-line":             "a second peer of the same name is ignored for as long as it is connected",
 	"pair/the-next-in-line":                "a second peer stays connected and is ignored",
 	"queues/nothing-for-the-dead":          "every second message waits for the endpoint where nobody is",

@@ -171,8 +171,8 @@ func queues() []behaviour {
 				"Recv": func(ctx context.Context) error { _, err := pull.Recv(ctx); return err },
 				"Send": func(ctx context.Context) error { return push.Send(ctx, asBytes([]string{"x"})) },
 			} {
-				ctx, cancel := context.WithTimeout(p.Context(), moment)
 				start := time.Now()
+				ctx, cancel := context.WithTimeout(p.Context(), moment)
 				err := call(ctx)
 				if took := time.Since(start); took < moment-time.Millisecond {
 					p.Errorf("%s gave up after %v of %v", name, took, moment)

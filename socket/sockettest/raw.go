@@ -149,12 +149,12 @@ func (r *raw) awaitCommand(name string) (data []byte) {
 }
 
 // message reads one message frame, past commands.
-func (r *raw) message() (h zmtp.Header, body string) {
+func (r *raw) message() (body string) {
 	r.p.Helper()
 	for {
 		h, b := r.frame()
 		if !h.Command() {
-			return h, string(b)
+			return string(b)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func routing() []behaviour {
 			old.write(frames("1"))
 			router.expect("name", "1")
 			router.send("name", "for the first")
-			if _, body := old.message(); body != "for the first" {
+			if body := old.message(); body != "for the first" {
 				p.Fatalf("the first peer got %q", body)
 			}
 			second := p.remote("DEALER", Options{Identity: "name"})

@@ -31,8 +31,8 @@ func Yodel(opts ...socket.Option) Side {
 func newYodel(role string, o Options, extra []socket.Option) socket.Socket {
 	common := append([]socket.Option{socket.WithReconnect(2*time.Millisecond, 50*time.Millisecond)}, o.common()...)
 	common = append(common, extra...)
-	send := when(o.Block, socket.SendOption(socket.WithOverflow(socket.Block)))
-	send = append(send, when(o.NoDrop, socket.SendOption(socket.WithOverflow(socket.Block)))...)
+	send := when(o.Block, socket.WithOverflow(socket.Block))
+	send = append(send, when(o.NoDrop, socket.WithOverflow(socket.Block))...)
 	queue := when(o.Immediate, socket.WithImmediate())
 	latest := when(o.Latest, socket.WithLatest())
 	probe := when(o.Probe, socket.WithProbe())

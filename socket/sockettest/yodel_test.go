@@ -67,7 +67,7 @@ func ipc(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return "ipc://" + filepath.Join(dir, "s")
 }
 

@@ -48,17 +48,18 @@ func union(a, b map[string]string) map[string]string {
 
 // Why go-zeromq fails.
 const (
-	everybody   = "what is meant for one peer goes to every peer"
-	peerIsError = "a peer that leaves is an error of Recv"
-	noCancel    = "subscriptions are a set: of two, one Unsubscribe ends both"
-	noShow      = "XPUB shows no subscriptions"
-	lastEmpty   = "REP and REQ take the last empty frame for the delimiter, not the first"
-	anyReply    = "REQ takes any message for the reply"
-	noEnd       = "a peer's end is not noticed, or its reconnect fails, and Send waits for ever"
-	afterClose  = "Send after Close returns nil"
-	noDials     = "a failed handshake ends a Dial for good; nothing tries again"
-	wrongPeers  = "a REQ without a peer returns an error, and one that was refused is not tried again"
-	anyPair     = "a PAIR receives from any number of peers"
+	everybody      = "what is meant for one peer goes to every peer"
+	peerIsError    = "a peer that leaves is an error of Recv"
+	noCancel       = "subscriptions are a set: of two, one Unsubscribe ends both"
+	noShow         = "XPUB shows no subscriptions"
+	lastEmpty      = "REP and REQ take the last empty frame for the delimiter, not the first"
+	anyReply       = "REQ takes any message for the reply"
+	noEnd          = "a peer's end is not noticed, or its reconnect fails, and Send waits for ever"
+	afterClose     = "Send after Close returns nil"
+	noDials        = "a failed handshake ends a Dial for good; nothing tries again"
+	wrongPeers     = "a REQ without a peer returns an error, and one that was refused is not tried again"
+	refusedIsError = "a connection that was refused may be an error of Recv"
+	anyPair        = "a PAIR receives from any number of peers"
 )
 
 // localFailures are those of go-zeromq as the local side, in either pairing.
@@ -88,7 +89,6 @@ var localFailures = map[string]string{
 var controlFailures = map[string]string{
 	"xpub/xsub-subscribes-by-message": noShow,
 	"reqrep/whole-messages":           lastEmpty,
-	"faults/cuts-of-what-is-received": noEnd,
 }
 
 // remoteFailures are those of go-zeromq as the remote side of ours.
@@ -99,7 +99,6 @@ var remoteFailures = map[string]string{
 	"reqrep/whole-messages":                lastEmpty,
 	"lifecycle/actual-endpoint":            peerIsError,
 	"lifecycle/wrong-peer-then-right-peer": noShow,
-	"faults/cuts-of-what-is-received":      noEnd,
 	"faults/cut-at-every-byte":             noDials,
 }
 
@@ -107,6 +106,9 @@ var remoteFailures = map[string]string{
 var unsteady = map[string]string{
 	"reqrep/ask-and-reply":                     "a bound REQ returns an error when nobody is there yet, and nothing tells when somebody is",
 	"faults/cuts-lose-only-what-was-under-way": noEnd,
+	"faults/cuts-of-what-is-received":          peerIsError,
+	"routing/the-next-in-line":                 refusedIsError,
+	"pair/the-next-in-line":                    refusedIsError,
 	"lifecycle/open-and-close":                 "now and then Close or Dial waits for ever",
 }
 

@@ -196,13 +196,16 @@ func (z *zmq4Socket) Unsubscribe(topic string) error {
 
 // Close gives it a second: it has been known to wait for ever.
 func (z *zmq4Socket) Close() error {
-	done := make(chan error, 1)
-	go func() { done <- z.Socket.Close() }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = z.Socket.Close() // that it was closed already, or by the peer, is no error
+	}()
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
 	var err error
 	select {
-	case <-done: // that it was closed already, or by the peer, is no error
+	case <-done:
 	case <-t.C:
 		err = errors.New("close hangs")
 	}
