@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 )
 
 // faults is connections that break and peers that are killed: what may be lost, and what must not happen to the rest.
@@ -133,10 +134,10 @@ func faults() []behaviour {
 					}
 				})
 			}
-			ended(p, push, pull, &c)
+			more := ended(p, push, pull, &c)
 			if s, ok := push.Socket.(Ledgered); ok {
 				push.close()
-				l, sent := s.Stats(), uint64(c.Report().Sent+1)
+				l, sent := s.Stats(), uint64(c.Report().Sent+more)
 				if l.Accepted.Messages != sent || l.Delivered.Messages != sent {
 					p.Errorf("sent %d; accepted %v, delivered %v, dropped %v", sent, l.Accepted, l.Delivered, l.Dropped)
 				}
@@ -254,10 +255,25 @@ func (w *window) recv(e *end) []string {
 
 func (w *window) close() { close(w.closed) }
 
-// ended receives what is left of a stream, through a connection that stays, and checks it.
-func ended(p *pairing, from, to *end, c *Checker) {
+// ended receives what is left of a stream and checks it. It returns how many messages it has sent to see the end: the first
+// may have gone with a connection that was already broken.
+func ended(p *pairing, from, to *end, c *Checker) (more int) {
 	p.Helper()
-	p.abreast(func() { from.send("end") }, func() {
+	done := make(chan struct{})
+	p.abreast(func() {
+		tick := time.NewTicker(moment)
+		defer tick.Stop()
+		for {
+			from.send("end")
+			more++
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+		}
+	}, func() {
+		defer close(done)
 		for m := to.recv(); m[0] != "end"; m = to.recv() {
 			c.See("b", m[0])
 		}
@@ -265,6 +281,7 @@ func ended(p *pairing, from, to *end, c *Checker) {
 	if err := c.CheckUnordered(); err != nil {
 		p.Error(err)
 	}
+	return more
 }
 
 // A relay passes bytes on between sockets, and breaks connections when told to.

@@ -9,6 +9,7 @@ Bytes travel as base64. Large content does not travel: "make" frames of a given 
 """
 import base64
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -22,6 +23,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 context = zmq.Context()
 sockets = {}
+monitors = itertools.count()
 out_lock = threading.Lock()
 
 
@@ -246,7 +248,7 @@ class Socket:
             return
         self.monitored = True
         # pyzmq's own name for it is made of the file descriptor, which a socket that still lingers may have had.
-        pair = self.socket.get_monitor_socket(addr="inproc://monitor-%d" % id(self))
+        pair = self.socket.get_monitor_socket(addr="inproc://monitor-%d" % next(monitors))
 
         def follow():
             while True:
