@@ -91,9 +91,6 @@ func (c *core) end(deadline time.Time) {
 	}
 	c.in.close()
 	links := c.snapshot()
-	for _, l := range links {
-		l.resume() // a reader that was paused reads on, to see the peer's farewell
-	}
 	c.sayFarewell(links)
 	c.out.close()
 	close(c.done)
@@ -109,18 +106,21 @@ func (c *core) end(deadline time.Time) {
 }
 
 // sayFarewell half-closes the connections whose messages have all been written and lets the peers close first. To close
-// at once, with bytes of theirs unread, would make the kernel throw away what they have not read yet.
+// at once, with bytes of theirs unread, would make the kernel throw away what they have not read yet. A peer that got no
+// message has none to lose; to read on from it would take what it could still give to somebody else.
 func (c *core) sayFarewell(links []*link) {
 	var waitFor []*link
 	for _, l := range links {
 		cw, ok := l.conn.(transport.CloseWriter)
 		c.out.mu.Lock()
 		quiet := !l.out.dead && l.out.queued.Messages == 0 && !l.out.writing
+		owed := l.out.counts.delivered.Messages > 0
 		if quiet {
 			l.out.dead = true
 		}
 		c.out.mu.Unlock()
-		if ok && quiet && cw.CloseWrite() == nil {
+		if ok && quiet && owed && cw.CloseWrite() == nil {
+			l.resume() // a reader that was paused reads on, to see the peer's farewell
 			waitFor = append(waitFor, l)
 		}
 	}

@@ -384,3 +384,25 @@ func TestCloseDuringShutdown(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseTakesNoMore: a receiver that closes reads nothing any more, and discards no more than it had in hand.
+func TestCloseTakesNoMore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const size, window, inHand = 1000, 400_000, 128 << 10
+		net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: window})
+		push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(1000)), socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
+		defer shut(t, push)
+		bindAt(t, push)
+		must(t, pull.Connect(server))
+		must(t, push.WaitPeers(within(t), 1))
+		for range 10 { // fill sends without letting time pass
+			fill(t, push, size)
+			time.Sleep(time.Second)
+		}
+		before := pull.Stats().Received.Messages
+		must(t, pull.Close())
+		if n := pull.Stats().Received.Messages - before; n > inHand/size {
+			t.Errorf("%d messages received while closing, which others could have had", n)
+		}
+	})
+}

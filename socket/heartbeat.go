@@ -14,7 +14,8 @@ import (
 //     the TTL; if nothing else goes to the peer for most of that time, a PONG takes it back.
 //   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose patience
 //     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, its silence is put
-//     down to that; a Yodel gives signs of life even then.
+//     down to that; a Yodel gives signs of life even then. The silence that counts begins after it.
+//   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
 //     sent last and we have not read yet.
 
@@ -61,24 +62,25 @@ func (l *link) stopHeart() {
 
 // beat looks after the link once.
 func (l *link) beat() {
+	now := l.core.now()
 	l.life.mu.Lock()
+	late := now - l.life.due
 	l.life.due = never // a PING that comes meanwhile may ask for a beat before the one found here
 	l.life.mu.Unlock()
-	now := l.core.now()
 	h := l.core.cfg.heartbeat
 	read := time.Duration(l.life.read.Load())
 	paused := l.life.paused.Load()
 	next := never
 	if limit := l.allowed(); limit > 0 {
-		switch {
-		case paused || l.stuck():
-			next = limit
-		case now-read >= limit:
+		if paused || l.stuck() || late > limit/8 {
+			l.life.excused.Store(int64(now))
+		}
+		silence := now - max(read, time.Duration(l.life.excused.Load()))
+		if silence >= limit {
 			l.fail(ErrHeartbeat)
 			return
-		default:
-			next = read + limit - now
 		}
+		next = limit - silence
 	}
 	if h.interval > 0 && l.pingable() {
 		idle := now - max(read, time.Duration(l.life.ping.Load()))

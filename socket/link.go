@@ -32,17 +32,18 @@ type link struct {
 	in  linkIn  // guarded by core.in.mu
 
 	life struct {
-		read   atomic.Int64 // when something last came, in nanoseconds of core.now
-		wrote  atomic.Int64 // when something was last written
-		paused atomic.Bool  // not reading, because the application is behind
-		ttl    atomic.Int64 // the silence the peer allows, from its PING; 0 if none
-		ping   atomic.Int64 // when we last sent PING
-		armed  atomic.Int64 // the same, until something else went; 0 if it did
-		pinged atomic.Int64 // when the peer last sent PING
-		gap    atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
-		mu     sync.Mutex
-		timer  *time.Timer   // guarded by mu
-		due    time.Duration // when it is to fire, guarded by mu
+		read    atomic.Int64 // when something last came, in nanoseconds of core.now
+		wrote   atomic.Int64 // when something was last written
+		paused  atomic.Bool  // not reading, because the application is behind
+		ttl     atomic.Int64 // the silence the peer allows, from its PING; 0 if none
+		ping    atomic.Int64 // when we last sent PING
+		armed   atomic.Int64 // the same, until something else went; 0 if it did
+		pinged  atomic.Int64 // when the peer last sent PING
+		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
+		excused atomic.Int64 // until when silence meant nothing
+		mu      sync.Mutex
+		timer   *time.Timer   // guarded by mu
+		due     time.Duration // when it is to fire, guarded by mu
 	}
 
 	failed struct {

@@ -3,6 +3,7 @@ package socket
 import (
 	"fmt"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -153,6 +154,54 @@ func TestHeartbeatVersions(t *testing.T) {
 			l.life.gap.Store(int64(c.gap))
 			if l.pingable() != c.ping || l.signEvery() != c.sign {
 				t.Errorf("PING may be sent: %t, a sign every %v; want %t, %v", l.pingable(), l.signEvery(), c.ping, c.sign)
+			}
+		})
+	}
+}
+
+// TestHeartbeatLate: silence counts only while this process could have heard the peer and the peer could write.
+func TestHeartbeatLate(t *testing.T) {
+	const limit = 15 * time.Second
+	for _, c := range []struct {
+		name    string
+		late    time.Duration // by how much the beat comes late
+		writing bool          // what the peer, which is not a Yodel, does not take
+		want    bool          // alive
+	}{
+		{"in time", 0, false, false},
+		{"a little late", limit / 10, false, false},
+		{"the process stood still", limit / 2, false, true},
+		{"a write is stuck", 0, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{limit / 3, limit, limit})
+			l.core.born = time.Now().Add(-time.Hour)
+			l.core.out.closed = true // nothing is sent
+			l.conn, _ = net.Pipe()
+			l.gone = make(chan struct{})
+			defer l.stopHeart()
+			l.life.read.Store(int64(l.core.now() - 2*limit))
+			l.out.writing = c.writing
+			beat := func(late time.Duration) bool {
+				l.life.due = l.core.now() - late
+				l.beat()
+				select {
+				case <-l.gone:
+					return false
+				default:
+					return true
+				}
+			}
+			if got := beat(c.late); got != c.want {
+				t.Errorf("the peer counts as alive: %t, want %t", got, c.want)
+			}
+			l.out.writing = false
+			if got := beat(0); got != c.want {
+				t.Errorf("right after it: %t, want %t, for it has not had its time yet", got, c.want)
+			}
+			l.life.excused.Store(int64(l.core.now() - limit))
+			if beat(0) {
+				t.Error("a peer that stays silent for the whole limit counts as alive")
 			}
 		})
 	}
