@@ -1,0 +1,17 @@
+package discovery
+
+import "errors"
+
+// Errors that callers may want to tell apart. They come wrapped, with what they are about.
+var (
+	// ErrRecord says that a record cannot be understood, or would not be.
+	ErrRecord = errors.New("discovery: bad record")
+	// ErrReadOnly says that a backend only finds and does not announce, as static and dns.
+	ErrReadOnly = errors.New("discovery: this backend does not announce")
+	// ErrUntrusted says that a record lacks the proof that the Trust asks for, or has a wrong or stale one.
+	ErrUntrusted = errors.New("discovery: record is not trusted")
+	// ErrLimit says that a record was turned away because a limit is reached.
+	ErrLimit = errors.New("discovery: limit reached")
+	// ErrClosed says that the node or the table is closed.
+	ErrClosed = errors.New("discovery: closed")
+)

@@ -1,0 +1,69 @@
+package discovery
+
+import (
+	"net/netip"
+	"time"
+)
+
+// DefaultGroup is the group of records and queries that name none.
+const DefaultGroup = "default"
+
+// A Record is what a node says of itself: one for each node (process), with all its services. Values are not shared:
+// whoever keeps or changes a Record that was handed out clones it first.
+type Record struct {
+	// ID names the node.
+	ID ID
+	// Incarnation tells runs of a node with the same ID apart: milliseconds since 1970 at its start. Revision counts the
+	// changes of the record since. The greater pair is the newer record.
+	Incarnation, Revision uint64
+	// Group keeps nodes that have nothing to do with each other apart, "" stands for [DefaultGroup]. It is not a secret.
+	Group string
+	// Name is for people, up to 63 bytes; "" by default.
+	Name string
+	// Wire is the protocol spoken and its version, such as "zmtp/3.1"; "" if nothing is known. A node that speaks another
+	// protocol or major version shows up as [Incompatible].
+	Wire string
+	// Host is the same for nodes on one host and in one network namespace, see [HostToken]. Between these, ipc endpoints and
+	// loopback addresses can be used.
+	Host string
+	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it.
+	Key string
+	// Addrs are the addresses at which the node can be reached, for endpoints with the host "*". None is link-local:
+	// without the interface it would mean nothing; see From.
+	Addrs []netip.Addr
+	// Services is what the node offers.
+	Services []Service
+	// Meta is whatever the application wants to add, keys of up to 9 bytes of a-z and 0-9.
+	Meta map[string]string
+
+	// Issued is when this announcement was made, by the clock of the node; Lifetime how long it is good for.
+	Issued   time.Time
+	Lifetime time.Duration
+	// Bye says that the node is leaving.
+	Bye bool
+	// Proof is what the group key or the signature made of all of the above; see [Trust].
+	Proof []byte
+
+	// From are the addresses that announcements of this record came from, with zones where they need one. It is not part of
+	// what is announced: who receives a record fills it in.
+	From []netip.Addr
+}
+
+// A Service is one socket that a node offers.
+type Service struct {
+	// Name is what others look for, such as "orders": up to 63 bytes of a-z, 0-9, "-", "." and "_".
+	Name string
+	// Type is the socket's type as ZMTP names it, such as "PUB"; "" if nothing is known.
+	Type string
+	// Endpoints is where it is bound: "tcp://*:5555" stands for that port on each of Record.Addrs; "tcp://10.0.0.1:5555",
+	// "ipc:///path" and "ipc://@name" for themselves.
+	Endpoints []string
+}
+
+// Newer reports whether r is of a later incarnation than old, or of the same and a later revision.
+func (r *Record) Newer(old *Record) bool {
+	if r.Incarnation != old.Incarnation {
+		return r.Incarnation > old.Incarnation
+	}
+	return r.Revision > old.Revision
+}
