@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -21,6 +22,17 @@ type endpointState struct {
 	bound  bool
 	ln     transport.Listener // if bound
 	cancel context.CancelFunc // ends the attempts to connect
+	up     int                // links that have joined, guarded by core.mu
+}
+
+// Endpoints returns the actual endpoints that the socket is bound to, sorted; none once it is closed.
+func (c *core) Endpoints() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(c.bound))
 }
 
 // Bind listens at endpoint and returns the actual one, in which a wildcard port or path is filled in. It returns once the

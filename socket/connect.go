@@ -93,12 +93,41 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	return c.serve(ctx, ep, conn)
 }
 
+// WaitConnected waits until the connection to an endpoint, as it was given to Connect, is up: the handshake is done. With
+// up false it waits until there is none. With a context that has ended it tells how things are now: nil, or an error. It returns an
+// error too when the socket does not connect to the endpoint, or stops to while up is waited for.
+func (c *core) WaitConnected(ctx context.Context, endpoint string, up bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ep := c.connected[endpoint]
+	if ep == nil {
+		return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
+	}
+	for (ep.up > 0) != up {
+		switch {
+		case c.closing:
+			return opError("wait for "+endpoint, ErrClosed)
+		case up && c.connected[endpoint] != ep:
+			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
+		case ctx.Err() != nil: // wait might see a wake-up first
+			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: context.Cause(ctx)}
+		}
+		w := c.peers.join()
+		c.mu.Unlock()
+		err := w.wait(ctx)
+		c.mu.Lock()
+		c.peers.leave(w, err)
+	}
+	return nil
+}
+
 // Disconnect stops connecting to an endpoint and ends the connection to it. Messages queued for it go to other peers
 // where the role allows that.
 func (c *core) Disconnect(endpoint string) error {
 	c.mu.Lock()
 	ep := c.connected[endpoint]
 	delete(c.connected, endpoint)
+	c.peers.wakeAll() // who waits for this connection
 	c.mu.Unlock()
 	if ep == nil {
 		return &PeerError{Op: "disconnect", Endpoint: endpoint, Err: ErrNotBound}

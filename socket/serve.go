@@ -118,6 +118,7 @@ func (c *core) join(l *link) bool {
 
 	c.mu.Lock()
 	c.up++
+	l.ep.up++
 	c.peers.wakeAll()
 	c.mu.Unlock()
 	return true
@@ -129,6 +130,8 @@ func (c *core) part(l *link) {
 	c.detach(l)
 	c.mu.Lock()
 	c.up--
+	l.ep.up--
+	c.peers.wakeAll()
 	c.mu.Unlock()
 	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
 }

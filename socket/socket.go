@@ -14,8 +14,10 @@ type Socket interface {
 	Bind(ctx context.Context, endpoint string) (actual string, err error)
 	BindListener(ln net.Listener) (endpoint string, err error)
 	Unbind(endpoint string) error
+	Endpoints() []string
 	Connect(endpoint string) error
 	Disconnect(endpoint string) error
+	WaitConnected(ctx context.Context, endpoint string, up bool) error
 	WaitPeers(ctx context.Context, n int) error
 	Events(ctx context.Context) iter.Seq[Event]
 	Stats() Stats

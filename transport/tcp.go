@@ -25,9 +25,9 @@ import (
 // interface name goes before a host name.
 //
 // To connect, host is an IP address (IPv6 in brackets) or a host name. A name is
-// resolved anew at each Dial and its addresses are tried side by side (RFC 6555).
-// As with libzmq, "source:port;host:port" also says where to connect from; the
-// source has one of the forms for binding.
+// resolved anew at each Dial, and its IPv6 and IPv4 addresses are tried side by
+// side (RFC 6555). As with libzmq, "source:port;host:port" also says where to
+// connect from; the source has one of the forms for binding.
 //
 // Nagle's algorithm is always off (TCP_NODELAY): batching is done above, where
 // it needs no delay.
@@ -36,12 +36,14 @@ import (
 // bound address as the kernel has it, wildcards included.
 type TCP struct {
 	// KeepAliveIdle is how long a connection is silent before the kernel
-	// probes whether the peer's host is still there (ZMQ_TCP_KEEPALIVE_IDLE). 0 means 15 seconds;
-	// a negative value turns keep-alive off altogether. Rounded up to whole seconds.
+	// probes whether the peer's host is still there (ZMQ_TCP_KEEPALIVE,
+	// ZMQ_TCP_KEEPALIVE_IDLE), rounded up to whole seconds. 0 means 15 seconds; a
+	// negative value turns keep-alive off altogether.
 	KeepAliveIdle time.Duration
 
-	// KeepAliveInterval is the time between probes (ZMQ_TCP_KEEPALIVE_INTVL).
-	// 0 means 15 seconds; a negative value leaves it to the operating system.
+	// KeepAliveInterval is the time between probes (ZMQ_TCP_KEEPALIVE_INTVL),
+	// rounded up to whole seconds. 0 means 15 seconds; a negative value leaves it
+	// to the operating system.
 	KeepAliveInterval time.Duration
 
 	// KeepAliveCount is how many probes may go unanswered before the

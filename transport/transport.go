@@ -63,7 +63,8 @@ type Listener interface {
 	Address() string
 }
 
-// TryWriter is an optional power of a connection, found by type assertion.
+// TryWriter is what a connection may be able to do beyond [net.Conn], found by
+// type assertion: to write without waiting.
 type TryWriter interface {
 	// TryWrite makes one non-blocking attempt to write b and allocates
 	// nothing. A result of n < len(b) with a nil error means that the rest
@@ -72,7 +73,8 @@ type TryWriter interface {
 	TryWrite(b []byte) (n int, err error)
 }
 
-// CloseWriter is an optional power of a connection: the half close.
+// CloseWriter is what a connection may be able to do beyond [net.Conn], found by
+// type assertion: to close one direction.
 type CloseWriter interface {
 	// CloseWrite tells the peer that no more bytes will follow (a FIN);
 	// reading goes on.

@@ -27,11 +27,12 @@ type Factory struct {
 	Lacks map[Capability]string
 
 	// ExpectedFailures holds behaviours, by their full name such as "pipeline/round-robin", that are known to fail, each
-	// with the reason. One that passes all the same is an error, so that the table stays true.
+	// with the reason. One that passes is tried again, and is an error when it passes every time, so that the table stays
+	// true. What fails only now and then does not belong here: see [Side.Attempts].
 	ExpectedFailures map[string]string
 
-	// NotRun holds behaviours that must not even be tried, with the reason: they would end the process, say, or fail on
-	// some days only.
+	// NotRun holds behaviours that must not even be tried, with the reason: they would end the process, say, or fail so
+	// often that attempts do not help.
 	NotRun map[string]string
 
 	// Patience bounds each wait for something that should happen; nothing is measured against it. The default is 15 s.
@@ -47,6 +48,11 @@ type Side struct {
 	New Maker
 	// Lacks names what the implementation cannot express, with the reason.
 	Lacks map[Capability]string
+	// Attempts is how often a behaviour may be tried; the default is 1. More is for an implementation that is known to
+	// fail by chance: a behaviour then fails only if it fails every time, and each failure is logged. Of the two sides of a
+	// pairing the larger number counts, but a ledger that does not balance, and a Close that fails, are errors at once for
+	// the side that has one attempt.
+	Attempts int
 }
 
 // A Maker makes a socket of a role, named as in ZMTP ("PUSH"), that is neither bound nor connected. The suite closes it.

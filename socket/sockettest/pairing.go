@@ -21,6 +21,7 @@ type end struct {
 	Socket
 	p      *pairing
 	who    string
+	steady bool // its side has one attempt
 	closed bool
 }
 
@@ -42,7 +43,7 @@ func (p *pairing) end(s Side, which, role string, o []Options) *end {
 	if len(o) > 0 {
 		opts = o[0]
 	}
-	e := &end{p: p, who: fmt.Sprintf("%s %s (%s)", which, role, s.Name)}
+	e := &end{p: p, who: fmt.Sprintf("%s %s (%s)", which, role, s.Name), steady: s.Attempts <= 1}
 	e.Socket = s.New(p, role, opts)
 	p.Cleanup(func() {
 		if !e.closed {
@@ -225,9 +226,20 @@ func (e *end) close() {
 	e.balanced()
 	e.closed = true
 	if err := e.Close(); err != nil {
-		e.p.Errorf("%s: close: %v", e.who, err)
+		e.blame("%s: close: %v", e.who, err)
 	}
 	e.balanced()
+}
+
+// blame reports what is wrong with this socket whatever the other side did. The unsteadiness of the other side is then no
+// excuse, and neither is it part of a failure that is expected.
+func (e *end) blame(format string, args ...any) {
+	e.p.Helper()
+	if a, ok := e.p.TB.(*trial); ok && e.steady {
+		a.outright(format, args...)
+		return
+	}
+	e.p.Errorf(format, args...)
 }
 
 // balanced checks the ledger, if there is one.
@@ -235,7 +247,7 @@ func (e *end) balanced() {
 	e.p.Helper()
 	if s, ok := e.Socket.(Ledgered); ok {
 		if err := s.Stats().Check(); err != nil {
-			e.p.Errorf("%s: %v", e.who, err)
+			e.blame("%s: %v", e.who, err)
 		}
 	}
 }

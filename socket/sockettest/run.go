@@ -66,7 +66,8 @@ func Run(t *testing.T, f Factory) {
 }
 
 // one runs one behaviour as the factory says.
-func (f *Factory) one(t *testing.T, name string, b behaviour, patience time.Duration) {
+func (f *Factory) one(t testing.TB, name string, b behaviour, patience time.Duration) {
+	t.Helper()
 	reason, expected := f.ExpectedFailures[name]
 	if what, who, why := f.lacking(b); what != "" {
 		if expected {
@@ -77,15 +78,54 @@ func (f *Factory) one(t *testing.T, name string, b behaviour, patience time.Dura
 	if why, ok := f.NotRun[name]; ok {
 		t.Skipf("lacks: not to be run: %s", why)
 	}
-	if !expected {
+	attempts := max(1, f.Local.Attempts, f.Remote.Attempts)
+	switch {
+	case expected:
+		f.fails(t, reason, b, patience)
+	case attempts > 1:
+		f.passes(t, attempts, b, patience)
+	default:
 		b.run(&pairing{TB: t, f: f, patience: patience})
-		return
 	}
-	failure := attempt(t, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: patience / 10}) })
-	if failure == "" {
-		t.Fatalf("passes, but is listed as an expected failure (%s); take it off the list", reason)
+}
+
+// How often an expected failure must pass before it is taken for one that no longer fails: on a machine that is so slow that
+// all of the passes do not fit into the patience there is, at least leastPasses.
+const (
+	enoughPasses = 20
+	leastPasses  = 5
+)
+
+// fails tries a behaviour that is expected to fail. One pass says nothing: what fails by a race, or because something is
+// lost, passes now and then.
+func (f *Factory) fails(t testing.TB, reason string, b behaviour, patience time.Duration) {
+	t.Helper()
+	n := 0
+	for start := time.Now(); n < leastPasses || n < enoughPasses && time.Since(start) < patience; n++ {
+		if failure := f.attempt(t, b, patience, patience/10); failure != "" {
+			t.Logf("fails as expected (%s), in attempt %d: %s", reason, n+1, failure)
+			return
+		}
 	}
-	t.Logf("fails as expected (%s): %s", reason, failure)
+	t.Fatalf("passes %d times of %d, but is listed as an expected failure (%s); take it off the list", n, n, reason)
+}
+
+// passes tries a behaviour until it passes.
+func (f *Factory) passes(t testing.TB, attempts int, b behaviour, patience time.Duration) {
+	t.Helper()
+	for n := 1; n <= attempts; n++ {
+		failure := f.attempt(t, b, patience, patience)
+		if failure == "" {
+			return
+		}
+		t.Logf("attempt %d of %d fails: %s", n, attempts, failure)
+	}
+	t.Fatalf("fails in each of %d attempts", attempts)
+}
+
+// attempt runs a behaviour once. A behaviour waits more than once; that makes limits of a few times the patience.
+func (f *Factory) attempt(t testing.TB, b behaviour, patience, each time.Duration) (failure string) {
+	return attempt(t, 4*patience, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: each}) })
 }
 
 // checkNames makes a mistyped name an error.

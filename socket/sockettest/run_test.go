@@ -5,43 +5,6 @@ import (
 	"testing"
 )
 
-// TestAttempt looks at failures that are not to fail the test around them.
-func TestAttempt(t *testing.T) {
-	cleaned := 0
-	for _, c := range []struct {
-		name string
-		test func(t testing.TB)
-		want string // in what it says, "" for a pass
-	}{
-		{"passes", func(t testing.TB) { t.Log("not told") }, ""},
-		{"error", func(t testing.TB) { t.Errorf("wrong %d", 1) }, "wrong 1"},
-		{"fatal", func(t testing.TB) { t.Fatal("at", "once"); t.Error("never") }, "at once"},
-		{"panic", func(testing.TB) { panic("oh") }, "panic: oh"},
-		{"in a cleanup", func(t testing.TB) { t.Cleanup(func() { t.Error("late") }) }, "late"},
-		{"context ends before the cleanups", func(t testing.TB) {
-			ctx := t.Context()
-			t.Cleanup(func() {
-				if ctx.Err() == nil {
-					t.Error("still alive")
-				}
-			})
-		}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := attempt(t, func(t testing.TB) {
-				t.Cleanup(func() { cleaned++ })
-				c.test(t)
-			})
-			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) || strings.Contains(got, "never") {
-				t.Errorf("attempt says %q, want %q", got, c.want)
-			}
-		})
-	}
-	if cleaned != 6 {
-		t.Errorf("%d cleanups ran, want 6", cleaned)
-	}
-}
-
 func TestLacking(t *testing.T) {
 	f := Factory{
 		Lacks:  map[Capability]string{ExactQueues: "the pairing"},

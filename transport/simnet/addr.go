@@ -13,15 +13,12 @@ const scheme = "sim"
 // maxName is the longest host name, in bytes; DNS's limit, so that tests do not rely on names real networks refuse.
 const maxName = 253
 
-// Addr is the address of one end of a connection: a name and a port, such as "collector:1". A dialling end of the
+// addr is the address of one end of a connection: a name and a port, such as "collector:1". A dialling end of the
 // unnamed host reads ":49152".
-type Addr string
+type addr string
 
-// Network returns "sim".
-func (Addr) Network() string { return scheme }
-
-// String returns the address without its scheme.
-func (a Addr) String() string { return string(a) }
+func (addr) Network() string  { return scheme }
+func (a addr) String() string { return string(a) }
 
 // splitAddress parses "name" or "name:port". The port is -1 when there is none.
 func splitAddress(address string) (host string, port int, err error) {

@@ -14,7 +14,7 @@ import (
 type conn struct {
 	net           *Network
 	link          *Link
-	local, remote Addr
+	local, remote addr
 	names         names
 	in, out       *pipe
 
@@ -36,7 +36,7 @@ var (
 	_ transport.CloseWriter = (*conn)(nil)
 )
 
-func newConn(n *Network, l *Link, local, remote Addr, ns names) *conn {
+func newConn(n *Network, l *Link, local, remote addr, ns names) *conn {
 	return &conn{
 		net: n, link: l, local: local, remote: remote, names: ns,
 		canRead:  sync.NewCond(&n.mu),

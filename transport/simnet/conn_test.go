@@ -267,10 +267,10 @@ func TestAddresses(t *testing.T) {
 			name      string
 			got, want net.Addr
 		}{
-			{"client local", client.LocalAddr(), Addr("a:49152")},
-			{"client remote", client.RemoteAddr(), Addr("srv:7")},
-			{"server local", server.LocalAddr(), Addr("srv:7")},
-			{"server remote", server.RemoteAddr(), Addr("a:49152")},
+			{"client local", client.LocalAddr(), addr("a:49152")},
+			{"client remote", client.RemoteAddr(), addr("srv:7")},
+			{"server local", server.LocalAddr(), addr("srv:7")},
+			{"server remote", server.RemoteAddr(), addr("a:49152")},
 		} {
 			if c.got != c.want || c.got.Network() != "sim" {
 				t.Errorf("%s is %v, want %v", c.name, c.got, c.want)

@@ -141,7 +141,7 @@ func (n *Network) establish(from, address string, src source, rng *rand.Rand) (*
 func (n *Network) newLink(from string, l *listener, src source, rng *rand.Rand) *Link {
 	n.stats.Connections++
 	link := &Link{net: n, number: n.stats.Connections, from: from, to: l.address}
-	near, far := Addr(n.ephemeral(from)), Addr(l.address)
+	near, far := addr(n.ephemeral(from)), addr(l.address)
 	link.dialer = newConn(n, link, near, far, names{from})
 	link.listener = newConn(n, link, far, near, l.names)
 	link.dialer.out = n.newPipe(link, link.dialer, link.listener, src.rand(1))

@@ -1,6 +1,7 @@
 package zmtp_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -91,6 +92,35 @@ func ExampleParseCommand() {
 	ttl, context, err := zmtp.ParsePing(data)
 	fmt.Println(name, ttl, string(context), err)
 	// Output: PING 3s ctx <nil>
+}
+
+// The traffic that follows a handshake: a message of two frames, with a command between them.
+func ExampleNewReader() {
+	var wire []byte
+	wire = zmtp.AppendHeader(wire, zmtp.FlagMore, 5)
+	wire = append(wire, "topic"...)
+	wire = zmtp.AppendPing(wire, time.Second, nil)
+	wire = zmtp.AppendHeader(wire, 0, 4)
+	wire = append(wire, "body"...)
+
+	r := zmtp.NewReader(bytes.NewReader(wire), nil, zmtp.Limits{MaxMessage: 1 << 20, MaxFrames: 16})
+	for {
+		messages, err := r.Next(func(name string, _ []byte) error {
+			fmt.Println("command", name)
+			return nil
+		})
+		for _, frames := range messages {
+			fmt.Printf("message %q\n", frames)
+		}
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	// Output:
+	// command PING
+	// message ["topic" "body"]
+	// EOF
 }
 
 // The same subscription for a peer of today and for one of libzmq 4.2.

@@ -13,13 +13,14 @@ const (
 	FlagCommand = 4 // the body is a command, not part of a message
 )
 
+// MaxHeaderSize is the length in bytes of the longest frame header: flags and an
+// eight-byte size.
+const MaxHeaderSize = longHeader
+
 // Sizes of a frame header in bytes.
 const (
 	shortHeader = 2
 	longHeader  = 9
-
-	// MaxHeaderSize is the longest header: flags and an eight-byte size.
-	MaxHeaderSize = longHeader
 
 	// maxShortBody is the largest body whose size fits the short form.
 	maxShortBody = 255
@@ -40,15 +41,6 @@ func (h Header) More() bool { return h.Flags&FlagMore != 0 }
 
 // Command reports whether the body is a command.
 func (h Header) Command() bool { return h.Flags&FlagCommand != 0 }
-
-// HeaderSize returns how many bytes [AppendHeader] writes for a body of size
-// bytes: 2 or 9.
-func HeaderSize(size int) int {
-	if size <= maxShortBody {
-		return shortHeader
-	}
-	return longHeader
-}
 
 // AppendHeader adds the header of a frame with a body of size bytes, in the
 // shortest form. Of flags only FlagMore and FlagCommand count. The size must not

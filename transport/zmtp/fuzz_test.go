@@ -187,7 +187,7 @@ func FuzzHandshake(f *testing.F) {
 			t.Fatalf("READY was not one frame: % x", frame)
 		}
 		ready := AppendReady(nil, s.Metadata)
-		wantBytes(t, ready[HeaderSize(len(frame)-n):], frame[n:])
+		wantBytes(t, ready[len(AppendHeader(nil, 0, len(frame)-n)):], frame[n:])
 		// We are what we accept: a peer of ours takes our bytes.
 		if back, err := handshakeWith(t, peer.out, size, Config{SocketType: s.PeerType}); err != nil || back.PeerType != cfg.SocketType {
 			t.Fatalf("our own bytes give %+v, %v", back, err)

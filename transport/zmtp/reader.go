@@ -25,16 +25,17 @@ const (
 
 var surges = sync.Pool{New: func() any { return new([surgeSize]byte) }}
 
-// Limits bound what one peer can make a [Reader] hold. A zero field stands for no limit.
+// Limits bound what one peer can make a [Reader] hold.
 type Limits struct {
-	MaxMessage int64 // bytes in all frames of one message
-	MaxFrames  int   // frames in one message
-	MaxCommand int   // bytes in the body of one command
+	MaxMessage int64 // bytes in all frames of one message; zero or less stands for no limit
+	MaxFrames  int   // frames in one message; zero or less stands for no limit
+	MaxCommand int   // bytes in the body of one command, which is read whole; zero or less stands for 64 KiB
 }
 
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
 // messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
-// never writes there again. A body longer than 8 KiB is read straight into a buffer of its own.
+// never writes there again. A body longer than 8 KiB is read straight into a buffer of its own, which grows as bytes
+// arrive. A message that is kept holds on to at most about 30 KiB beside itself.
 //
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
 type Reader struct {
@@ -75,7 +76,10 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 // Next returns the whole messages that were already buffered or, if there are none, those that one more read brings,
 // which may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
 // call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
-// during the call only. Messages decoded before an error are returned along with it.
+// during the call only.
+//
+// Messages decoded before an error are returned along with it, and the Reader is of no use after one. The error wraps
+// ErrMalformed or ErrTooLarge, or is that of command or of src as it came: [io.EOF] also in the middle of a message.
 func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
 	clear(r.batch)
 	r.batch = r.batch[:0]
