@@ -47,6 +47,10 @@ type Record struct {
 	// From are the addresses that announcements of this record came from, with zones where they need one. It is not part of
 	// what is announced: who receives a record fills it in.
 	From []netip.Addr
+	// Vouched says that the user named these endpoints, in a list or as a zone, so that the limits on what strangers may
+	// have us dial do not apply: other networks, loopback, host names. It is not part of what is announced either: the
+	// backend that was given them sets it.
+	Vouched bool
 }
 
 // A Service is one socket that a node offers.
