@@ -1,7 +1,105 @@
 package discovery
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// Stretch returns how often to announce, and the lifetime to announce, among that many nodes: max(base, peers x 50 ms) and
-// three times that, at most 40 s and 120 s.
-func Stretch(base time.Duration, peers int) (refresh, lifetime time.Duration) { return base, 3 * base }
+// Forever as a TTL means that a node does not expire, because the backend has other means to know when it goes.
+const Forever time.Duration = math.MaxInt64
+
+// Stretch returns how often to announce among that many peers, and for how long an announcement is to count: base or, so that
+// all together stay quiet, 50 ms for each peer if that is more, at most 40 s; and three times as long, so that two in a row
+// may be lost. A base of 0 or less stands for 5 s.
+func Stretch(base time.Duration, peers int) (refresh, lifetime time.Duration) {
+	if base <= 0 {
+		base = 5 * time.Second
+	}
+	const most = 40 * time.Second
+	refresh = max(base, time.Duration(min(peers, 1000))*50*time.Millisecond)
+	refresh = min(refresh, most)
+	return refresh, 3 * refresh
+}
+
+// A life is how long a node counts. The timer is not moved for each announcement: when it fires too early it is set again.
+type life struct {
+	until time.Time // the zero time for ever
+	full  time.Time // until, were the node not suspected
+	due   time.Time // when the timer fires, the zero time if it does not
+	timer *time.Timer
+}
+
+func (c *TableConfig) life(ttl, lifetime time.Duration) life {
+	if ttl == Forever {
+		return life{}
+	}
+	if ttl <= 0 || lifetime > 0 && lifetime < ttl {
+		ttl = lifetime
+	}
+	ttl = min(max(ttl, c.MinTTL), c.MaxTTL)
+	end := time.Now().Add(ttl)
+	return life{until: end, full: end}
+}
+
+func (l *life) extend(to life) { l.until, l.full = to.until, to.full }
+
+// arm sees to it that n ends in time.
+func (t *Table) arm(n *entry) {
+	switch {
+	case n.until.IsZero(), !n.due.IsZero() && !n.until.Before(n.due):
+		return
+	case n.timer == nil:
+		n.timer = time.AfterFunc(time.Until(n.until), func() { t.expire(n) })
+	default:
+		n.timer.Reset(time.Until(n.until))
+	}
+	n.due = n.until
+}
+
+// expire is what the timer calls.
+func (t *Table) expire(n *entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.nodes[n.rec.ID] != n || now.Before(n.due) { // gone meanwhile, or set anew
+		return
+	}
+	n.due = time.Time{}
+	if n.until.IsZero() || now.Before(n.until) {
+		t.arm(n)
+		return
+	}
+	t.remove(n, Expired)
+}
+
+// Suspect expires the node early, unless it is heard of within that time: for Confirm, after asking it to speak up. With 0 or
+// less it expires at once. To suspect a node that is not known, or again, does nothing.
+func (t *Table) Suspect(id ID, within time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.nodes[id]
+	if n == nil {
+		return
+	}
+	if within <= 0 {
+		t.remove(n, Expired)
+		return
+	}
+	if end := time.Now().Add(within); n.until.IsZero() || end.Before(n.until) {
+		n.until = end
+		t.arm(n)
+	}
+}
+
+// Drop forgets a node because the backend itself knows that it has gone: k is Left, or else Expired. Nobody is asked for a
+// proof, and the same record may come back at once. To drop a node that is not known does nothing.
+func (t *Table) Drop(id ID, k Kind) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.nodes[id]; n != nil {
+		if k != Left {
+			k = Expired
+		}
+		t.remove(n, k)
+	}
+}

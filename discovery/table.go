@@ -1,58 +1,303 @@
 package discovery
 
 import (
-	"context"
-	"math"
+	"container/list"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
 	"time"
 )
 
-// Forever as a TTL means that the node does not expire: it stays until Leave, or Suspect.
-const Forever time.Duration = math.MaxInt64
-
-// TableConfig says how a Table judges. The zero value works.
+// TableConfig says how a [Table] judges. The zero value works.
 type TableConfig struct {
-	Trust          Trust         // nil for Open
-	Limits         Limits        // see there
-	Wire           string        // own protocol, such as "zmtp/3.1": others show up as Incompatible; "" for any
-	MinTTL, MaxTTL time.Duration // bounds for what a record claims; 0 for 1 s and 120 s
-	Watched        int           // how many watches there may be at a time; 0 for 1024
+	// Trust decides whose records count; nil stands for Open.
+	Trust Trust
+	// Limits bound what is held.
+	Limits Limits
+	// Wire is the protocol spoken here, such as "zmtp/3.1": nodes with another protocol or major version show up as
+	// Incompatible. "" lets all be.
+	Wire string
+	// MinTTL and MaxTTL bound for how long an announcement counts, whatever it claims, so that neither a lying nor a mistaken
+	// one can pin a node or make it flicker. 0 stands for 1 s and 120 s. A MaxTTL below MinTTL counts as MinTTL.
+	MinTTL, MaxTTL time.Duration
+	// Watched is how many watches there may be at a time; 0 or less stands for 1024.
+	Watched int
 }
 
-// Limits bound what a Table holds.
-type Limits struct {
-	Nodes          int // 0 for 4096
-	NodesPerSource int // 0 for 64
+// A Table is what one backend knows: it checks records that arrive, forgets those that are no longer refreshed, and tells
+// those who watch. It is safe for concurrent use, does no I/O, has a goroutine for each watch and none else, and its memory
+// is bounded by its Limits whatever arrives and however slow the watchers are.
+//
+// Of the announcements of one node the newest (Incarnation, Revision) counts. One pair stands for one content. Where records
+// have proofs, the time at which they were issued must not go backwards either, so that a recorded announcement does not keep
+// a node alive that has gone, nor bring it back.
+type Table struct {
+	source string
+	cfg    TableConfig
+	trust  Trust
+	done   chan struct{} // closed by Close
+
+	mu      sync.Mutex
+	closed  bool
+	synced  bool
+	nodes   map[ID]*entry
+	once    list.List // of *entry: heard once and without a proof that tells friends, the longest ago first
+	sources map[netip.Addr]map[*entry]struct{}
+	marks   marks
+	watches map[*watch]struct{}
+	missed  []Event   // Troubles that nobody was there to hear
+	said    time.Time // when Trouble of a limit was told last
+	stats   TableStats
 }
 
-// A Table is what one backend knows.
-type Table struct{}
+// An entry is what is known of one ID.
+type entry struct {
+	rec    *Record // never changed, only replaced: watchers hold it too
+	digest [8]byte
+	tag    string // of its group
+	alien  bool   // Incompatible
+	first  time.Time
+	source netip.Addr    // where it was first heard from
+	fresh  *list.Element // in once
+	life
+}
 
-// NewTable returns an empty table.
-func NewTable(source string, c TableConfig) *Table { return &Table{} }
+// NewTable returns an empty table. Events name the source.
+func NewTable(source string, c TableConfig) *Table {
+	if c.Trust == nil {
+		c.Trust = Open()
+	}
+	c.Limits = c.Limits.orDefault()
+	if c.MinTTL <= 0 {
+		c.MinTTL = time.Second
+	}
+	if c.MaxTTL <= 0 {
+		c.MaxTTL = 120 * time.Second
+	}
+	c.MaxTTL = max(c.MaxTTL, c.MinTTL)
+	if c.Watched <= 0 {
+		c.Watched = 1024
+	}
+	return &Table{
+		source: source, cfg: c, trust: c.Trust,
+		done:    make(chan struct{}),
+		nodes:   make(map[ID]*entry),
+		sources: make(map[netip.Addr]map[*entry]struct{}),
+		marks:   marks{most: c.Limits.Nodes},
+		watches: make(map[*watch]struct{}),
+	}
+}
 
-// Put takes an announcement.
-func (t *Table) Put(r Record, ttl time.Duration) error { return nil }
+// Put takes an announcement. From holds the address it came from, if there is one. It counts for ttl or r.Lifetime, whichever
+// is less, if greater than 0, within MinTTL and MaxTTL; with a ttl of Forever for good. A record with Bye goes to Leave.
+//
+// Errors wrap ErrRecord, ErrUntrusted, ErrStale (older than what is known, replayed, or something else under the same
+// revision), ErrLimit or ErrClosed; the table is then as it was.
+func (t *Table) Put(r Record, ttl time.Duration) error {
+	if r.Bye {
+		return t.Leave(r)
+	}
+	err := r.bounded()
+	if err == nil {
+		err = t.trust.Verify(&r)
+	}
+	if err != nil {
+		return t.refused(err)
+	}
+	r = r.Clone()
+	r.From = join(nil, r.From)
+	n := &entry{rec: &r, digest: r.Digest(), tag: t.trust.Tag(r.Group), alien: !compatible(t.cfg.Wire, r.Wire)}
+	n.life = t.cfg.life(ttl, r.Lifetime)
 
-// Leave takes a goodbye.
-func (t *Table) Leave(r Record) error { return nil }
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch old := t.nodes[r.ID]; {
+	case t.closed:
+		err = fmt.Errorf("%w: %s", ErrClosed, t.source)
+	case old == nil:
+		err = t.add(n)
+	default:
+		err = t.refresh(old, n)
+	}
+	if err != nil {
+		return t.stats.refuse(err)
+	}
+	t.stats.Put++
+	return nil
+}
 
-// Suspect expires the node unless it is heard of within that time; 0 or less: now.
-func (t *Table) Suspect(id ID, within time.Duration) {}
+// add takes a node that was not known.
+func (t *Table) add(n *entry) error {
+	now := time.Now()
+	if err := t.marks.passes(n.rec, t.trust.proves(), now); err != nil {
+		return err
+	}
+	if len(n.rec.From) > 0 {
+		n.source = n.rec.From[0].WithZone("")
+	}
+	if err := t.room(n.source); err != nil {
+		return err
+	}
+	t.marks.drop(n.rec.ID)
+	t.nodes[n.rec.ID] = n
+	n.first = now
+	t.count(n)
+	t.arm(n)
+	t.stats.Added++
+	t.tell(n, nil)
+	return nil
+}
 
-// Sync tells watchers Synced, once each.
-func (t *Table) Sync() {}
+// refresh takes another announcement of a node that is known.
+func (t *Table) refresh(n, heard *entry) error {
+	old, r := n.rec, heard.rec
+	newer := r.Newer(old)
+	switch {
+	case old.Newer(r):
+		return stale(r, "of an older incarnation or revision than known")
+	case t.trust.proves() && r.Issued.Before(old.Issued):
+		return stale(r, "issued before one that is known")
+	case !newer && heard.digest != n.digest:
+		return stale(r, "says something else under the same revision")
+	case !t.trust.same(old, r):
+		return fmt.Errorf("%w: %v is known with another key", ErrUntrusted, r.ID)
+	}
+	from := r.From
+	switch {
+	case newer:
+		n.life.extend(heard.life)
+	case t.trust.proves() && r.Issued.Equal(old.Issued):
+		// A copy, that came another way or was recorded. It is a sign of life, but not of a longer one.
+		from = join(old.From, r.From)
+		r = old
+		n.life.until = n.life.full
+	default:
+		from = join(r.From, old.From)
+		n.life.extend(heard.life)
+	}
+	news := newer || reaches(from, old)
+	c := *r
+	c.From = from
+	n.rec, n.digest, n.tag, n.alien = &c, heard.digest, heard.tag, heard.alien
+	t.settle(n)
+	t.arm(n)
+	if news {
+		t.stats.Updated++
+		t.tell(n, old)
+	}
+	return nil
+}
 
-// Trouble tells watchers.
-func (t *Table) Trouble(err error) {}
+// reaches reports whether from has an address that is not known yet as a way to the node.
+func reaches(from []netip.Addr, old *Record) bool {
+	for _, a := range from {
+		if !has(old.From, a) && !has(old.Addrs, a) {
+			return true
+		}
+	}
+	return false
+}
 
-// Watch is the Watch of a Backend.
-func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) { return nil, nil }
+// Leave takes a goodbye. Where records have proofs, r must be a record with Bye and a proof issued no earlier than what is
+// known, anything else is ErrUntrusted, and the caller does well to have the node confirmed (see Suspect): a recorded
+// announcement that somebody sends with a TTL of 0 is no goodbye. In open mode it is believed if it comes from an address that
+// the node was heard from, and needs nothing but ID and From. A goodbye of a node that is not known is no error.
+func (t *Table) Leave(r Record) error {
+	proves := t.trust.proves()
+	err := r.bounded()
+	switch {
+	case err != nil:
+	case proves && !r.Bye:
+		err = fmt.Errorf("%w: a goodbye for %v without a proof", ErrUntrusted, r.ID)
+	default:
+		err = t.trust.Verify(&r)
+	}
+	if err != nil {
+		return t.refused(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.nodes[r.ID]
+	switch {
+	case t.closed:
+		err = fmt.Errorf("%w: %s", ErrClosed, t.source)
+	case n == nil:
+		// It may be that its announcement is still under way. Without a proof this would let anybody lock a node out.
+		if proves && t.marks.passes(&r, true, time.Now()) == nil {
+			t.marks.add(r.ID, stamp(&r), true, true)
+		}
+		return nil
+	case !proves && !heardFrom(n, &r):
+		err = fmt.Errorf("%w: a goodbye for %v from elsewhere, %v", ErrUntrusted, r.ID, r.From)
+	case !proves && r.Incarnation == 0 && r.Revision == 0: // names the node alone
+	case n.rec.Newer(&r), proves && r.Issued.Before(n.rec.Issued):
+		err = stale(&r, "a goodbye from before what is known")
+	case !t.trust.same(n.rec, &r):
+		err = fmt.Errorf("%w: %v is known with another key", ErrUntrusted, r.ID)
+	}
+	if err != nil {
+		return t.stats.refuse(err)
+	}
+	last := stamp(n.rec)
+	if proves || r.Newer(n.rec) {
+		last = stamp(&r)
+	}
+	t.remove(n, Left)
+	t.marks.add(r.ID, last, true, proves)
+	return nil
+}
 
-// Records returns what matches.
-func (t *Table) Records(q Query) []Record { return nil }
+// heardFrom reports whether r came from an address that n was heard from; a backend without addresses knows what it does.
+func heardFrom(n *entry, r *Record) bool {
+	for _, a := range r.From {
+		if has(n.rec.From, a) {
+			return true
+		}
+	}
+	return len(n.rec.From) == 0
+}
 
-// Stats counts.
-func (t *Table) Stats() TableStats { return TableStats{} }
+// remove forgets a node.
+func (t *Table) remove(n *entry, k Kind) {
+	delete(t.nodes, n.rec.ID)
+	t.uncount(n)
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	switch k {
+	case Left:
+		t.stats.Left++
+	default:
+		t.stats.Expired++
+		if t.trust.proves() {
+			t.marks.add(n.rec.ID, stamp(n.rec), false, true)
+		}
+	}
+	t.tellGone(n, k)
+}
 
-// Close ends all watches.
-func (t *Table) Close() {}
+// refused counts an error that was found before the table was locked.
+func (t *Table) refused(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stats.refuse(err)
+}
+
+func stale(r *Record, why string) error {
+	return fmt.Errorf("%w: %v (%d.%d): %s", ErrStale, r.ID, r.Incarnation, r.Revision, why)
+}
+
+// compatible reports whether two protocols, such as zmtp/3.1 and zmtp/3.0, have the same name and major version, as far as
+// they are known.
+func compatible(ours, theirs string) bool {
+	if ours == "" || theirs == "" {
+		return true
+	}
+	major := func(wire string) string {
+		name, version, _ := strings.Cut(wire, "/")
+		version, _, _ = strings.Cut(version, ".")
+		return name + "/" + version
+	}
+	return major(ours) == major(theirs)
+}
