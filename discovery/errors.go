@@ -15,6 +15,8 @@ var (
 	ErrStale = errors.New("discovery: record is stale")
 	// ErrLimit says that a record was turned away because a limit is reached.
 	ErrLimit = errors.New("discovery: limit reached")
+	// ErrNoEndpoint says that a node has no endpoint which the policy allows to connect to.
+	ErrNoEndpoint = errors.New("discovery: no endpoint of the node may be connected to")
 	// ErrClosed says that the node or the table is closed.
 	ErrClosed = errors.New("discovery: closed")
 )

@@ -1,0 +1,57 @@
+package discovery
+
+import "testing"
+
+func TestHostTokenLinux(t *testing.T) {
+	const machine, dbus, boot = "/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/random/boot_id"
+	make := func(change map[string]string) string {
+		files := map[string]string{machine: "m1\n", boot: "b1\n", "/proc/thread-self/ns/net": "net:[1]", "/proc/self/ns/net": "net:[9]"}
+		for k, v := range change {
+			files[k] = v
+		}
+		read := func(path string) (string, error) {
+			if s := files[path]; s != "" {
+				return s, nil
+			}
+			return "", errNone
+		}
+		return hostToken(system{
+			read:     func(path string) ([]byte, error) { s, err := read(path); return []byte(s), err },
+			readlink: read,
+			hardware: func() []string { return []string{"host", "hw"} },
+		})
+	}
+	base := make(nil)
+	for _, tc := range []struct {
+		name   string
+		change map[string]string
+		same   bool
+	}{
+		{"nothing", nil, true},
+		{"another machine", map[string]string{machine: "m2"}, false},
+		{"another boot", map[string]string{boot: "b2"}, false},
+		{"another namespace", map[string]string{"/proc/thread-self/ns/net": "net:[2]"}, false},
+		{"the namespace of another thread", map[string]string{"/proc/self/ns/net": "net:[2]"}, true},
+		{"no thread-self, as before Linux 3.17", map[string]string{"/proc/thread-self/ns/net": "", "/proc/self/ns/net": "net:[1]"}, true},
+		{"machine id elsewhere", map[string]string{machine: "", dbus: "m1"}, true},
+		{"no machine id, as in containers", map[string]string{machine: ""}, false},
+		{"no boot id", map[string]string{boot: ""}, false},
+		{"no namespace", map[string]string{"/proc/thread-self/ns/net": "", "/proc/self/ns/net": ""}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := make(tc.change)
+			if (got == base) != tc.same || len(got) != 16 {
+				t.Errorf("%q, before %q", got, base)
+			}
+		})
+	}
+	fallback := token("host", "hw")
+	for _, missing := range []string{boot} {
+		if got := make(map[string]string{missing: ""}); got != fallback {
+			t.Errorf("without %s: %q, want what is made of the hardware", missing, got)
+		}
+	}
+	if got := make(map[string]string{machine: ""}); got == fallback {
+		t.Error("without a machine id the boot id ought to do")
+	}
+}

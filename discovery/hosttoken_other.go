@@ -1,0 +1,5 @@
+//go:build !linux
+
+package discovery
+
+func hostToken(s system) string { return fallbackToken(s) }
