@@ -41,7 +41,16 @@ func (c *TableConfig) life(ttl, lifetime time.Duration) life {
 	return life{until: end, full: end}
 }
 
-func (l *life) extend(to life) { l.until, l.full = to.until, to.full }
+// renew sets the end, extend puts it off: the same announcement with a short TTL, which anybody can send in open mode, must not
+// make a node go.
+func (l *life) renew(end time.Time) { l.until, l.full = end, end }
+
+func (l *life) extend(end time.Time) {
+	if end.IsZero() || !l.full.IsZero() && end.After(l.full) {
+		l.full = end
+	}
+	l.until = l.full
+}
 
 // arm sees to it that n ends in time.
 func (t *Table) arm(n *entry) {

@@ -166,15 +166,15 @@ func (t *Table) refresh(n, heard *entry) error {
 	from := r.From
 	switch {
 	case newer:
-		n.life.extend(heard.life)
+		n.renew(heard.full)
 	case t.trust.proves() && r.Issued.Equal(old.Issued):
 		// A copy, that came another way or was recorded. It is a sign of life, but not of a longer one.
 		from = join(old.From, r.From)
 		r = old
-		n.life.until = n.life.full
+		n.until = n.full
 	default:
 		from = join(r.From, old.From)
-		n.life.extend(heard.life)
+		n.extend(heard.full)
 	}
 	news := newer || reaches(from, old)
 	c := *r
