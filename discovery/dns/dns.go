@@ -1,0 +1,70 @@
+package dns
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/internal/lease"
+)
+
+// A Backend knows what a zone lists. It is safe for concurrent use, and looks names up only while it is watched.
+type Backend struct {
+	name     string
+	config   config
+	lease    *lease.Lease[*session]
+	revision atomic.Uint64 // counts changes, so that a later record is always the newer one
+}
+
+var _ discovery.Backend = (*Backend)(nil)
+
+// New returns a backend for that name. At least one [WithSRV] or [WithPort] says what to look up. Errors wrap
+// [discovery.ErrRecord]; nothing is looked up yet.
+func New(name string, opts ...Option) (*Backend, error) {
+	b := &Backend{name: name, config: config{interval: 5 * time.Second}}
+	for _, o := range opts {
+		o(&b.config)
+	}
+	c := &b.config
+	switch {
+	case c.err != nil:
+		return nil, c.err
+	case strings.Trim(name, ".") == "" || len(name) > 253 || strings.ContainsAny(name, " /:@"):
+		return nil, bad("%.80q is not the name of a host", name)
+	case len(c.sources) == 0:
+		return nil, bad("nothing to look up: want WithSRV or WithPort")
+	}
+	if c.resolver == nil {
+		c.resolver = &net.Resolver{PreferGo: true, StrictErrors: true}
+	}
+	if c.group == "" {
+		c.group = discovery.DefaultGroup
+	}
+	b.lease = lease.New(b.open)
+	return b, nil
+}
+
+// Name returns "dns".
+func (b *Backend) Name() string { return "dns" }
+
+// Announce returns [discovery.ErrReadOnly].
+func (b *Backend) Announce(context.Context, discovery.Record) (discovery.Announcement, error) {
+	return nil, discovery.ErrReadOnly
+}
+
+// Watch implements [discovery.Watcher]. Synced follows the first look, even one that failed: the Trouble that tells so
+// comes before it.
+func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
+	return b.lease.Watch(ctx, q, nil)
+}
+
+// Confirm has the zone looked up at once, since a connection to a node has failed. It is up to the zone whether the node
+// is gone.
+func (b *Backend) Confirm(discovery.ID) {
+	if s, ok := b.lease.Current(); ok {
+		s.poke()
+	}
+}
