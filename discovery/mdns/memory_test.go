@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,8 +17,9 @@ import (
 // A memLAN is a local network in memory: what a host sends to the group reaches all, itself too.
 type memLAN struct {
 	families  []family
-	loss      float64      // the part of deliveries from the group that get lost
-	multicast atomic.Int64 // packets sent to the group
+	loss      atomic.Int64 // percent of deliveries from the group that get lost
+	announced atomic.Int64 // packets sent to the group, by what they are
+	asked     atomic.Int64
 	overflown atomic.Int64 // deliveries lost because a reader was slow
 
 	mu    sync.Mutex
@@ -45,6 +47,8 @@ func newMemLAN(f ...family) *memLAN {
 	return &memLAN{families: f}
 }
 
+func (l *memLAN) lose(percent int64) { l.loss.Store(percent) }
+
 func (l *memLAN) host() *memHost {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +63,7 @@ func (l *memLAN) host() *memHost {
 func (l *memLAN) all() []*memHost {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.hosts[:len(l.hosts):len(l.hosts)]
+	return slices.Clip(l.hosts)
 }
 
 func (h *memHost) interfaces() ([]iface, error) {
@@ -143,7 +147,7 @@ func (h *memHost) deliver(p memPacket, f family, to uint16, unicast bool) {
 		if c.family != f || c.port != to || c.index != h.index {
 			continue
 		}
-		if !unicast && h.lan.loss > 0 && rand.Float64() < h.lan.loss {
+		if !unicast && rand.Int64N(100) < h.lan.loss.Load() {
 			continue
 		}
 		select {
@@ -189,7 +193,11 @@ func (c *memConn) send(packet []byte) error {
 	if !up {
 		return net.ErrClosed
 	}
-	c.host.lan.multicast.Add(1)
+	if packet[2]&0x80 != 0 {
+		c.host.lan.announced.Add(1)
+	} else {
+		c.host.lan.asked.Add(1)
+	}
 	if tap := c.host.lan.tap; tap != nil {
 		tap(c.host, c.family, packet)
 	}

@@ -24,12 +24,12 @@ func goodbye(label string) ([]byte, error) {
 }
 
 // question packs a question for all nodes.
-func question() ([]byte, error) { return ask(serviceType, dns.TypePTR) }
+func question() ([]byte, error) { return packQuestion(serviceType, dns.TypePTR) }
 
 // questionFor packs a question for one node.
-func questionFor(label string) ([]byte, error) { return ask(instanceName(label), dns.TypeANY) }
+func questionFor(label string) ([]byte, error) { return packQuestion(instanceName(label), dns.TypeANY) }
 
-func ask(name string, qtype uint16) ([]byte, error) {
+func packQuestion(name string, qtype uint16) ([]byte, error) {
 	m := dns.Msg{Question: []dns.Question{{Name: name, Qtype: qtype, Qclass: dns.ClassINET}}}
 	return m.Pack()
 }

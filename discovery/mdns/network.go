@@ -42,7 +42,12 @@ type conn interface {
 
 // taken reports whether an error of listen says that another program holds the port for itself.
 func taken(err error) bool {
-	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES)
+	for _, e := range [...]syscall.Errno{syscall.EADDRINUSE, syscall.EACCES, 10048, 10013} { // the last two on Windows
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // An iface is a snapshot of a network interface.

@@ -5,10 +5,10 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
+
 	"github.com/yodel-mq/yodel/discovery"
 )
 
@@ -40,8 +40,8 @@ type receiver struct {
 	counters
 }
 
-// handle takes a packet that came from that address on the interface with that index. ttl is its IP TTL or hop limit, 0 if
-// not known. It returns why the packet was not used.
+// handle takes a packet that came from that address on the interface with that index, and returns why it was not used. ttl is
+// its IP TTL or hop limit, 0 if not known; it is not judged, since the answers of hashicorp/mdns have the system's default.
 func (r *receiver) handle(packet []byte, from netip.AddrPort, index, ttl int) drop {
 	r.received.Add(1)
 	d := r.judge(packet, from, index, ttl)
@@ -208,9 +208,3 @@ func lifetime(ttl uint32, legacy bool) time.Duration {
 }
 
 const longest = 3 * maxRefresh
-
-// isID reports whether a label is what a node of ours calls itself.
-func isID(label string) bool {
-	_, err := discovery.ParseID(label)
-	return err == nil && !strings.Contains(label, `\`)
-}

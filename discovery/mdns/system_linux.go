@@ -22,7 +22,7 @@ func listenGroup(i *net.Interface, f family) (*net.UDPConn, error) {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	file := os.NewFile(uintptr(fd), "mdns")
-	defer file.Close() // FilePacketConn takes a copy
+	defer func() { _ = file.Close() }() // FilePacketConn takes a copy
 	if f == 6 {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
 			return nil, os.NewSyscallError("setsockopt", err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
 	"github.com/yodel-mq/yodel/discovery"
 )
 
@@ -40,9 +41,19 @@ func announce(t testing.TB, b *Backend, r discovery.Record) discovery.Announceme
 
 func bye(t testing.TB, a discovery.Announcement) {
 	t.Helper()
-	if err := a.Close(context.Background()); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	if err := a.Close(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+func byeAll(t testing.TB, all []discovery.Announcement) {
+	var wg sync.WaitGroup
+	for _, a := range all {
+		wg.Go(func() { bye(t, a) })
+	}
+	wg.Wait()
 }
 
 // A view follows a watch.
@@ -61,7 +72,7 @@ type view struct {
 
 func watch(t testing.TB, b discovery.Backend, q discovery.Query) *view {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	events, err := b.Watch(ctx, q)
 	if err != nil {
 		t.Fatal(err)
