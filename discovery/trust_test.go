@@ -181,8 +181,8 @@ func leaves(v reflect.Value) (n int) {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		return 1
 	case v.Kind() == reflect.Struct && v.NumField() > 0 && v.Type().Field(0).IsExported():
-		for i := range v.NumField() {
-			n += leaves(v.Field(i))
+		for _, field := range v.Fields() {
+			n += leaves(field)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
@@ -208,11 +208,11 @@ func tamper(t *testing.T, v reflect.Value, leaf int) {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(v.Interface().(time.Time).Add(time.Millisecond)))
 	case v.Kind() == reflect.Struct && v.NumField() > 0 && v.Type().Field(0).IsExported():
-		for i := range v.NumField() {
-			if n := leaves(v.Field(i)); leaf >= n {
+		for _, field := range v.Fields() {
+			if n := leaves(field); leaf >= n {
 				leaf -= n
 			} else {
-				tamper(t, v.Field(i), leaf)
+				tamper(t, field, leaf)
 				return
 			}
 		}
@@ -333,6 +333,28 @@ func TestGroupKeys(t *testing.T) {
 			t.Errorf("a key of %d bytes was taken", n)
 		}
 	}
+}
+
+// The proof and the tag as another implementation (HKDF and HMAC of Python's library) makes them of the strings: a change here is
+// a change of the protocol.
+func TestGroupKeyBytes(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) { // in which it is the first of January 2000
+		trust, err := discovery.GroupKey([]byte("32 random bytes, the same for al"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := sample(1)
+		r.Group = "prod"
+		r = sealed(t, trust, r)
+		got, err := r.TXT()
+		if want := []string{
+			"txtvers=1", "id=aeaaaaaaaaaaaaaaaaaaaaaaae", "i=rs", "r=1", "g=~gnfdufbbybsrcbxmb6jooxxwjy", "p=zmtp/3.1", "h=10.0.0.1",
+			"s0=orders,PUB,t5555", "ts=c2wfoqo0", "x=sDkstHSUNlEVG5gJqja54Q",
+		}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("TXT is %q, %v\nwant %q", got, err, want)
+		}
+	})
 }
 
 func TestSignedKeys(t *testing.T) {
