@@ -35,8 +35,10 @@ func (c *core) Endpoints() []string {
 	return slices.Sorted(maps.Keys(c.bound))
 }
 
-// Bind listens at endpoint and returns the actual one, in which a wildcard port or path is filled in. It returns once the
-// address is bound; ctx bounds only that. A socket may be bound to many endpoints and connected to others.
+// Bind listens at endpoint and returns the actual one, to which a peer on this host can connect: a wildcard port or path
+// is filled in, and a wildcard host is the loopback address there. It returns once the address is bound; ctx bounds only
+// that. A socket may be bound to many endpoints and connected to others. The error matches transport.ErrAddress for an
+// endpoint that is not well formed, transport.ErrAddressInUse for one that is taken.
 func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err error) {
 	defer func() {
 		if err != nil {
@@ -57,8 +59,8 @@ func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err er
 }
 
 // BindListener is Bind for a listener that exists already, such as one passed on by systemd or wrapped by the caller
-// (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, and names it to Unbind.
-// The socket closes the listener.
+// (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, wildcards included, and
+// names it to Unbind. The socket closes the listener.
 func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 	scheme := ln.Addr().Network()
 	if scheme == "unix" {
@@ -182,7 +184,8 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 }
 
 // Unbind stops listening at an endpoint, given as it was bound or as Bind returned it, and ends the connections that
-// came in there. Messages queued for them go to other peers where the role allows that.
+// came in there. Messages queued for them go to other peers where the role allows that. The error matches ErrNotBound if
+// there is no such endpoint; otherwise it is that of closing the listener, which is out of use all the same.
 func (c *core) Unbind(endpoint string) error {
 	c.mu.Lock()
 	ep := c.bound[endpoint]
