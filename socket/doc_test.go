@@ -66,6 +66,57 @@ func TestDocTables(t *testing.T) {
 	})
 }
 
+// Everything exported says what it is, and everything that makes something has an example that is run. Options are no
+// constructors.
+func TestDocComplete(t *testing.T) {
+	for _, dir := range []string{".", "sockettest", "zmqcompat", "../transport", "../transport/simnet", "../transport/zmtp"} {
+		t.Run(dir, func(t *testing.T) {
+			pkg := parsed(t, dir)
+			want := func(kind, name, text string) {
+				if strings.TrimSpace(text) == "" {
+					t.Errorf("%s %s has no documentation", kind, name)
+				}
+			}
+			want("package", pkg.Name, pkg.Doc)
+			funcs := slices.Clone(pkg.Funcs)
+			for _, typ := range pkg.Types {
+				want("type", typ.Name, typ.Doc)
+				for _, m := range typ.Methods {
+					want("method", typ.Name+"."+m.Name, m.Doc)
+				}
+				for _, f := range typ.Funcs {
+					if !strings.HasPrefix(f.Name, "With") && !slices.ContainsFunc(f.Examples, runs) {
+						t.Errorf("%s has no example with output", f.Name)
+					}
+				}
+				funcs = append(funcs, typ.Funcs...)
+				wantValues(t, typ.Consts)
+				wantValues(t, typ.Vars)
+			}
+			for _, f := range funcs {
+				want("func", f.Name, f.Doc)
+			}
+			wantValues(t, pkg.Consts)
+			wantValues(t, pkg.Vars)
+		})
+	}
+}
+
+func runs(e *doc.Example) bool { return e.Output != "" || e.EmptyOutput }
+
+// wantValues checks that constants and variables are documented, by themselves or as a group.
+func wantValues(t *testing.T, groups []*doc.Value) {
+	t.Helper()
+	for _, group := range groups {
+		for _, spec := range group.Decl.Specs {
+			v := spec.(*ast.ValueSpec)
+			if group.Doc == "" && v.Doc == nil && v.Comment == nil && v.Names[0].IsExported() {
+				t.Errorf("%s has no documentation", v.Names[0])
+			}
+		}
+	}
+}
+
 // wantTable checks a table, of which each line has one or more of libzmq's names and then, after two blanks, ours.
 func wantTable(t *testing.T, text, prefix string, wanted []string, known map[string]bool) {
 	t.Helper()
