@@ -12,7 +12,7 @@ import (
 // Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
 // connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events, WaitConnected and
 // WaitPeers. To connect to the same endpoint again changes nothing. The error matches transport.ErrAddress for an
-// endpoint that can never work.
+// endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by events.
 func (c *core) Connect(endpoint string) error { return c.connectAs(endpoint, "") }
 
 func (c *core) connectAs(endpoint, id string) error {
