@@ -79,10 +79,10 @@ func WithIdentity(id string) Option {
 	return option(func(c *config) { c.identity = []byte(id) })
 }
 
-// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata]. The name must start
-// with "X-", as RFC 37 asks of applications, and go on with letters, digits and "-_.+"; it may have 255 bytes. The value
-// is any bytes. Bind and Connect return an error for a name without "X-". Keep names, values and identity together below
-// 150 bytes for the sake of old libzmq peers (libzmq ZMQ_METADATA). The option may be given several times.
+// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq ZMQ_METADATA).
+// The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and "-_.+", 255 bytes in
+// all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error for a name without "X-". Keep names,
+// values and identity together below 150 bytes for the sake of old libzmq peers. The option may be given several times.
 func WithMetadata(name, value string) Option {
 	return option(func(c *config) {
 		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})
@@ -147,13 +147,18 @@ func WithHandshakeTimeout(d time.Duration) Option {
 	})
 }
 
-// WithHeartbeat sets the signs of life: a PING is sent after each interval in which nothing came from the peer; a peer
-// from which nothing came for timeout is dropped, with ErrHeartbeat; ttl asks the peer to drop us after as long. Any byte
-// is a sign of life, and to be slow is not to be dead. The defaults are 5 s, 15 s and 15 s. A timeout of zero or less
-// means three intervals, a ttl of zero or less the timeout. The ttl is sent in tenths of a second, rounded up, and clipped
-// to 65.5 s. An interval of zero or less turns heartbeats off; PINGs of the peer are answered all the same, and its TTL
-// obeyed. Peers that speak ZMTP 3.0 are never sent a PING, nor dropped for silence; inproc needs no heartbeats (libzmq
-// ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT, ZMQ_HEARTBEAT_TTL, there off by default).
+// WithHeartbeat sets the signs of life (libzmq ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT and ZMQ_HEARTBEAT_TTL, there off
+// by default):
+//
+//   - A PING is sent after each interval in which nothing came from the peer. The default is 5 s; zero or less turns
+//     heartbeats off, but PINGs of the peer are answered, and its TTL obeyed, all the same.
+//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. The default is 15 s; zero or less means
+//     three intervals.
+//   - ttl asks the peer to drop us after as long. The default is 15 s; zero or less means the timeout. It is sent in
+//     tenths of a second, rounded up, and clipped to 65.5 s.
+//
+// Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor dropped
+// for silence. Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {
