@@ -15,8 +15,8 @@ import (
 // A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way down.
 // What a type does differently it says as its role.
 //
-// Locks: mu, out.mu and in.mu each guard memory only, and nothing waits under them. Of these, out.mu comes before any
-// in.mu (inproc); mu is held with neither; the event log's lock is innermost.
+// Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and in.recv
+// come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
 type core struct {
 	typ      zmtp.SocketType
 	cfg      config
@@ -130,13 +130,16 @@ func (c *core) Stats() Stats {
 		l.out.counts.fill(&s.Peers[i].Ledger)
 	}
 	c.out.mu.Unlock()
+	c.in.recv.Lock()
 	c.in.mu.Lock()
+	c.in.settle()
 	c.in.counts.fill(&s.Ledger)
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
 		s.Peers[i].Peer = l.peer
 	}
 	c.in.mu.Unlock()
+	c.in.recv.Unlock()
 	return s
 }
 
