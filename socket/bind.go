@@ -72,6 +72,7 @@ func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 		err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
 	}
 	if err != nil {
+		ln.Close()
 		c.events.add(Event{Kind: BindFailed, Endpoint: endpoint, Err: err})
 		return "", &PeerError{Op: "bind", Endpoint: endpoint, Err: err}
 	}
@@ -113,6 +114,15 @@ func (c *core) valid() error {
 			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
 		}
 	}
+	if err := c.cfg.metadata.Validate(); err != nil {
+		return err
+	}
+	limit := c.cfg.limits.MaxTopic
+	for _, t := range c.cfg.topics {
+		if limit > 0 && len(t) > limit {
+			return topicTooLarge(len(t), limit)
+		}
+	}
 	return nil
 }
 
@@ -127,7 +137,11 @@ func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport,
 	}
 	t, ok := c.cfg.transports[ep.Scheme]
 	if !ok {
-		return nil, ep, fmt.Errorf("no transport for %q: write tcp://, ipc:// or inproc://, or add one by WithTransport", ep.Scheme+"://")
+		return nil, ep, &transport.AddressError{
+			Endpoint: endpoint,
+			Problem:  fmt.Sprintf("no transport for %q", ep.Scheme+"://"),
+			Fix:      "write tcp://, ipc:// or inproc://, or add one by WithTransport",
+		}
 	}
 	return t, ep, t.Validate(ep.Address, use)
 }
@@ -205,7 +219,7 @@ func (c *core) Unbind(endpoint string) error {
 	c.mu.Unlock()
 	err := ep.ln.Close()
 	c.dropLinks(ep)
-	c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
+	c.events.add(Event{Kind: Unbound, Endpoint: ep.name, Err: err})
 	if err != nil {
 		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: err}
 	}

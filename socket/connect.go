@@ -94,11 +94,19 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	return c.serve(ctx, ep, conn)
 }
 
-// WaitConnected waits until the connection to an endpoint, given as to Connect, is up: the handshake is done. With up
-// false it waits until there is none. With a context that has ended it tells how things are now, by nil or an error.
-// The error matches ErrNotBound if the socket does not connect to that endpoint, or stops to while the connection is
-// waited for.
-func (c *core) WaitConnected(ctx context.Context, endpoint string, up bool) error {
+// WaitConnected waits until the connection to an endpoint, as it was given to Connect, is up: its handshake is done. With
+// a context that has ended it tells at once whether it is. The error matches ErrNotBound if the socket does not connect to
+// the endpoint, or stops to meanwhile.
+func (c *core) WaitConnected(ctx context.Context, endpoint string) error {
+	return c.waitEndpoint(ctx, endpoint, true)
+}
+
+// WaitDisconnected waits until there is no connection to an endpoint given to Connect, as WaitConnected waits for one.
+func (c *core) WaitDisconnected(ctx context.Context, endpoint string) error {
+	return c.waitEndpoint(ctx, endpoint, false)
+}
+
+func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ep := c.connected[endpoint]

@@ -26,7 +26,7 @@ type EventKind int
 //	ZMQ_EVENT_HANDSHAKE_FAILED_AUTH       HandshakeFailed, once there is authentication
 //	ZMQ_EVENT_DISCONNECTED                PeerDown, ProtocolError or LimitHit
 //	ZMQ_EVENT_CLOSED                      ConnectFailed for an attempt, Unbound or Disconnected for an endpoint
-//	ZMQ_EVENT_CLOSE_FAILED                the error of Unbind
+//	ZMQ_EVENT_CLOSE_FAILED                the error of Unbind, and of Unbound
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
@@ -68,7 +68,8 @@ const (
 	// Dropped: the queue of Peer has room again; Count messages for it were dropped meanwhile. If the peer is lost first,
 	// only the ledger has that count.
 	Dropped
-	// Unbound: Unbind or Close stopped listening at Endpoint.
+	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
+	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
 	// Disconnected: Disconnect or Close gave up connecting to Endpoint.
 	Disconnected

@@ -11,12 +11,12 @@ import (
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
 // fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in hand.go.
 type inbox struct {
-	// keep, if set, decides about each message as it is about to be handed out, under the lock, and may take an envelope
+	// keep, if set, decides about each message as it is about to be handed out, under recv, and may take an envelope
 	// off; a reason discards it.
 	keep func(l *link, m Msg) (Msg, Reason)
-	// ready, if set, holds messages back while it returns false, under the lock.
+	// ready, if set, holds messages back while it returns false, under recv and mu.
 	ready func() bool
-	// stop, if set, ends a wait for messages with an error, under the lock.
+	// stop, if set, ends a wait for messages with an error, under recv and mu.
 	stop func() error
 
 	recv sync.Mutex // held by whoever takes messages out; before mu

@@ -542,25 +542,25 @@ func TestWaitConnected(t *testing.T) {
 			t.Errorf("bound to %v, want %s", got, at)
 		}
 		push := closing(t, socket.NewPush(quick()))
-		if err := push.WaitConnected(within(t), at, false); !errors.Is(err, socket.ErrNotBound) {
+		if err := push.WaitDisconnected(within(t), at); !errors.Is(err, socket.ErrNotBound) {
 			t.Errorf("before Connect: %v, want ErrNotBound", err)
 		}
 		must(t, push.Connect(at))
-		must(t, push.WaitConnected(within(t), at, true))
-		must(t, push.WaitConnected(ended, at, true))
-		if err := push.WaitConnected(ended, at, false); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), at) {
+		must(t, push.WaitConnected(within(t), at))
+		must(t, push.WaitConnected(ended, at))
+		if err := push.WaitDisconnected(ended, at); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), at) {
 			t.Errorf("asked whether a good connection is down: %v", err)
 		}
 		must(t, pull.Close())
 		if got := pull.Endpoints(); len(got) != 0 {
 			t.Errorf("closed, and bound to %v", got)
 		}
-		must(t, push.WaitConnected(within(t), at, false))
-		if err := push.WaitConnected(ended, at, true); !errors.Is(err, context.Canceled) {
+		must(t, push.WaitDisconnected(within(t), at))
+		if err := push.WaitConnected(ended, at); !errors.Is(err, context.Canceled) {
 			t.Errorf("asked whether a lost connection is up: %v", err)
 		}
 		gone := make(chan error)
-		go func() { gone <- push.WaitConnected(t.Context(), at, true) }()
+		go func() { gone <- push.WaitConnected(t.Context(), at) }()
 		must(t, push.Disconnect(at))
 		if err := <-gone; !errors.Is(err, socket.ErrNotBound) {
 			t.Errorf("disconnected: %v, want ErrNotBound", err)

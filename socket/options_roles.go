@@ -173,9 +173,14 @@ const (
 	EveryChange
 )
 
-// WithVerbosity sets which subscriptions Recv returns. The default is [FirstAndLast]; use the constants only.
+// WithVerbosity sets which subscriptions Recv returns. The default is [FirstAndLast]; a value that is none of the
+// constants keeps it.
 func WithVerbosity(v Verbosity) XPubOption {
-	return xpubOption(func(c *config) { c.verbosity = v })
+	return xpubOption(func(c *config) {
+		if v >= FirstAndLast && v <= EveryChange {
+			c.verbosity = v
+		}
+	})
 }
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed

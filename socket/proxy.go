@@ -22,7 +22,9 @@ import (
 func Proxy(ctx context.Context, frontend, backend Socket, opts ...ProxyOption) error {
 	p := proxy{drain: time.Second, control: new(ProxyControl)}
 	for _, o := range opts {
-		o(&p)
+		if o != nil {
+			o.proxy(&p)
+		}
 	}
 	forth, ok1 := p.lane(frontend, backend, &p.control.forth)
 	back, ok2 := p.lane(backend, frontend, &p.control.back)
@@ -47,20 +49,34 @@ func Proxy(ctx context.Context, frontend, backend Socket, opts ...ProxyOption) e
 	return errors.Join(errs[0], errs[1])
 }
 
-// A ProxyOption configures [Proxy].
-type ProxyOption func(*proxy)
+// A ProxyOption configures [Proxy]. Nil stands for none.
+type ProxyOption interface{ proxy(p *proxy) }
+
+type proxyOption func(p *proxy)
+
+func (o proxyOption) proxy(p *proxy) { o(p) }
 
 // WithCapture sends a copy of every message that is forwarded, in either direction, to another socket, such as a [Pub] or
 // a [Push]. When it is full the proxy waits for it, unless its own overflow policy says otherwise. The default is none.
-func WithCapture(s Sender) ProxyOption { return func(p *proxy) { p.capture = s } }
+func WithCapture(s Sender) ProxyOption {
+	return proxyOption(func(p *proxy) { p.capture = s })
+}
 
 // WithProxyDrain sets how long the proxy forwards on, after its context has ended, what had been received by then. The
 // default is one second; zero or less forwards at most the message in hand, if there is room for it.
-func WithProxyDrain(d time.Duration) ProxyOption { return func(p *proxy) { p.drain = max(0, d) } }
+func WithProxyDrain(d time.Duration) ProxyOption {
+	return proxyOption(func(p *proxy) { p.drain = max(0, d) })
+}
 
-// WithProxyControl makes the proxy obey c, which must not be nil, and report to it. One control is for one Proxy. It
-// takes the place of libzmq's zmq_proxy_steerable.
-func WithProxyControl(c *ProxyControl) ProxyOption { return func(p *proxy) { p.control = c } }
+// WithProxyControl makes the proxy obey c and report to it. One control is for one Proxy. It takes the place of libzmq's
+// zmq_proxy_steerable. The default, and nil, is none.
+func WithProxyControl(c *ProxyControl) ProxyOption {
+	return proxyOption(func(p *proxy) {
+		if c != nil {
+			p.control = c
+		}
+	})
+}
 
 // A ProxyControl pauses and watches a running [Proxy]; see [WithProxyControl]. The zero value is ready; it must not be
 // copied. Its methods may be called by any number of goroutines.

@@ -17,7 +17,8 @@ type Socket interface {
 	Endpoints() []string
 	Connect(endpoint string) error
 	Disconnect(endpoint string) error
-	WaitConnected(ctx context.Context, endpoint string, up bool) error
+	WaitConnected(ctx context.Context, endpoint string) error
+	WaitDisconnected(ctx context.Context, endpoint string) error
 	WaitPeers(ctx context.Context, n int) error
 	Events(ctx context.Context) iter.Seq[Event]
 	Stats() Stats

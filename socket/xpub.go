@@ -72,8 +72,8 @@ func (s *XPub) Topics() []string { return s.subs.topics() }
 func (s *XPub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
 
 // Subscribe subscribes a peer, found in the From of a subscription, to a topic, whatever the peer asked for. With
-// [WithManual] this is the only way to. The error matches ErrPeerLost if the peer is not connected, ErrLimit if it has, or
-// the topic is, more than [Limits] allow.
+// [WithManual] this is the only way to. The error matches ErrPeerLost if the peer is not connected, ErrTooLarge if the
+// topic is, and ErrLimit if the peer has more than [Limits] allow.
 func (s *XPub) Subscribe(p *Peer, topic string) error { return s.change(p, true, topic) }
 
 // Unsubscribe takes a peer's subscription to a topic back; without one it does nothing. The error matches ErrPeerLost if
@@ -81,12 +81,19 @@ func (s *XPub) Subscribe(p *Peer, topic string) error { return s.change(p, true,
 func (s *XPub) Unsubscribe(p *Peer, topic string) error { return s.change(p, false, topic) }
 
 func (s *XPub) change(p *Peer, add bool, topic string) error {
+	op := "subscribe"
+	if !add {
+		op = "unsubscribe"
+	}
+	if limit := s.cfg.limits.MaxTopic; limit > 0 && len(topic) > limit {
+		return opError(op, topicTooLarge(len(topic), limit))
+	}
 	l := s.linkTo(p)
 	if l == nil {
-		return &PeerError{Op: "subscribe", Peer: p, Err: ErrPeerLost}
+		return &PeerError{Op: op, Peer: p, Err: ErrPeerLost}
 	}
 	_, err := s.subs.set(l, add, []byte(topic))
-	return opError("subscribe", err)
+	return opError(op, err)
 }
 
 // A Subscription is what an [XPub] is told by a peer.
