@@ -45,7 +45,7 @@ func (c *halfConn) Read(b []byte) (int, error) {
 		return c.Conn.Read(b)
 	}
 	n := 0
-	if err := c.Conn.SetReadDeadline(time.Time{}); err != nil { // it is closed
+	if err := c.SetReadDeadline(time.Time{}); err != nil { // it is closed
 		return 0, err
 	}
 	for n < len(b) {
