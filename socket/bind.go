@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,14 +25,39 @@ type endpointState struct {
 	up     int                // links that have joined, guarded by core.mu
 }
 
-// Endpoints returns the actual endpoints that the socket is bound to, sorted; none once it is closed.
+// Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints that Bind
+// returned, but for tcp on all addresses of the host, which is "tcp://*:5555" here, or "tcp://0.0.0.0:5555" for IPv4
+// alone: Bind returns what a peer on this host can connect to.
 func (c *core) Endpoints() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(c.bound))
+	var all []string
+	for _, ep := range c.bound {
+		all = append(all, ep.listening())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// listening is the endpoint with its wildcard, if it has one.
+func (ep *endpointState) listening() string {
+	ln, ok := ep.ln.(interface{ Addr() net.Addr })
+	if !ok {
+		return ep.name
+	}
+	at, ok := ln.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return ep.name
+	}
+	host := "*"
+	if at.IP.To4() != nil {
+		host = "0.0.0.0"
+	}
+	scheme, _, _ := strings.Cut(ep.name, "://")
+	return scheme + "://" + host + ":" + strconv.Itoa(at.Port)
 }
 
 // Bind listens at endpoint and returns the actual one, to which a peer on this host can connect: a wildcard port or path
@@ -197,15 +222,15 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	}()
 }
 
-// Unbind stops listening at an endpoint, given as it was bound or as Bind returned it, and ends the connections that
-// came in there. Messages queued for them go to other peers where the role allows that. The error matches ErrNotBound if
+// Unbind stops listening at an endpoint, given as it was bound or as Bind or Endpoints returned it, and ends the
+// connections that came in there. Messages queued for them go to other peers where the role allows that. The error matches ErrNotBound if
 // there is no such endpoint; otherwise it is that of closing the listener, which is out of use all the same.
 func (c *core) Unbind(endpoint string) error {
 	c.mu.Lock()
 	ep := c.bound[endpoint]
 	if ep == nil {
 		for _, e := range c.bound {
-			if e.asked == endpoint {
+			if e.asked == endpoint || e.listening() == endpoint {
 				ep = e
 				break
 			}

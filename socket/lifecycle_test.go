@@ -567,3 +567,26 @@ func TestWaitConnected(t *testing.T) {
 		}
 	})
 }
+
+// TestEndpoints: what a socket is bound to is told with its wildcards, and names it to Unbind.
+func TestEndpoints(t *testing.T) {
+	for _, c := range []struct{ bind, host string }{
+		{"tcp://127.0.0.1:*", "127.0.0.1"},
+		{"tcp://*:*", "*"},
+		{"tcp://0.0.0.0:0", "0.0.0.0"},
+	} {
+		t.Run(c.bind, func(t *testing.T) {
+			pull := closing(t, socket.NewPull())
+			at := bind(t, pull, c.bind)
+			_, port, _ := net.SplitHostPort(strings.TrimPrefix(at, "tcp://"))
+			want := []string{"tcp://" + c.host + ":" + port}
+			if got := pull.Endpoints(); !slices.Equal(got, want) {
+				t.Fatalf("bound to %v, want %v", got, want)
+			}
+			must(t, pull.Unbind(want[0]))
+			if got := pull.Endpoints(); len(got) != 0 {
+				t.Errorf("after Unbind still bound to %v", got)
+			}
+		})
+	}
+}
