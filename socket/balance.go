@@ -9,7 +9,25 @@ import (
 // waits, or does what the overflow policy says.
 func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
-	wait = wait && o.core.cfg.overflow != Reject
+	o.mu.Lock()
+	if !o.shut {
+		if l := o.place(&p); l != nil { // nearly always
+			o.accept(p.size)
+			alone := l.start(true)
+			o.mu.Unlock()
+			if alone {
+				l.writeNow()
+			}
+			return nil
+		}
+	}
+	o.mu.Unlock()
+	return o.balanceLater(ctx, wait && o.core.cfg.overflow != Reject, m)
+}
+
+// balanceLater sends a message for which there was no room just now.
+func (o *outbox) balanceLater(ctx context.Context, wait bool, m Msg) error {
+	p := parcel{frames: m.Frames, size: m.Size()}
 	return o.send(ctx, wait, func() (*link, error) {
 		if l := o.place(&p); l != nil {
 			o.accept(p.size)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,18 +25,45 @@ type endpointState struct {
 	up     int                // links that have joined, guarded by core.mu
 }
 
-// Endpoints returns the actual endpoints that the socket is bound to, sorted; none once it is closed.
+// Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints that Bind
+// returned, but for tcp on all addresses of the host, which is "tcp://*:5555" here, or "tcp://0.0.0.0:5555" for IPv4
+// alone: Bind returns what a peer on this host can connect to.
 func (c *core) Endpoints() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(c.bound))
+	var all []string
+	for _, ep := range c.bound {
+		all = append(all, ep.listening())
+	}
+	slices.Sort(all)
+	return all
 }
 
-// Bind listens at endpoint and returns the actual one, in which a wildcard port or path is filled in. It returns once the
-// address is bound; ctx bounds only that. A socket may be bound to many endpoints and connected to others.
+// listening is the endpoint with its wildcard, if it has one.
+func (ep *endpointState) listening() string {
+	ln, ok := ep.ln.(interface{ Addr() net.Addr })
+	if !ok {
+		return ep.name
+	}
+	at, ok := ln.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return ep.name
+	}
+	host := "*"
+	if at.IP.To4() != nil {
+		host = "0.0.0.0"
+	}
+	scheme, _, _ := strings.Cut(ep.name, "://")
+	return scheme + "://" + host + ":" + strconv.Itoa(at.Port)
+}
+
+// Bind listens at endpoint and returns the actual one, to which a peer on this host can connect: a wildcard port or path
+// is filled in, and a wildcard host is the loopback address there. It returns once the address is bound; ctx bounds only
+// that. A socket may be bound to many endpoints and connected to others. The error matches transport.ErrAddress for an
+// endpoint that is not well formed, transport.ErrAddressInUse for one that is taken.
 func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err error) {
 	defer func() {
 		if err != nil {
@@ -57,8 +84,8 @@ func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err er
 }
 
 // BindListener is Bind for a listener that exists already, such as one passed on by systemd or wrapped by the caller
-// (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, and names it to Unbind.
-// The socket closes the listener.
+// (libzmq ZMQ_USE_FD). The endpoint it returns is made of the listener's network and address, wildcards included, and
+// names it to Unbind. The socket closes the listener.
 func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 	scheme := ln.Addr().Network()
 	if scheme == "unix" {
@@ -70,6 +97,7 @@ func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 		err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
 	}
 	if err != nil {
+		ln.Close()
 		c.events.add(Event{Kind: BindFailed, Endpoint: endpoint, Err: err})
 		return "", &PeerError{Op: "bind", Endpoint: endpoint, Err: err}
 	}
@@ -111,6 +139,15 @@ func (c *core) valid() error {
 			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
 		}
 	}
+	if err := c.cfg.metadata.Validate(); err != nil {
+		return err
+	}
+	limit := c.cfg.limits.MaxTopic
+	for _, t := range c.cfg.topics {
+		if limit > 0 && len(t) > limit {
+			return topicTooLarge(len(t), limit)
+		}
+	}
 	return nil
 }
 
@@ -125,7 +162,11 @@ func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport,
 	}
 	t, ok := c.cfg.transports[ep.Scheme]
 	if !ok {
-		return nil, ep, fmt.Errorf("no transport for %q: write tcp://, ipc:// or inproc://, or add one by WithTransport", ep.Scheme+"://")
+		return nil, ep, &transport.AddressError{
+			Endpoint: endpoint,
+			Problem:  fmt.Sprintf("no transport for %q", ep.Scheme+"://"),
+			Fix:      "write tcp://, ipc:// or inproc://, or add one by WithTransport",
+		}
 	}
 	return t, ep, t.Validate(ep.Address, use)
 }
@@ -181,14 +222,15 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	}()
 }
 
-// Unbind stops listening at an endpoint, given as it was bound or as Bind returned it, and ends the connections that
-// came in there. Messages queued for them go to other peers where the role allows that.
+// Unbind stops listening at an endpoint, given as it was bound or as Bind or Endpoints returned it, and ends the
+// connections that came in there. Messages queued for them go to other peers where the role allows that. The error matches ErrNotBound if
+// there is no such endpoint; otherwise it is that of closing the listener, which is out of use all the same.
 func (c *core) Unbind(endpoint string) error {
 	c.mu.Lock()
 	ep := c.bound[endpoint]
 	if ep == nil {
 		for _, e := range c.bound {
-			if e.asked == endpoint {
+			if e.asked == endpoint || e.listening() == endpoint {
 				ep = e
 				break
 			}
@@ -202,7 +244,7 @@ func (c *core) Unbind(endpoint string) error {
 	c.mu.Unlock()
 	err := ep.ln.Close()
 	c.dropLinks(ep)
-	c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
+	c.events.add(Event{Kind: Unbound, Endpoint: ep.name, Err: err})
 	if err != nil {
 		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: err}
 	}

@@ -79,8 +79,8 @@ func (c *core) end(deadline time.Time) {
 
 	for _, ep := range eps {
 		if ep.bound {
-			ep.ln.Close()
-			c.events.add(Event{Kind: Unbound, Endpoint: ep.name})
+			err := ep.ln.Close()
+			c.events.add(Event{Kind: Unbound, Endpoint: ep.name, Err: err})
 		} else {
 			ep.cancel()
 			c.events.add(Event{Kind: Disconnected, Endpoint: ep.name})

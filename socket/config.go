@@ -47,35 +47,38 @@ type heartbeat struct {
 	interval, timeout, ttl time.Duration
 }
 
-// Limits bound what a peer can make a socket hold. Going over one closes that one connection, with an event that names
-// it. A zero field keeps its default, a negative one takes the limit away.
+// Limits bound what a peer can make a socket hold. Going over one ends that one connection, with a [LimitHit] event or,
+// before the handshake is done, a [HandshakeFailed] one. A zero field keeps its default, a negative one takes the limit
+// away.
 type Limits struct {
-	// MaxMessage is the size of a whole message in bytes, sent or received; the default is 64 MiB. (libzmq
-	// ZMQ_MAXMSGSIZE bounds one frame only.)
+	// MaxMessage is the size of a whole message in bytes, all frames together; the default is 64 MiB. Send returns
+	// ErrTooLarge for a larger one. (libzmq ZMQ_MAXMSGSIZE bounds one received frame only.)
 	MaxMessage int64
-	// MaxFrames is the number of frames in a message; the default is 1,024.
+	// MaxFrames is the number of frames in a message; the default is 1,024. Send returns ErrTooLarge for more.
 	MaxFrames int
-	// MaxTopic is the length of a subscription in bytes; the default is 1,024.
+	// MaxTopic is the length of a subscription in bytes; the default is 1,024. Subscribe returns ErrTooLarge for a longer
+	// one.
 	MaxTopic int
 	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000.
 	MaxSubscriptions int
 	// MaxMetadata is the size of a peer's READY command in bytes; the default is 4,096. It cannot be taken away.
 	MaxMetadata int
-	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more ends the oldest. The
-	// default is 1,024. It cannot be taken away.
+	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more ends the oldest, with
+	// ErrEvicted. The default is 1,024. It cannot be taken away.
 	MaxHandshakes int
 }
 
-// An Overflow is what a sending socket does with a message for which there is no room.
+// An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair when
+// no peer has room, on a Pub, XPub and Router when one that the message is for has none. What is dropped is counted.
 type Overflow int
 
 const (
-	// Block waits in Send until there is room or the context ends. It is the default of Push. On Pub, one slow
-	// subscriber then holds up all (libzmq ZMQ_XPUB_NODROP).
+	// Block waits in Send until there is room or the context ends. It is the default of all but Pub and XPub, where one
+	// slow subscriber then holds up all (libzmq ZMQ_XPUB_NODROP).
 	Block Overflow = iota
-	// Reject returns ErrWouldBlock from Send at once.
+	// Reject returns ErrWouldBlock from Send at once; nobody gets the message.
 	Reject
-	// DropNewest drops this message, for the peers that are full. It is the default of Pub.
+	// DropNewest drops this message, for the peers that are full. It is the default of Pub and XPub.
 	DropNewest
 	// DropOldest drops the oldest message that has not begun to leave or, if all have, this one.
 	DropOldest
@@ -86,6 +89,9 @@ const (
 	// Dealer and Pair, whose messages are for no one peer, it is the same as Block.
 	Disconnect
 )
+
+// dropsOldest reports whether the policy drops messages that a peer in the same process might have taken already.
+func (o Overflow) dropsOldest() bool { return o == DropOldest || o == Conflate }
 
 // Defaults; see the options for what they mean.
 const (

@@ -10,8 +10,9 @@ import (
 )
 
 // Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
-// connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events and WaitPeers. To
-// connect to the same endpoint again changes nothing.
+// connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events, WaitConnected and
+// WaitPeers. To connect to the same endpoint again changes nothing. The error matches transport.ErrAddress for an
+// endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by events.
 func (c *core) Connect(endpoint string) error { return c.connectAs(endpoint, "") }
 
 func (c *core) connectAs(endpoint, id string) error {
@@ -93,10 +94,19 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	return c.serve(ctx, ep, conn)
 }
 
-// WaitConnected waits until the connection to an endpoint, as it was given to Connect, is up: the handshake is done. With
-// up false it waits until there is none. With a context that has ended it tells how things are now: nil, or an error. It returns an
-// error too when the socket does not connect to the endpoint, or stops to while up is waited for.
-func (c *core) WaitConnected(ctx context.Context, endpoint string, up bool) error {
+// WaitConnected waits until the connection to an endpoint, as it was given to Connect, is up: its handshake is done. With
+// a context that has ended it tells at once whether it is. The error matches ErrNotBound if the socket does not connect to
+// the endpoint, or stops to meanwhile.
+func (c *core) WaitConnected(ctx context.Context, endpoint string) error {
+	return c.waitEndpoint(ctx, endpoint, true)
+}
+
+// WaitDisconnected waits until there is no connection to an endpoint given to Connect, as WaitConnected waits for one.
+func (c *core) WaitDisconnected(ctx context.Context, endpoint string) error {
+	return c.waitEndpoint(ctx, endpoint, false)
+}
+
+func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ep := c.connected[endpoint]
@@ -121,8 +131,8 @@ func (c *core) WaitConnected(ctx context.Context, endpoint string, up bool) erro
 	return nil
 }
 
-// Disconnect stops connecting to an endpoint and ends the connection to it. Messages queued for it go to other peers
-// where the role allows that.
+// Disconnect stops connecting to an endpoint, given as to Connect, and ends the connection to it. Messages queued for it
+// go to other peers where the role allows that. The error matches ErrNotBound if the socket does not connect there.
 func (c *core) Disconnect(endpoint string) error {
 	c.mu.Lock()
 	ep := c.connected[endpoint]

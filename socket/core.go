@@ -15,8 +15,8 @@ import (
 // A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way down.
 // What a type does differently it says as its role.
 //
-// Locks: mu, out.mu and in.mu each guard memory only, and nothing waits under them. Of these, out.mu comes before any
-// in.mu (inproc); mu is held with neither; the event log's lock is innermost.
+// Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and in.recv
+// come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
 type core struct {
 	typ      zmtp.SocketType
 	cfg      config
@@ -110,8 +110,9 @@ func (c *core) now() time.Duration { return time.Since(c.born) }
 func (c *core) Type() string { return string(c.typ) }
 
 // Events follows what happens to the socket: it yields the events remembered so far, up to 1,024, and then each new one
-// as it comes, until ctx ends or the socket closes. With a context that has ended it yields what is remembered. A reader that falls behind by more is told how many it [Missed].
-// Any number of readers may follow at once.
+// as it comes, until ctx ends or the socket closes. With a context that has ended it yields what is remembered and
+// stops. A reader that falls behind by more than 1,024 is told how many it [Missed]; the socket never waits for it. Any
+// number of readers may follow at once, each at its own speed.
 func (c *core) Events(ctx context.Context) iter.Seq[Event] { return c.events.all(ctx) }
 
 // Stats returns the socket's ledger and that of each connected peer, at one moment for each direction. It balances at
@@ -129,18 +130,21 @@ func (c *core) Stats() Stats {
 		l.out.counts.fill(&s.Peers[i].Ledger)
 	}
 	c.out.mu.Unlock()
+	c.in.recv.Lock()
 	c.in.mu.Lock()
+	c.in.settle()
 	c.in.counts.fill(&s.Ledger)
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
 		s.Peers[i].Peer = l.peer
 	}
 	c.in.mu.Unlock()
+	c.in.recv.Unlock()
 	return s
 }
 
-// WaitPeers waits until at least n peers have completed their handshake, ctx ends or the socket closes. For a [Pub]
-// see also [Pub.WaitSubscribers].
+// WaitPeers waits until at least n peers are connected, which means that their handshake is done. It returns an error if
+// ctx ends or the socket closes first. For a publisher see also [Pub.WaitSubscribers].
 func (c *core) WaitPeers(ctx context.Context, n int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 //
 //   - Out: round robin over the peers with room, or by [WithLeastOutstanding]. Without a peer yet, messages wait in the
 //     socket, as with a [Push]; what was queued for a peer that is lost goes to another.
-//   - In: fairly among peers.
-//   - Mute: Send waits (see [WithOverflow]).
+//   - In: fairly among peers, in the order of each connection, as with a [Pull].
+//   - Mute: with every queue full, or bound with no peer, Send waits (see [WithOverflow]).
 //
 // All methods may be called by any number of goroutines.
 type Dealer struct{ *core }
@@ -33,10 +33,10 @@ func NewDealer(opts ...DealerOption) *Dealer {
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
-// afterwards.
+// afterwards. A nil error means that the message is accepted and in the ledger; with any other it is not.
 func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
-// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+// TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it

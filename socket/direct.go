@@ -61,6 +61,7 @@ func pair(l, twin *link) {
 	if l.direct.twin == nil {
 		l.direct.twin = twin
 		l.in.limit = l.core.cfg.recvMark.plus(twin.core.cfg.sendMark)
+		l.in.exact = twin.core.cfg.overflow.dropsOldest()
 	}
 }
 
@@ -85,7 +86,7 @@ func (d *direct) offer(p *parcel) bool {
 		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
 			q.dropOldest(d.twin, Replaced)
 		}
-		if d.twin.in.full {
+		if d.twin.in.full.Load() {
 			return false
 		}
 		q.push(d.twin, m)
@@ -104,7 +105,7 @@ func (d *direct) open() bool {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !d.self.out.dead && !q.closed && !d.twin.in.full
+	return !d.self.out.dead && !q.closed && !d.twin.in.full.Load()
 }
 
 // unread is the number of messages in the peer's queue.
@@ -112,7 +113,20 @@ func (d *direct) unread() uint64 {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.recv.TryLock() {
+		q.settle()
+		q.recv.Unlock()
+	}
 	return d.twin.in.counts.unread.Messages
+}
+
+// exact sees to it that DropOldest and Conflate find all that is unread. What the receiver has in hand just now is past
+// that.
+func (d *direct) exact() {
+	q := &d.twin.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d.twin.in.exact = true
 }
 
 // makeRoom drops the oldest message in the peer's queue.

@@ -24,14 +24,132 @@
 // dropped for a reason, at every moment. Delivered means handed to the transport; what the kernel or the network lost
 // after that, because a connection was cut, no ZMTP peer can know.
 //
+// Errors come wrapped with what was being done and, as a [PeerError], with the peer or endpoint concerned. Match them by
+// [errors.Is] with the sentinels below, with the context's own and, for an endpoint, with those of package transport
+// (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event.
+//
+// # Order
+//
+// What one goroutine sends to one peer arrives in the order it was sent, less what was dropped. There is no order
+// between peers, from which Recv takes in turn, nor between messages that a role spreads over several. Nor is it kept
+// across a reconnect: a new connection is a new peer, and what the old one brought and nobody has received yet takes
+// turns with what the new one brings. If you need that order too, number the messages.
+//
+// # Full queues
+//
+// Each peer has a queue on the way out and one on the way in, each with a high-water mark in messages (1,000) and one in
+// bytes (64 MiB); see [WithSendHWM] and [WithRecvHWM]. The kernel's buffers come on top. Over inproc the two are one
+// queue, the receiver's, with the sum of both sides' marks.
+//
+// While the way in is full nothing is read from that peer, so that in time its way out fills. While the way out is full,
+// Send does what [WithOverflow] says. By default it waits until there is room or its context ends; a Pub, an XPub and an
+// XSub drop the message instead, for the peers that are full and no others, and count it. A full queue opens again when
+// it is down to half of its mark.
+//
+// # The end
+//
+// Shutdown waits until everything accepted has been delivered, for as long as its context lasts. Close waits for that
+// half a second at most ([WithLinger]) and returns within a second. What is left then is counted as dropped.
+//
+// # Options
+//
+// Options go to the constructor and stay as they are (but see [Pub.SetOverflow]). They are typed by role, so that an
+// option that means nothing to a role does not compile with it. Of two that contradict each other the last wins; nil is
+// none. What a value out of range does is said with each option; a constructor cannot fail, so that Bind and Connect
+// return the error where there is one.
+//
+// These have no counterpart in libzmq:
+//
+//	WithSendHWMBytes, WithRecvHWMBytes  high-water marks in bytes
+//	WithLeastOutstanding                to the peer with the least to do, instead of round robin
+//	WithRetry                           the request to another peer when the first is lost
+//	WithLogger                          events to a slog.Logger
+//	WithTransport                       a transport of your own, or a given one with other settings
+//	WithCapture, WithProxyControl, WithProxyDrain  for Proxy, in place of a steerable one's sockets
+//
+// # libzmq's options and ours
+//
+//	ZMQ_SNDHWM                  WithSendHWM
+//	ZMQ_RCVHWM                  WithRecvHWM
+//	ZMQ_SNDTIMEO, ZMQ_RCVTIMEO  the context of Send and Recv
+//	ZMQ_LINGER                  the context of Shutdown; WithLinger for Close
+//	ZMQ_IMMEDIATE               WithImmediate
+//	ZMQ_CONFLATE                WithOverflow(Conflate) to send, WithLatest to receive
+//	ZMQ_MAXMSGSIZE              WithLimits, for whole messages and on by default
+//	ZMQ_MAX_MSGSZ               WithLimits
+//	ZMQ_IN_BATCH_SIZE           none: batches follow the traffic
+//	ZMQ_OUT_BATCH_SIZE          none, likewise
+//	ZMQ_RCVMORE                 Msg.Frames: a message is received whole
+//
+//	ZMQ_ROUTING_ID              WithIdentity
+//	ZMQ_CONNECT_ROUTING_ID      Router.ConnectAs
+//	ZMQ_ROUTER_MANDATORY        the default; WithDropUnroutable turns it off
+//	ZMQ_ROUTER_HANDOVER         WithHandover
+//	ZMQ_ROUTER_NOTIFY           the events PeerUp and PeerDown
+//	ZMQ_PROBE_ROUTER            WithProbe
+//	ZMQ_REQ_CORRELATE           WithCorrelate, on by default
+//	ZMQ_REQ_RELAXED             WithRelaxed; see also Req.Do
+//	ZMQ_METADATA                WithMetadata
+//	zmq_msg_gets                Msg.From: Peer.Type, Peer.Identity, Peer.Address, Peer.Metadata
+//	ZMQ_HELLO_MSG               the event PeerUp; WithWelcome on a Pub or XPub
+//	ZMQ_DISCONNECT_MSG          the event PeerDown
+//	ZMQ_HICCUP_MSG              the event PeerDown
+//	ZMQ_STREAM_NOTIFY           none: there is no STREAM; raw TCP is what package net is for
+//
+//	ZMQ_SUBSCRIBE               Subscribe, or WithSubscription
+//	ZMQ_UNSUBSCRIBE             Unsubscribe
+//	ZMQ_TOPICS_COUNT            the length of Topics
+//	ZMQ_XPUB_VERBOSE            WithVerbosity(EverySubscription)
+//	ZMQ_XPUB_VERBOSER           WithVerbosity(EveryChange)
+//	ZMQ_XPUB_MANUAL             WithManual
+//	ZMQ_XPUB_MANUAL_LAST_VALUE  WithLastValue, which keeps the messages too
+//	ZMQ_XPUB_NODROP             WithOverflow(Block), or for one peer SetOverflow
+//	ZMQ_XPUB_WELCOME_MSG        WithWelcome
+//
+//	ZMQ_RECONNECT_IVL           WithReconnect
+//	ZMQ_RECONNECT_IVL_MAX       WithReconnect
+//	ZMQ_RECONNECT_STOP          Disconnect, from a reader of Events
+//	ZMQ_CONNECT_TIMEOUT         WithConnectTimeout
+//	ZMQ_HANDSHAKE_IVL           WithHandshakeTimeout
+//	ZMQ_HEARTBEAT_IVL           WithHeartbeat, on by default
+//	ZMQ_HEARTBEAT_TIMEOUT       WithHeartbeat
+//	ZMQ_HEARTBEAT_TTL           WithHeartbeat
+//	ZMQ_TCP_MAXRT               WithHeartbeat: a peer that does not answer is dropped
+//	ZMQ_TCP_KEEPALIVE           transport.TCP.KeepAliveIdle, as all of these by WithTransport
+//	ZMQ_TCP_KEEPALIVE_IDLE      transport.TCP.KeepAliveIdle
+//	ZMQ_TCP_KEEPALIVE_INTVL     transport.TCP.KeepAliveInterval
+//	ZMQ_TCP_KEEPALIVE_CNT       transport.TCP.KeepAliveCount
+//	ZMQ_SNDBUF                  transport.TCP.SendBuffer
+//	ZMQ_RCVBUF                  transport.TCP.RecvBuffer
+//	ZMQ_SOCKS_PROXY             transport.TCP.DialContext
+//	ZMQ_SOCKS_USERNAME          transport.TCP.DialContext
+//	ZMQ_SOCKS_PASSWORD          transport.TCP.DialContext
+//	ZMQ_BINDTODEVICE            an interface in the endpoint: tcp://eth0:5557, or tcp://eth0:0;host:5557 to connect
+//	ZMQ_IPV6                    always on
+//	ZMQ_USE_FD                  BindListener; to connect, transport.TCP.DialContext
+//	ZMQ_LAST_ENDPOINT           what Bind returns; Endpoints lists them
+//	ZMQ_TYPE                    Type
+//	ZMQ_WSS_*                   none: no such transport; one of your own comes in by WithTransport
+//
+//	ZMQ_MECHANISM               not yet: NULL is the only mechanism
+//	ZMQ_PLAIN_*, ZMQ_CURVE_*    not yet
+//	ZMQ_ZAP_DOMAIN              not yet
+//	ZMQ_ZAP_ENFORCE_DOMAIN      not yet
+//
+// The others are left out on purpose: those about threads and file descriptors (ZMQ_AFFINITY, ZMQ_FD, ZMQ_EVENTS,
+// ZMQ_IO_THREADS and most of a context), about transports that are not there (multicast, VMCI, GSSAPI), old names and
+// ways (ZMQ_IPV4ONLY, ZMQ_ROUTER_RAW, ZMQ_TCP_ACCEPT_FILTER: wrap the listener and use BindListener), and what hardly
+// anybody needs (ZMQ_INVERT_MATCHING, ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, ZMQ_BACKLOG, ZMQ_TOS, ZMQ_PRIORITY, ZMQ_BUSY_POLL).
+//
+// libzmq's monitor events and ours stand at [EventKind].
+//
 // # How a message travels
 //
 // Application → role (which peer?) → link → kernel, and back. The roles, one file each (push.go, pull.go, pub.go, …),
 // decide by one of the outbox's three ways: balance.go (one of many), fanout.go (all that want it), route (one
-// given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a drain
-// goroutine writes when it is busy (out.go, batch.go). One goroutine for each link reads slabs and hands whole messages to
-// the inbox (in.go, inbox.go), which is fair among links. Between sockets of one process messages move as values
-// (direct.go).
+// given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a drain goroutine
+// writes when it is busy (out.go, batch.go). One goroutine for each link reads slabs and hands whole messages to the
+// inbox (in.go, inbox.go), which is fair among links. Between sockets of one process messages move as values (direct.go).
 //
 // Start reading at core.go for the parts and the lock order, then follow a message through push.go, balance.go and
 // out.go. A connection's life is in bind.go, connect.go, serve.go and close.go.
@@ -40,46 +158,4 @@
 //
 // What waits is bounded by the high-water marks, in messages and bytes, for each peer and direction; what a peer can
 // claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself.
-//
-// # libzmq's options and ours
-//
-//	ZMQ_SNDHWM, ZMQ_RCVHWM              WithSendHWM, WithRecvHWM; in bytes: WithSendHWMBytes, WithRecvHWMBytes
-//	ZMQ_SNDTIMEO, ZMQ_RCVTIMEO          the context of Send and Recv
-//	ZMQ_LINGER                          Shutdown(ctx); WithLinger for Close
-//	ZMQ_IMMEDIATE                       WithImmediate
-//	ZMQ_CONFLATE                        WithOverflow(Conflate) to send, WithLatest to receive
-//	ZMQ_MAXMSGSIZE                      WithLimits, for whole messages, on by default
-//	ZMQ_IN_BATCH_SIZE, _OUT_BATCH_SIZE  none: batches follow the traffic
-//	ZMQ_ROUTING_ID                      WithIdentity
-//	ZMQ_CONNECT_ROUTING_ID              Router.ConnectAs
-//	ZMQ_ROUTER_MANDATORY                the default; WithDropUnroutable turns it off
-//	ZMQ_ROUTER_HANDOVER                 WithHandover
-//	ZMQ_ROUTER_NOTIFY                   the events PeerUp and PeerDown
-//	ZMQ_PROBE_ROUTER                    WithProbe
-//	ZMQ_REQ_CORRELATE, ZMQ_REQ_RELAXED  WithCorrelate (on by default), WithRelaxed; also WithRetry and Req.Do
-//	ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE      Subscribe, Unsubscribe, WithSubscription
-//	ZMQ_TOPICS_COUNT                    len(Topics())
-//	ZMQ_XPUB_VERBOSE, _VERBOSER         WithVerbosity
-//	ZMQ_XPUB_MANUAL                     WithManual
-//	ZMQ_XPUB_MANUAL_LAST_VALUE          WithLastValue
-//	ZMQ_XPUB_NODROP                     WithOverflow(Block); for one peer: SetOverflow
-//	ZMQ_XPUB_WELCOME_MSG                WithWelcome
-//	ZMQ_HELLO_MSG, _DISCONNECT_, _HICCUP_MSG  the events PeerUp and PeerDown
-//	ZMQ_METADATA, zmq_msg_gets          WithMetadata, Msg.From
-//	ZMQ_RECONNECT_IVL, _IVL_MAX         WithReconnect
-//	ZMQ_RECONNECT_STOP                  Disconnect, from a reader of Events
-//	ZMQ_CONNECT_TIMEOUT                 WithConnectTimeout
-//	ZMQ_HANDSHAKE_IVL                   WithHandshakeTimeout
-//	ZMQ_HEARTBEAT_IVL, _TIMEOUT, _TTL   WithHeartbeat, on by default
-//	ZMQ_TCP_KEEPALIVE and its kin       the fields of transport.TCP, by WithTransport
-//	ZMQ_TCP_MAXRT                       WithHeartbeat: a peer that does not answer is dropped
-//	ZMQ_SNDBUF, ZMQ_RCVBUF              the fields of transport.TCP
-//	ZMQ_SOCKS_PROXY and its kin         transport.TCP.DialContext
-//	ZMQ_BINDTODEVICE                    Bind to tcp://eth0:port
-//	ZMQ_IPV6                            always on
-//	ZMQ_USE_FD                          BindListener; a transport of one's own to connect
-//	ZMQ_LAST_ENDPOINT                   what Bind returns
-//	ZMQ_TYPE                            Type
-//	ZMQ_MECHANISM, ZMQ_PLAIN_*, ZMQ_CURVE_*, ZMQ_ZAP_*  not yet: NULL is the only mechanism
-//	ZMQ_INVERT_MATCHING, ZMQ_AFFINITY, ZMQ_FD, ZMQ_EVENTS, ZMQ_BACKLOG, multicast, and the rest  none, on purpose
 package socket

@@ -11,45 +11,53 @@ import (
 var (
 	// ErrClosed: the socket was closed or is shutting down. It also matches [net.ErrClosed].
 	ErrClosed error = closedError{}
-	// ErrWouldBlock: TrySend, or Send under [Reject], found every queue full.
+	// ErrWouldBlock: TrySend, or Send under Reject, found every queue full. The error of a Send whose context ended
+	// matches it too, beside the context's own.
 	ErrWouldBlock = errors.New("every queue is full")
-	// ErrNoPeers: nobody is connected, and what may wait for a first peer does already. It comes with ErrWouldBlock.
+	// ErrNoPeers: nobody is connected, and as much as may wait for a first peer does already. It also matches
+	// ErrWouldBlock.
 	ErrNoPeers = errors.New("no peer is connected")
 	// ErrUnroutable: a Router has no peer with the identity in the message's first frame.
 	ErrUnroutable = errors.New("no peer has this identity")
-	// ErrPeerLost: the peer that a request or a reply belongs to is gone.
+	// ErrPeerLost: the peer is gone that a request, a reply or the call is about.
 	ErrPeerLost = errors.New("the peer is gone")
-	// ErrTooLarge: a message, topic or identity is over its limit (see [Limits]).
+	// ErrTooLarge: a message or topic is over its limit (see Limits), or an identity is not one of 1 to 255 bytes that
+	// does not begin with zero.
 	ErrTooLarge = errors.New("over the limit")
-	// ErrState: the call is out of turn, such as a second request before the reply to the first.
+	// ErrState: the call is out of turn, such as a second request before the reply to the first, or takes back what was
+	// never done.
 	ErrState = errors.New("out of turn")
-	// ErrNotBound: Unbind or Disconnect named an endpoint that this socket does not have.
+	// ErrNotBound: Unbind, Disconnect or WaitConnected named an endpoint that this socket does not have.
 	ErrNotBound = errors.New("no such endpoint on this socket")
 	// ErrNoFrames: a message must have at least one frame, which may be empty.
 	ErrNoFrames = errors.New("a message needs at least one frame")
 )
 
-// Causes of a lost connection, found in the Err of a [PeerDown] event.
+// Causes of a lost or refused connection, found in the Err of an event: of a [PeerDown] where no other is named.
 var (
 	// ErrHeartbeat: nothing came from the peer for the heartbeat timeout (or for the time the peer itself allowed).
 	ErrHeartbeat = errors.New("no sign of life within the heartbeat timeout")
-	// ErrProtocol: the peer sent bytes that are not ZMTP, or a command out of place.
+	// ErrProtocol, of a ProtocolError event: the peer sent a command out of place. What is not ZMTP at all matches
+	// zmtp.ErrMalformed.
 	ErrProtocol = errors.New("protocol error")
-	// ErrLimit: the peer went over one of our [Limits].
+	// ErrLimit, of a LimitHit event: the peer went over one of our Limits on topics and subscriptions. A message or
+	// command that is too large matches zmtp.ErrTooLarge.
 	ErrLimit = errors.New("limit hit")
-	// ErrSlow: the peer's queue was full under [Disconnect].
+	// ErrSlow: the peer's queue was full under the policy Disconnect.
 	ErrSlow = errors.New("the peer is too slow")
-	// ErrIdentityInUse: another peer of this Router has the identity already.
+	// ErrIdentityInUse, of a DuplicateIdentity event, also returned by ConnectAs: another peer of this Router has the
+	// identity already.
 	ErrIdentityInUse = errors.New("the identity is in use")
-	// ErrTakenOver: another peer took over the identity (see [WithHandover]).
+	// ErrTakenOver: another peer took over the identity (see WithHandover).
 	ErrTakenOver = errors.New("another peer took over the identity")
-	// ErrBusy: a Pair has its one peer already.
+	// ErrBusy, of a HandshakeFailed event: a Pair has its one peer already.
 	ErrBusy = errors.New("this PAIR has a peer already")
-	// ErrDisconnected: this side ended the connection by Disconnect, Unbind or Close.
+	// ErrDisconnected: this side ended the connection by Disconnect, Unbind, Shutdown or Close.
 	ErrDisconnected = errors.New("disconnected by this side")
-	// ErrEvicted: a handshake gave way to newer ones (see [Limits]).
+	// ErrEvicted, of a HandshakeFailed event: a handshake gave way to newer ones (see Limits).
 	ErrEvicted = errors.New("handshake given up in favour of newer connections")
-	// ErrTimeout: a handshake or an attempt to connect took longer than its option allows.
+	// ErrTimeout, of a HandshakeFailed or ConnectFailed event: a handshake or an attempt to connect took longer than
+	// WithHandshakeTimeout or WithConnectTimeout allows.
 	ErrTimeout = errors.New("timed out")
 )
 
@@ -74,7 +82,7 @@ type closedError struct{}
 func (closedError) Error() string        { return "the socket is closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
-// A PeerError is an error that concerns one peer or one endpoint.
+// A PeerError is an error that concerns one peer or one endpoint; find it by [errors.As].
 type PeerError struct {
 	Op       string // what was being done: "send", "recv", "bind", …
 	Endpoint string // the endpoint of ours, if one is concerned

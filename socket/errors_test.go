@@ -168,7 +168,7 @@ func TestEndpointErrors(t *testing.T) {
 	defer s.Close()
 	for _, c := range []struct{ endpoint, want string }{
 		{"127.0.0.1:5555", "no scheme; write it as tcp://127.0.0.1:5555"},
-		{"udp://127.0.0.1:5555", `no transport for "udp://": write tcp://, ipc:// or inproc://, or add one by WithTransport`},
+		{"udp://127.0.0.1:5555", `no transport for "udp://"; write tcp://, ipc:// or inproc://, or add one by WithTransport`},
 		{"inproc://", "write it as inproc://name"},
 		{"", "it is empty; write it as tcp://"},
 	} {

@@ -11,10 +11,26 @@ import (
 type EventKind int
 
 // The kinds of events, in the order of a connection's life. Each event of libzmq's zmq_socket_monitor has its
-// counterpart: LISTENING, BIND_FAILED, ACCEPTED, ACCEPT_FAILED and CONNECTED under the same names, CONNECT_DELAYED is
-// Connecting, CONNECT_RETRIED is Retrying, HANDSHAKE_SUCCEEDED is PeerUp, the three HANDSHAKE_FAILED_* are
-// HandshakeFailed with the details in Err, DISCONNECTED is PeerDown, ProtocolError or LimitHit, CLOSED is Unbound or
-// Disconnected, MONITOR_STOPPED is Closed; PIPES_STATS is [Stats].
+// counterpart:
+//
+//	ZMQ_EVENT_LISTENING                   Listening
+//	ZMQ_EVENT_BIND_FAILED                 BindFailed
+//	ZMQ_EVENT_ACCEPTED                    Accepted
+//	ZMQ_EVENT_ACCEPT_FAILED               AcceptFailed
+//	ZMQ_EVENT_CONNECT_DELAYED             Connecting
+//	ZMQ_EVENT_CONNECTED                   Connected
+//	ZMQ_EVENT_CONNECT_RETRIED             Retrying
+//	ZMQ_EVENT_HANDSHAKE_SUCCEEDED         PeerUp
+//	ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL  HandshakeFailed
+//	ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL   HandshakeFailed, with the details in Event.Err
+//	ZMQ_EVENT_HANDSHAKE_FAILED_AUTH       HandshakeFailed, once there is authentication
+//	ZMQ_EVENT_DISCONNECTED                PeerDown, ProtocolError or LimitHit
+//	ZMQ_EVENT_CLOSED                      ConnectFailed for an attempt, Unbound or Disconnected for an endpoint
+//	ZMQ_EVENT_CLOSE_FAILED                the error of Unbind, and of Unbound
+//	ZMQ_EVENT_MONITOR_STOPPED             Closed
+//	ZMQ_EVENT_PIPES_STATS                 Stats
+//
+// DuplicateIdentity, SlowPeer, Dropped and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -30,25 +46,30 @@ const (
 	Connected
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
-	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused, for the reason in Err.
+	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
+	// ErrEvicted, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection.
 	HandshakeFailed
-	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused.
+	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
 	DuplicateIdentity
 	// PeerUp: the handshake with Peer is done; messages can flow.
 	PeerUp
-	// PeerDown: the connection to Peer is over; Err says why, io.EOF when the peer closed it.
+	// PeerDown: the connection to Peer is over. Err says why: io.EOF when the peer closed it, ErrHeartbeat, ErrSlow,
+	// ErrTakenOver, ErrDisconnected, or an error of the connection.
 	PeerDown
-	// ProtocolError: as PeerDown, because of what the peer sent.
+	// ProtocolError: in place of PeerDown, because of what the peer sent.
 	ProtocolError
-	// LimitHit: as PeerDown, because the peer went over one of our [Limits].
+	// LimitHit: in place of PeerDown, because the peer went over one of our Limits.
 	LimitHit
 	// Retrying: the next attempt to connect to Endpoint begins after Retry.
 	Retrying
-	// SlowPeer: the queue of Peer is full and messages for it are being dropped.
+	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), the first
+	// of a burst.
 	SlowPeer
-	// Dropped: the queue of Peer has room again; Count messages for it were dropped.
+	// Dropped: the queue of Peer has room again; Count messages for it were dropped meanwhile. If the peer is lost first,
+	// only the ledger has that count.
 	Dropped
-	// Unbound: Unbind or Close stopped listening at Endpoint.
+	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
+	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
 	// Disconnected: Disconnect or Close gave up connecting to Endpoint.
 	Disconnected
@@ -88,9 +109,9 @@ func (k EventKind) level() slog.Level {
 
 // An Event is something that happened to a socket. Fields that say nothing about its kind are zero.
 type Event struct {
-	Kind     EventKind
-	Time     time.Time
-	Endpoint string        // the endpoint of ours it concerns
+	Kind     EventKind     // what happened
+	Time     time.Time     // when
+	Endpoint string        // the endpoint of ours it concerns, as bound or connected
 	Address  string        // the far end's address, before there is a Peer
 	Peer     *Peer         // after the handshake
 	Err      error         // the cause

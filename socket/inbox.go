@@ -5,22 +5,28 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
-// fair among peers (RFC 30 and 28; libzmq fq.cpp).
+// fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in hand.go.
 type inbox struct {
-	// keep, if set, decides about each message as it is about to be handed out, under the lock, and may take an envelope
+	// keep, if set, decides about each message as it is about to be handed out, under recv, and may take an envelope
 	// off; a reason discards it.
 	keep func(l *link, m Msg) (Msg, Reason)
-	// ready, if set, holds messages back while it returns false, under the lock.
+	// ready, if set, holds messages back while it returns false, under recv and mu.
 	ready func() bool
-	// stop, if set, ends a wait for messages with an error, under the lock.
+	// stop, if set, ends a wait for messages with an error, under recv and mu.
 	stop func() error
+
+	recv sync.Mutex // held by whoever takes messages out; before mu
+	hand hand       // guarded by recv
 
 	mu     sync.Mutex
 	round  []*link // links with something in their queue
 	next   int
+	lent   *link       // whose messages are in hand
+	crowd  atomic.Bool // while they are, another link has some too
 	closed bool
 	counts inCounts
 	unread waitlist
@@ -66,7 +72,7 @@ func (q *inbox) put(l *link, msgs [][][]byte) int {
 		return len(msgs)
 	}
 	for i, frames := range msgs {
-		if l.in.full {
+		if l.in.full.Load() {
 			q.announce(l, i)
 			return i
 		}
@@ -91,7 +97,14 @@ func (q *inbox) push(l *link, m Msg) {
 	in.counts.unread.add(size)
 	q.counts.received.add(size)
 	q.counts.unread.add(size)
-	in.full = !l.core.cfg.latest && in.limit.reached(in.counts.unread)
+	if in.limit.reached(in.counts.unread) && !l.core.cfg.latest {
+		in.full.Store(true) // first: who takes from the hand now sees it and looks again
+		if q.recv.TryLock() {
+			q.settle()
+			in.full.Store(in.limit.reached(in.counts.unread))
+			q.recv.Unlock()
+		}
+	}
 }
 
 // notify queues a message of the socket's own making, whatever the high-water mark.
@@ -118,6 +131,9 @@ func (q *inbox) announce(l *link, n int) {
 	if n > 0 && !l.in.active {
 		l.in.active = true
 		q.round = append(q.round, l)
+		if q.lent != nil && q.lent != l {
+			q.crowd.Store(true)
+		}
 	}
 	for ; n > 0 && len(q.unread.waiting) > 0; n-- {
 		q.unread.wake()
@@ -127,21 +143,31 @@ func (q *inbox) announce(l *link, n int) {
 // get returns the next message and the link it came from. With wait it blocks until there is one, ctx ends or the
 // socket closes.
 func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
-	q.mu.Lock()
 	for {
+		q.recv.Lock()
+		if m, l, ok := q.fromHand(); ok {
+			return m, l, nil
+		}
+		q.mu.Lock()
+		q.putBack()
 		for len(q.round) > 0 && (q.ready == nil || q.ready()) {
 			m, l, opened, why := q.pop()
+			if why == "" {
+				q.borrow()
+			} else if !opened {
+				continue
+			}
+			q.mu.Unlock()
+			q.recv.Unlock()
 			if opened {
-				q.mu.Unlock()
 				l.resume()
-				if why == "" {
-					return m, l, nil
-				}
-				q.mu.Lock()
-			} else if why == "" {
-				q.mu.Unlock()
+			}
+			if why == "" {
 				return m, l, nil
 			}
+			q.recv.Lock()
+			q.mu.Lock()
+			q.putBack()
 		}
 		err := q.stopped()
 		if err == nil && !wait {
@@ -149,15 +175,17 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 		}
 		if err != nil {
 			q.mu.Unlock()
+			q.recv.Unlock()
 			return Msg{}, nil, err
 		}
 		w := q.unread.join()
 		q.mu.Unlock()
+		q.recv.Unlock()
 		err = w.wait(ctx)
 		q.mu.Lock()
 		q.unread.leave(w, err)
+		q.mu.Unlock()
 		if err != nil {
-			q.mu.Unlock()
 			return Msg{}, nil, err
 		}
 	}
@@ -200,11 +228,16 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 	} else {
 		q.discard(l, why, Count{1, uint64(size)})
 	}
-	if in.full && in.limit.cleared(in.counts.unread) {
-		in.full = false
-		opened = true
+	return m, l, q.reopen(l), why
+}
+
+// reopen reports whether the link's queue, which was full, is down to half now.
+func (q *inbox) reopen(l *link) bool {
+	if !l.in.full.Load() || !l.in.limit.cleared(l.in.counts.unread) {
+		return false
 	}
-	return m, l, opened, why
+	l.in.full.Store(false)
+	return true
 }
 
 func (q *inbox) discard(l *link, why Reason, n Count) {
@@ -219,7 +252,7 @@ func (q *inbox) dropOldest(l *link, why Reason) {
 	in.counts.unread = in.counts.unread.minus(n)
 	q.counts.unread = q.counts.unread.minus(n)
 	q.discard(l, why, n)
-	in.full = false
+	in.full.Store(false)
 	if in.queue.n == 0 {
 		q.leaveRound(l)
 	}
@@ -262,8 +295,11 @@ func (q *inbox) poke() {
 
 // close discards what is unread and ends all waits.
 func (q *inbox) close() {
+	q.recv.Lock()
+	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.putBack()
 	q.closed = true
 	for _, l := range q.round {
 		q.discardUnread(l, SocketClosed)

@@ -542,28 +542,51 @@ func TestWaitConnected(t *testing.T) {
 			t.Errorf("bound to %v, want %s", got, at)
 		}
 		push := closing(t, socket.NewPush(quick()))
-		if err := push.WaitConnected(within(t), at, false); !errors.Is(err, socket.ErrNotBound) {
+		if err := push.WaitDisconnected(within(t), at); !errors.Is(err, socket.ErrNotBound) {
 			t.Errorf("before Connect: %v, want ErrNotBound", err)
 		}
 		must(t, push.Connect(at))
-		must(t, push.WaitConnected(within(t), at, true))
-		must(t, push.WaitConnected(ended, at, true))
-		if err := push.WaitConnected(ended, at, false); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), at) {
+		must(t, push.WaitConnected(within(t), at))
+		must(t, push.WaitConnected(ended, at))
+		if err := push.WaitDisconnected(ended, at); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), at) {
 			t.Errorf("asked whether a good connection is down: %v", err)
 		}
 		must(t, pull.Close())
 		if got := pull.Endpoints(); len(got) != 0 {
 			t.Errorf("closed, and bound to %v", got)
 		}
-		must(t, push.WaitConnected(within(t), at, false))
-		if err := push.WaitConnected(ended, at, true); !errors.Is(err, context.Canceled) {
+		must(t, push.WaitDisconnected(within(t), at))
+		if err := push.WaitConnected(ended, at); !errors.Is(err, context.Canceled) {
 			t.Errorf("asked whether a lost connection is up: %v", err)
 		}
 		gone := make(chan error)
-		go func() { gone <- push.WaitConnected(t.Context(), at, true) }()
+		go func() { gone <- push.WaitConnected(t.Context(), at) }()
 		must(t, push.Disconnect(at))
 		if err := <-gone; !errors.Is(err, socket.ErrNotBound) {
 			t.Errorf("disconnected: %v, want ErrNotBound", err)
 		}
 	})
+}
+
+// TestEndpoints: what a socket is bound to is told with its wildcards, and names it to Unbind.
+func TestEndpoints(t *testing.T) {
+	for _, c := range []struct{ bind, host string }{
+		{"tcp://127.0.0.1:*", "127.0.0.1"},
+		{"tcp://*:*", "*"},
+		{"tcp://0.0.0.0:0", "0.0.0.0"},
+	} {
+		t.Run(c.bind, func(t *testing.T) {
+			pull := closing(t, socket.NewPull())
+			at := bind(t, pull, c.bind)
+			_, port, _ := net.SplitHostPort(strings.TrimPrefix(at, "tcp://"))
+			want := []string{"tcp://" + c.host + ":" + port}
+			if got := pull.Endpoints(); !slices.Equal(got, want) {
+				t.Fatalf("bound to %v, want %v", got, want)
+			}
+			must(t, pull.Unbind(want[0]))
+			if got := pull.Endpoints(); len(got) != 0 {
+				t.Errorf("after Unbind still bound to %v", got)
+			}
+		})
+	}
 }

@@ -84,7 +84,8 @@ type linkIn struct {
 	ready   bool          // its messages may be handed out
 	refused bool          // they never will be
 	active  bool          // in the inbox's round
-	full    bool          // at the high-water mark, until the queue is down to half
+	full    atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
+	exact   bool          // the sender may drop the oldest messages, so that none is lent
 	resume  chan struct{} // tells the paused reader to go on
 }
 

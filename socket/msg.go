@@ -10,8 +10,8 @@ import (
 // A Msg is one message: a list of frames that travels whole or not at all.
 //
 // Sending hands the frames over: neither the list nor the bytes may be changed afterwards. A received message is the
-// receiver's for good and shares no memory with another, unless its sender, in the same process, made them share:
-// inproc moves the message itself.
+// receiver's for good, to keep or to change. It shares no bytes with another message, unless its sender, in the same
+// process, made them share: inproc moves the message itself.
 type Msg struct {
 	// Frames has at least one frame; a frame may be empty.
 	Frames [][]byte
@@ -22,7 +22,7 @@ type Msg struct {
 // NewMsg returns a message of the given frames, which it does not copy.
 func NewMsg(frames ...[]byte) Msg { return Msg{Frames: frames} }
 
-// String returns a message with one frame for each string.
+// String returns a message with one frame, a copy, for each string.
 func String(frames ...string) Msg {
 	m := Msg{Frames: make([][]byte, len(frames))}
 	for i, f := range frames {

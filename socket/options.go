@@ -8,8 +8,7 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// Options are sealed and come by role, so that an option that means nothing to a role does not compile with it. They
-// take effect in the constructor only; the last of two that contradict wins, and nil is none.
+// Options are sealed and come by role; the package's documentation says what holds for all of them.
 type (
 	// A PushOption configures a [Push].
 	PushOption interface{ push(*config) }
@@ -29,9 +28,9 @@ type (
 	RouterOption interface{ router(*config) }
 	// A PairOption configures a [Pair].
 	PairOption interface{ pair(*config) }
-	// An XPubOption configures a [XPub].
+	// An XPubOption configures an [XPub].
 	XPubOption interface{ xpub(*config) }
-	// An XSubOption configures a [XSub].
+	// An XSubOption configures an [XSub].
 	XSubOption interface{ xsub(*config) }
 
 	// An Option configures a socket of any role.
@@ -48,7 +47,7 @@ type (
 		XPubOption
 		XSubOption
 	}
-	// A SendOption configures a socket that sends of its own accord.
+	// A SendOption configures a socket that sends what the application likes: not subscriptions, requests or replies.
 	SendOption interface {
 		PushOption
 		PubOption
@@ -73,25 +72,27 @@ func (o option) pair(c *config)   { o(c) }
 func (o option) xpub(c *config)   { o(c) }
 func (o option) xsub(c *config)   { o(c) }
 
-// WithIdentity sets the name that the socket shows to its peers, 1 to 255 bytes of which the first is not zero; the
-// default is none. Only REQ, DEALER and ROUTER send it (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an
-// error for an identity that is out of range.
+// WithIdentity sets the name by which a ROUTER peer knows this socket, 1 to 255 bytes of which the first is not zero.
+// The default, and "", is none; the ROUTER then makes one up for each connection. Only Req, Dealer and Router send it
+// (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an error that matches ErrTooLarge for any other.
 func WithIdentity(id string) Option {
 	return option(func(c *config) { c.identity = []byte(id) })
 }
 
-// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata]. The name must start
-// with "X-", as RFC 37 asks of applications; Bind and Connect return an error for any other. Keep all properties
-// together below 200 bytes for the sake of old peers (libzmq ZMQ_METADATA).
+// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq ZMQ_METADATA).
+// The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and "-_.+", 255 bytes in
+// all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error for a name without "X-". Keep names,
+// values and identity together below 150 bytes for the sake of old libzmq peers. The option may be given several times.
 func WithMetadata(name, value string) Option {
 	return option(func(c *config) {
 		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})
 	})
 }
 
-// WithSendHWM sets the high-water mark of the way out: the number of messages that wait for one peer, or for a first
-// peer to appear, before the socket is full. What the kernel holds is not counted. A full queue opens again at half.
-// The default is 1,000; zero or less means no limit (libzmq ZMQ_SNDHWM).
+// WithSendHWM sets the high-water mark of the way out: the number of messages that may wait for one peer, or for a first
+// peer to appear, before the queue is full; [WithOverflow] says what happens then. What the kernel holds is not counted.
+// Over inproc the peer's [WithRecvHWM] adds to it. A full queue opens again at half. The default is 1,000; zero or less
+// means no limit (libzmq ZMQ_SNDHWM).
 func WithSendHWM(messages int) Option {
 	return option(func(c *config) { c.sendMark.messages = atLeastZero(messages) })
 }
@@ -102,9 +103,9 @@ func WithSendHWMBytes(bytes int64) Option {
 	return option(func(c *config) { c.sendMark.bytes = atLeastZero(bytes) })
 }
 
-// WithRecvHWM sets the high-water mark of the way in: the number of messages from one peer that wait for Recv. At the
-// mark the socket stops reading from that peer, and goes on at half. The default is 1,000; zero or less means no limit
-// (libzmq ZMQ_RCVHWM).
+// WithRecvHWM sets the high-water mark of the way in: the number of messages from one peer that may wait for Recv. At the
+// mark the socket stops reading from that peer, and goes on at half. Over inproc the peer's [WithSendHWM] adds to it. The
+// default is 1,000; zero or less means no limit (libzmq ZMQ_RCVHWM).
 func WithRecvHWM(messages int) Option {
 	return option(func(c *config) { c.recvMark.messages = atLeastZero(messages) })
 }
@@ -136,8 +137,8 @@ func WithConnectTimeout(d time.Duration) Option {
 	return option(func(c *config) { c.connectTimeout = max(0, d) })
 }
 
-// WithHandshakeTimeout bounds the handshake with one peer, from the first byte to READY. The default is 10 s, which
-// zero or less keeps (libzmq ZMQ_HANDSHAKE_IVL).
+// WithHandshakeTimeout bounds the handshake with one peer, from the connection to the peer's READY. The default is 10 s,
+// which zero or less keeps (libzmq ZMQ_HANDSHAKE_IVL).
 func WithHandshakeTimeout(d time.Duration) Option {
 	return option(func(c *config) {
 		if d > 0 {
@@ -146,11 +147,18 @@ func WithHandshakeTimeout(d time.Duration) Option {
 	})
 }
 
-// WithHeartbeat sets the signs of life: a PING is sent each interval in which the connection was idle; a peer that gave no
-// sign for timeout is dropped; ttl asks the peer to drop us after as long. The defaults are 5 s, 15 s and 15 s. A
-// timeout of zero means three intervals, a ttl of zero the timeout. The ttl is sent in tenths of a second and clipped
-// to 65.5 s. An interval of zero or less turns heartbeats off; PINGs of the peer are answered all the same. Peers that
-// speak ZMTP 3.0 are never sent a PING (libzmq ZMQ_HEARTBEAT_IVL, _TIMEOUT, _TTL).
+// WithHeartbeat sets the signs of life (libzmq ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT and ZMQ_HEARTBEAT_TTL, there off
+// by default):
+//
+//   - A PING is sent after each interval in which nothing came from the peer. The default is 5 s; zero or less turns
+//     heartbeats off, but PINGs of the peer are answered, and its TTL obeyed, all the same.
+//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. The default is 15 s; zero or less means
+//     three intervals.
+//   - ttl asks the peer to drop us after as long. The default is 15 s; zero or less means the timeout. It is sent in
+//     tenths of a second, rounded up, and clipped to 65.5 s.
+//
+// Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor dropped
+// for silence. Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {
@@ -167,7 +175,7 @@ func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	})
 }
 
-// WithLimits sets the bounds on what a peer may send; see [Limits].
+// WithLimits sets the bounds on what a peer can make the socket hold; see [Limits] for their defaults.
 func WithLimits(l Limits) Option {
 	return option(func(c *config) {
 		set(&c.limits.MaxMessage, l.MaxMessage)
@@ -190,18 +198,21 @@ func set[T int | int64](to *T, n T) {
 	}
 }
 
-// WithLinger sets how long Close waits for queued messages to leave. The default is 500 ms, the most 700 ms, since Close
-// returns within a second; [Push.Shutdown] waits as long as its context says (libzmq ZMQ_LINGER).
+// WithLinger sets how long Close waits for queued messages to leave. The default is 500 ms; zero or less means not at
+// all, and more than 700 ms means 700 ms, since Close returns within a second. [Push.Shutdown] waits as long as its
+// context says (libzmq ZMQ_LINGER, there for ever by default).
 func WithLinger(d time.Duration) Option {
 	return option(func(c *config) { c.linger = min(max(0, d), maxLinger) })
 }
 
-// WithLogger logs every event of the socket, from a goroutine of its own. The default is not to log.
+// WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning, peers
+// that come and go as information, the rest for debugging. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) { c.logger = l })
 }
 
-// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc.
+// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give a
+// [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial. nil is none.
 func WithTransport(t transport.Transport) Option {
 	return option(func(c *config) {
 		if t != nil {

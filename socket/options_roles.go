@@ -9,8 +9,8 @@ func (o sendOption) router(c *config) { o(c) }
 func (o sendOption) pair(c *config)   { o(c) }
 func (o sendOption) xpub(c *config)   { o(c) }
 
-// WithOverflow sets what Send does when there is no room. The default is DropNewest on a Pub and an XPub, Block on all
-// others; a value that is none of the constants keeps it.
+// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub and an XPub, [Block] on all
+// others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
 func WithOverflow(p Overflow) SendOption {
 	return sendOption(func(c *config) {
 		if p >= Block && p <= Disconnect {
@@ -19,7 +19,7 @@ func WithOverflow(p Overflow) SendOption {
 	})
 }
 
-// A QueueOption configures a socket whose messages belong to the socket rather than to one peer.
+// A QueueOption configures a socket that keeps messages for a first peer to appear.
 type QueueOption interface {
 	PushOption
 	DealerOption
@@ -51,9 +51,9 @@ type balanceOption func(*config)
 func (o balanceOption) push(c *config)   { o(c) }
 func (o balanceOption) dealer(c *config) { o(c) }
 
-// WithLeastOutstanding sends each message to the peer with the fewest outstanding, round robin among equals, instead of
-// round robin. Outstanding are, for a Push, the messages queued here for the peer; for a Dealer, the messages it has
-// been sent less those it has sent back, so that a slow worker gets less to do.
+// WithLeastOutstanding sends each message to the peer with the fewest outstanding messages, in turn among equals; the
+// default is strictly in turn. Outstanding are, for a Push, the messages queued here for the peer; for a Dealer, the
+// messages it has been sent less those it has sent back, so that a slow worker gets less to do.
 func WithLeastOutstanding() BalanceOption {
 	return balanceOption(func(c *config) { c.leastOutstanding = true })
 }
@@ -73,8 +73,9 @@ func (o latestOption) sub(c *config)    { o(c) }
 func (o latestOption) dealer(c *config) { o(c) }
 func (o latestOption) pair(c *config)   { o(c) }
 
-// WithLatest keeps only the newest message of each peer for Recv; older ones are counted as discarded (libzmq
-// ZMQ_CONFLATE on the receiving side, here also for multipart messages). [Conflate] is the same for the sending side.
+// WithLatest keeps only the newest message of each connection for Recv; older ones are counted as discarded (libzmq
+// ZMQ_CONFLATE on the receiving side, here also for multipart messages). The default is to keep all, up to the high-water
+// mark. [Conflate] is the same for the sending side.
 func WithLatest() LatestOption {
 	return latestOption(func(c *config) { c.latest = true })
 }
@@ -93,7 +94,7 @@ func (o probeOption) dealer(c *config) { o(c) }
 func (o probeOption) router(c *config) { o(c) }
 
 // WithProbe sends an empty message to each new peer, from which a ROUTER learns that this socket is there (libzmq
-// ZMQ_PROBE_ROUTER). It is for peers that expect it; our own Router has events.
+// ZMQ_PROBE_ROUTER). The default is not to. It is for peers that expect it; our own Router has events.
 func WithProbe() ProbeOption {
 	return probeOption(func(c *config) { c.probe = true })
 }
@@ -109,7 +110,8 @@ type topicOption func(*config)
 func (o topicOption) sub(c *config)  { o(c) }
 func (o topicOption) xsub(c *config) { o(c) }
 
-// WithSubscription subscribes to topics from the start, as Subscribe would; "" is everything.
+// WithSubscription subscribes to topics from the start, as Subscribe would; "" is everything. It may be given several
+// times; the default is to subscribe to nothing.
 func WithSubscription(topics ...string) TopicOption {
 	return topicOption(func(c *config) { c.topics = append(c.topics, topics...) })
 }
@@ -119,8 +121,8 @@ type reqOption func(*config)
 func (o reqOption) req(c *config) { o(c) }
 
 // WithRetry sends a request again, to the next peer, when the peer it went to is lost before it replied, up to n times.
-// The peer may have begun or even finished its work, so use it for requests that may be carried out twice. The default is
-// 0: Recv returns an error that names the peer.
+// The peer may have begun or even finished its work, so use it for requests that may be carried out twice. The default,
+// and less than 0, is 0: Recv returns an error that names the peer.
 func WithRetry(n int) ReqOption {
 	return reqOption(func(c *config) { c.retries = max(0, n) })
 }
@@ -171,14 +173,19 @@ const (
 	EveryChange
 )
 
-// WithVerbosity sets which subscriptions Recv returns. The default is FirstAndLast.
+// WithVerbosity sets which subscriptions Recv returns. The default is [FirstAndLast]; a value that is none of the
+// constants keeps it.
 func WithVerbosity(v Verbosity) XPubOption {
-	return xpubOption(func(c *config) { c.verbosity = v })
+	return xpubOption(func(c *config) {
+		if v >= FirstAndLast && v <= EveryChange {
+			c.verbosity = v
+		}
+	})
 }
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
 // over, all of it, and takes effect through [XPub.Subscribe] (libzmq ZMQ_XPUB_MANUAL). When the peer leaves, the
-// cancellations handed over are of what it had asked for.
+// cancellations handed over are of what it had asked for. The default is that a peer gets what it asks for.
 func WithManual() XPubOption {
 	return xpubOption(func(c *config) { c.manual = true })
 }
@@ -195,14 +202,16 @@ func (o replayOption) pub(c *config)  { o(c) }
 func (o replayOption) xpub(c *config) { o(c) }
 
 // WithWelcome sends a message to each new peer before anything else; a SUB receives it if it is subscribed to its
-// topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default is none.
+// topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default, and a message without frames, is none. The frames must not be changed
+// afterwards.
 func WithWelcome(m Msg) ReplayOption {
 	return replayOption(func(c *config) { c.welcome = m })
 }
 
 // WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that match
-// to each new subscriber. When a topic more comes, the one that was not published for longest is forgotten. The
-// default is 0, none.
+// to each new subscriber, in the order they were published. When one topic more comes, the one that was not published for
+// longest is forgotten. The default, and less than 0, is 0: nothing is kept. It takes the place of libzmq's
+// ZMQ_XPUB_MANUAL_LAST_VALUE.
 func WithLastValue(n int) ReplayOption {
 	return replayOption(func(c *config) { c.lastValues = max(0, n) })
 }

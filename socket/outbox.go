@@ -106,6 +106,9 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) e
 				return nil, errRejected
 			case l.out.overflow == DropOldest && l.makeRoom():
 				l.offer(&p)
+			case l.out.overflow == DropOldest: // all there is has begun to leave
+				l.refused(p.size)
+				return nil, nil
 			default:
 				return nil, ErrWouldBlock
 			}

@@ -7,12 +7,13 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A Pair exchanges messages with exactly one other PAIR (RFC 31). While it has a peer, further ones are refused, with an
-// event; when the peer is gone the next one is welcome.
+// A Pair exchanges messages with exactly one other PAIR (RFC 31). While it has a peer, further ones are refused, with a
+// [HandshakeFailed] event of ErrBusy; when the peer is gone the next one is welcome.
 //
-//   - Out: to the peer. While a connecting Pair has none yet, and after it was lost, messages wait in the socket.
-//   - In: from the peer.
-//   - Mute: Send waits (see [WithOverflow]).
+//   - Out: to the peer. While a connecting Pair has none, messages wait in the socket, and what was queued for a peer
+//     that is lost waits for the next.
+//   - In: from the peer, in the order of the connection, as with a [Pull].
+//   - Mute: with the queue full, or bound with no peer, Send waits (see [WithOverflow]).
 //
 // All methods may be called by any number of goroutines.
 type Pair struct{ *core }
@@ -34,10 +35,10 @@ func NewPair(opts ...PairOption) *Pair {
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
-// afterwards.
+// afterwards. A nil error means that the message is accepted and in the ledger; with any other it is not.
 func (s *Pair) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
-// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+// TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Pair) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it

@@ -15,12 +15,16 @@ import (
 // Backpressure goes through: a message is taken from one socket only when the last one has found room in the other. A
 // message that can never be delivered, because a [Router] has lost the peer it is for, is counted and does not end the
 // proxy. When ctx ends, what the sockets had received by then is still forwarded, for at most the time of
-// [WithProxyDrain]; what is left stays in the ledgers of the sockets or is counted in [ProxyStats]. The result is nil if ctx
-// ended, ErrClosed if a socket was closed first.
+// [WithProxyDrain]; what is left stays in the ledgers of the sockets or is counted in [ProxyStats].
+//
+// The result is nil if ctx ended, an error that matches ErrClosed if a socket was closed first, and an error at once if
+// neither socket can send what the other receives.
 func Proxy(ctx context.Context, frontend, backend Socket, opts ...ProxyOption) error {
 	p := proxy{drain: time.Second, control: new(ProxyControl)}
 	for _, o := range opts {
-		o(&p)
+		if o != nil {
+			o.proxy(&p)
+		}
 	}
 	forth, ok1 := p.lane(frontend, backend, &p.control.forth)
 	back, ok2 := p.lane(backend, frontend, &p.control.back)
@@ -45,22 +49,37 @@ func Proxy(ctx context.Context, frontend, backend Socket, opts ...ProxyOption) e
 	return errors.Join(errs[0], errs[1])
 }
 
-// A ProxyOption configures [Proxy].
-type ProxyOption func(*proxy)
+// A ProxyOption configures [Proxy]. Nil stands for none.
+type ProxyOption interface{ proxy(p *proxy) }
 
-// WithCapture sends a copy of every message that is forwarded, in either direction, to another socket. When it is full
-// the proxy waits for it, unless its own overflow policy says otherwise. The default is none.
-func WithCapture(s Sender) ProxyOption { return func(p *proxy) { p.capture = s } }
+type proxyOption func(p *proxy)
+
+func (o proxyOption) proxy(p *proxy) { o(p) }
+
+// WithCapture sends a copy of every message that is forwarded, in either direction, to another socket, such as a [Pub] or
+// a [Push]. When it is full the proxy waits for it, unless its own overflow policy says otherwise. The default is none.
+func WithCapture(s Sender) ProxyOption {
+	return proxyOption(func(p *proxy) { p.capture = s })
+}
 
 // WithProxyDrain sets how long the proxy forwards on, after its context has ended, what had been received by then. The
 // default is one second; zero or less forwards at most the message in hand, if there is room for it.
-func WithProxyDrain(d time.Duration) ProxyOption { return func(p *proxy) { p.drain = max(0, d) } }
+func WithProxyDrain(d time.Duration) ProxyOption {
+	return proxyOption(func(p *proxy) { p.drain = max(0, d) })
+}
 
-// WithProxyControl makes the proxy obey c and report to it. One control is for one Proxy.
-func WithProxyControl(c *ProxyControl) ProxyOption { return func(p *proxy) { p.control = c } }
+// WithProxyControl makes the proxy obey c and report to it. One control is for one Proxy. It takes the place of libzmq's
+// zmq_proxy_steerable. The default, and nil, is none.
+func WithProxyControl(c *ProxyControl) ProxyOption {
+	return proxyOption(func(p *proxy) {
+		if c != nil {
+			p.control = c
+		}
+	})
+}
 
-// A ProxyControl pauses and watches a running [Proxy]; see [WithProxyControl]. The zero value is ready. Its methods may be
-// called from anywhere.
+// A ProxyControl pauses and watches a running [Proxy]; see [WithProxyControl]. The zero value is ready; it must not be
+// copied. Its methods may be called by any number of goroutines.
 type ProxyControl struct {
 	forth, back laneStats
 
@@ -102,7 +121,7 @@ func (c *ProxyControl) wait(ctx context.Context) {
 	}
 }
 
-// ProxyStats counts what a [Proxy] has forwarded.
+// ProxyStats counts what a [Proxy] has forwarded since it began.
 type ProxyStats struct {
 	// Forth is from the frontend to the backend, Back the other way.
 	Forth, Back ProxyLane
@@ -110,8 +129,9 @@ type ProxyStats struct {
 
 // ProxyLane counts one direction: what was received is forwarded, dropped, or in hand (one message at most).
 type ProxyLane struct {
+	// Received from one socket, and Forwarded: accepted by the other.
 	Received, Forwarded Count
-	// Dropped had no peer to go to, or was over a limit of the other socket.
+	// Dropped had no peer to go to, was over a limit of the other socket, or could not be sent before the end.
 	Dropped Count
 }
 

@@ -10,7 +10,8 @@ import (
 //
 //   - Out: to the next peer whose queue is below the high-water mark. While a connecting Push has no peer yet, messages
 //     wait in the socket for the first that appears, up to the high-water mark, in order. What was queued for a peer that
-//     is lost goes to another, except what the kernel had taken already.
+//     is lost goes to another, ahead of what waits in the socket. What the kernel had taken is counted as delivered, and
+//     may be lost with the connection.
 //   - In: nothing. What a peer sends is counted as discarded.
 //   - Mute: with every queue full, or bound with no peer, Send waits (see [WithOverflow]).
 //
@@ -32,8 +33,9 @@ func NewPush(opts ...PushOption) *Push {
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
-// afterwards. A nil error means that the message is accepted and in the ledger. ctx matters only while Send waits.
+// afterwards. A nil error means that the message is accepted and in the ledger; with any other it is not. ctx matters
+// only while Send waits.
 func (s *Push) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
-// TrySend is like Send but returns ErrWouldBlock where Send would wait.
+// TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Push) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }

@@ -1,53 +1,114 @@
 package socket
 
-import "slices"
+import "sync"
 
-// A queue is a ring of messages that grows as needed. The zero queue is empty.
+// A queue holds messages in chunks, so that it grows without a copy and what a burst needed is given back. The zero queue
+// is empty.
 type queue struct {
-	ring []Msg // length a power of two
-	head int
-	n    int
+	head, tail *chunk // head.msgs[r:] comes first, tail.msgs[:w] last
+	r, w       int
+	n          int
+	grown      bool // has had more than one chunk
 }
 
+// A chunk is a part of a queue. Every one but the last is filled to its end.
+type chunk struct {
+	next *chunk
+	msgs []Msg
+}
+
+const (
+	firstChunk = 8   // messages: 256 bytes, at which a queue that is never behind stays
+	chunkSize  = 128 // messages in the chunks after that, 4 KiB
+)
+
+var chunks = sync.Pool{New: func() any { return &chunk{msgs: make([]Msg, chunkSize)} }}
+
 func (q *queue) push(m Msg) {
-	if q.n == len(q.ring) {
+	if q.tail == nil || q.w == len(q.tail.msgs) {
 		q.grow()
 	}
-	q.ring[(q.head+q.n)&(len(q.ring)-1)] = m
+	q.tail.msgs[q.w] = m
+	q.w++
 	q.n++
 }
 
-// unshift puts ms in front, in their order.
-func (q *queue) unshift(ms []Msg) {
-	for q.n+len(ms) > len(q.ring) {
-		q.grow()
+func (q *queue) grow() {
+	var c *chunk
+	if q.tail != nil || q.grown {
+		q.grown = true
+		c = chunks.Get().(*chunk)
+	} else {
+		c = &chunk{msgs: make([]Msg, firstChunk)}
 	}
-	for _, m := range slices.Backward(ms) {
-		q.head = (q.head - 1) & (len(q.ring) - 1)
-		q.ring[q.head] = m
-		q.n++
+	if q.tail == nil {
+		q.head, q.r = c, 0
+	} else {
+		q.tail.next = c
 	}
+	q.tail, q.w = c, 0
 }
 
-func (q *queue) first() *Msg { return &q.ring[q.head] }
+func (q *queue) first() *Msg { return &q.head.msgs[q.r] }
 
 func (q *queue) pop() Msg {
-	m := q.ring[q.head]
-	q.ring[q.head] = Msg{}
-	q.head = (q.head + 1) & (len(q.ring) - 1)
+	at := q.first()
+	m := *at
+	*at = Msg{}
+	q.r++
 	q.n--
-	if q.n == 0 && len(q.ring) > keepRing {
-		*q = queue{} // an idle socket does not hold what a burst needed
+	switch {
+	case q.n == 0:
+		q.r, q.w = 0, 0
+	case q.r == len(q.head.msgs):
+		done := q.head
+		q.head, q.r = done.next, 0
+		done.recycle()
 	}
 	return m
 }
 
-const keepRing = 1024
-
-func (q *queue) grow() {
-	next := make([]Msg, max(8, 2*len(q.ring)))
-	for i := range q.n {
-		next[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
+// recycle gives back a chunk that holds no messages any more.
+func (c *chunk) recycle() {
+	c.next = nil
+	if len(c.msgs) == chunkSize {
+		chunks.Put(c)
 	}
-	q.ring, q.head = next, 0
+}
+
+// lend takes the first chunk out of the queue, which is not empty, with the messages that are left in it.
+func (q *queue) lend() (c *chunk, msgs []Msg) {
+	c = q.head
+	end := len(c.msgs)
+	if c == q.tail {
+		end = q.w
+		q.tail, q.w = nil, 0
+	}
+	msgs = c.msgs[q.r:end]
+	q.head, q.r = c.next, 0
+	q.n -= len(msgs)
+	c.next = nil
+	return c, msgs
+}
+
+// unshift puts ms, which it keeps, in front.
+func (q *queue) unshift(ms []Msg) {
+	if len(ms) == 0 {
+		return
+	}
+	if q.n == 0 {
+		q.head, q.tail, q.r, q.w = nil, nil, 0, 0
+	}
+	if q.r > 0 { // what was taken out of the chunk behind leaves no gap
+		q.head.msgs = q.head.msgs[q.r:]
+		if q.head == q.tail {
+			q.w -= q.r
+		}
+		q.r = 0
+	}
+	q.head = &chunk{next: q.head, msgs: ms}
+	if q.tail == nil {
+		q.tail, q.w = q.head, len(ms)
+	}
+	q.n += len(ms)
 }

@@ -15,27 +15,38 @@ func numbered(from, n int) []Msg {
 	return ms
 }
 
-// checkQueue compares the queue with a slice, and checks that the ring holds on to nothing else.
+// checkQueue compares the queue with a slice, and checks that its chunks hold on to nothing else.
 func checkQueue(t *testing.T, q *queue, want []Msg) {
 	t.Helper()
 	same := func(a, b Msg) bool { return len(a.Frames) == 1 && string(a.Frames[0]) == string(b.Frames[0]) }
 	if q.n != len(want) {
 		t.Fatalf("%d messages, want %d", q.n, len(want))
 	}
-	for i := range q.ring {
-		got := q.ring[(q.head+i)%len(q.ring)]
-		switch {
-		case i >= len(want) && got.Frames != nil:
-			t.Fatalf("a place that is free still holds %s", got)
-		case i < len(want) && !same(got, want[i]):
-			t.Fatalf("message %d is %s, want %s", i, got, want[i])
-		}
-	}
-	if n := len(q.ring); n&(n-1) != 0 {
-		t.Fatalf("a ring of %d, want a power of two", n)
-	}
 	if len(want) > 0 && !same(*q.first(), want[0]) {
 		t.Fatalf("first is %s, want %s", q.first(), want[0])
+	}
+	for c := q.head; c != nil; c = c.next {
+		for i, got := range c.msgs {
+			switch {
+			case c == q.head && i < q.r || c == q.tail && i >= q.w:
+				if got.Frames != nil {
+					t.Fatalf("a place that is free still holds %s", got)
+				}
+			case len(want) == 0:
+				t.Fatalf("%s left over", got)
+			default:
+				if !same(got, want[0]) {
+					t.Fatalf("got %s, want %s", got, want[0])
+				}
+				want = want[1:]
+			}
+		}
+		if c.next == nil && c != q.tail {
+			t.Fatal("the chunks do not end with the tail")
+		}
+	}
+	if len(want) > 0 {
+		t.Fatalf("%d messages are in no chunk", len(want))
 	}
 }
 
@@ -46,7 +57,7 @@ func TestQueueAgainstSlice(t *testing.T) {
 			var q queue
 			var want []Msg
 			next := 0
-			for range 600 {
+			for range 2000 {
 				switch op := r.IntN(20); {
 				case op < 10:
 					m := numbered(next, 1)
@@ -58,6 +69,16 @@ func TestQueueAgainstSlice(t *testing.T) {
 					q.unshift(ms)
 					want = slices.Concat(ms, want)
 					next += len(ms)
+				case op < 12 && len(want) > 0:
+					c, msgs := q.lend()
+					for i, m := range msgs {
+						if m.String() != want[i].String() {
+							t.Fatalf("lent %s, want %s", m, want[i])
+						}
+					}
+					want = want[len(msgs):]
+					clear(msgs)
+					c.recycle()
 				case len(want) > 0:
 					if got := q.pop(); got.String() != want[0].String() {
 						t.Fatalf("popped %s, want %s", got, want[0])
@@ -78,9 +99,8 @@ func TestQueueUnshift(t *testing.T) {
 		{"nothing into nothing", 0, 0},
 		{"nothing", 3, 0},
 		{"into nothing", 0, 5},
-		{"as many as there is room for", 3, 5},
-		{"one more", 3, 6},
-		{"many times the ring", 8, 100},
+		{"before one", 1, 1},
+		{"many", 300, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var q queue
@@ -93,32 +113,16 @@ func TestQueueUnshift(t *testing.T) {
 	}
 }
 
-func TestQueueGrowsAroundTheCorner(t *testing.T) {
-	var q queue
-	for _, m := range numbered(0, 8) {
-		q.push(m)
-	}
-	for range 5 {
-		q.pop()
-	}
-	for _, m := range numbered(8, 5) { // these lie in front of the head
-		q.push(m)
-	}
-	if len(q.ring) != 8 || q.head != 5 {
-		t.Fatalf("a ring of %d with its head at %d, want one of 8 that is full from 5 on", len(q.ring), q.head)
-	}
-	q.push(numbered(13, 1)[0])
-	checkQueue(t, &q, numbered(5, 9))
-}
-
-func TestQueueReleasesABigRing(t *testing.T) {
+// TestQueueIdle: a queue that is empty again keeps one chunk at most, and a small one if it never needed more.
+func TestQueueIdle(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		messages int
-		keeps    bool
+		keeps    int
 	}{
-		{"what a busy socket needs stays", keepRing, true},
-		{"what a burst needed goes", keepRing + 1, false},
+		{"never behind", firstChunk, firstChunk},
+		{"a little behind", firstChunk + 1, chunkSize},
+		{"a burst", 10 * chunkSize, chunkSize},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var q queue
@@ -126,14 +130,11 @@ func TestQueueReleasesABigRing(t *testing.T) {
 			for _, m := range ms {
 				q.push(m)
 			}
-			for i := range ms {
-				if q.ring == nil {
-					t.Fatalf("the ring is gone with %d messages to come", len(ms)-i)
-				}
+			for range ms {
 				q.pop()
 			}
-			if kept := q.ring != nil; kept != c.keeps {
-				t.Errorf("an empty queue keeps a ring: %t, want %t", kept, c.keeps)
+			if q.head != q.tail || q.head.next != nil || len(q.head.msgs) != c.keeps {
+				t.Errorf("an empty queue keeps more than one chunk of %d messages", c.keeps)
 			}
 			q.push(ms[0]) // and works as before
 			checkQueue(t, &q, ms[:1])

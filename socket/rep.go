@@ -17,6 +17,7 @@ import (
 //     envelope, which Recv takes off and Send puts back; a message without one is counted as discarded.
 //   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the next
 //     request can be received.
+//   - Mute: while the queue of that peer is full Send waits.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState.
@@ -53,7 +54,9 @@ func NewRep(opts ...RepOption) *Rep {
 	return s
 }
 
-// Recv returns the next request, waiting for one until ctx ends or the socket closes.
+// Recv returns the next request, waiting for one until ctx ends or the socket closes; with a context that has ended it
+// returns what is there already. The error matches ErrState while the last request has no reply. The message is the
+// caller's for good.
 func (s *Rep) Recv(ctx context.Context) (Msg, error) {
 	s.mu.Lock()
 	idle := s.state == repIdle
@@ -64,12 +67,13 @@ func (s *Rep) Recv(ctx context.Context) (Msg, error) {
 	return s.recv(ctx)
 }
 
-// Messages yields requests as Recv returns them; the body of the loop replies to each by Send. When ctx ends it yields
-// that as an error and stops; when the socket closes it just stops.
+// Messages yields requests as Recv returns them; the body of the loop replies to each by Send, or the next error is
+// ErrState. When ctx ends it yields that as an error and stops; when the socket closes it just stops.
 func (s *Rep) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
 
-// Send replies to the request that was received last, waiting for room until ctx ends. It returns ErrState if there is
-// none. The frames must not be changed afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again.
+// Send replies to the request that was received last, waiting for room until ctx ends. The error matches ErrState if
+// there is none, ErrPeerLost if its peer is gone. The frames must not be changed afterwards. After ErrWouldBlock or the
+// end of ctx the reply can be sent again.
 func (s *Rep) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.

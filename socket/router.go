@@ -14,15 +14,16 @@ import (
 // A Router exchanges messages with many peers and says which one each message is from and for: the first frame is the
 // peer's identity (RFC 28). Its peers are REQ, DEALER and ROUTER.
 //
-//   - In: fairly among peers, with the identity put in front. A peer without one is given five bytes, the first of them
-//     zero, that last as long as its connection.
+//   - In: fairly among peers, in the order of each connection, as with a [Pull], with the identity put in front. A peer
+//     without one is given five bytes, the first of them zero, that last as long as its connection.
 //   - Out: to the peer named by the first frame, which is taken off. If there is no such peer Send returns
-//     ErrUnroutable ([WithDropUnroutable] drops, and counts, as libzmq does).
+//     ErrUnroutable ([WithDropUnroutable] drops, and counts, where libzmq drops in silence). What was queued for a peer
+//     that is lost is dropped, and counted.
 //   - Mute: while the named peer's queue is full Send waits (see [WithOverflow]); others are not affected.
 //
 // A second peer that claims an identity in use is refused, with a [DuplicateIdentity] event, or takes over
-// ([WithHandover]). PeerUp and PeerDown tell of peers that come and go. All methods may be called by any number of
-// goroutines.
+// ([WithHandover]). PeerUp and PeerDown tell of peers that come and go; their Peer is the From of the messages it sent.
+// All methods may be called by any number of goroutines.
 type Router struct {
 	*core
 
@@ -46,8 +47,9 @@ func NewRouter(opts ...RouterOption) *Router {
 	return s
 }
 
-// Send sends the message to the peer that its first frame names, waiting for room until ctx ends. The frames must not be
-// changed afterwards. If the peer is lost while Send waits it returns ErrUnroutable.
+// Send sends the message to the peer that its first frame names, waiting for room until ctx ends. The error matches
+// ErrUnroutable if there is no such peer, or no more while Send waits, and ErrNoFrames if no frame follows the first. The
+// frames must not be changed afterwards.
 func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
@@ -75,8 +77,9 @@ func (s *Router) send(ctx context.Context, wait bool, m Msg) error {
 	return opError("send", err)
 }
 
-// Recv returns the next message, waiting for one until ctx ends or the socket closes. Its first frame is the identity of
-// the peer it came from. The message is the caller's for good.
+// Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
+// returns what is there already. Its first frame is the identity of the peer it came from. The message is the caller's
+// for good.
 func (s *Router) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
@@ -84,8 +87,9 @@ func (s *Router) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
 // ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes of
-// which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). It returns ErrIdentityInUse if another peer or endpoint has
-// that name, and ErrState if the endpoint is connected already under another.
+// which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). Beside those of Connect, the error matches ErrIdentityInUse
+// if another peer or endpoint has that name, ErrState if the endpoint is connected already under another, and ErrTooLarge
+// for an id that cannot be one.
 func (s *Router) ConnectAs(endpoint, id string) error {
 	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)}

@@ -17,7 +17,8 @@ type Socket interface {
 	Endpoints() []string
 	Connect(endpoint string) error
 	Disconnect(endpoint string) error
-	WaitConnected(ctx context.Context, endpoint string, up bool) error
+	WaitConnected(ctx context.Context, endpoint string) error
+	WaitDisconnected(ctx context.Context, endpoint string) error
 	WaitPeers(ctx context.Context, n int) error
 	Events(ctx context.Context) iter.Seq[Event]
 	Stats() Stats
@@ -25,14 +26,14 @@ type Socket interface {
 	Close() error
 }
 
-// A Sender is a socket that sends: every role but PULL and SUB.
+// A Sender is a socket that sends messages: every role but Pull and Sub.
 type Sender interface {
 	Send(ctx context.Context, m Msg) error
 	TrySend(m Msg) error
 }
 
-// A Receiver is a socket that receives: every role but PUSH and PUB. Recv with a context that has ended returns what is
-// there already.
+// A Receiver is a socket that receives messages: every role but Push and Pub. Recv with a context that has ended returns
+// what is there already, or else the context's error.
 type Receiver interface {
 	Recv(ctx context.Context) (Msg, error)
 }

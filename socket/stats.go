@@ -12,20 +12,22 @@ type Reason string
 const (
 	// NoSubscriber: published, and nobody had subscribed to it.
 	NoSubscriber Reason = "no subscriber"
-	// QueueFull: the peer's queue was at its high-water mark and the overflow policy dropped this or an older message.
+	// QueueFull: the peer's queue was at its high-water mark, and the overflow policy dropped this message or an older one;
+	// under Conflate, a newer message took its place.
 	QueueFull Reason = "queue full"
-	// PeerGone: queued for one peer alone (a subscription, a reply), and that peer left first.
+	// PeerGone: queued for one peer alone (what it subscribed to, a reply, what a Router sends), and that peer left first.
 	PeerGone Reason = "peer gone"
-	// Unroutable: for an identity that no peer has, under [WithDropUnroutable].
+	// Unroutable: for an identity that no peer has, under WithDropUnroutable.
 	Unroutable Reason = "unroutable"
-	// GivenUp: a request whose [Req.Do] ended before it left.
+	// GivenUp: a request whose Req.Do ended before it left.
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued when the socket closed.
 	SocketClosed Reason = "socket closed"
 )
 
-// Reasons on the way in ([Ledger.Discarded]). SocketClosed also stands there, for messages nobody received in time, and
-// PeerGone, for messages read from a connection that this side ended before they found room.
+// Reasons on the way in ([Ledger.Discarded]). Of those above there are also SocketClosed, for messages that nobody
+// received in time, PeerGone, for messages read from a connection that ended before they found room, and QueueFull, for
+// what a sender in this process took back under [DropOldest].
 const (
 	// NotSubscribed: published under a topic that was unsubscribed in the meantime, or by a peer that does not filter.
 	NotSubscribed Reason = "not subscribed"
@@ -33,13 +35,13 @@ const (
 	BadEnvelope Reason = "bad envelope"
 	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
 	StaleReply Reason = "stale reply"
-	// Replaced: a newer message of the same peer came before it was received ([WithLatest], [Conflate]).
+	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate).
 	Replaced Reason = "replaced"
-	// NotExpected: a message to a socket that only sends.
+	// NotExpected: a message to a socket that only sends, or from a peer that was refused.
 	NotExpected Reason = "not expected"
 )
 
-// A Count is a number of messages and of the payload bytes in them.
+// A Count is a number of messages and of the payload bytes in them, all frames together.
 type Count struct{ Messages, Bytes uint64 }
 
 func (c *Count) add(bytes int) {
@@ -87,11 +89,11 @@ type Ledger struct {
 type Stats struct {
 	// Ledger counts since the socket was made, peers that have left included.
 	Ledger
-	// Peers has one entry for each peer connected now.
+	// Peers has one entry for each peer connected now, sorted by address.
 	Peers []PeerStats
 }
 
-// PeerStats is the ledger of one connection.
+// PeerStats is the ledger of one connection, from its handshake on.
 type PeerStats struct {
 	Peer *Peer
 	Ledger

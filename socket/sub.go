@@ -12,8 +12,9 @@ import (
 //
 //   - Out: subscriptions only. They are counted: what was subscribed twice ends with the second Unsubscribe. After a
 //     reconnect they are sent again, all of them.
-//   - In: fairly among peers. From a peer with more than the high-water mark waiting nothing more is read; the PUB then
-//     drops, and counts, what it cannot send.
+//   - In: fairly among peers. While as many as the high-water mark of one peer's wait, nothing more is read from it; the
+//     PUB then drops, and counts, what it cannot send.
+//   - Order: that of each connection, as with a [Pull]; none between publishers.
 //
 // All methods may be called by any number of goroutines.
 type Sub struct {
@@ -35,11 +36,12 @@ func NewSub(opts ...SubOption) *Sub {
 }
 
 // Subscribe asks every peer, now and later, for messages whose topic starts with topic; "" is everything. It does not
-// wait for them to hear of it; see [Pub.WaitSubscribers].
+// wait for them to hear of it; see [Pub.WaitSubscribers]. The error matches ErrTooLarge for a topic over
+// [Limits.MaxTopic].
 func (s *Sub) Subscribe(topic string) error { return s.subs.subscribe(topic) }
 
 // Unsubscribe takes back one Subscribe of exactly this topic. Messages that only it asked for and that have not been
-// received yet are discarded, and counted.
+// received yet are discarded, and counted. The error matches ErrState if the topic is not subscribed.
 func (s *Sub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic) }
 
 // Topics lists what is subscribed to, each once, in no particular order.

@@ -184,6 +184,9 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	l.out.overflow = policy
+	if l.direct != nil && policy.dropsOldest() {
+		l.direct.exact()
+	}
 	s.core.out.room.wakeAll() // those who wait for this peer may not have to any more
 	return nil
 }

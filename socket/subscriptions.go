@@ -40,10 +40,14 @@ func (s *subscriptions) init(c *core) {
 
 func (s *subscriptions) subscribe(topic string) error {
 	if limit := s.core.cfg.limits.MaxTopic; limit > 0 && len(topic) > limit {
-		return opError("subscribe", fmt.Errorf("%w: a topic of %d bytes, the limit is %d", ErrTooLarge, len(topic), limit))
+		return opError("subscribe", topicTooLarge(len(topic), limit))
 	}
 	s.add(topic)
 	return nil
+}
+
+func topicTooLarge(size, limit int) error {
+	return fmt.Errorf("%w: a topic of %d bytes, the limit is %d", ErrTooLarge, size, limit)
 }
 
 func (s *subscriptions) unsubscribe(topic string) error {

@@ -13,8 +13,10 @@ import (
 //   - Out: as a Pub.
 //   - In: a message for each subscription, one frame of the byte 1 (subscribe) or 0 (cancel) and the topic, of which
 //     [ParseSubscription] makes a value; [WithVerbosity] says which. When a peer leaves, its subscriptions are
-//     cancelled. What XSUB peers send is received too; such a message cannot begin with the byte 0 or 1.
+//     cancelled. What XSUB peers send upstream is received too; of one frame, it cannot begin with the byte 0 or 1.
 //   - [WithManual] leaves it to the application which topics a peer gets.
+//   - An application need not call Recv: changes of subscriptions wait for it beyond any high-water mark, and only a peer
+//     that makes more of them than twice [Limits.MaxSubscriptions] and 1,000 is cut off.
 //
 // All methods may be called by any number of goroutines.
 type XPub struct {
@@ -40,22 +42,23 @@ func NewXPub(opts ...XPubOption) *XPub {
 	return s
 }
 
-// Send gives the message to every peer subscribed to its topic. It waits, until ctx ends, only under the policy [Block].
-// The frames must not be changed afterwards.
+// Send gives the message to every peer subscribed to its topic, the first frame. It waits, until ctx ends, only under the
+// policy [Block]. The frames must not be changed afterwards.
 func (s *XPub) Send(ctx context.Context, m Msg) error { return s.subs.publish(ctx, true, m) }
 
 // TrySend is like Send and never waits: under [Block] it returns ErrWouldBlock instead.
 func (s *XPub) TrySend(m Msg) error { return s.subs.publish(context.Background(), false, m) }
 
-// Recv returns the next subscription or upstream message, waiting for one until ctx ends or the socket closes.
+// Recv returns the next subscription or upstream message, waiting for one until ctx ends or the socket closes; with a
+// context that has ended it returns what is there already. The message is the caller's for good.
 func (s *XPub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.
 func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
-// WaitSubscribers waits until messages with the given topic would reach at least n peers, ctx ends or the socket
-// closes. The next message with that topic then reaches them: there is no need to sleep.
+// WaitSubscribers waits until messages with the given topic would reach at least n peers; it returns an error if ctx ends
+// or the socket closes first. The next message with that topic then reaches them: there is no need to sleep.
 func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
@@ -63,31 +66,41 @@ func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 // Topics lists what peers are subscribed to, each once, in no particular order.
 func (s *XPub) Topics() []string { return s.subs.topics() }
 
-// SetOverflow sets what Send does when the queue of this one peer is full; a peer that comes back is a new one. It
-// returns an error that matches ErrPeerLost if the peer is not connected.
+// SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer that
+// comes back is a new one. Use the constants of [Overflow] only. The error matches ErrPeerLost if the peer is not
+// connected.
 func (s *XPub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
 
 // Subscribe subscribes a peer, found in the From of a subscription, to a topic, whatever the peer asked for. With
-// [WithManual] this is the only way to. It returns an error that matches ErrPeerLost if the peer is not connected.
+// [WithManual] this is the only way to. The error matches ErrPeerLost if the peer is not connected, ErrTooLarge if the
+// topic is, and ErrLimit if the peer has more than [Limits] allow.
 func (s *XPub) Subscribe(p *Peer, topic string) error { return s.change(p, true, topic) }
 
-// Unsubscribe takes a peer's subscription to a topic back.
+// Unsubscribe takes a peer's subscription to a topic back; without one it does nothing. The error matches ErrPeerLost if
+// the peer is not connected.
 func (s *XPub) Unsubscribe(p *Peer, topic string) error { return s.change(p, false, topic) }
 
 func (s *XPub) change(p *Peer, add bool, topic string) error {
+	op := "subscribe"
+	if !add {
+		op = "unsubscribe"
+	}
+	if limit := s.cfg.limits.MaxTopic; limit > 0 && len(topic) > limit {
+		return opError(op, topicTooLarge(len(topic), limit))
+	}
 	l := s.linkTo(p)
 	if l == nil {
-		return &PeerError{Op: "subscribe", Peer: p, Err: ErrPeerLost}
+		return &PeerError{Op: op, Peer: p, Err: ErrPeerLost}
 	}
 	_, err := s.subs.set(l, add, []byte(topic))
-	return opError("subscribe", err)
+	return opError(op, err)
 }
 
 // A Subscription is what an [XPub] is told by a peer.
 type Subscription struct {
-	Topic string
-	Add   bool // false: the subscription is cancelled
-	Peer  *Peer
+	Topic string // the prefix that is subscribed; "" is everything
+	Add   bool   // false: the subscription is cancelled
+	Peer  *Peer  // whose it is, for XPub.Subscribe
 }
 
 // ParseSubscription makes a value of a message that an [XPub] received. ok is false for a message sent upstream by a

@@ -12,8 +12,10 @@ import (
 //
 //   - Out: a message of one frame that starts with the byte 1 or 0 subscribes to, or cancels, the rest of the frame;
 //     cancelling what was not subscribed does nothing. Any other message goes to every peer; one whose queue is full
-//     misses it, which is counted. Subscriptions may overtake other messages.
+//     misses it, which is counted, and without a peer it is dropped, and counted.
 //   - In: as a Sub.
+//   - Order: each peer gets messages in the order they were sent, and subscriptions too, but a subscription may overtake
+//     messages.
 //
 // All methods may be called by any number of goroutines.
 type XSub struct {
@@ -38,17 +40,18 @@ func NewXSub(opts ...XSubOption) *XSub {
 }
 
 // Subscribe asks every peer, now and later, for messages whose topic starts with topic; "" is everything. It does not
-// wait for them to hear of it; see [Pub.WaitSubscribers].
+// wait for them to hear of it; see [Pub.WaitSubscribers]. The error matches ErrTooLarge for a topic over
+// [Limits.MaxTopic].
 func (s *XSub) Subscribe(topic string) error { return s.subs.subscribe(topic) }
 
-// Unsubscribe takes back one Subscribe of exactly this topic.
+// Unsubscribe takes back one Subscribe of exactly this topic. The error matches ErrState if the topic is not subscribed.
 func (s *XSub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic) }
 
 // Topics lists what is subscribed to, each once, in no particular order.
 func (s *XSub) Topics() []string { return s.subs.topics() }
 
-// Send subscribes, cancels, or sends a message upstream; see [XSub]. The frames must not be changed afterwards. It never
-// waits.
+// Send subscribes, cancels, or sends a message upstream; see [XSub]. It never waits, and so has no use for the context.
+// The frames must not be changed afterwards.
 func (s *XSub) Send(_ context.Context, m Msg) error { return s.TrySend(m) }
 
 // TrySend is the same as Send, which never waits either.

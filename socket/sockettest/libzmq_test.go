@@ -25,13 +25,13 @@ func TestLibzmq(t *testing.T) {
 		t.Run("yodel-"+name, func(t *testing.T) {
 			t.Parallel()
 			sockettest.Run(t, sockettest.Factory{
-				Local: sockettest.Yodel(), Remote: libzmq, Endpoint: endpoint, Dial: dial, Lacks: kernel,
+				Local: sockettest.Yodel(), Remote: libzmq(t), Endpoint: endpoint, Dial: dial, Lacks: kernel,
 			})
 		})
 		t.Run("libzmq-"+name, func(t *testing.T) {
 			t.Parallel()
 			sockettest.Run(t, sockettest.Factory{
-				Local: libzmq, Remote: sockettest.Yodel(), Endpoint: endpoint, Dial: dial, Lacks: kernel,
+				Local: libzmq(t), Remote: sockettest.Yodel(), Endpoint: endpoint, Dial: dial, Lacks: kernel,
 				ExpectedFailures: expected,
 				NotRun: map[string]string{
 					"faults/request-survives-a-cut":     "whether a cut meets a request under way, for which the requester then waits for ever, is chance",
@@ -54,32 +54,36 @@ var libzmqFailures = map[string]string{
 	"queues/nothing-for-the-dead":          "every second message waits for the endpoint where nobody is",
 }
 
-// libzmq is the side of libzmq, in one process for all sockets but those to be killed.
-var libzmq = sockettest.Side{
-	Name: "libzmq",
-	New:  newLibzmq,
-	Lacks: map[sockettest.Capability]string{
-		sockettest.ManyGoroutines: "its sockets belong to one thread",
-		sockettest.CloseWakes:     "its sockets belong to one thread",
-		sockettest.RawPeers:       "what it makes of strange bytes is not for this module to test",
-	},
+// libzmq returns the side of libzmq, in one process for all sockets but those to be killed.
+func libzmq(t testing.TB) sockettest.Side {
+	shared := pyzmq.Start(t)
+	return sockettest.Side{
+		Name: "libzmq",
+		New: func(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
+			t.Helper()
+			p := shared
+			if o.Killable {
+				p = pyzmq.Start(t)
+			}
+			return newLibzmq(t, p, role, o)
+		},
+		Lacks: map[sockettest.Capability]string{
+			sockettest.ManyGoroutines: "its sockets belong to one thread",
+			sockettest.CloseWakes:     "its sockets belong to one thread",
+			sockettest.RawPeers:       "what it makes of strange bytes is not for this module to test",
+		},
+	}
 }
 
 type zmqSocket struct {
 	p     *pyzmq.Process
 	id    int
-	owned bool // the process is this socket's own
 	ended bool
 }
 
-func newLibzmq(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
+func newLibzmq(t testing.TB, p *pyzmq.Process, role string, o sockettest.Options) *zmqSocket {
 	t.Helper()
-	z := &zmqSocket{id: pyzmq.NextSocket(), owned: o.Killable}
-	if z.owned {
-		z.p = pyzmq.Start(t)
-	} else {
-		z.p = pyzmq.Shared(t)
-	}
+	z := &zmqSocket{p: p, id: pyzmq.NextSocket()}
 	opts := map[string]any{"RECONNECT_IVL": 5, "RECONNECT_IVL_MAX": 50}
 	set := func(wanted bool, name string, value any) {
 		if wanted {

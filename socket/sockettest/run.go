@@ -123,9 +123,10 @@ func (f *Factory) passes(t testing.TB, attempts int, b behaviour, patience time.
 	t.Fatalf("fails in each of %d attempts", attempts)
 }
 
-// attempt runs a behaviour once. A behaviour waits more than once; that makes limits of a few times the patience.
+// attempt runs a behaviour once. It waits many times over, each time no longer than its patience; the limit is for what
+// heeds no context.
 func (f *Factory) attempt(t testing.TB, b behaviour, patience, each time.Duration) (failure string) {
-	return attempt(t, 4*patience, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: each}) })
+	return attempt(t, 10*patience, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: each}) })
 }
 
 // checkNames makes a mistyped name an error.

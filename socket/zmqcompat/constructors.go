@@ -6,10 +6,6 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// All constructors return a socket that is neither listening nor dialled and do no I/O. ctx is the socket's life-line: when it
-// ends the socket closes; nil means that only Close does. All methods of a socket may be called by any number of
-// goroutines.
-
 // NewPair returns a PAIR socket: it exchanges messages with exactly one other PAIR. While it has a peer further ones are
 // refused.
 func NewPair(ctx context.Context, opts ...Option) Socket {

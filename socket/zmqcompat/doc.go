@@ -12,6 +12,20 @@
 // the two kinds talk to each other. New code should use package socket: it has a type for each role, a context on each
 // call, events and statistics. [Engine] gives access to that under a socket of this package.
 //
+// # What holds for every socket
+//
+// Constructors return a socket that neither listens nor has dialled, and do no I/O. The context is the socket's lifeline:
+// when it ends the socket closes; nil means that only Close does that. Any number of goroutines may use a socket.
+//
+//	Listen     binds; when it returns peers can connect. A tcp port of 0, * or nothing is any free one. May be repeated
+//	Addr       where the socket listens, of several places the last; nil if nowhere
+//	Dial       connects, and waits for the first handshake as long as the options say; then connects again by itself
+//	Send       copies the message and waits for room, at most for the time of WithTimeout. SendMulti is the same
+//	Recv       waits for a message until the socket closes
+//	SetOption  takes OptionSubscribe, OptionUnsubscribe and OptionHWM
+//	GetOption  returns what was set, or the default of OptionHWM
+//	Close      gives what is queued 700 ms to leave, and returns within a second, always nil
+//
 // # What is different
 //
 //	                        go-zeromq v0.17.0                    here

@@ -39,6 +39,26 @@ func Example() {
 	// Output: Msg{Frames:{"quotes.ACME", "42"}} <nil>
 }
 
+func ExampleNewMsg() {
+	fmt.Println(zmq4.NewMsg([]byte("hello")))
+	// Output: Msg{Frames:{"hello"}}
+}
+
+func ExampleNewMsgFrom() {
+	fmt.Println(zmq4.NewMsgFrom([]byte("topic"), []byte{0xca, 0xfe}))
+	// Output: Msg{Frames:{"topic", "\xca\xfe"}}
+}
+
+func ExampleNewMsgString() {
+	fmt.Println(zmq4.NewMsgString("hello"))
+	// Output: Msg{Frames:{"hello"}}
+}
+
+func ExampleNewMsgFromString() {
+	fmt.Println(zmq4.NewMsgFromString([]string{"topic", "hello"}))
+	// Output: Msg{Frames:{"topic", "hello"}}
+}
+
 func ExampleNewPush() {
 	ctx := context.Background()
 	push := zmq4.NewPush(ctx)

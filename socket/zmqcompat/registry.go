@@ -25,8 +25,8 @@ var registry struct {
 var builtin = []string{"inproc", "ipc", "tcp"}
 
 // RegisterTransport adds a transport made for the original. Sockets have the transports that were registered before their
-// first use. It returns an error if there is one by that name already, or the name cannot be the scheme of an endpoint. The
-// new way is socket.WithTransport, which adds a transport to one socket.
+// first use. It returns an error if there is one by that name already, or the name cannot be the scheme of an endpoint.
+// New code uses socket.WithTransport, which adds a transport to one socket.
 func RegisterTransport(name string, trans zmqtransport.Transport) error {
 	scheme := strings.ToLower(name)
 	if _, err := transport.ParseEndpoint(scheme + "://x"); err != nil {

@@ -9,7 +9,7 @@ import (
 // The vocabulary of go-zeromq, as aliases: a value of one of these types is a value of go-zeromq's, so that code typed on
 // the original takes sockets of this package, and the other way about.
 type (
-	// Socket is what all constructors return. See the package documentation for what its methods do here.
+	// Socket is what all constructors return; the package's documentation says what its methods do here.
 	Socket = zmq4.Socket
 	// Topics is implemented by the sockets of [NewPub], [NewXPub] and [NewSub]: by type assertion, a sorted list of what is
 	// subscribed to, by the peers or by the socket itself.
@@ -64,7 +64,7 @@ const (
 	OptionHWM = zmq4.OptionHWM
 )
 
-// The names of security mechanisms. Only NULL, which is none, is to be had so far.
+// The names of security mechanisms. Only NULL, which is none, is supported so far.
 const (
 	NullSecurity  = zmq4.NullSecurity
 	PlainSecurity = zmq4.PlainSecurity

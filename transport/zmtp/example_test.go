@@ -132,6 +132,19 @@ func ExampleAppendSubscribe() {
 	// "\x00\x02\x01A"
 }
 
+func ExampleParseMetadata() {
+	b := zmtp.AppendMetadata(nil, zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}, {Name: "X-Zone", Value: []byte("eu")}})
+	m, err := zmtp.ParseMetadata(b)
+	for _, p := range m {
+		fmt.Printf("%s %q\n", p.Name, p.Value)
+	}
+	fmt.Println(err)
+	// Output:
+	// Socket-Type "PULL"
+	// X-Zone "eu"
+	// <nil>
+}
+
 func ExampleMetadata_Get() {
 	m := zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}}
 	v, ok := m.Get("socket-type")

@@ -60,6 +60,8 @@ type Reader struct {
 	bodySize int
 	bodyMore bool
 	largest  int // the longest body this peer has sent whole
+
+	afterBody bool // a long body was the last that came
 }
 
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
@@ -111,7 +113,12 @@ func (r *Reader) fill() error {
 		return readError(n, err)
 	}
 	r.makeRoom()
-	n, err := r.read(r.slab[r.w:], len(r.slab) == maxSlab)
+	into := r.slab[r.w:]
+	if r.afterBody { // another one is likely: its header will do, the rest would have to be copied
+		into = into[:min(minSlab, len(into))]
+	}
+	n, err := r.read(into, len(r.slab) == maxSlab && !r.afterBody)
+	r.afterBody = r.afterBody && n < len(into)
 	r.w += n
 	return readError(n, err)
 }
@@ -183,7 +190,7 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 		}
 		r.largest = max(r.largest, r.bodySize)
 		body := r.body
-		r.body = nil
+		r.body, r.afterBody = nil, true
 		r.endFrame(body, r.bodyMore)
 	}
 	for {
