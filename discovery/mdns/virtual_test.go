@@ -115,6 +115,13 @@ func (v *view) count() int {
 	return len(v.nodes)
 }
 
+// at is when the last event of a node came.
+func (v *view) at(id discovery.ID) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.when[id]
+}
+
 func (v *view) has(id discovery.ID) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()

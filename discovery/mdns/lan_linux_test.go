@@ -1,0 +1,362 @@
+package mdns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	hashicorp "github.com/hashicorp/mdns"
+
+	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/internal/lan"
+)
+
+// hostNetwork is the system's network as a host sees it: all sockets are opened there.
+type hostNetwork struct{ host *lan.Host }
+
+func (n hostNetwork) interfaces() (all []iface, err error) {
+	return all, errors.Join(n.host.Try(func() { all, err = system{}.interfaces() }), err)
+}
+
+func (n hostNetwork) listen(i iface, f family) (c conn, err error) {
+	if gone := n.host.Try(func() { c, err = system{}.listen(i, f) }); gone != nil {
+		return nil, gone
+	}
+	return c, err
+}
+
+func (n hostNetwork) ask(i iface, f family) (c conn, err error) {
+	if gone := n.host.Try(func() { c, err = system{}.ask(i, f) }); gone != nil {
+		return nil, gone
+	}
+	return c, err
+}
+
+func (n hostNetwork) serve(i iface, z hashicorp.Zone) (s io.Closer, err error) {
+	if gone := n.host.Try(func() { s, err = system{}.serve(i, z) }); gone != nil {
+		return nil, gone
+	}
+	return s, err
+}
+
+// at returns a backend on a host.
+func atHost(h *lan.Host, opts ...Option) *Backend {
+	return New(append(opts, option(func(c *config) { c.network = hostNetwork{h} }))...)
+}
+
+func lanNode(h *lan.Host) discovery.Record {
+	return discovery.Record{
+		ID: discovery.NewID(), Incarnation: uint64(time.Now().UnixMilli()), Addrs: []netip.Addr{h.Addr},
+		Services: []discovery.Service{{Name: "orders", Type: "PUB", Endpoints: []string{"tcp://*:5555"}}},
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func TestLANLatency(t *testing.T) {
+	n := lan.New(t)
+	watcher := n.Host()
+	var hosts []*lan.Host
+	for range 10 {
+		hosts = append(hosts, n.Host())
+	}
+	for _, peers := range []int{1, 10, 50} {
+		t.Run(fmt.Sprintf("%d peers", peers), func(t *testing.T) {
+			// Who was there first finds each that comes.
+			v := watch(t, atHost(watcher), discovery.Query{})
+			v.untilKind(discovery.Synced, patience)
+			var anns []discovery.Announcement
+			began := make(map[discovery.ID]time.Time)
+			for i := range peers {
+				h := hosts[i%len(hosts)]
+				r := lanNode(h)
+				b := atHost(h)
+				began[r.ID] = time.Now()
+				anns = append(anns, announce(t, b, r))
+			}
+			v.until("all found", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n) == peers })
+			var took []time.Duration
+			for id, at := range began {
+				took = append(took, v.at(id).Sub(at))
+			}
+			quick(t, "announced to found, median,", median(took), 50*time.Millisecond)
+			quick(t, "the last", took[len(took)-1], 500*time.Millisecond)
+
+			// Who comes later finds all.
+			late := watch(t, atHost(watcher), discovery.Query{})
+			start := time.Now()
+			late.until("all found", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n) == peers })
+			took = took[:0]
+			for id := range began {
+				took = append(took, late.at(id).Sub(start))
+			}
+			quick(t, "watched to found, median,", median(took), 50*time.Millisecond)
+			quick(t, "the last", took[len(took)-1], 500*time.Millisecond)
+
+			// All leave.
+			start = time.Now()
+			byeAll(t, anns)
+			v.until("all gone", patience, none)
+			took = took[:0]
+			for id := range began {
+				took = append(took, v.at(id).Sub(start))
+			}
+			quick(t, "goodbye to gone, median,", median(took), 200*time.Millisecond)
+			if slices.Contains(v.kinds(), discovery.Expired) {
+				t.Errorf("some expired: %v", v.kinds())
+			}
+			v.close()
+			late.close()
+		})
+	}
+}
+
+func TestLANAddresses(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	v := watch(t, atHost(b), discovery.Query{})
+	r := lanNode(a)
+	ann := announce(t, atHost(a), r)
+	v.until("both families", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n[r.ID].From) == 2 })
+	from := v.nodes[r.ID].From
+	slices.SortFunc(from, netip.Addr.Compare)
+	if from[0] != a.Addr || !from[1].IsLinkLocalUnicast() || from[1].Zone() != "eth0" {
+		t.Errorf("from %v, want %v and a link-local one with zone eth0", from, a.Addr)
+	}
+	bye(t, ann)
+	v.close()
+}
+
+// A process that is killed says nothing, and is gone when its announcement has run out.
+func TestLANKilled(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	v := watch(t, atHost(b), discovery.Query{Group: "killed"})
+	p := spawn(t, a.Command(t.Context(), os.Args[0]), "killed")
+	v.until("found", patience, one)
+	if !v.has(p.id) {
+		t.Fatalf("found %v, want %v", v.nodes, p.id)
+	}
+	began := time.Now()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	v.until("expired", 3*defaultRefresh+5*time.Second, none)
+	if k := v.kinds(); k[len(k)-1] != discovery.Expired {
+		t.Errorf("events %v", k)
+	}
+	t.Logf("expired %v after it was killed", time.Since(began))
+
+	// One that ends says goodbye.
+	q := spawn(t, a.Command(t.Context(), os.Args[0]), "killed")
+	v.until("found", patience, one)
+	began = time.Now()
+	_ = q.stdin.Close()
+	v.until("gone", patience, none)
+	quick(t, "gone", v.at(q.id).Sub(began), 200*time.Millisecond)
+	if k := v.kinds(); k[len(k)-1] != discovery.Left {
+		t.Errorf("events %v", k)
+	}
+	v.close()
+}
+
+func TestLANLoss(t *testing.T) {
+	const peers = 10
+	n := lan.New(t)
+	watcher := n.Host()
+	watcher.Lose(port, 50)
+	first := watch(t, atHost(watcher), discovery.Query{})
+	first.untilKind(discovery.Synced, patience)
+	var anns []discovery.Announcement
+	began := time.Now()
+	for range peers {
+		h := n.Host()
+		h.Lose(port, 50)
+		anns = append(anns, announce(t, atHost(h), lanNode(h)))
+	}
+	full := func(n map[discovery.ID]discovery.Record) bool { return len(n) == peers }
+	built := time.Since(began)
+	first.until("all found", patience, full)
+	quick(t, "who came later found", time.Since(began)-built, 5*time.Second)
+	second := watch(t, atHost(watcher), discovery.Query{})
+	quick(t, "who was there found", second.until("all found", patience, full), 5*time.Second)
+	byeAll(t, anns)
+	first.close()
+	second.close()
+}
+
+// Whatever happens to the network of one of the two: they find each other again within five seconds. The refresh would come
+// too late for that.
+func TestLANFaults(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		fail, mend func(h *lan.Host)
+	}{
+		{"unplugged", (*lan.Host).Unplug, (*lan.Host).Plug},
+		{"link down", (*lan.Host).Down, (*lan.Host).Up},
+		{"interface made anew", (*lan.Host).Remove, (*lan.Host).Restore},
+	} {
+		for _, who := range []string{"announcer", "watcher"} {
+			t.Run(tc.name+" "+who, func(t *testing.T) {
+				n := lan.New(t)
+				a, b := n.Host(), n.Host()
+				r := lanNode(a)
+				ann := announce(t, atHost(a, WithRefresh(maxRefresh)), r)
+				backend := atHost(b)
+				v := watch(t, backend, discovery.Query{})
+				v.until("found", patience, one)
+				hit := a
+				if who == "watcher" {
+					hit = b
+				}
+				tc.fail(hit)
+				backend.Confirm(r.ID)
+				v.until("gone", patience, none)
+				tc.mend(hit)
+				quick(t, "found again", v.until("found again", patience, one), 5*time.Second)
+				bye(t, ann)
+				v.close()
+			})
+		}
+	}
+}
+
+func TestLANNewAddress(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	r := lanNode(a)
+	ann := announce(t, atHost(a, WithRefresh(maxRefresh)), r)
+	v := watch(t, atHost(b), discovery.Query{})
+	v.until("found", patience, one)
+	a.Readdress(99)
+	took := v.until("found at its new address", patience, func(n map[discovery.ID]discovery.Record) bool {
+		return slices.Contains(n[r.ID].From, a.Addr)
+	})
+	quick(t, "found at its new address", took, 5*time.Second)
+	b.Readdress(98)
+	v2 := watch(t, atHost(b), discovery.Query{})
+	v2.until("found from a new address", patience, one)
+	bye(t, ann)
+	v.until("gone", patience, none)
+	v.close()
+	v2.close()
+}
+
+func TestLANGroupsAndRouter(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	far := n.Routed().Host()
+	mine, other := lanNode(a), lanNode(a)
+	other.Group = "other"
+	backend := atHost(a)
+	anns := []discovery.Announcement{announce(t, backend, mine), announce(t, backend, other)}
+	near := watch(t, atHost(b), discovery.Query{})
+	beyond := watch(t, atHost(far), discovery.Query{})
+	second := watch(t, atHost(b), discovery.Query{Group: "other"})
+	near.until("found", patience, one)
+	second.until("found", patience, one)
+	near.untilKind(discovery.Synced, patience)
+	beyond.untilKind(discovery.Synced, patience)
+	if !near.has(mine.ID) || near.count() != 1 || !second.has(other.ID) || second.count() != 1 {
+		t.Errorf("default group %v, other group %v", near.nodes, second.nodes)
+	}
+	if beyond.count() != 0 {
+		t.Errorf("beyond the router: %v", beyond.nodes)
+	}
+	byeAll(t, anns)
+	for _, v := range []*view{near, beyond, second} {
+		v.close()
+	}
+}
+
+// Another program has port 5353 for itself: watching still works, and is told so.
+func TestLANPortTaken(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	var hog *net.UDPConn
+	b.Do(func() {
+		var err error
+		if hog, err = net.ListenUDP("udp", &net.UDPAddr{Port: port}); err != nil {
+			t.Error(err)
+		}
+	})
+	backend := atHost(b)
+	v := watch(t, backend, discovery.Query{})
+	if ev := v.untilKind(discovery.Trouble, patience); !errors.Is(ev.Err, ErrPort) {
+		t.Errorf("told %v", ev.Err)
+	} else {
+		t.Log(ev.Err)
+	}
+	r := lanNode(a)
+	ann := announce(t, atHost(a), r)
+	v.until("found by asking", patience, one)
+	own := announce(t, backend, lanNode(b))
+	other := watch(t, atHost(a), discovery.Query{})
+	other.untilKind(discovery.Synced, patience)
+	_ = hog.Close()
+	other.until("found once the port is free", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n) == 2 })
+	bye(t, own)
+	bye(t, ann)
+	v.close()
+	other.close()
+}
+
+// With nothing but loopback, and no privileges.
+func TestLANUnshare(t *testing.T) {
+	lan.RequireUnshare(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "unshare", "-rn", "sh", "-c", `ip link set lo up && exec "$0"`, os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=loopback")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("said %q", out)
+	}
+	for _, line := range lines {
+		at := strings.LastIndexByte(line, ' ')
+		took, err := time.ParseDuration(line[at+1:])
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		quick(t, line[:at], took, 200*time.Millisecond)
+	}
+}
+
+// Two processes on a host that has nothing but loopback, and on one that has more.
+func TestLANSameHost(t *testing.T) {
+	n := lan.New(t)
+	for name, h := range map[string]*lan.Host{"with eth0": n.Host(), "only lo": n.Lonely()} {
+		t.Run(name, func(t *testing.T) {
+			v := watch(t, atHost(h), discovery.Query{Group: "same"})
+			p := spawn(t, h.Command(t.Context(), os.Args[0]), "same")
+			v.until("found", patience, one)
+			late := watch(t, atHost(h), discovery.Query{Group: "same"})
+			late.until("found", patience, one)
+			_ = p.stdin.Close()
+			v.until("gone", patience, none)
+			late.until("gone", patience, none)
+			for _, v := range []*view{v, late} {
+				if slices.Contains(v.kinds(), discovery.Expired) {
+					t.Errorf("events %v", v.kinds())
+				}
+				v.close()
+			}
+		})
+	}
+}
