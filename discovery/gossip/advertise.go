@@ -1,0 +1,46 @@
+package gossip
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// usable reports whether a member could be at that address.
+func usable(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a.Zone() == "" && !a.IsLinkLocalUnicast()
+}
+
+// ownAddr chooses among the host's addresses the one to advertise, as WithAdvertise says. Loopback is better than nothing:
+// members on this host find each other even then.
+func ownAddr() netip.Addr {
+	ifs, _ := net.Interfaces() // without, it is loopback
+	var addrs []netip.Addr
+	for _, ifi := range ifs {
+		if ifi.Flags&net.FlagUp == 0 {
+			continue
+		}
+		list, _ := ifi.Addrs()
+		for _, a := range list {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				addrs = append(addrs, p.Addr().Unmap())
+			}
+		}
+	}
+	return choose(addrs)
+}
+
+func choose(addrs []netip.Addr) netip.Addr {
+	best := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	rank := func(a netip.Addr) int {
+		return slices.Index([]bool{
+			a.IsPrivate() && a.Is4(), a.IsPrivate(), !a.IsLoopback() && a.Is4(), !a.IsLoopback(), true,
+		}, true)
+	}
+	for _, a := range addrs {
+		if usable(a) && rank(a) < rank(best) {
+			best = a
+		}
+	}
+	return best
+}

@@ -1,0 +1,337 @@
+package gossip
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/yodel-mq/yodel/discovery"
+)
+
+const (
+	// resealEvery is how often records with a proof are announced anew: who joins later must not find them too old.
+	resealEvery = 2 * time.Minute
+	// grace is how long the goodbye of a node may arrive later than the news that its member has left.
+	grace = 500 * time.Millisecond
+)
+
+// A session is a member, from the first Announce or Watch to the end of the last.
+type session struct {
+	config    *config
+	id        discovery.ID // of the member: another each time, since memberlist takes a name at another address for a conflict
+	name      string
+	table     *discovery.Table
+	transport *transport
+	list      *memberlist.Memberlist
+	byes      *memberlist.TransmitLimitedQueue
+
+	ctx   context.Context //nolint:containedctx // of the goroutines below, which outlive the call that started them
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+	begin sync.Once
+	wake  chan struct{} // for run
+	poked chan struct{} // for join
+
+	joinEnd chan struct{} // closed when join has ended
+
+	mu      sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
+	closed  bool
+	own     []*announcement
+	bundle  []byte // the records of own
+	changed bool   // memberlist does not know of it yet
+	members map[discovery.ID]*member
+	dirty   map[discovery.ID]struct{} // members that run has to look at
+	owners  map[discovery.ID]owner    // of records
+	lost    []lostMember              // the latest last
+	hints   map[discovery.ID][]string // seeds that watchers found
+	joined  bool                      // seeds have been asked
+	answers int
+	untold  [][]byte // goodbyes that there was nobody to tell of
+
+	sum       uint64 // of what is known, see entropy.go
+	newsAt    time.Time
+	syncing   bool
+	syncedAt  time.Time
+	syncPause time.Duration
+	timers    map[discovery.ID]*time.Timer // that make a member dirty, or forget an owner
+}
+
+// open makes this process a member, which is alone until start.
+func open(c *config) (*session, error) {
+	t, err := listen(c.bind, c.advertise, c.cut)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		config: c, id: discovery.NewID(), transport: t,
+		table:   discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),
+		wake:    make(chan struct{}, 1),
+		poked:   make(chan struct{}, 1),
+		joinEnd: make(chan struct{}),
+		members: make(map[discovery.ID]*member),
+		dirty:   make(map[discovery.ID]struct{}),
+		owners:  make(map[discovery.ID]owner),
+		hints:   make(map[discovery.ID][]string),
+		timers:  make(map[discovery.ID]*time.Timer),
+	}
+	s.name = s.id.String()
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	m := c.profile.memberlist()
+	s.byes = &memberlist.TransmitLimitedQueue{RetransmitMult: m.RetransmitMult, NumNodes: s.size}
+	m.Name, m.Transport, m.Label = s.name, t, label(c.group)
+	m.BindPort, m.AdvertisePort = int(t.bound.Port()), int(t.public.Port())
+	m.Delegate, m.Events, m.Alive, m.Merge = s, s, s, s
+	if c.tune != nil {
+		c.tune(m)
+	}
+	if len(c.keys) > 0 {
+		m.Keyring, err = memberlist.NewKeyring(c.keys[1:], c.keys[0])
+	}
+	if err == nil {
+		s.list, err = memberlist.Create(m)
+	}
+	if err != nil {
+		s.stop()
+		_ = t.Shutdown()
+		s.table.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// label is what memberlist puts before each packet, in the clear, and binds to the encryption.
+func label(group string) string {
+	sum := groupSum(group)
+	return "yodel-" + base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
+}
+
+// start begins to look for others. It comes after the first record is there, which they then learn when they meet us.
+func (s *session) start() {
+	s.begin.Do(func() {
+		s.wg.Go(s.run)
+		s.wg.Go(func() {
+			defer close(s.joinEnd)
+			s.join()
+		})
+		s.wg.Go(s.compare)
+		s.findSeeds()
+	})
+}
+
+// Watch is that of the table.
+func (s *session) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
+	return s.table.Watch(ctx, q)
+}
+
+// Close leaves, as far as that is done before ctx ends, and gives everything up. Of memberlist's own goroutines one that
+// waits for the answer to a probe may be there for some seconds more: it holds nothing, and ends by itself.
+func (s *session) Close(ctx context.Context) {
+	s.stop()
+	s.meet(ctx)
+	within := 2 * time.Second
+	if end, ok := ctx.Deadline(); ok {
+		within = min(within, time.Until(end))
+	}
+	if ctx.Err() == nil && within > 0 {
+		_ = s.list.Leave(within) // or others find out
+	}
+	s.mu.Lock()
+	s.closed = true
+	for _, t := range s.timers {
+		t.Stop()
+	}
+	s.mu.Unlock()
+	_ = s.list.Shutdown() // always nil
+	s.wg.Wait()
+	s.table.Close()
+}
+
+// meet waits a moment for a seed that is about to be joined, when there is nobody else, and tells it what nobody has been told:
+// it may know of us before we know of it.
+func (s *session) meet(ctx context.Context) {
+	if s.size() <= 1 {
+		wait := time.NewTimer(grace)
+		defer wait.Stop()
+		select {
+		case <-s.joinEnd:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	to, untold := s.some(maxDirect), s.untold
+	s.untold = nil
+	s.mu.Unlock()
+	for _, msg := range untold {
+		s.tell(to, msg)
+	}
+}
+
+func (s *session) tell(to []*memberlist.Node, msg []byte) {
+	for _, n := range to {
+		_ = s.list.SendBestEffort(n, msg) // gossip makes up for what is lost
+	}
+}
+
+// run makes the table say what the members do, and memberlist what this one does.
+func (s *session) run() {
+	reseal := time.NewTicker(resealEvery)
+	defer reseal.Stop()
+	syncBy := time.NewTimer(s.config.profile.syncWithin())
+	defer syncBy.Stop()
+	synced, late := false, false
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.wake:
+		case <-syncBy.C:
+			late = true
+		case <-reseal.C:
+			s.reseal()
+		}
+		s.mu.Lock()
+		changed, joined := s.changed, s.joined
+		s.changed = false
+		s.mu.Unlock()
+		if changed {
+			// Queues the news, and would then wait until it has been passed on.
+			_ = s.list.UpdateNode(time.Nanosecond)
+		}
+		pending := s.look()
+		if !synced && (joined && !pending || late) {
+			synced = true
+			s.table.Sync()
+		}
+	}
+}
+
+func (s *session) kick() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// announce sets the record of an announcement.
+func (s *session) announce(a *announcement, r discovery.Record) error {
+	r = r.Clone()
+	r.From, r.Vouched, r.Bye = nil, false, false
+	sealed, err := s.seal(r)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.closed {
+		return fmt.Errorf("%w: the announcement", discovery.ErrClosed)
+	}
+	own := s.own
+	oldRecord, oldSealed := a.record, a.sealed
+	if slices.Contains(own, a) {
+		if !r.Newer(&oldRecord) && r.Digest() != oldRecord.Digest() {
+			return badRecord("%v has changed, but not its revision", r.ID)
+		}
+	} else {
+		if len(own) >= maxRecords {
+			return limit("%d records announced already", len(own))
+		}
+		own = append(slices.Clip(own), a)
+	}
+	a.record, a.sealed = r, sealed
+	if err := s.setOwn(own); err != nil {
+		a.record, a.sealed = oldRecord, oldSealed
+		return err
+	}
+	return nil
+}
+
+// setOwn makes the bundle of what is announced. s.mu is held.
+func (s *session) setOwn(own []*announcement) error {
+	var bundle []byte
+	for _, a := range own {
+		var err error
+		if bundle, err = appendRecord(bundle, &a.sealed); err != nil {
+			return err
+		}
+	}
+	if len(bundle) > maxBundle {
+		return limit("%d bytes of records, at most %d", len(bundle), maxBundle)
+	}
+	s.own, s.bundle, s.changed = own, bundle, true
+	s.kick()
+	return nil
+}
+
+// seal returns the record as it is announced.
+func (s *session) seal(r discovery.Record) (discovery.Record, error) {
+	r = r.Clone()
+	if r.Group == "" {
+		r.Group = discovery.DefaultGroup
+	}
+	err := s.config.trust.Seal(&r)
+	return r, err
+}
+
+// reseal announces anew what has a proof.
+func (s *session) reseal() {
+	if s.config.trust.Mode() == discovery.Open().Mode() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.own {
+		if sealed, err := s.seal(a.record); err == nil {
+			a.sealed = sealed
+		}
+	}
+	_ = s.setOwn(s.own) // of the same size as before
+}
+
+// goodbye takes an announcement back and tells all of it: directly, as far as they are not too many, and by gossip.
+func (s *session) goodbye(a *announcement) error {
+	s.mu.Lock()
+	a.closed = true
+	var own []*announcement
+	for _, o := range s.own {
+		if o != a {
+			own = append(own, o)
+		}
+	}
+	bye := discovery.Record{ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Bye: true}
+	err := s.setOwn(own)
+	to := s.some(maxDirect)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if bye, err = s.seal(bye); err != nil {
+		return err
+	}
+	msg, err := byeMessage(&bye)
+	if err != nil {
+		return err
+	}
+	s.takeBye(bye)
+	s.byes.QueueBroadcast(&byeBroadcast{id: bye.ID, msg: msg})
+	if len(to) == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.untold = append(s.untold, msg)
+		s.untold = s.untold[max(0, len(s.untold)-maxRecords):]
+	}
+	s.tell(to, msg)
+	return nil
+}
+
+// maxDirect is how many members are told of a goodbye directly.
+const maxDirect = 64
+
+// jitter returns d give or take a quarter.
+func jitter(d time.Duration) time.Duration { return d - d/4 + rand.N(d/2+1) }

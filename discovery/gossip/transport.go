@@ -1,0 +1,299 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+const (
+	maxStreams    = 64       // that others have opened
+	maxPerSource  = 16       // of them from one address
+	maxStream     = 8 << 20  // bytes of one
+	maxStreaming  = 64 << 20 // bytes of all of them: read, and perhaps not yet decrypted
+	packetBuffer  = 2 << 20  // asked of the kernel
+	bindAttempts  = 10
+	acceptBackOff = 50 * time.Millisecond
+)
+
+var errDown = errors.New("gossip: closed")
+
+// A transport carries packets and streams for memberlist. Unlike memberlist's own it bounds what strangers can make it hold
+// before they have shown a key, looks up no names for them, and ends what is under way when it is shut down.
+type transport struct {
+	udp    *net.UDPConn
+	tcp    *net.TCPListener
+	bound  netip.AddrPort // with a port; the address may be unspecified
+	public netip.AddrPort // to advertise
+
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	done    context.Context //nolint:containedctx // memberlist's calls have none: it ends their dials
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+
+	// cut, in tests, loses what goes to an address.
+	cut func(netip.Addr) bool
+
+	mu        sync.Mutex
+	open      map[*stream]struct{}
+	in        int // streams of others, and how many from each
+	perSource map[netip.Addr]int
+	streaming int // bytes read from them
+}
+
+var _ memberlist.NodeAwareTransport = (*transport)(nil)
+
+// listen binds UDP and TCP to the same port.
+func listen(bind string, public netip.AddrPort, cut func(netip.Addr) bool) (*transport, error) {
+	t := &transport{
+		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn),
+		cut: cut, open: make(map[*stream]struct{}), perSource: make(map[netip.Addr]int),
+	}
+	t.done, t.stop = context.WithCancel(context.Background())
+	host, port, err := net.SplitHostPort(bind)
+	if err != nil {
+		return nil, badOption("bind %.80q: %v", bind, err)
+	}
+	for range bindAttempts { // a port that is free for TCP may not be for UDP
+		if err = t.bind(host, port); err == nil || port != "0" || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.public = public; !public.Addr().IsValid() {
+		t.public = netip.AddrPortFrom(t.bound.Addr(), 0)
+		if t.bound.Addr().IsUnspecified() {
+			t.public = netip.AddrPortFrom(ownAddr(), 0)
+		}
+	}
+	if t.public.Port() == 0 {
+		t.public = netip.AddrPortFrom(t.public.Addr(), t.bound.Port())
+	}
+	t.wg.Go(t.readPackets)
+	t.wg.Go(t.accept)
+	return t, nil
+}
+
+func (t *transport) bind(host, port string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.done, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return err
+	}
+	bound := l.Addr().(*net.TCPAddr).AddrPort()
+	p, err := lc.ListenPacket(t.done, "udp", net.JoinHostPort(host, strconv.Itoa(int(bound.Port()))))
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	t.tcp, t.udp = l.(*net.TCPListener), p.(*net.UDPConn)
+	t.bound = netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())
+	_ = t.udp.SetReadBuffer(packetBuffer) // as much of it as the kernel allows
+	return nil
+}
+
+// readPackets hands on what comes, in a copy of its size.
+func (t *transport) readPackets() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, from, err := t.udp.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			if t.done.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			t.pause() // an error of one packet; it must not spin when there is one for each
+			continue
+		}
+		if n == 0 {
+			continue
+		}
+		p := &memberlist.Packet{Buf: append([]byte(nil), buf[:n]...), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
+		select {
+		case t.packets <- p:
+		case <-t.done.Done():
+			return
+		}
+	}
+}
+
+func (t *transport) accept() {
+	for {
+		c, err := t.tcp.AcceptTCP()
+		if err != nil {
+			if t.done.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			t.pause()
+			continue
+		}
+		s := t.track(c, true)
+		if s == nil {
+			continue
+		}
+		select {
+		case t.streams <- s:
+		case <-t.done.Done():
+			_ = s.Close()
+			return
+		}
+	}
+}
+
+func (t *transport) pause() {
+	timer := time.NewTimer(acceptBackOff)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.done.Done():
+	}
+}
+
+// track has a connection end with the transport. One from others that is one too many is closed: nil.
+func (t *transport) track(c net.Conn, in bool) *stream {
+	s := &stream{Conn: c, t: t, in: in}
+	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
+		s.from = ap.Addr().Unmap()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done.Err() != nil || in && (t.in >= maxStreams || t.perSource[s.from] >= maxPerSource) {
+		_ = c.Close()
+		return nil
+	}
+	t.open[s] = struct{}{}
+	if in {
+		t.in++
+		t.perSource[s.from]++
+	}
+	return s
+}
+
+// A stream is a connection of a transport.
+type stream struct {
+	net.Conn
+	t    *transport
+	in   bool
+	from netip.Addr
+	read int // guarded by t.mu
+}
+
+// Read fails once others have sent too much.
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if !s.in || n == 0 {
+		return n, err
+	}
+	t := s.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.read += n
+	if t.streaming += n; s.read > maxStream || t.streaming > maxStreaming {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Close closes it, once.
+func (s *stream) Close() error {
+	t := s.t
+	t.mu.Lock()
+	if _, ok := t.open[s]; ok {
+		delete(t.open, s)
+		t.streaming -= s.read
+		if s.in {
+			t.in--
+			if t.perSource[s.from]--; t.perSource[s.from] == 0 {
+				delete(t.perSource, s.from)
+			}
+		}
+	}
+	s.read = -1 << 62 // what is read from now on is no longer counted
+	t.mu.Unlock()
+	return s.Conn.Close()
+}
+
+// FinalAdvertiseAddr implements [memberlist.Transport].
+func (t *transport) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
+	return t.public.Addr().AsSlice(), int(t.public.Port()), nil
+}
+
+// WriteTo implements [memberlist.Transport].
+func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
+	return t.WriteToAddress(b, memberlist.Address{Addr: addr})
+}
+
+// WriteToAddress implements [memberlist.NodeAwareTransport]. addr is numeric: what it is has come from others, and is not
+// looked up.
+func (t *transport) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
+	to, err := netip.ParseAddrPort(addr.Addr)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if t.cut == nil || !t.cut(to.Addr()) {
+		_, err = t.udp.WriteToUDPAddrPort(b, to)
+	}
+	return time.Now(), err
+}
+
+// DialTimeout implements [memberlist.Transport].
+func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
+}
+
+// DialAddressTimeout implements [memberlist.NodeAwareTransport]. It dials from the address that packets come from.
+func (t *transport) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	to, err := netip.ParseAddrPort(addr.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if t.cut != nil && t.cut(to.Addr()) {
+		return nil, syscall.EHOSTUNREACH
+	}
+	d := net.Dialer{Timeout: timeout}
+	if from := t.bound.Addr(); !from.IsUnspecified() && from.Is4() == to.Addr().Unmap().Is4() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
+	c, err := d.DialContext(t.done, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	if s := t.track(c, false); s != nil {
+		return s, nil
+	}
+	return nil, errDown
+}
+
+// PacketCh implements [memberlist.Transport].
+func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
+// StreamCh implements [memberlist.Transport].
+func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
+
+// Shutdown implements [memberlist.Transport]. Whoever reads, writes or dials gets an error.
+func (t *transport) Shutdown() error {
+	t.stop()
+	_ = t.tcp.Close()
+	_ = t.udp.Close()
+	t.mu.Lock()
+	open := make([]*stream, 0, len(t.open))
+	for s := range t.open {
+		open = append(open, s)
+	}
+	t.mu.Unlock()
+	for _, s := range open {
+		_ = s.Close()
+	}
+	t.wg.Wait()
+	return nil
+}

@@ -1,0 +1,159 @@
+package gossip
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+func newTransport(t *testing.T) *transport {
+	t.Helper()
+	tr, err := listen("127.0.0.1:0", netip.AddrPort{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tr.Shutdown() })
+	return tr
+}
+
+// closed reports whether the other side closes a connection soon.
+func closed(c net.Conn) bool {
+	_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	_, err := c.Read(make([]byte, 1))
+	var timeout net.Error
+	return !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
+// A stranger can open so many streams and no more; when they are gone others take their place.
+func TestStreamsPerSource(t *testing.T) {
+	tr := newTransport(t)
+	go func() { // as memberlist does
+		for {
+			select {
+			case <-tr.StreamCh():
+			case <-tr.done.Done():
+				return
+			}
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", tr.bound.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	for i := range maxPerSource {
+		if c := dial(); i == maxPerSource-1 && closed(c) {
+			t.Fatalf("stream %d is closed", i+1)
+		}
+	}
+	if !closed(dial()) {
+		t.Errorf("stream %d is open", maxPerSource+1)
+	}
+	tr.mu.Lock()
+	for s := range tr.open {
+		tr.mu.Unlock()
+		s.Close()
+		s.Close() // counts once
+		tr.mu.Lock()
+		break
+	}
+	tr.mu.Unlock()
+	if closed(dial()) {
+		t.Error("no room after one has gone")
+	}
+}
+
+// zeros is a connection that never ends.
+type zeros struct{ net.Conn }
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+func (zeros) Close() error               { return nil }
+
+func (zeros) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+func TestStreamsEnd(t *testing.T) {
+	tr := newTransport(t)
+	buf := make([]byte, 1<<20)
+	for i := range maxStreaming / maxStream * 2 { // what is closed makes room for more
+		s := tr.track(zeros{}, true)
+		n, err := 0, error(nil)
+		for err == nil {
+			var m int
+			m, err = s.Read(buf)
+			n += m
+		}
+		if !errors.Is(err, io.ErrUnexpectedEOF) || n > maxStream {
+			t.Fatalf("stream %d: %d bytes, then %v", i, n, err)
+		}
+		s.Close()
+	}
+	own := tr.track(zeros{}, false) // what we asked for is bounded by memberlist
+	for range 2 * maxStream / len(buf) {
+		if _, err := own.Read(buf); err != nil {
+			t.Fatalf("own stream: %v", err)
+		}
+	}
+	if tr.streaming != 0 {
+		t.Errorf("%d bytes are counted when no stream is left", tr.streaming)
+	}
+}
+
+// Nothing that comes from others is looked up as a name.
+func TestOnlyNumbersAreDialled(t *testing.T) {
+	tr := newTransport(t)
+	for _, addr := range []string{"localhost:1", "?010203:7946", "", "127.0.0.1"} {
+		if _, err := tr.WriteTo([]byte("x"), addr); err == nil {
+			t.Errorf("WriteTo %q works", addr)
+		}
+		if c, err := tr.DialTimeout(addr, time.Second); err == nil {
+			c.Close()
+			t.Errorf("DialTimeout %q works", addr)
+		}
+	}
+}
+
+// What is under way ends with the transport.
+func TestShutdownEndsAll(t *testing.T) {
+	tr, other := newTransport(t), newTransport(t)
+	c, err := tr.DialTimeout(other.bound.String(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := <-other.StreamCh()
+	done := make(chan error, 2)
+	for _, s := range []net.Conn{c, in} {
+		go func() {
+			_, err := s.Read(make([]byte, 1))
+			done <- err
+		}()
+	}
+	_ = tr.Shutdown()
+	_ = other.Shutdown()
+	for range 2 {
+		if err := <-done; err == nil {
+			t.Error("Read returned something")
+		}
+	}
+	if _, err := tr.DialTimeout(other.bound.String(), time.Second); err == nil {
+		t.Error("dials after Shutdown")
+	}
+}
+
+func TestPackets(t *testing.T) {
+	a, b := newTransport(t), newTransport(t)
+	if _, err := a.WriteToAddress([]byte("hello"), memberlist.Address{Addr: b.public.String()}); err != nil {
+		t.Fatal(err)
+	}
+	p := <-b.PacketCh()
+	if string(p.Buf) != "hello" || p.From.String() != a.bound.String() || p.Timestamp.IsZero() {
+		t.Errorf("got %+v", p)
+	}
+}
