@@ -18,8 +18,7 @@ type feed struct {
 	queue    list.List            // of *note
 	pending  map[ID]*list.Element // in queue
 	told     map[ID]bool          // what the reader believes to be there; true for Incompatible
-	synced   bool
-	troubles int // in queue
+	troubles int                  // in queue
 }
 
 // A note is an event to be; Record is shared until it is told.
@@ -74,15 +73,12 @@ func (f *feed) change(n *note) {
 	f.nudge()
 }
 
-// sync tells Synced, the first time.
+// sync tells Synced; it is called once.
 func (f *feed) sync(source string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.synced {
-		f.synced = true
-		f.queue.PushBack(&note{kind: Synced, source: source})
-		f.nudge()
-	}
+	f.queue.PushBack(&note{kind: Synced, source: source})
+	f.nudge()
 }
 
 func (f *feed) trouble(ev Event) {

@@ -31,7 +31,6 @@ func (l Limits) orDefault() Limits {
 
 const (
 	settled  = 200 * time.Millisecond // heard of again after that, a node counts for more
-	maxFrom  = 8                      // source addresses for each node
 	sayAgain = time.Minute
 )
 
@@ -138,16 +137,3 @@ func (r *Record) bounded() error {
 }
 
 func has(list []netip.Addr, a netip.Addr) bool { return slices.Contains(list, a) }
-
-// join returns the first few of both, each once.
-func join(a, b []netip.Addr) []netip.Addr {
-	out := make([]netip.Addr, 0, min(len(a)+len(b), maxFrom))
-	for _, list := range [][]netip.Addr{a, b} {
-		for _, addr := range list {
-			if addr = addr.Unmap(); len(out) < maxFrom && addr.IsValid() && !has(out, addr) {
-				out = append(out, addr)
-			}
-		}
-	}
-	return out
-}

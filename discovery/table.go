@@ -60,6 +60,7 @@ type entry struct {
 	first  time.Time
 	source netip.Addr    // where it was first heard from
 	fresh  *list.Element // in once
+	paths  paths
 	life
 }
 
@@ -106,9 +107,10 @@ func (t *Table) Put(r Record, ttl time.Duration) error {
 		return t.refused(err)
 	}
 	r = r.Clone()
-	r.From = join(nil, r.From)
 	n := &entry{rec: &r, digest: r.Digest(), tag: t.trust.Tag(r.Group), alien: !compatible(t.cfg.Wire, r.Wire)}
 	n.life = t.cfg.life(ttl, r.Lifetime)
+	n.paths = n.paths.heard(r.From, false, n.full)
+	r.From = n.paths.addrs()
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -163,19 +165,20 @@ func (t *Table) refresh(n, heard *entry) error {
 	case !t.trust.same(old, r):
 		return fmt.Errorf("%w: %v is known with another key", ErrUntrusted, r.ID)
 	}
-	from := r.From
-	switch {
+	switch duplicate := t.trust.proves() && r.Issued.Equal(old.Issued); {
 	case newer:
 		n.renew(heard.full)
-	case t.trust.proves() && r.Issued.Equal(old.Issued):
+		n.paths = heard.paths
+	case duplicate:
 		// A copy, that came another way or was recorded. It is a sign of life, but not of a longer one.
-		from = join(old.From, r.From)
+		n.paths = n.paths.heard(r.From, true, heard.full)
 		r = old
 		n.until = n.full
 	default:
-		from = join(r.From, old.From)
 		n.extend(heard.full)
+		n.paths = n.paths.heard(r.From, false, heard.full)
 	}
+	from := n.paths.addrs()
 	news := newer || reaches(from, old)
 	c := *r
 	c.From = from

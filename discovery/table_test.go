@@ -82,6 +82,7 @@ func TestTableRefresh(t *testing.T) {
 		put(t, table, rev(r, 2), time.Second)
 		expect(t, events, is(discovery.Updated, 1))
 		put(t, table, rev(r, 3), 60*time.Second)
+		expect(t, events, is(discovery.Updated, 1))
 		put(t, table, rev(r, 4), 2*time.Second) // what is new says anew for how long
 		expect(t, events, is(discovery.Updated, 1))
 		time.Sleep(2 * time.Second)
@@ -254,15 +255,18 @@ func TestTableLateAnswer(t *testing.T) {
 		events := watching(t, table, discovery.Query{})
 		r := from(sample(1), "10.0.0.1")
 		put(t, table, r, time.Minute)
+		expect(t, events, is(discovery.Added, 1))
 		if err := table.Leave(discovery.Record{ID: r.ID, From: r.From}); err != nil {
 			t.Fatal(err)
 		}
-		expect(t, events)
+		expect(t, events, is(discovery.Left, 1))
 		refused(t, table.Put(r, time.Minute), discovery.ErrStale)
 		put(t, table, rev(r, 2), time.Minute)
+		expect(t, events, is(discovery.Added, 1))
 		if err := table.Leave(bye(rev(r, 3))); err != nil {
 			t.Fatal(err)
 		}
+		expect(t, events, is(discovery.Left, 1))
 		time.Sleep(2*time.Second - time.Nanosecond)
 		refused(t, table.Put(rev(r, 3), time.Minute), discovery.ErrStale)
 		time.Sleep(time.Nanosecond)
@@ -301,13 +305,27 @@ func TestTableFrom(t *testing.T) {
 		}
 		for i := range 20 {
 			put(t, table, from(r, netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}).String()), time.Minute)
+			expect(t, events, is(discovery.Updated, 1))
 		}
 		if n := len(table.Records(discovery.Query{})[0].From); n != 8 {
 			t.Errorf("%d addresses are kept, want 8", n)
 		}
-		expect(t, events, is(discovery.Updated, 1))
 		r.Revision = 2
 		heard("10.0.0.2", "10.0.0.2") // the old addresses may be no more
+		expect(t, events, is(discovery.Updated, 1))
+		heard("10.0.0.3", "10.0.0.3", "10.0.0.2")
+		time.Sleep(40 * time.Second)
+		heard("10.0.0.3", "10.0.0.3", "10.0.0.2")
+		time.Sleep(20 * time.Second)
+		heard("10.0.0.3", "10.0.0.3") // nothing has come from the other for the time that an announcement counts
+
+		// A copy says no more of which way is best.
+		trust := groupTrust(t, 1)
+		table = newTable(t, discovery.TableConfig{Trust: trust})
+		r = sealed(t, trust, sample(2))
+		heard("10.0.0.2", "10.0.0.2")
+		heard("10.6.6.6", "10.0.0.2", "10.6.6.6")
+		heard("10.0.0.2", "10.0.0.2", "10.6.6.6")
 	})
 }
 
