@@ -13,14 +13,15 @@ import (
 // A Connector is what AutoConnect asks of a socket: Connect returns at once, and the socket then keeps connecting to the
 // endpoint until Disconnect. Both are called by one goroutine at a time.
 //
-// A Connector may have one more method, as the sockets of package socket do:
+// A Connector may have two more methods, as the sockets of package socket do:
 //
-//	WaitConnected(ctx context.Context, endpoint string, up bool) error
+//	WaitConnected(ctx context.Context, endpoint string) error
+//	WaitDisconnected(ctx context.Context, endpoint string) error
 //
-// It waits until the endpoint given to Connect has a live connection, or with up false none. It returns nil then, and an error
-// as soon as ctx ends, or when the Connector does not connect to the endpoint any more.
+// They wait until an endpoint given to Connect has a live connection, or none. They return nil then, and an error as soon as
+// ctx ends, or when the Connector does not connect to the endpoint any more.
 //
-// Of a Connector without it nothing is known but what it was told. The best endpoint of a node then counts as connected at
+// Of a Connector without them nothing is known but what it was told. The best endpoint of a node then counts as connected at
 // once; the others are used only when a later record no longer has that one. A node that expired is disconnected after
 // Policy.Drain, like one that left.
 type Connector interface {
@@ -30,7 +31,8 @@ type Connector interface {
 
 // A stater is a Connector that tells whether it is connected.
 type stater interface {
-	WaitConnected(ctx context.Context, endpoint string, up bool) error
+	WaitConnected(ctx context.Context, endpoint string) error
+	WaitDisconnected(ctx context.Context, endpoint string) error
 }
 
 // AutoConnect connects s to each node that w finds to offer a service ("": any), as p allows, until ctx ends. It then has
@@ -224,7 +226,11 @@ func (a *connecting) acquire(n *target, endpoint string) (*link, error) {
 	l.stop = cancel
 	a.wg.Go(func() {
 		for up := true; ; up = !up {
-			err := a.stater.WaitConnected(ctx, endpoint, up)
+			wait := a.stater.WaitConnected
+			if !up {
+				wait = a.stater.WaitDisconnected
+			}
+			err := wait(ctx, endpoint)
 			if ctx.Err() != nil {
 				return
 			}

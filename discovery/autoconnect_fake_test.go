@@ -128,7 +128,15 @@ func (s *fakeSocket) Disconnect(endpoint string) error {
 	return nil
 }
 
-func (s *fakeSocket) WaitConnected(ctx context.Context, endpoint string, up bool) error {
+func (s *fakeSocket) WaitConnected(ctx context.Context, endpoint string) error {
+	return s.wait(ctx, endpoint, true)
+}
+
+func (s *fakeSocket) WaitDisconnected(ctx context.Context, endpoint string) error {
+	return s.wait(ctx, endpoint, false)
+}
+
+func (s *fakeSocket) wait(ctx context.Context, endpoint string, up bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	conn := s.conns[endpoint]
@@ -205,7 +213,7 @@ func (s *fakeSocket) peak() (all, unproven int) {
 	return s.most, s.mostNew
 }
 
-// simple hides WaitConnected.
+// simple hides WaitConnected and WaitDisconnected.
 type simple struct{ s *fakeSocket }
 
 func (s simple) Connect(endpoint string) error    { return s.s.Connect(endpoint) }

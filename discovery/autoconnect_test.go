@@ -526,9 +526,9 @@ func TestFlapping(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{DialTimeout: 100 * time.Millisecond}, nil, func(g *stage) {
-				for i := range 1000 {
+				for i := range 4000 {
 					g.tell(Updated, offer(1, fmt.Sprintf("tcp://10.0.0.7:%d", 1000+i%tc.endpoints)))
-					g.after(20 * time.Millisecond)
+					g.after(5 * time.Millisecond)
 				}
 				if n := len(g.s.dialled()); n > 20*tc.most {
 					g.Errorf("dialled %d times in 20 s, want %d at most", n, 20*tc.most)
@@ -711,6 +711,14 @@ func TestWithoutWaitConnected(t *testing.T) {
 		g.after(10 * time.Second)
 		g.want("gone")
 		g.told("connected", "connected", "disconnected")
+		g.tell(Added, offer(1, epA))
+		g.tell(Expired, offer(1, epA))
+		g.after(9 * time.Second)
+		g.tell(Left, offer(1, epA))
+		g.after(9 * time.Second)
+		g.want("the goodbye counts", epA)
+		g.after(time.Second)
+		g.want("gone again")
 	})
 }
 

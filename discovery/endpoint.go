@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type vantage struct {
 type chooser struct {
 	vantage
 	r        *Record
+	sources  []netip.Addr // where it came from
 	offLink  bool
 	sameHost bool
 	found    []candidate
@@ -59,7 +61,7 @@ type candidate struct {
 // choose returns the endpoints at which the services with a name and one of the types may be connected to, best first. If there
 // is none, the error says why.
 func (p *Policy) choose(r *Record, service string, types []string, at vantage) ([]string, error) {
-	c := &chooser{vantage: at, r: r, offLink: p.OffLink}
+	c := &chooser{vantage: at, r: r, sources: r.From[:min(len(r.From), maxAddrs)], offLink: p.OffLink}
 	// Anybody can write our token into a record. But nobody else has our addresses: the kernel drops what comes from outside
 	// and claims to be from here.
 	elsewhere := func(a netip.Addr) bool { return !at.links.Local(a) }
@@ -138,7 +140,7 @@ func (c *chooser) ipc(path string) error {
 	case !c.sameHost:
 		return errors.New("it is on another host")
 	case path[0] == '@':
-	case path[0] != '/':
+	case !filepath.IsAbs(path):
 		return errors.New("the path is relative")
 	case !c.exists(path):
 		return errors.New("there is no such socket here")
@@ -188,7 +190,7 @@ func (c *chooser) everywhere(port uint16) (err error) {
 	if c.sameHost {
 		try(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	}
-	for _, a := range c.r.From[:min(len(c.r.From), maxAddrs)] {
+	for _, a := range c.sources {
 		try(a)
 	}
 	for _, a := range c.r.Addrs[:min(len(c.r.Addrs), maxAddrs)] {
@@ -261,7 +263,7 @@ func (c *chooser) addr(a netip.Addr, port uint16) error {
 // from returns the address that an announcement came from which is the same but for the zone.
 func (c *chooser) from(a netip.Addr) (netip.Addr, bool) {
 	a = a.WithZone("")
-	for _, f := range c.r.From {
+	for _, f := range c.sources {
 		if f = f.Unmap(); f.WithZone("") == a {
 			return f, true
 		}

@@ -60,8 +60,11 @@ func TestChoose(t *testing.T) {
 		{"link-local, zone of the source", Policy{}, from(neighbour("tcp://[fe80::9%wlan7]:5001"), "fe80::9%eth0"), []string{"tcp://[fe80::9%eth0]:5001"}, ""},
 		{"link-local of another", Policy{}, from(neighbour("tcp://[fe80::8]:5001"), "fe80::9%eth0"), nil, "not known on which interface"},
 		{"link-local with a zone of its own", offLink, neighbour("tcp://[fe80::9%eth0]:5001"), nil, "not known on which interface"},
-		{"order", offLink, with(local("tcp://192.0.2.9:1", "tcp://10.0.0.9:2", "tcp://10.0.0.5:3", "tcp://127.0.0.1:4", "ipc:///run/x", "ipc://@x"), func(*Record) {}),
-			[]string{"ipc:///run/x", "ipc://@x", "tcp://127.0.0.1:4", "tcp://10.0.0.5:3", "tcp://10.0.0.9:2", "tcp://192.0.2.9:1"}, ""},
+		{
+			"order", offLink, local("tcp://192.0.2.9:1", "tcp://10.0.0.9:2", "tcp://10.0.0.5:3", "tcp://127.0.0.1:4", "ipc:///run/x", "ipc://@x"),
+			[]string{"ipc:///run/x", "ipc://@x", "tcp://127.0.0.1:4", "tcp://10.0.0.5:3", "tcp://10.0.0.9:2", "tcp://192.0.2.9:1"},
+			"",
+		},
 		{"twice the same", Policy{}, with(neighbour("tcp://*:1", "tcp://10.0.0.101:1"), func(r *Record) { r.Addrs = r.From }), []string{"tcp://10.0.0.101:1"}, ""},
 
 		// Loopback.
@@ -106,8 +109,13 @@ func TestChoose(t *testing.T) {
 		{"ipc without a host token", Policy{}, with(local("ipc:///run/x"), func(r *Record) { r.Host = "" }), nil, "on another host"},
 
 		// The user's own.
-		{"vouched", Policy{}, vouched("tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://[fe80::9%eth0]:5", "ipc://rel", "tls://x:1"),
-			[]string{"ipc://rel", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://[fe80::9%eth0]:5", "tls://x:1"}, ""},
+		{
+			"vouched",
+			Policy{},
+			vouched("tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://[fe80::9%eth0]:5", "ipc://rel", "tls://x:1"),
+			[]string{"ipc://rel", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://[fe80::9%eth0]:5", "tls://x:1"},
+			"",
+		},
 		{"vouched, and nonsense", Policy{}, vouched("tcp://db1.example:0", "tcp://224.0.0.1:2", "tcp://0.0.0.0:3", "tcp://[fe80::9]:5", "ipc://*", "x"), nil, "the port is not"},
 
 		// Allow.

@@ -1,14 +1,15 @@
 package discovery
 
-import "testing"
+import (
+	"maps"
+	"testing"
+)
 
 func TestHostTokenLinux(t *testing.T) {
 	const machine, dbus, boot = "/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/random/boot_id"
 	make := func(change map[string]string) string {
 		files := map[string]string{machine: "m1\n", boot: "b1\n", "/proc/thread-self/ns/net": "net:[1]", "/proc/self/ns/net": "net:[9]"}
-		for k, v := range change {
-			files[k] = v
-		}
+		maps.Copy(files, change)
 		read := func(path string) (string, error) {
 			if s := files[path]; s != "" {
 				return s, nil

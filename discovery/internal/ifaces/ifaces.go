@@ -16,12 +16,14 @@ type Interface struct {
 	Loopback bool
 	// Multicast says that it can multicast. A loopback interface always can, though Linux does not set the flag there.
 	Multicast bool
+	// Running says that it has a carrier: a cable, say. A link that goes and comes back may change nothing else.
+	Running bool
 	// Addrs are its addresses with the prefix that is on-link, sorted, IPv4 first. IPv4 ones are never mapped into IPv6.
 	Addrs []netip.Prefix
 }
 
 func (i Interface) equal(o Interface) bool {
-	return i.Name == o.Name && i.Index == o.Index && i.Loopback == o.Loopback && i.Multicast == o.Multicast && slices.Equal(i.Addrs, o.Addrs)
+	return i.Name == o.Name && i.Index == o.Index && i.Loopback == o.Loopback && i.Multicast == o.Multicast && i.Running == o.Running && slices.Equal(i.Addrs, o.Addrs)
 }
 
 // A Snapshot is all interfaces that were up at one moment, sorted by index. It is not changed after it was handed out.
@@ -47,6 +49,7 @@ func System() (Snapshot, error) {
 			continue
 		}
 		i := Interface{Name: n.Name, Index: n.Index, Loopback: n.Flags&net.FlagLoopback != 0}
+		i.Running = n.Flags&net.FlagRunning != 0
 		i.Multicast = i.Loopback || n.Flags&net.FlagMulticast != 0
 		for _, a := range addrs {
 			if p, ok := prefix(a); ok {

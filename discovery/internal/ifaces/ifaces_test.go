@@ -36,7 +36,7 @@ func TestSystem(t *testing.T) {
 	}
 	for _, i := range s {
 		n, err := net.InterfaceByIndex(i.Index)
-		if err != nil || n.Name != i.Name {
+		if err != nil || n.Name != i.Name || i.Running != (n.Flags&net.FlagRunning != 0) {
 			t.Errorf("index %d, name %s: the system has %v, %v", i.Index, i.Name, n, err)
 		}
 		if !slices.IsSortedFunc(i.Addrs, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) }) {
@@ -134,6 +134,8 @@ func TestMulticast(t *testing.T) {
 
 func TestDiff(t *testing.T) {
 	eth := made(2, "eth0", "10.0.0.5/24")
+	plugged := eth
+	plugged.Running = true
 	deaf := eth
 	deaf.Multicast = false
 	for _, tc := range []struct {
@@ -149,6 +151,7 @@ func TestDiff(t *testing.T) {
 		{"new prefix", Snapshot{eth}, Snapshot{made(2, "eth0", "10.0.0.5/16")}, Change{Changed: []Interface{made(2, "eth0", "10.0.0.5/16")}}},
 		{"made anew", Snapshot{eth}, Snapshot{made(9, "eth0", "10.0.0.5/24")}, Change{Added: []Interface{made(9, "eth0", "10.0.0.5/24")}, Removed: []Interface{eth}}},
 		{"renamed", Snapshot{eth}, Snapshot{made(2, "lan0", "10.0.0.5/24")}, Change{Added: []Interface{made(2, "lan0", "10.0.0.5/24")}, Removed: []Interface{eth}}},
+		{"its cable is back", Snapshot{eth}, Snapshot{plugged}, Change{Changed: []Interface{plugged}}},
 		{"no longer multicasts", Snapshot{eth}, Snapshot{deaf}, Change{Changed: []Interface{deaf}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

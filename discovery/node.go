@@ -1,0 +1,310 @@
+package discovery
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
+)
+
+// A Node is one member of a group, as a rule one for each process: it announces sockets as services, in one record, and
+// connects sockets to the services of others. It is safe for concurrent use. It has to be closed.
+type Node struct {
+	b       Backend
+	base    Record // what does not change: identity, group, name and so on
+	poll    time.Duration
+	source  ifaces.Source
+	trouble func(error)
+	kick    chan struct{} // wakes follow
+	done    chan struct{} // closed by Close, after the goodbye
+	ended   chan struct{} // closed when Close is through
+	wg      sync.WaitGroup
+
+	hostOnce sync.Once
+	host     string
+
+	// turn is held by whoever announces; it guards the next four.
+	turn         chan struct{}
+	links        ifaces.Snapshot // nil until the first is known
+	announcement Announcement    // nil while there is nothing to announce
+	last         Record          // what it says, but for the revision
+	revision     uint64
+
+	mu       sync.Mutex
+	closed   bool
+	late     bool // the goodbye is up to whoever has the turn
+	offers   []offered
+	connects map[connectKey]*connect
+	stop     func() // ends follow; nil before it starts
+	followed chan struct{}
+}
+
+type connectKey struct {
+	service string
+	socket  Connector
+}
+
+// A connect is an AutoConnect that runs.
+type connect struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+// pollEvery is how often sockets are asked where they are bound: seldom enough to cost nothing, and often enough that nobody
+// waits for it.
+const pollEvery = 250 * time.Millisecond
+
+// NewNode returns a Node that uses b. It does nothing until it is told to announce, connect or watch.
+func NewNode(b Backend, opts ...NodeOption) *Node {
+	n := &Node{
+		b:        b,
+		base:     Record{ID: NewID(), Incarnation: uint64(time.Now().UnixMilli()), Wire: "zmtp/3.1"},
+		poll:     pollEvery,
+		source:   ifaces.System,
+		kick:     make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		ended:    make(chan struct{}),
+		turn:     make(chan struct{}, 1),
+		connects: make(map[connectKey]*connect),
+	}
+	for _, o := range opts {
+		o.applyNode(n)
+	}
+	return n
+}
+
+// ID returns the node's ID.
+func (n *Node) ID() ID { return n.base.ID }
+
+func (n *Node) hostToken() string {
+	n.hostOnce.Do(func() { n.host = cmp.Or(n.host, HostToken()) })
+	return n.host
+}
+
+// startLocked starts follow with the first Announce.
+func (n *Node) startLocked() {
+	if n.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop, n.followed = cancel, make(chan struct{})
+	go func() {
+		defer close(n.followed)
+		n.follow(ctx)
+	}()
+}
+
+// Connect keeps s connected to all nodes that offer a service ("": any), this one excepted, as [AutoConnect] describes, until
+// Disconnect or Close. It returns at once. To connect the same socket to the same service again does nothing, whatever the
+// options.
+//
+// It returns ErrClosed, or what the backend says if it cannot be watched.
+func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {
+	var p Policy
+	for _, o := range opts {
+		o.applyConnect(&p)
+	}
+	p.Group = cmp.Or(p.Group, n.base.Group)
+	p.Host = cmp.Or(p.Host, n.hostToken())
+	if p.Self == (ID{}) {
+		p.Self = n.base.ID
+	}
+	if p.source == nil {
+		p.source = n.source
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	key, c := connectKey{service, s}, &connect{cancel, make(chan struct{})}
+	n.mu.Lock()
+	if n.closed || n.connects[key] != nil {
+		closed := n.closed
+		n.mu.Unlock()
+		cancel()
+		if closed {
+			return ErrClosed
+		}
+		return nil
+	}
+	n.connects[key] = c
+	n.mu.Unlock()
+
+	events, err := n.b.Watch(ctx, Query{Group: p.Group, Service: service})
+	if err != nil {
+		n.finish(key, c)
+		return fmt.Errorf("discovery: watch for service %q: %w", service, err)
+	}
+	go func() {
+		defer n.finish(key, c)
+		if err := autoConnect(ctx, s, n.b, events, service, p); err != nil {
+			n.report(err)
+		}
+	}()
+	return nil
+}
+
+// finish takes note that an AutoConnect has ended.
+func (n *Node) finish(key connectKey, c *connect) {
+	c.cancel()
+	n.mu.Lock()
+	delete(n.connects, key)
+	n.mu.Unlock()
+	close(c.ended)
+}
+
+// Disconnect undoes Connect. When it returns s is disconnected from all it was connected to by that. It does nothing if there was
+// no such Connect.
+func (n *Node) Disconnect(service string, s Connector) {
+	n.mu.Lock()
+	c := n.connects[connectKey{service, s}]
+	n.mu.Unlock()
+	if c != nil {
+		c.cancel()
+		<-c.ended
+	}
+}
+
+// Watch tells who is there and what changes, see [Watcher]; this node itself is left out. With no group in q it is the node's. The
+// channel is closed when ctx ends or the node is closed. Who does not read delays nobody, and should end ctx.
+func (n *Node) Watch(ctx context.Context, q Query) (<-chan Event, error) {
+	q.Group = cmp.Or(q.Group, n.base.Group)
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil, ErrClosed
+	}
+	n.wg.Add(1)
+	n.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	events, err := n.b.Watch(ctx, q)
+	if err != nil {
+		cancel()
+		n.wg.Done()
+		return nil, fmt.Errorf("discovery: watch: %w", err)
+	}
+	c := make(chan Event)
+	go func() {
+		defer n.wg.Done()
+		defer close(c)
+		defer func() {
+			cancel()
+			for range events { // until it is closed
+			}
+		}()
+		for {
+			select {
+			case e, open := <-events:
+				if !open {
+					return
+				}
+				if e.Record.ID == n.base.ID && e.Record.ID != (ID{}) {
+					continue
+				}
+				select {
+				case c <- e:
+				case <-n.done:
+					return
+				case <-ctx.Done():
+					return
+				}
+			case <-n.done:
+				return
+			}
+		}
+	}()
+	return c, nil
+}
+
+// Peers returns the records of the nodes that are there, sorted by ID, this one left out. It waits until the backend has told all
+// that was present: at once if it is being watched already, else for about as long as others may take to answer. If ctx ends before
+// that, it returns what is known by then and the error of ctx.
+func (n *Node) Peers(ctx context.Context, q Query) ([]Record, error) {
+	watch, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events, err := n.Watch(watch, q)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[ID]Record)
+	sorted := func() []Record {
+		list := make([]Record, 0, len(found))
+		for _, r := range found {
+			list = append(list, r)
+		}
+		slices.SortFunc(list, func(a, b Record) int { return slices.Compare(a.ID[:], b.ID[:]) })
+		return list
+	}
+	for e := range events {
+		switch e.Kind {
+		case Added, Updated:
+			found[e.Record.ID] = e.Record
+		case Left, Expired:
+			delete(found, e.Record.ID)
+		case Synced:
+			return sorted(), nil
+		case Incompatible, Trouble:
+		}
+	}
+	if ctx.Err() != nil {
+		return sorted(), context.Cause(ctx)
+	}
+	return sorted(), ErrClosed
+}
+
+// Close says goodbye, and then disconnects what Connect has connected and ends all watches. ctx bounds how long the goodbye may
+// take; what it says of that is the error. The sockets stay open. To close again does nothing.
+func (n *Node) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		select {
+		case <-n.ended:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	n.closed = true
+	n.offers = nil
+	stop := n.stop
+	n.mu.Unlock()
+	defer close(n.ended)
+
+	if stop != nil {
+		stop()
+	}
+	err := n.take(ctx)
+	if err != nil {
+		n.mu.Lock()
+		n.late = true
+		n.mu.Unlock()
+		if n.take(ctx) == nil { // it was given just before that could be seen
+			err = nil
+		}
+	}
+	if err == nil {
+		err = n.goodbye(ctx)
+		n.give()
+	}
+	if stop != nil {
+		<-n.followed
+	}
+
+	close(n.done)
+	n.mu.Lock()
+	running := make([]*connect, 0, len(n.connects))
+	for _, c := range n.connects {
+		running = append(running, c)
+		c.cancel()
+	}
+	n.mu.Unlock()
+	for _, c := range running {
+		<-c.ended
+	}
+	n.wg.Wait()
+	if err != nil {
+		return fmt.Errorf("discovery: goodbye: %w", err)
+	}
+	return nil
+}

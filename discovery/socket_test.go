@@ -1,0 +1,74 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// The sockets of this module have all that is asked of sockets.
+var (
+	_ Bound     = socket.Socket(nil)
+	_ Connector = socket.Socket(nil)
+	_ stater    = socket.Socket(nil)
+)
+
+func TestRealSockets(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	e := newEther(t)
+	node := func() *Node { return NewNode(port{e, home[0].Addrs[0].Addr()}, withWorld(here, ifaces.System)) }
+	server, client := node(), node()
+	pull, push := socket.NewPull(), socket.NewPush()
+	defer pull.Close()
+	defer push.Close()
+	must(t, client.Connect("work", push))
+	must(t, server.Announce(ctx, "work", pull))
+	const text = "found"
+	at, err := pull.Bind(ctx, "tcp://127.0.0.1:0") // after Announce: the node sees it
+	must(t, err)
+	must(t, push.WaitPeers(ctx, 1))
+	must(t, push.Send(ctx, socket.String(text)))
+	m, err := pull.Recv(ctx)
+	must(t, err)
+	if string(m.Bytes()) != text {
+		t.Errorf("received %q", m.Bytes())
+	}
+	// The same node has another endpoint: the connection ends with the first, and goes to the second.
+	must(t, pull.Unbind(at))
+	must(t, push.WaitDisconnected(ctx, at))
+	at, err = pull.Bind(ctx, "tcp://127.0.0.1:0")
+	must(t, err)
+	must(t, push.WaitPeers(ctx, 1))
+	must(t, push.WaitConnected(ctx, at))
+	must(t, client.Close(ctx))
+	if err := push.WaitConnected(ctx, at); !errors.Is(err, socket.ErrNotBound) {
+		t.Error("the node is closed, and the socket still connects:", err)
+	}
+	must(t, server.Close(ctx))
+}
+
+// What a socket says of a wildcard is what a Node makes of it.
+func TestRealWildcards(t *testing.T) {
+	for _, tc := range []struct{ bind, want string }{
+		{"tcp://*:0", "tcp://*:"},
+		{"tcp://0.0.0.0:0", "tcp://*:"},
+		{"tcp://127.0.0.1:0", "tcp://127.0.0.1:"},
+	} {
+		t.Run(tc.bind, func(t *testing.T) {
+			pull := socket.NewPull()
+			defer pull.Close()
+			_, err := pull.Bind(t.Context(), tc.bind)
+			must(t, err)
+			s, ok := offered{"work", pull}.record()
+			if !ok || s.Type != "PULL" || len(s.Endpoints) != 1 || !strings.HasPrefix(s.Endpoints[0], tc.want) {
+				t.Errorf("%+v, want an endpoint that begins with %s", s, tc.want)
+			}
+		})
+	}
+}
