@@ -114,6 +114,11 @@ func (s *session) NodeMeta(limit int) []byte {
 
 // NotifyMsg implements [memberlist.Delegate].
 func (s *session) NotifyMsg(b []byte) {
+	select {
+	case <-s.ready:
+	default:
+		return // whoever wants something asks again
+	}
 	m, err := parseMessage(b)
 	if err != nil {
 		return

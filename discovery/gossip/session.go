@@ -38,6 +38,7 @@ type session struct {
 	wake  chan struct{} // for run
 	poked chan struct{} // for join
 
+	ready   chan struct{} // closed when list is set: memberlist calls us before that
 	joinEnd chan struct{} // closed when join has ended
 
 	mu      sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
@@ -73,6 +74,7 @@ func open(c *config) (*session, error) {
 		table:   discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),
 		wake:    make(chan struct{}, 1),
 		poked:   make(chan struct{}, 1),
+		ready:   make(chan struct{}),
 		joinEnd: make(chan struct{}),
 		members: make(map[discovery.ID]*member),
 		dirty:   make(map[discovery.ID]struct{}),
@@ -102,6 +104,7 @@ func open(c *config) (*session, error) {
 		s.table.Close()
 		return nil, err
 	}
+	close(s.ready)
 	return s, nil
 }
 
@@ -133,6 +136,7 @@ func (s *session) Watch(ctx context.Context, q discovery.Query) (<-chan discover
 // waits for the answer to a probe may be there for some seconds more: it holds nothing, and ends by itself.
 func (s *session) Close(ctx context.Context) {
 	s.stop()
+	s.begin.Do(func() { close(s.joinEnd) }) // has never started
 	s.meet(ctx)
 	within := 2 * time.Second
 	if end, ok := ctx.Deadline(); ok {
@@ -152,17 +156,21 @@ func (s *session) Close(ctx context.Context) {
 	s.table.Close()
 }
 
-// meet waits a moment for a seed that is about to be joined, when there is nobody else, and tells it what nobody has been told:
-// it may know of us before we know of it.
+// meet waits a moment for a seed that is about to be joined, or a member that is joining us, when there is nobody else, and
+// tells it what nobody has been told: it may know of us before we know of it.
 func (s *session) meet(ctx context.Context) {
-	if s.size() <= 1 {
-		wait := time.NewTimer(grace)
-		defer wait.Stop()
+	wait := time.NewTimer(grace)
+	defer wait.Stop()
+	look := time.NewTicker(grace / 50)
+	defer look.Stop()
+	for s.size() <= 1 && s.meeting() {
 		select {
-		case <-s.joinEnd:
+		case <-look.C:
+			continue
 		case <-wait.C:
 		case <-ctx.Done():
 		}
+		break
 	}
 	s.mu.Lock()
 	to, untold := s.some(maxDirect), s.untold
@@ -170,6 +178,16 @@ func (s *session) meet(ctx context.Context) {
 	s.mu.Unlock()
 	for _, msg := range untold {
 		s.tell(to, msg)
+	}
+}
+
+// meeting says whether there is a stream by which somebody may come to know us.
+func (s *session) meeting() bool {
+	select {
+	case <-s.joinEnd:
+		return s.transport.incoming() > 0
+	default:
+		return true
 	}
 }
 

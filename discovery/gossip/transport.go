@@ -179,6 +179,13 @@ func (t *transport) track(c net.Conn, in bool) *stream {
 	return s
 }
 
+// incoming returns how many streams of others there are.
+func (t *transport) incoming() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.in
+}
+
 // A stream is a connection of a transport.
 type stream struct {
 	net.Conn
