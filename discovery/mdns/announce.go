@@ -165,10 +165,11 @@ func (a *announcement) restart() {
 	}
 }
 
-// asked takes note of a daemon's question, which is answered by an announcement.
-func (a *announcement) asked(q dns.Question, known []string) {
+// asked takes note of a daemon's questions, which are answered by an announcement.
+func (a *announcement) asked(questions []dns.Question, known []string) {
 	p := a.current(longest)
-	if slices.Contains(known, p.label) || p.answer(q, nil) == nil {
+	about := func(q dns.Question) bool { return p.answer(q, nil) != nil }
+	if slices.Contains(known, p.label) || !slices.ContainsFunc(questions, about) {
 		return
 	}
 	select {

@@ -205,7 +205,7 @@ func TestWeSeeAvahi(t *testing.T) {
 			publish := d.start(d.command("avahi-publish", append([]string{"-s", "Orders, v1.0 of " + name, "_yodel._tcp", "5555"}, txt...)...), false)
 			publish.wait("Established")
 			early.until("found", patience, one)
-			got := early.nodes[r.ID]
+			got := early.get(r.ID)
 			if len(got.Services) != 1 || got.Services[0].Endpoints[0] != "tcp://*:5555" || len(got.From) == 0 {
 				t.Errorf("found %+v", got)
 			}

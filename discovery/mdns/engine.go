@@ -16,6 +16,7 @@ type engine struct {
 	config *config
 	table  *discovery.Table
 	receiver
+	gate     *gate
 	lapses   lapses
 	confirms meter
 
@@ -38,6 +39,7 @@ type engine struct {
 func newEngine(c *config) *engine {
 	e := &engine{
 		config: c, table: discovery.NewTable("mdns", c.table),
+		gate:     newGate(),
 		confirms: meter{rate: confirmsPerSecond, burst: confirmsPerSecond},
 		done:     make(chan struct{}), round: make(chan struct{}, 1),
 		anns: make(map[*announcement]struct{}), later: make(map[*time.Timer]struct{}),
@@ -199,17 +201,22 @@ func (e *engine) left(label string, from netip.Addr) {
 		return
 	}
 	if e.table.Leave(discovery.Record{ID: id, Bye: true, From: []netip.Addr{from}}) != nil {
-		e.confirm(id)
+		e.confirm(id, true)
 		return
 	}
 	e.lapses.forget(id)
 }
 
-// asked implements sink.
-func (e *engine) asked(q dns.Question, known []string) {
+// asked implements sink. A daemon gets an answer that all can hear as well: one sent to its port might reach another socket on
+// its host.
+func (e *engine) asked(index int, questions []dns.Question, known []string, daemon bool) {
+	e.gate.heard(index, questions)
+	if !daemon {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for a := range e.anns {
-		a.asked(q, known)
+		a.asked(questions, known)
 	}
 }

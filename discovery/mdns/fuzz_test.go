@@ -30,9 +30,14 @@ func (c checker) left(label string, _ netip.Addr) {
 	}
 }
 
-func (c checker) asked(q dns.Question, _ []string) {
-	if _, one := labelOf(q.Name); !one && !isType(q.Name) {
-		c.t.Errorf("asked for %q", q.Name)
+func (c checker) asked(_ int, questions []dns.Question, known []string, _ bool) {
+	if len(questions) == 0 || len(questions)+len(known) > maxRecords {
+		c.t.Errorf("%d questions, %d known", len(questions), len(known))
+	}
+	for _, q := range questions {
+		if _, one := labelOf(q.Name); !one && !isType(q.Name) {
+			c.t.Errorf("asked for %q", q.Name)
+		}
 	}
 }
 

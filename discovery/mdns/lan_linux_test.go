@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	hashicorp "github.com/hashicorp/mdns"
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/discovery/internal/lan"
@@ -128,9 +132,10 @@ func TestLANAddresses(t *testing.T) {
 	a, b := n.Host(), n.Host()
 	v := watch(t, atHost(b), discovery.Query{})
 	r := lanNode(a)
+	r.Addrs = nil // an address that the record has is no news
 	ann := announce(t, atHost(a), r)
 	v.until("both families", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n[r.ID].From) == 2 })
-	from := v.nodes[r.ID].From
+	from := slices.Clone(v.get(r.ID).From)
 	slices.SortFunc(from, netip.Addr.Compare)
 	if from[0] != a.Addr || !from[1].IsLinkLocalUnicast() || from[1].Zone() != "eth0" {
 		t.Errorf("from %v, want %v and a link-local one with zone eth0", from, a.Addr)
@@ -147,7 +152,7 @@ func TestLANKilled(t *testing.T) {
 	p := spawn(t, a.Command(t.Context(), os.Args[0]), "killed")
 	v.until("found", patience, one)
 	if !v.has(p.id) {
-		t.Fatalf("found %v, want %v", v.nodes, p.id)
+		t.Fatalf("found %v, want %v", v.kinds(), p.id)
 	}
 	began := time.Now()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -270,10 +275,10 @@ func TestLANGroupsAndRouter(t *testing.T) {
 	near.untilKind(discovery.Synced, patience)
 	beyond.untilKind(discovery.Synced, patience)
 	if !near.has(mine.ID) || near.count() != 1 || !second.has(other.ID) || second.count() != 1 {
-		t.Errorf("default group %v, other group %v", near.nodes, second.nodes)
+		t.Errorf("default group %v, other group %v", near.kinds(), second.kinds())
 	}
 	if beyond.count() != 0 {
-		t.Errorf("beyond the router: %v", beyond.nodes)
+		t.Errorf("beyond the router: %v", beyond.kinds())
 	}
 	byeAll(t, anns)
 	for _, v := range []*view{near, beyond, second} {
@@ -359,4 +364,153 @@ func TestLANSameHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The client of hashicorp/mdns finds our nodes, at an address that it can use: hosts have lo as well.
+func TestLANStockClient(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	n.Routed() // it needs a default route
+	r := lanNode(a)
+	ann := announce(t, atHost(a), r)
+	for range 10 {
+		found := make(chan *hashicorp.ServiceEntry, 100)
+		b.Do(func() {
+			eth0, err := net.InterfaceByName("eth0")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			err = hashicorp.Query(&hashicorp.QueryParam{
+				Service: "_s-orders._sub._yodel._tcp", Domain: "local", Timeout: 200 * time.Millisecond, Interface: eth0,
+				Entries: found, DisableIPv6: true, Logger: log.New(io.Discard, "", 0),
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		close(found)
+		got := 0
+		for e := range found {
+			if e.Name == instanceName(r.ID.String()) {
+				got++
+				if !e.AddrV4.Equal(net.IP(a.Addr.AsSlice())) || e.Port != 5555 {
+					t.Errorf("found at %v port %d, want %v port 5555", e.AddrV4, e.Port, a.Addr)
+				}
+			}
+		}
+		if got != 1 {
+			t.Fatalf("found it %d times", got)
+		}
+	}
+	bye(t, ann)
+}
+
+// answersTo sends a packet and counts the bytes that come back.
+func answersTo(t *testing.T, h *lan.Host, to netip.AddrPort, packet []byte) (bytes int) {
+	t.Helper()
+	h.Do(func() {
+		c, err := net.ListenUDP("udp4", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		if _, err := c.WriteToUDPAddrPort(packet, to); err != nil {
+			t.Error(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
+		buf := make([]byte, 1<<16)
+		for {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			bytes += n
+		}
+	})
+	return bytes
+}
+
+// Nobody can use us to flood others: not from beyond the router, and not with many questions in one packet.
+func TestLANAmplification(t *testing.T) {
+	n := lan.New(t)
+	a, b := n.Host(), n.Host()
+	far := n.Routed().Host()
+	ann := announce(t, atHost(a), lanNode(a))
+	one := must(question())
+	if got := answersTo(t, far, netip.AddrPortFrom(a.Addr, port), one); got != 0 {
+		t.Errorf("%d bytes in answer to a question from beyond the router", got)
+	}
+	m := dns.Msg{}
+	for range 60 {
+		m.Question = append(m.Question, dns.Question{Name: serviceType, Qtype: dns.TypePTR, Qclass: dns.ClassINET})
+	}
+	group := netip.MustParseAddrPort("224.0.0.251:5353")
+	single := answersTo(t, b, group, one)
+	many := answersTo(t, b, group, pack(t, m))
+	if single == 0 || many > single {
+		t.Errorf("%d bytes in answer to one question, %d to 60 in one packet", single, many)
+	}
+	bye(t, ann)
+}
+
+// Somebody floods the network with announcements, goodbyes for others and rubbish, from many addresses.
+func TestLANFlood(t *testing.T) {
+	n := lan.New(t)
+	a, b, evil := n.Host(), n.Host(), n.Host()
+	r := lanNode(a)
+	ann := announce(t, atHost(a), r)
+	watcher := atHost(b)
+	v := watch(t, watcher, discovery.Query{})
+	v.until("found", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[r.ID]; return ok })
+	before := heap()
+	var conns []*net.UDPConn
+	for range 16 {
+		if out, err := evil.Command(t.Context(), "ip", "addr", "add", fmt.Sprintf("10.77.0.%d/24", 100+len(conns)), "dev", "eth0").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		evil.Do(func() {
+			lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+				return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+			}}
+			c, err := lc.ListenPacket(t.Context(), "udp4", fmt.Sprintf("10.77.0.%d:%d", 100+len(conns), port))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conns = append(conns, c.(*net.UDPConn))
+		})
+	}
+	goodbyes := must(goodbye(r.ID.String()))
+	template, label := forged(t, discovery.ID{0xff}), []byte(discovery.ID{0xff}.String())
+	rubbish := [][]byte{goodbyes, looping(), counting(announced(t, nil), 65535), make([]byte, 60_000), announced(t, nil)[:100]}
+	sent := 0
+	for stop := time.Now().Add(3 * time.Second); time.Now().Before(stop); sent++ {
+		packet := rubbish[sent%len(rubbish)]
+		if sent%3 > 0 {
+			packet = replaced(template, label, []byte(discovery.NewID().String()))
+		}
+		_, _ = conns[sent%len(conns)].WriteToUDP(packet, group4)
+	}
+	s := watcher.Stats()
+	t.Logf("%d packets sent; %d bytes more; %+v", sent, int64(heap())-int64(before), s)
+	if grown := int64(heap()) - int64(before); grown > 40<<20 {
+		t.Errorf("%d bytes more in use", grown)
+	}
+	if s.Received < 1000 || s.Records < 100 || s.Dropped.Content == 0 || s.Dropped.Size == 0 {
+		t.Errorf("the flood did not arrive: %+v", s)
+	}
+	late := lanNode(a)
+	second := announce(t, atHost(a), late)
+	v.until("another one found", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[late.ID]; return ok })
+	if !v.has(r.ID) {
+		t.Error("the honest node is lost")
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	bye(t, second)
+	bye(t, ann)
+	v.close()
 }

@@ -101,14 +101,14 @@ func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discover
 }
 
 // Confirm implements [discovery.Confirmer]: the node is asked three times within a second, and expires if it has not
-// answered after two. Within those two seconds more calls for the same node do nothing, and neither do calls for nodes that
-// are not known, or while nobody announces or watches.
+// answered after two. Within those two seconds more calls for the same node do nothing; neither do more than 50 calls a
+// second, and calls while nobody announces or watches.
 func (b *Backend) Confirm(id discovery.ID) {
 	b.mu.Lock()
 	e := b.engine
 	b.mu.Unlock()
 	if e != nil {
-		e.confirm(id)
+		e.confirm(id, false)
 	}
 }
 

@@ -40,6 +40,9 @@ type memHost struct {
 	nextOwn uint16
 }
 
+// ofHost is the interface that a host has from the start.
+var ofHost = iface{Interface: net.Interface{Index: 2, Name: "eth0"}}
+
 func newMemLAN(f ...family) *memLAN {
 	if len(f) == 0 {
 		f = []family{4, 6}

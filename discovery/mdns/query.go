@@ -80,10 +80,11 @@ func (e *engine) newRound() {
 	}
 }
 
-// confirm asks a node whether it is still there, and drops it if it does not answer.
-func (e *engine) confirm(id discovery.ID) {
-	label, ok := e.lapses.confirm(id, time.Now())
-	if !ok || !e.confirms.take() {
+// confirm asks a node whether it is still there, and drops it if it does not answer. If it is a stranger's wish, nothing is
+// asked for nodes that nobody has heard of.
+func (e *engine) confirm(id discovery.ID, stranger bool) {
+	label, known, lately := e.lapses.confirm(id, time.Now())
+	if lately || stranger && !known || !e.confirms.take() {
 		return
 	}
 	e.table.Suspect(id, confirmTimeout)
@@ -182,16 +183,19 @@ func (s *lapses) id(label string) (discovery.ID, bool) {
 	return id, err == nil
 }
 
-// confirm returns the name under which to ask for a node, unless that was done a moment ago.
-func (s *lapses) confirm(id discovery.ID, now time.Time) (label string, ok bool) {
+// confirm returns the name under which to ask for a node, whether it has been heard of, and whether that was asked a moment ago.
+func (s *lapses) confirm(id discovery.ID, now time.Time) (label string, known, lately bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.nodes[id]
-	if l == nil || now.Sub(l.confirmed) < confirmTimeout {
-		return "", false
+	if l == nil {
+		return id.String(), false, false
+	}
+	if now.Sub(l.confirmed) < confirmTimeout {
+		return l.label, true, true
 	}
 	l.confirmed = now
-	return l.label, true
+	return l.label, true, false
 }
 
 // due returns the names of those to ask for now: each at 80 and 90 percent of its lifetime. Those that have passed it are

@@ -29,8 +29,9 @@ type sink interface {
 	heard(label string, r discovery.Record, ttl time.Duration)
 	// left takes a goodbye.
 	left(label string, from netip.Addr)
-	// asked takes a question of another mDNS daemon; known are the nodes that it knows already.
-	asked(q dns.Question, known []string)
+	// asked takes the questions about us in one packet, on the interface with that index. known are the nodes that who asks
+	// knows already; daemon says that it is another mDNS daemon, on port 5353, and no simple client.
+	asked(index int, questions []dns.Question, known []string, daemon bool)
 }
 
 // A receiver judges packets. It knows no sockets, and is safe for concurrent use.
@@ -58,9 +59,6 @@ func (r *receiver) judge(packet []byte, from netip.AddrPort, index, _ int) drop 
 	if !mentions(packet) { // before all that takes memory: most packets are about something else
 		return dropForeign
 	}
-	if from.Port() != port {
-		return dropSource
-	}
 	addr := from.Addr().Unmap()
 	zone, ok := r.sink.onLink(index, addr)
 	if !ok {
@@ -77,6 +75,9 @@ func (r *receiver) judge(packet []byte, from netip.AddrPort, index, _ int) drop 
 	if flags&(opcode|rcode) != 0 {
 		return dropHeader
 	}
+	if flags&isResponse != 0 && from.Port() != port { // RFC 6762 section 6
+		return dropSource
+	}
 	total := 0
 	for at := 4; at < minPacket; at += 2 {
 		total += int(binary.BigEndian.Uint16(packet[at:]))
@@ -89,7 +90,7 @@ func (r *receiver) judge(packet []byte, from netip.AddrPort, index, _ int) drop 
 		return dropContent
 	}
 	if flags&isResponse == 0 {
-		return r.question(&m)
+		return r.question(&m, index, from.Port() == port)
 	}
 	return r.response(&m, addr)
 }
@@ -110,9 +111,17 @@ func mentions(packet []byte) bool {
 	}
 }
 
-// question tells of questions about us. Only other mDNS daemons are heard here, on port 5353; they get an answer that
-// all can hear, since one sent to that port might reach another socket on their host.
-func (r *receiver) question(m *dns.Msg) drop {
+// question tells of questions about us.
+func (r *receiver) question(m *dns.Msg, index int, daemon bool) drop {
+	var ours []dns.Question
+	for _, q := range m.Question {
+		if _, one := labelOf(q.Name); one || isType(q.Name) {
+			ours = append(ours, q)
+		}
+	}
+	if ours == nil {
+		return dropForeign
+	}
 	var known []string
 	for _, rr := range m.Answer {
 		if ptr, ok := rr.(*dns.PTR); ok && isType(ptr.Hdr.Name) {
@@ -121,15 +130,9 @@ func (r *receiver) question(m *dns.Msg) drop {
 			}
 		}
 	}
-	found := dropForeign
-	for _, q := range m.Question {
-		if _, ours := labelOf(q.Name); ours || isType(q.Name) {
-			r.questions.Add(1)
-			r.sink.asked(q, known)
-			found = kept
-		}
-	}
-	return found
+	r.questions.Add(1)
+	r.sink.asked(index, ours, known, daemon)
+	return kept
 }
 
 // response takes records and goodbyes out of a message. Nothing is believed of questions' own answer sections, which are

@@ -25,6 +25,8 @@ type recorder struct {
 	byes  []string
 	asks  []dns.Question
 	known []string
+
+	daemon bool
 }
 
 func (s *recorder) onLink(index int, from netip.Addr) (string, bool) {
@@ -43,10 +45,10 @@ func (s *recorder) left(label string, from netip.Addr) {
 	s.byes = append(s.byes, label+" "+from.String())
 }
 
-func (s *recorder) asked(q dns.Question, known []string) {
+func (s *recorder) asked(_ int, questions []dns.Question, known []string, daemon bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asks, s.known = append(s.asks, q), append(s.known, known...)
+	s.asks, s.known, s.daemon = append(s.asks, questions...), append(s.known, known...), daemon
 }
 
 func receiving() (*receiver, *recorder) {
@@ -187,7 +189,8 @@ func TestHandle(t *testing.T) {
 		{name: "question for one", packet: must(questionFor(label)), asks: 1},
 		{name: "question about something else", packet: must(packQuestion("x._ipp._tcp.local.", dns.TypePTR)), want: dropForeign},
 		{name: "question next to ours", packet: must(packQuestion("_yodel._udp.local.", dns.TypePTR)), want: dropForeign},
-		{name: "question from a simple client", packet: must(question()), from: "10.0.7.7:40000", want: dropSource},
+		{name: "question from a simple client", packet: must(question()), from: "10.0.7.7:40000", asks: 1},
+		{name: "question from off the link", packet: must(question()), from: "192.0.2.1:40000", want: dropSource},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, s := receiving()
@@ -217,6 +220,9 @@ func TestHandle(t *testing.T) {
 				if s.label[0] != label || s.ttl[0] != 15*time.Second {
 					t.Errorf("label %s, TTL %v", s.label[0], s.ttl[0])
 				}
+			}
+			if tc.asks > 0 && s.daemon != (from.Port() == port) {
+				t.Errorf("takes %v for a daemon: %v", from, s.daemon)
 			}
 			if tc.byes > 0 && s.byes[0] != label+" 10.0.7.7" {
 				t.Errorf("goodbyes %v", s.byes)

@@ -15,7 +15,7 @@ type Stats struct {
 	Received   uint64 // packets heard
 	Records    uint64 // records handed to the table; Table says what it did with them
 	Goodbyes   uint64
-	Questions  uint64 // about our names, from other mDNS daemons
+	Questions  uint64 // packets with questions about nodes like ours, our own included
 	Dropped    Drops
 	Table      discovery.TableStats
 }
@@ -24,7 +24,7 @@ type Stats struct {
 type Drops struct {
 	Rate    uint64 // more than 200 packets a second from one address
 	Size    uint64 // too short for a message, or over 9000 bytes
-	Source  uint64 // from another port than 5353, or an address that is not on the link
+	Source  uint64 // from an address that is not on the link; or a response that is not from port 5353
 	Header  uint64 // not a response, or not a plain one
 	Foreign uint64 // about other services
 	Content uint64 // does not parse, or has too much in it

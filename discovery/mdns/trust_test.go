@@ -144,7 +144,7 @@ func TestUpdate(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if got := v.nodes[r.ID]; len(got.Services) != 2 {
+		if got := v.get(r.ID); len(got.Services) != 2 {
 			t.Errorf("after the update: %+v", got)
 		}
 		bad := r.Clone()

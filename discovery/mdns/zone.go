@@ -169,13 +169,24 @@ func addresses(i *iface, r *discovery.Record) (some []netip.Addr) {
 type zone struct {
 	a     *announcement
 	iface iface
+	seen  map[asking]uint64 // see gate
 }
 
 // Records implements the Zone of hashicorp/mdns. The server waits for it, so that a delay here delays the answer.
 func (z *zone) Records(q dns.Question) []dns.RR {
 	p := z.a.current(resealAfter)
 	rrs := p.answer(q, addresses(&z.iface, &p.record))
-	if rrs == nil || !z.a.answers.take() {
+	if rrs == nil {
+		return nil
+	}
+	if _, one := labelOf(q.Name); one || isType(q.Name) {
+		if !z.a.engine.gate.admit(z.iface.Index, q, z.seen, z.a.stop) {
+			return nil
+		}
+	} else if z.iface.loopback() && len(*z.a.engine.links.Load()) > 1 {
+		return nil // a question about the host, which may have come in on another interface: that one will answer
+	}
+	if !z.a.answers.take() {
 		return nil
 	}
 	z.a.hesitate()
