@@ -27,7 +27,7 @@
 // that the member advertises, at which it answers probes.
 //
 // A member that closes its Announcement says goodbye and has [discovery.Left]; one that does not answer has
-// [discovery.Expired], 6 to 8 s after it was killed with [LAN]. Members that were lost are tried again from time to time,
+// [discovery.Expired], 5 to 7 s after it was killed with [LAN]. Members that were lost are tried again from time to time,
 // as are the seeds, so that the parts of a group that a broken network had split find together again.
 //
 // Whoever watches or announces is a member, also without a record. The backend tells of its own record too.

@@ -12,7 +12,7 @@ import (
 type Profile int
 
 // The profiles. A change is seen by all within half a second on a LAN, and within two on a WAN; a member that does not
-// answer expires after 6 to 8 s, or about a minute.
+// answer expires after 5 to 7 s, or about a minute.
 const (
 	LAN Profile = iota // round trips of up to some 100 ms
 	WAN                // up to seconds, and loss
@@ -26,6 +26,8 @@ func (p Profile) memberlist() *memberlist.Config {
 	} else {
 		c.GossipInterval = 100 * time.Millisecond // nothing is sent while there is no news: halves the time news take
 		c.RetransmitMult = 6
+		c.SuspicionMult = 3 // a second less, and whoever is wrongly suspected keeps its connections
+		c.TCPTimeout = 5 * time.Second
 	}
 	c.Logger = log.New(io.Discard, "", 0)
 	// Other versions of ours would say so in these.
