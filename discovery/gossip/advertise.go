@@ -1,9 +1,10 @@
 package gossip
 
 import (
-	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
 // usable reports whether a member could be at that address.
@@ -14,17 +15,11 @@ func usable(a netip.Addr) bool {
 // ownAddr chooses among the host's addresses the one to advertise, as WithAdvertise says. Loopback is better than nothing:
 // members on this host find each other even then.
 func ownAddr() netip.Addr {
-	ifs, _ := net.Interfaces() // without, it is loopback
+	ifs, _ := ifaces.System() // without, it is loopback
 	var addrs []netip.Addr
 	for _, ifi := range ifs {
-		if ifi.Flags&net.FlagUp == 0 {
-			continue
-		}
-		list, _ := ifi.Addrs()
-		for _, a := range list {
-			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				addrs = append(addrs, p.Addr().Unmap())
-			}
+		for _, p := range ifi.Addrs {
+			addrs = append(addrs, p.Addr())
 		}
 	}
 	return choose(addrs)

@@ -62,6 +62,9 @@ func TestHints(t *testing.T) {
 	service := func(endpoints ...string) []discovery.Service {
 		return []discovery.Service{{Name: "orders", Endpoints: []string{"tcp://1.2.3.4:1"}}, {Name: ServiceName, Endpoints: endpoints}}
 	}
+	near := func(a netip.Addr) bool {
+		return netip.MustParsePrefix("10.0.0.0/24").Contains(a) || a.IsLoopback()
+	}
 	for name, c := range map[string]struct {
 		r    discovery.Record
 		want []string
@@ -69,12 +72,14 @@ func TestHints(t *testing.T) {
 		"a stranger's":    {discovery.Record{From: from[:1], Services: service("tcp://192.0.2.1:7946")}, []string{"10.0.0.9:7946"}},
 		"from nowhere":    {discovery.Record{Services: service("tcp://192.0.2.1:7946")}, nil},
 		"the user's word": {discovery.Record{Vouched: true, Services: service("tcp://gossip.example:7946")}, []string{"gossip.example:7946"}},
-		"link-local":      {discovery.Record{From: from, Services: service("tcp://*:1")}, []string{"10.0.0.9:1", "[fe80::1]:1"}},
+		"link-local":      {discovery.Record{From: from, Services: service("tcp://*:1")}, []string{"10.0.0.9:1"}},
+		"on our network":  {discovery.Record{From: from[1:], Services: service("tcp://10.0.0.8:1", "tcp://10.9.0.8:1")}, []string{"10.0.0.8:1"}},
+		"loopback":        {discovery.Record{From: from[1:], Services: service("tcp://127.0.0.1:1")}, nil},
 		"not an address":  {discovery.Record{Vouched: true, Services: service("ipc:///x", "tcp://a", "tcp://a:0", "tcp://a:x")}, nil},
 		"other service":   {discovery.Record{Vouched: true, Services: service()}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := hintsOf(&c.r); !slices.Equal(got, c.want) {
+			if got := hintsOf(&c.r, near); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})

@@ -104,7 +104,7 @@ func seedAddr(s string) (string, error) {
 }
 
 // WithSeedsFrom takes seeds from another backend, mdns for example: whoever offers the service [ServiceName] there in the
-// same group. Of records that are not Vouched only the addresses they came from count. If w can also announce (is a
+// same group. Of records that are not Vouched only addresses count that they came from, or that need no router. If w can also announce (is a
 // [discovery.Backend]), this member announces itself there for others to join by.
 func WithSeedsFrom(w discovery.Watcher) Option {
 	return func(c *config) {

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/mdns"
 )
 
 // The environment of a process that is a member and says what it sees.
 const (
 	memberSeed = "YODEL_TEST_GOSSIP_SEED"
 	memberKey  = "YODEL_TEST_GOSSIP_KEY"
+	byMDNS     = "mdns" // among the seeds, which commas separate
 )
 
 // memberMain announces a record and prints what a watch tells, until its input ends.
@@ -26,7 +28,15 @@ func memberMain() {
 }
 
 func runMember() error {
-	b, err := New(WithKey([]byte(os.Getenv(memberKey))), WithSeeds(os.Getenv(memberSeed)))
+	opts := []Option{WithKey([]byte(os.Getenv(memberKey)))}
+	for seed := range strings.SplitSeq(os.Getenv(memberSeed), ",") {
+		if seed == byMDNS {
+			opts = append(opts, WithSeedsFrom(mdns.New()))
+		} else {
+			opts = append(opts, WithSeeds(seed))
+		}
+	}
+	b, err := New(opts...)
 	if err != nil {
 		return err
 	}

@@ -185,3 +185,21 @@ func TestRoutedNetworks(t *testing.T) {
 		}
 	}
 }
+
+// Those on one network find each other by mDNS; one seed that one of another network has joins the two.
+func TestSeedsByMDNS(t *testing.T) {
+	near := lan.New(t)
+	a, b := near.Host(), near.Host()
+	far := near.Routed()
+	a.Up() // for the route
+	b.Up()
+	key := string(testKey)
+	members := []*process{spawn(t, a, byMDNS, key), spawn(t, b, byMDNS, key)}
+	for _, m := range members {
+		all(members, "added", m, 1)
+	}
+	members = append(members, spawn(t, far.Host(), byMDNS, key), spawn(t, far.Host(), byMDNS+","+a.Addr.String(), key))
+	for _, m := range members {
+		all(members, "added", m, 1)
+	}
+}

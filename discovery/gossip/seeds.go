@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
 const (
@@ -186,7 +187,7 @@ func (s *session) followSeeds(w discovery.Watcher) {
 		s.mu.Lock()
 		switch e.Kind {
 		case discovery.Added, discovery.Updated:
-			if list := hintsOf(&e.Record); e.Record.ID != s.id && len(list) > 0 && len(s.hints) < s.config.limits.Nodes {
+			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.id && len(list) > 0 && len(s.hints) < s.config.limits.Nodes {
 				s.hints[e.Record.ID] = list
 				if len(s.members) <= 1 {
 					select {
@@ -203,9 +204,9 @@ func (s *session) followSeeds(w discovery.Watcher) {
 	}
 }
 
-// hintsOf returns where a record says that a member is. A stranger can announce anything; what it cannot do is to have us
-// dial somebody else.
-func hintsOf(r *discovery.Record) (out []string) {
+// hintsOf returns where a record says that a member is. A stranger can announce anything; so what counts is where the record
+// came from, and what is on the networks that we are on. onLink tells these.
+func hintsOf(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
 	for _, service := range r.Services {
 		if service.Name != ServiceName {
 			continue
@@ -215,15 +216,23 @@ func hintsOf(r *discovery.Record) (out []string) {
 			if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 {
 				continue
 			}
-			if r.Vouched {
+			if a, err := netip.ParseAddr(host); r.Vouched || err == nil && usable(a) && !a.IsLoopback() && onLink(a) {
 				out = append(out, net.JoinHostPort(host, port))
 			}
 			for _, from := range r.From {
-				out = append(out, net.JoinHostPort(from.WithZone("").String(), port))
+				if usable(from) { // memberlist knows no zones
+					out = append(out, net.JoinHostPort(from.String(), port))
+				}
 			}
 		}
 	}
 	return out[:min(len(out), maxHints)]
+}
+
+// onLink reports whether packets to a need no router.
+func onLink(a netip.Addr) bool {
+	now, err := ifaces.System()
+	return err == nil && now.OnLink(a) && !now.Broadcast(a)
 }
 
 // beSeed announces this member elsewhere.
