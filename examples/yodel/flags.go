@@ -17,11 +17,13 @@ import (
 type socketFlags struct {
 	verb *verb
 
-	bind, connect []string
-	timeout       time.Duration
-	stats         time.Duration
-	hwm           int
-	id            string
+	bind, connect  []string
+	announce, find []string
+	group          string
+	timeout        time.Duration
+	stats          time.Duration
+	hwm            int
+	id             string
 
 	data, file string
 	hasData    bool
@@ -53,6 +55,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	fs.SortFlags = false
 	fs.StringArrayVar(&f.bind, "bind", nil, "listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
 	fs.StringArrayVar(&f.connect, "connect", nil, "connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
+	f.registerDiscovery(fs)
 
 	switch {
 	case v.is(converses):
@@ -131,8 +134,11 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		return err
 	}
 	f.hasData, f.hasFile, f.hasTopic = fs.Changed("data"), fs.Changed("file"), fs.Changed("topic")
-	if len(f.bind)+len(f.connect) == 0 {
-		return usagef("no endpoint: give --bind or --connect at least once")
+	if len(f.bind)+len(f.connect)+len(f.announce)+len(f.find) == 0 {
+		return usagef("no endpoint: give --bind or --connect, or --announce or --find, at least once")
+	}
+	if err := f.checkDiscovery(); err != nil {
+		return err
 	}
 	for _, e := range f.bind {
 		if err := checkEndpoint(e, transport.ForBind); err != nil {

@@ -62,6 +62,11 @@ print one a line; pair, dealer, router, xpub and xsub do both.
   yodel pull --bind tcp://127.0.0.1:5557
   seq 10 | yodel push --connect tcp://127.0.0.1:5557
 
+By --announce and --find they meet by name instead, on this host and the local network; peers lists who is there.
+
+  yodel pull --announce work
+  seq 10 | yodel push --find work
+
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to show.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -74,7 +79,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	for _, v := range verbs {
 		root.AddCommand(a.socketCommand(v))
 	}
-	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.versionCommand())
+	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(), a.versionCommand())
 	return root
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/yodel-mq/yodel/discovery"
 )
 
 // A session is one socket at work for one verb.
@@ -15,6 +17,7 @@ type session struct {
 	verb  *verb
 	flags *socketFlags
 	sock  anySocket
+	found *discovery.Node // nil without --announce and --find
 	began time.Time
 
 	// What the verb has done so far, for the progress line and the summary: messages sent, printed or replied to.
@@ -35,7 +38,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   v.name,
 		Short: v.short,
-		Long:  v.short + ".\n\n" + v.long,
+		Long:  v.short + ".\n\n" + v.long + "\n\n" + findHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd, v, &f)
@@ -74,9 +77,13 @@ func newSession(a *app, f *socketFlags, sock anySocket) *session {
 	return &session{app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})}}
 }
 
-// attach binds and connects the socket.
+// attach binds and connects the socket, by endpoint and by name.
 func (s *session) attach(ctx context.Context) error {
-	for _, e := range s.flags.bind {
+	bind := s.flags.bind
+	if len(bind) == 0 && len(s.flags.announce) > 0 {
+		bind = everywhere
+	}
+	for _, e := range bind {
 		at, err := s.sock.Bind(ctx, e)
 		if err != nil {
 			return failf("%w", err)
@@ -88,12 +95,13 @@ func (s *session) attach(ctx context.Context) error {
 			return failf("%w", err)
 		}
 	}
-	return nil
+	return s.meet(ctx)
 }
 
 // close ends the socket without waiting for what is still queued; verbs that send have drained it before.
 func (s *session) close() {
 	s.closing.Store(true)
+	s.leave()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary

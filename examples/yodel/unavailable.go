@@ -13,9 +13,6 @@ var unavailable = []struct {
 	bool      bool
 	who       ability // 0: every socket
 }{
-	{name: "announce", arg: "SERVICE"},
-	{name: "find", arg: "SERVICE"},
-	{name: "group", arg: "G"},
 	{name: "spool", arg: "DIR", who: spools},
 	{name: "dedup", arg: "DIR", who: dedups},
 	{name: "subscriber", arg: "NAME", who: subscribes},

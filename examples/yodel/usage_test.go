@@ -46,6 +46,12 @@ func TestUsage(t *testing.T) {
 		{"bench size", "bench inproc --size -1", 2, "--size"},
 		{"bench endpoint", "bench send localhost:1", 2, "tcp://localhost:1"},
 		{"bench curve", "bench recv ipc://x --curve-key k", 2, "--curve-key is not available yet"},
+		{"service name", "pull --announce My_Service", 2, `--announce "My_Service": it must have 1 to 63`},
+		{"empty service", "push --find=", 2, `--find ""`},
+		{"long group", "push --find x --group " + strings.Repeat("g", 64), 2, "--group"},
+		{"peers argument", "peers work", 2, "work"},
+		{"peers group", "peers --group=", 2, `--group ""`},
+		{"peers timeout", "peers --timeout -1s", 2, "--timeout is negative"},
 		{"monitor alone", "monitor", 2, "pub, pull"},
 		{"monitor flags", "monitor pull", 2, "--bind or --connect"},
 		{"version argument", "version now", 2, "now"},
@@ -70,7 +76,7 @@ func TestUsage(t *testing.T) {
 
 func TestUnavailable(t *testing.T) {
 	everywhere := []string{
-		"--announce svc", "--find svc", "--group g", "--plain u:p", "--plain-server f",
+		"--plain u:p", "--plain-server f",
 		"--curve-key f", "--curve-server-key k", "--curve-server", "--curve-allow f",
 	}
 	for verb, own := range map[string][]string{
@@ -97,7 +103,7 @@ func TestUnavailable(t *testing.T) {
 func TestHelpNamesEveryVerb(t *testing.T) {
 	p := startInput(t, "", "--help")
 	p.exit(0)
-	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor", "version"} {
+	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor", "peers", "version"} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)
 		}

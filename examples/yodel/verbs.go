@@ -39,6 +39,8 @@ type anySocket interface {
 	Type() string
 	Bind(ctx context.Context, endpoint string) (actual string, err error)
 	Connect(endpoint string) error
+	Disconnect(endpoint string) error
+	Endpoints() []string
 	WaitPeers(ctx context.Context, n int) error
 	Events(ctx context.Context) iter.Seq[socket.Event]
 	Stats() socket.Stats

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/mdns"
+)
+
+// Peers by name: --announce, --find and --group, and what peers (the verb) shares with them.
+
+const findHelp = `With --announce SERVICE the socket is found by others under that name, and with --find SERVICE it is connected to all that
+announce it, by multicast DNS on this host and the local network, in whatever order they start. Types that cannot talk
+with each other are left alone.`
+
+// What --announce binds if there is no --bind: the network and, since it is faster, this host. Who finds both takes ipc.
+var everywhere = []string{"tcp://*:0", "ipc://*"}
+
+// goodbyeTime is how long a goodbye may take. It is a few packets.
+const goodbyeTime = 2 * time.Second
+
+func (f *socketFlags) registerDiscovery(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.announce, "announce", nil, "let others find this socket as `SERVICE`; without --bind it listens on every interface, at a free port; repeatable")
+	fs.StringArrayVar(&f.find, "find", nil, "connect to every peer that announces `SERVICE`, as they come and go; repeatable")
+	registerGroup(fs, &f.group)
+}
+
+func registerGroup(fs *pflag.FlagSet, group *string) {
+	fs.StringVar(group, "group", discovery.DefaultGroup, "announce to, and find, those in group `G` alone")
+}
+
+func (f *socketFlags) checkDiscovery() error {
+	for _, name := range f.announce {
+		if err := checkName("announce", name); err != nil {
+			return err
+		}
+	}
+	for _, name := range f.find {
+		if err := checkName("find", name); err != nil {
+			return err
+		}
+	}
+	return checkName("group", f.group)
+}
+
+func checkName(flag, name string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
+	if name == "" || len(name) > 63 || strings.Trim(name, letters) != "" {
+		return usagef("--%s %.80q: it must have 1 to 63 of the characters a-z, 0-9, \"-\", \".\" and \"_\"", flag, name)
+	}
+	return nil
+}
+
+// node opens a node that looks for others by multicast DNS.
+func (a *app) node(group string) *discovery.Node {
+	const wire = "zmtp/3.1"
+	return discovery.NewNode(mdns.New(mdns.WithWire(wire)),
+		discovery.WithGroup(group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble))
+}
+
+// trouble says what keeps nodes from finding each other, and what can be done about it.
+func (a *app) trouble(err error) {
+	switch {
+	case errors.Is(err, mdns.ErrPort):
+		a.con.printf("%v; stop the program that holds it (Linux: ss -ulpn 'sport = :5353') or have it share the port", err)
+	case errors.Is(err, mdns.ErrNoInterface):
+		a.con.printf("%v; bring one up (Linux: ip link set lo up)", err)
+	default:
+		a.con.printf("%v", err)
+	}
+}
+
+// meet announces the socket and looks for peers, as the flags say.
+func (s *session) meet(ctx context.Context) error {
+	f := s.flags
+	if len(f.announce)+len(f.find) == 0 {
+		return nil
+	}
+	s.found = s.node(f.group)
+	events, err := s.found.Watch(context.Background(), discovery.Query{}) // until the node is closed
+	if err != nil {
+		return failf("%w", err)
+	}
+	go func() {
+		for e := range events {
+			if e.Kind == discovery.Trouble {
+				s.trouble(e.Err)
+			}
+		}
+	}()
+	for _, service := range f.announce {
+		if err := s.found.Announce(ctx, service, s.sock); err != nil {
+			return failf("%w", err)
+		}
+		s.con.notef("announced as %s in group %s", service, f.group)
+	}
+	for _, service := range f.find {
+		p := discovery.Policy{OnChange: func(c discovery.Change) { s.noteChange(service, c) }}
+		if err := s.found.Connect(service, s.sock, discovery.WithPolicy(p)); err != nil {
+			return failf("%w", err)
+		}
+	}
+	return nil
+}
+
+// noteChange tells of peers of a service that come and go.
+func (s *session) noteChange(service string, c discovery.Change) {
+	if s.closing.Load() {
+		return
+	}
+	switch c.Kind {
+	case discovery.PeerConnected:
+		s.con.notef("%s: connected to %s", service, printable(c.Endpoint))
+	case discovery.PeerDisconnected:
+		s.con.notef("%s: a peer has left", service)
+	case discovery.PeerLost, discovery.PeerFailed, discovery.PeerRefused:
+		s.con.notef("%s: peer %s: %s%s", service, c.Record.ID, c.Kind, why(c.Err))
+	}
+}
+
+func why(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + printable(err.Error())
+}
+
+// leave says goodbye, and then lets go of all peers that were found.
+func (s *session) leave() {
+	if s.found == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
+	defer cancel()
+	if err := s.found.Close(ctx); err != nil {
+		s.con.printf("%v", err)
+	}
+}
+
+// printable is s without anything that a terminal would obey: strangers may announce what they like.
+func printable(s string) string {
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
+}
