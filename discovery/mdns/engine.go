@@ -46,6 +46,7 @@ func newEngine(c *config) *engine {
 	}
 	e.receiver = receiver{sink: e, sources: newSources()}
 	e.links.Store(&map[int]*link{})
+	e.own.Store(&map[netip.Addr]struct{}{})
 	e.follow()
 	e.wg.Go(e.poll)
 	return e

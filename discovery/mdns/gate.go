@@ -9,22 +9,26 @@ import (
 )
 
 const (
-	// gatePatience is how long a server waits for our listener, which hears the same packet but may be scheduled later.
-	gatePatience = 100 * time.Millisecond
-	gateHurry    = 2 * time.Millisecond // after it has waited in vain: somebody sends what our listener does not hear
-	gateMemory   = time.Second
-	gateSize     = 1024 // questions
+	// gatePatience is how long a server waits for our listener, which hears the same packet but may be scheduled later, on a
+	// busy machine much later.
+	gatePatience = 250 * time.Millisecond
+	// gateHurry is how long once servers have waited in vain, twice within a second: somebody sends what our listener does not
+	// hear, and a server that waits answers nobody else.
+	gateHurry  = 2 * time.Millisecond
+	gateVain   = 2
+	gateMemory = time.Second
+	gateSize   = 1024 // questions
 )
 
 // A gate lets the servers answer only what our own listener has heard on the same interface from somebody on the link. Left to
 // itself a server of hashicorp/mdns also answers what came in on another interface, with addresses that are of no use there;
 // what was sent to this host from anywhere in the world; and each repetition of a question in one packet.
 type gate struct {
-	mu     sync.Mutex
-	last   uint64 // number of the last question
-	ring   [gateSize]passage
-	more   chan struct{} // closed and replaced with each question
-	failed time.Time     // when a server last waited in vain
+	mu   sync.Mutex
+	last uint64 // number of the last question
+	ring [gateSize]passage
+	more chan struct{} // closed and replaced with each question
+	vain bucket        // how often servers have waited in vain
 }
 
 type passage struct {
@@ -77,7 +81,8 @@ func (g *gate) admit(index int, q dns.Question, seen map[asking]uint64, done <-c
 		if number > 0 {
 			seen[a] = number
 		}
-		hurry := time.Since(g.failed) < gateMemory
+		vain := g.vain // a copy: to look is not to take
+		hurry := !vain.take(time.Now(), gateVain, gateVain)
 		g.mu.Unlock()
 		if number > 0 || elsewhere {
 			return number > 0
@@ -96,7 +101,7 @@ func (g *gate) admit(index int, q dns.Question, seen map[asking]uint64, done <-c
 			return false
 		case <-timeout.C:
 			g.mu.Lock()
-			g.failed = time.Now()
+			g.vain.take(time.Now(), gateVain, gateVain)
 			g.mu.Unlock()
 			return false
 		}

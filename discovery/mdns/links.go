@@ -42,7 +42,7 @@ func (e *engine) follow() {
 	links := make(map[int]*link)
 	own := make(map[netip.Addr]struct{})
 	var refused error
-	better := false
+	var opened []conn
 	for _, i := range all {
 		for _, p := range i.prefixes {
 			own[p.Addr()] = struct{}{}
@@ -55,9 +55,7 @@ func (e *engine) follow() {
 			*l = *was
 			delete(old, i.Index)
 		}
-		if e.open(l) {
-			better = true
-		}
+		opened = append(opened, e.open(l)...)
 		if l.refused != nil {
 			refused = fmt.Errorf("%w on %s, peers are found by asking only: %w", ErrPort, l.Name, l.refused)
 		}
@@ -68,12 +66,15 @@ func (e *engine) follow() {
 	}
 	e.own.Store(&own)
 	e.links.Store(&links)
+	for _, c := range opened { // now that packets can be judged
+		e.wg.Go(func() { e.read(c) })
+	}
 	for _, l := range links {
 		for a := range e.anns {
 			e.serve(a, l)
 		}
 	}
-	if better {
+	if len(opened) > 0 {
 		for a := range e.anns {
 			a.restart()
 		}
@@ -96,8 +97,8 @@ func (e *engine) wanted(i *iface) bool {
 	return i.private()
 }
 
-// open opens what sockets the link lacks, and reports whether there are more than before.
-func (e *engine) open(l *link) (more bool) {
+// open opens what sockets the link lacks, and returns those.
+func (e *engine) open(l *link) (opened []conn) {
 	l.refused = nil
 	for n, f := range families {
 		if f == 6 && l.loopback() && l.has(4) { // where Linux knows no way to the group, and one is enough
@@ -111,8 +112,8 @@ func (e *engine) open(l *link) (more bool) {
 			c, err := e.config.network.listen(l.iface, f)
 			switch {
 			case err == nil:
-				l.group[n], more = c, true
-				e.wg.Go(func() { e.read(c) })
+				l.group[n] = c
+				opened = append(opened, c)
 			case taken(err):
 				l.refused = err
 				l.tries[n] = 0
@@ -120,12 +121,12 @@ func (e *engine) open(l *link) (more bool) {
 		}
 		if l.asker[n] == nil {
 			if c, err := e.config.network.ask(l.iface, f); err == nil {
-				l.asker[n], more = c, true
-				e.wg.Go(func() { e.read(c) })
+				l.asker[n] = c
+				opened = append(opened, c)
 			}
 		}
 	}
-	return more
+	return opened
 }
 
 // drop closes what belongs to a link. The lock is held.

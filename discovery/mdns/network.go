@@ -58,7 +58,7 @@ type iface struct {
 
 func (i *iface) loopback() bool { return i.Flags&net.FlagLoopback != 0 }
 
-// multicasts reports whether the interface can be used at all. Loopback can, though Linux does not say so.
+// multicasts reports whether the interface can be used at all.
 func (i *iface) multicasts() bool { return i.Flags&(net.FlagMulticast|net.FlagLoopback) != 0 }
 
 // same reports whether nothing has changed that matters here.

@@ -58,8 +58,8 @@ func WithRefresh(d time.Duration) Option {
 }
 
 // WithInterfaces chooses the network interfaces: those for which use returns true, out of those that are up, have an
-// address and can do multicast, loopback included. It is asked about once a second, from one goroutine, and must not
-// block. The default, and nil, is all but those whose IPv4 addresses are all public: there nobody but strangers would listen,
+// address and can do multicast, loopback included. Of the net.Interface the index, the name and the flags are set. It is
+// asked about once a second, from one goroutine, and must not block. The default, and nil, is all but those whose IPv4 addresses are all public: there nobody but strangers would listen,
 // and whoever is meant to be found over such an interface should have a firewall, or a [discovery.Trust], and this option.
 func WithInterfaces(use func(net.Interface) bool) Option {
 	return option(func(c *config) { c.use = use })

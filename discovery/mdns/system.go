@@ -11,6 +11,8 @@ import (
 	hashicorp "github.com/hashicorp/mdns"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
 // A socket's way to the group: what RFC 6762 section 11 asks for.
@@ -33,31 +35,23 @@ func group(i *net.Interface, f family) *net.UDPAddr {
 type system struct{}
 
 func (system) interfaces() ([]iface, error) {
-	all, err := net.Interfaces()
+	all, err := ifaces.System()
 	if err != nil {
 		return nil, err
 	}
 	var use []iface
 	for _, i := range all {
-		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagRunning == 0 {
+		if !i.Running || len(i.Addrs) == 0 {
 			continue
 		}
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // it has just gone
+		flags := net.FlagUp | net.FlagRunning
+		if i.Multicast {
+			flags |= net.FlagMulticast
 		}
-		found := iface{Interface: i}
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok {
-				if ip, ok := netip.AddrFromSlice(n.IP); ok {
-					ones, _ := n.Mask.Size()
-					found.prefixes = append(found.prefixes, netip.PrefixFrom(ip.Unmap(), ones))
-				}
-			}
+		if i.Loopback {
+			flags |= net.FlagLoopback
 		}
-		if len(found.prefixes) > 0 {
-			use = append(use, found)
-		}
+		use = append(use, iface{Interface: net.Interface{Index: i.Index, Name: i.Name, Flags: flags}, prefixes: i.Addrs})
 	}
 	return use, nil
 }
