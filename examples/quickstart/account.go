@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -11,6 +12,7 @@ import (
 type report struct {
 	Name    string
 	PID     int
+	Found   time.Duration  // how long it took to find and connect to the host
 	Replies int            // to its requests
 	Heard   map[string]int // news by topic
 	Rows    []row
@@ -53,8 +55,8 @@ func account(own report, guests []report) error {
 
 func printStory(all []report) {
 	for _, r := range all[1:] {
-		fmt.Printf("Guest %s, process %d, had %d requests answered over tcp and heard over ipc %d messages on the weather and %d on sport.\n",
-			r.Name, r.PID, r.Replies, r.Heard["weather"], r.Heard["sport"])
+		fmt.Printf("Guest %s, process %d, found the host by name in %v.\n", r.Name, r.PID, r.Found.Round(time.Millisecond))
+		fmt.Printf("  It had %d requests answered over tcp and heard over ipc %d messages on the weather and %d on sport.\n", r.Replies, r.Heard["weather"], r.Heard["sport"])
 	}
 	fmt.Printf("In the host, %d workers did %d jobs over inproc.\n", workers, jobs)
 	fmt.Printf("Nobody wanted to hear of chess: the %d messages about it were dropped, and counted.\n\n", newsPerTopic)

@@ -7,30 +7,42 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// guest is one of the processes that the host starts. Its arguments are its name, the two endpoints of the host and the
+// guest is one of the processes that the host starts. Its arguments are its name, the group that the host is in and the
 // topics to subscribe to.
 func guest(ctx context.Context, args []string) error {
-	if len(args) < 3 {
-		return fmt.Errorf("a guest needs a name and two endpoints: run quickstart without arguments")
+	if len(args) < 2 {
+		return fmt.Errorf("a guest needs a name and a group: run quickstart without arguments")
 	}
-	name, service, news, topics := args[0], args[1], args[2], args[3:]
+	name, group, topics := args[0], args[1], args[2:]
 
-	// Connect returns at once, whether or not somebody listens there yet, and keeps the connection up from then on. The
-	// order in which processes start does not matter.
+	// Connect returns at once, whether or not somebody offers that yet, and from then on the socket is connected to all
+	// who do, as they come and go. The order in which processes start does not matter. Without discovery it would be
+	// sub.Connect(endpoint).
+	began := time.Now()
+	node := join(group)
+	defer leave(node)
 	sub := socket.NewSub(socket.WithSubscription(append(topics, "end")...))
 	defer sub.Close()
-	if err := sub.Connect(news); err != nil {
+	if err := node.Connect("news", sub); err != nil {
 		return err
 	}
 	req := socket.NewReq()
 	defer req.Close()
-	if err := req.Connect(service); err != nil {
+	if err := node.Connect("answers", req); err != nil {
 		return err
 	}
+
+	// Nothing has to wait for the other: a request would be sent as soon as there is somebody to answer it. This is to
+	// tell how long it took, and to give up before long.
+	if err := found(ctx, node, req, sub); err != nil {
+		return err
+	}
+	took := time.Since(began)
 
 	// Do is a request and its reply. Were the host to die, it would return an error that names it.
 	replies := 0
@@ -63,7 +75,7 @@ func guest(ctx context.Context, args []string) error {
 	if err := errors.Join(req.Shutdown(ctx), sub.Shutdown(ctx)); err != nil {
 		return err
 	}
-	r := report{Name: name, PID: os.Getpid(), Replies: replies, Heard: heard}
+	r := report{Name: name, PID: os.Getpid(), Found: took, Replies: replies, Heard: heard}
 	r.Rows = []row{rowOf("questions", "answers", req), rowOf("", "news", sub)}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 
+	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/socket"
 )
 
@@ -34,20 +35,32 @@ func host(ctx context.Context) error {
 	defer cancel(nil)
 
 	// A socket is made by the constructor of its type and then bound or connected, or both, any number of times. Port *
-	// is a free one and path * a fresh one; Bind tells which.
+	// is a free one and path * a fresh one; Bind tells which. With tcp://*:* other hosts could connect as well.
 	rep := socket.NewRep()
 	defer rep.Close()
-	service, err := rep.Bind(ctx, "tcp://127.0.0.1:*")
+	answersAt, err := rep.Bind(ctx, "tcp://127.0.0.1:*")
 	if err != nil {
 		return err
 	}
 	pub := socket.NewPub()
 	defer pub.Close()
-	news, err := pub.Bind(ctx, "ipc://*")
+	newsAt, err := pub.Bind(ctx, "ipc://*")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The host is process %d. It answers at %s and publishes at %s.\n", os.Getpid(), service, news)
+
+	// Others find sockets by name. A group keeps nodes that have nothing to do with each other apart; this one is new, so
+	// that two people on one network can run this program at once.
+	group := "quickstart-" + discovery.NewID().String()
+	node := join(group)
+	defer leave(node)
+	if err := node.Announce(ctx, "answers", rep); err != nil {
+		return err
+	}
+	if err := node.Announce(ctx, "news", pub); err != nil {
+		return err
+	}
+	fmt.Printf("The host is process %d. It offers answers at %s and news at %s.\n", os.Getpid(), answersAt, newsAt)
 
 	// The guests report on their standard output. One that fails takes everything down, with its reason.
 	reports := make([]report, len(guests))
@@ -56,7 +69,7 @@ func host(ctx context.Context) error {
 	defer running.Wait()
 	for i := range guests {
 		running.Go(func() {
-			if err := runGuest(ctx, i, service, news, &reports[i]); err != nil {
+			if err := runGuest(ctx, i, group, &reports[i]); err != nil {
 				cancel(err)
 			}
 		})
@@ -120,15 +133,17 @@ func host(ctx context.Context) error {
 }
 
 // runGuest runs this program again, as a guest, and reads its report.
-func runGuest(ctx context.Context, i int, service, news string, r *report) error {
+func runGuest(ctx context.Context, i int, group string, r *report) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	g := guests[i]
-	cmd := exec.CommandContext(ctx, self, append([]string{"guest", g.name, service, news}, g.topics...)...)
-	cmd.Stderr = os.Stderr
+	cmd := exec.CommandContext(ctx, self, append([]string{"guest", g.name, group}, g.topics...)...)
 	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok && len(failed.Stderr) > 0 {
+		return fmt.Errorf("guest %s: %s", g.name, bytes.TrimSpace(failed.Stderr))
+	}
 	if err != nil {
 		return fmt.Errorf("guest %s: %w", g.name, err)
 	}

@@ -3,7 +3,8 @@
 //	go run ./examples/quickstart
 //
 // It runs as three processes. The host, which is the one you started, starts two guests, ann and bob, by running its own
-// program again. Then
+// program again. No process is told where another is: the host announces what it offers by name, and the guests look for
+// these names, by multicast DNS. Then
 //
 //   - the guests send requests to the host, over tcp (REQ and REP);
 //   - the host publishes news and each guest receives the topics it has subscribed to, over ipc (PUB and SUB);
@@ -12,7 +13,7 @@
 // At the end it adds up the ledgers of all sockets of all three processes, and exits with status 0 only if every
 // message is accounted for.
 //
-// Read host.go first, then guest.go, pipeline.go and account.go.
+// Read host.go first, then guest.go, names.go, pipeline.go and account.go.
 package main
 
 import (
@@ -37,7 +38,10 @@ func main() {
 		err = host(ctx)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		if len(os.Args) == 1 {
+			err = fmt.Errorf("quickstart: %w", err) // a guest's are told by the host
+		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }

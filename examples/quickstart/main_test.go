@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/mdns"
 	"github.com/yodel-mq/yodel/socket"
 )
 
@@ -55,7 +58,7 @@ func TestQuickstart(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go run: %v\n%s", err, out)
 	}
-	for _, want := range []string{"Every message is accounted for.", "Guest ann", "Guest bob", "REP", "PUB", "PULL", "SUB"} {
+	for _, want := range []string{"Every message is accounted for.", "Guest ann", "Guest bob", "found the host by name", "REP", "PUB", "PULL", "SUB"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
@@ -71,8 +74,41 @@ func TestQuickstart(t *testing.T) {
 
 func TestGuestUsage(t *testing.T) {
 	if err := guest(t.Context(), []string{"ann"}); err == nil {
-		t.Error("a guest without endpoints did not fail")
+		t.Error("a guest without a group did not fail")
 	}
+}
+
+// TestNobodyFound: whatever the reason, the last line says what to do about it.
+func TestNobodyFound(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		trouble error
+		want    string
+	}{
+		{"port taken", fmt.Errorf("%w on lo: address already in use", mdns.ErrPort), "stop it or have it share the port"},
+		{"no interface", mdns.ErrNoInterface, "bring it up"},
+		{"firewall, perhaps", nil, "Let it pass"},
+		{"something else", os.ErrPermission, "permission denied"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := advise(tc.trouble)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !errors.Is(err, tc.trouble) && tc.trouble != nil {
+				t.Errorf("got %v, want it to say %q", err, tc.want)
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped := errors.New("stopped")
+		cancel(stopped)
+		node := join("quickstart-" + discovery.NewID().String())
+		defer leave(node)
+		req := socket.NewReq()
+		defer req.Close()
+		if err := found(ctx, node, req); !errors.Is(err, stopped) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // TestPipeline runs the part that needs one process only.
