@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -166,7 +167,7 @@ func (e *engine) troubled(err error) {
 	e.mu.Lock()
 	was := e.trouble
 	e.trouble = err
-	tell := err != nil && was == nil && e.watches > 0
+	tell := err != nil && (was == nil || errors.Is(err, ErrPort) != errors.Is(was, ErrPort)) && e.watches > 0
 	e.mu.Unlock()
 	if tell {
 		e.table.Trouble(err)

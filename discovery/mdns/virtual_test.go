@@ -404,3 +404,33 @@ func TestPortTaken(t *testing.T) {
 		}
 	})
 }
+
+// Without any interface there is trouble of another kind, and it is over when one appears.
+func TestNoInterface(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newMemLAN(4)
+		h, other := l.host(), l.host()
+		other.set(false)
+		other.refusing(syscall.EADDRINUSE)
+		v := watch(t, on(other), discovery.Query{})
+		time.Sleep(5 * time.Second)
+		other.set(true)
+		time.Sleep(5 * time.Second)
+		var told []error
+		v.mu.Lock()
+		log := slices.Clone(v.log)
+		v.mu.Unlock()
+		for _, ev := range log {
+			if ev.Kind == discovery.Trouble {
+				told = append(told, ev.Err)
+			}
+		}
+		if len(told) != 2 || !errors.Is(told[0], ErrNoInterface) || !errors.Is(told[1], ErrPort) {
+			t.Errorf("told %v", told)
+		}
+		a := announce(t, on(h), node(h))
+		v.until("found", 3*time.Second, one)
+		bye(t, a)
+		v.close()
+	})
+}
