@@ -23,14 +23,14 @@ func TestYodel(t *testing.T) {
 	t.Run("tcp", func(t *testing.T) {
 		t.Parallel()
 		sockettest.Run(t, sockettest.Factory{
-			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Local: yodel(), Remote: yodel(),
 			Endpoint: tcp, Dial: dial, Lacks: kernel,
 		})
 	})
 	t.Run("ipc", func(t *testing.T) {
 		t.Parallel()
 		sockettest.Run(t, sockettest.Factory{
-			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Local: yodel(), Remote: yodel(),
 			Endpoint: ipc, Dial: dial, Lacks: kernel,
 		})
 	})
@@ -54,6 +54,21 @@ func TestYodel(t *testing.T) {
 			Lacks: map[sockettest.Capability]string{sockettest.ExactQueues: "the network has a window"},
 		})
 	})
+}
+
+// yodel is our side with sockets that can be killed.
+func yodel() sockettest.Side {
+	s := sockettest.Yodel()
+	here := s.New
+	s.New = func(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
+		t.Helper()
+		if o.Killable {
+			return newKillable(t, "yodel", role, o)
+		}
+		return here(t, role, o)
+	}
+	delete(s.Lacks, sockettest.Killing)
+	return s
 }
 
 var endpoints atomic.Int64
