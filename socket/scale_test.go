@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 
@@ -153,84 +152,6 @@ func TestSubscriptionsOfThousands(t *testing.T) {
 		}
 		must(t, pub.Close())
 	}
-}
-
-// TestHundredGoroutinesOnDealerAndRouter: no frame of one message gets into another, and none is lost or doubled.
-func TestHundredGoroutinesOnDealerAndRouter(t *testing.T) {
-	eachTransport(t, func(t *testing.T, endpoint string) {
-		router, dealer := closing(t, socket.NewRouter()), closing(t, socket.NewDealer(socket.WithIdentity("dealer")))
-		link(t, router, dealer, endpoint)
-		const workers = 100
-		each := max(10, scaled(100))
-		ctx := within(t)
-		whole := func(m socket.Msg, head int) (id string, ok bool) {
-			f := m.Frames[head:]
-			if len(f) < 3 || len(f) > 6 {
-				return "", false
-			}
-			id = string(f[0])
-			for _, frame := range f[1:] {
-				if !strings.HasPrefix(string(frame), id) {
-					return id, false
-				}
-			}
-			return id, string(f[len(f)-1]) == id+" end"
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		seen := make(map[string]int)
-		for w := range workers {
-			wg.Go(func() { // asks
-				for i := range each {
-					id := fmt.Sprint(w, "/", i, ".")
-					frames := []string{id}
-					for k := range 1 + i%4 {
-						frames = append(frames, id+strings.Repeat("x", i*k*7))
-					}
-					if err := dealer.Send(ctx, socket.String(append(frames, id+" end")...)); err != nil {
-						t.Error(err)
-						return
-					}
-				}
-			})
-			wg.Go(func() { // answers
-				for range each {
-					m, err := router.Recv(ctx)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if _, ok := whole(m, 1); !ok || string(m.Frames[0]) != "dealer" {
-						t.Errorf("the router received %s", m)
-					}
-					if err := router.Send(ctx, m); err != nil {
-						t.Error(err)
-						return
-					}
-				}
-			})
-			wg.Go(func() { // takes answers
-				for range each {
-					m, err := dealer.Recv(ctx)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					id, ok := whole(m, 0)
-					if !ok {
-						t.Errorf("the dealer received %s", m)
-					}
-					mu.Lock()
-					seen[id]++
-					mu.Unlock()
-				}
-			})
-		}
-		wg.Wait()
-		if len(seen) != workers*each {
-			t.Fatalf("%d different answers, want %d", len(seen), workers*each)
-		}
-	})
 }
 
 // BenchmarkPublish shows what a message costs with few and with many subscriptions: to nobody and to one subscriber, with
