@@ -80,22 +80,27 @@ func BenchmarkSend(b *testing.B) {
 // BenchmarkRecv is what a Pull spends on a message, from the kernel on.
 func BenchmarkRecv(b *testing.B) {
 	for _, size := range []int{16, 100, 1024, 65536} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			frame := append(zmtp.AppendHeader(nil, 0, size), make([]byte, size)...)
-			h := &halfTransport{TCP: transport.NewTCP(), wire: bytes.Repeat(frame, 1+(64<<10)/size)}
-			pull, push := socket.NewPull(socket.WithTransport(h)), socket.NewPush()
-			defer push.Close()
-			defer pull.Close()
-			link(b, push, pull, "tcp://127.0.0.1:*")
-			h.armed.Store(true)
-			must(b, push.TrySend(socket.String("go"))) // ends the read that waits
-			ctx := b.Context()
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := pull.Recv(ctx); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		b.Run(fmt.Sprint(size), func(b *testing.B) { benchRecv(b, size, false) })
+	}
+	b.Run("65536/released", func(b *testing.B) { benchRecv(b, 65536, true) })
+}
+
+func benchRecv(b *testing.B, size int, release bool) {
+	frame := append(zmtp.AppendHeader(nil, 0, size), make([]byte, size)...)
+	h := &halfTransport{TCP: transport.NewTCP(), wire: bytes.Repeat(frame, 1+(64<<10)/size)}
+	pull, push := socket.NewPull(socket.WithTransport(h)), socket.NewPush()
+	defer push.Close()
+	defer pull.Close()
+	link(b, push, pull, "tcp://127.0.0.1:*")
+	h.armed.Store(true)
+	must(b, push.TrySend(socket.String("go"))) // ends the read that waits
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := pull.Recv(ctx)
+		must(b, err)
+		if release {
+			m.Release()
+		}
 	}
 }

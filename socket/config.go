@@ -63,8 +63,8 @@ type Limits struct {
 	MaxSubscriptions int
 	// MaxMetadata is the size of a peer's READY command in bytes; the default is 4,096. It cannot be taken away.
 	MaxMetadata int
-	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more ends the oldest, with
-	// ErrEvicted. The default is 1,024. It cannot be taken away.
+	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more waits for
+	// room, and ends the oldest, with ErrEvicted, once that has had 100 ms. The default is 1,024. It cannot be taken away.
 	MaxHandshakes int
 }
 

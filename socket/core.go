@@ -38,7 +38,8 @@ type core struct {
 	up         int // links that have joined
 	peers      waitlist
 	handshakes map[net.Conn]struct{}
-	incoming   []net.Conn // handshakes of accepted connections, oldest first
+	incoming   []incoming    // handshakes of accepted connections, oldest first
+	shaken     chan struct{} // tells those who accept that one of them is over
 	closing    bool
 	closed     chan struct{} // closed when Close or Shutdown is through
 }
@@ -90,6 +91,7 @@ func newCore(typ zmtp.SocketType, cfg config) *core {
 		links:      make(map[*link]struct{}),
 		handshakes: make(map[net.Conn]struct{}),
 		closed:     make(chan struct{}),
+		shaken:     make(chan struct{}, 1),
 	}
 	c.out.core = c
 	c.role = plain{c}

@@ -60,6 +60,7 @@ func TestDealerIsFair(t *testing.T) {
 				send(t, s, fmt.Sprint(i), fmt.Sprint(k))
 			}
 		}
+		waitPeers(t, dealer, peers) // over inproc, messages are there before their peer's turn is
 		waitUnread(t, dealer, peers*each)
 		for k := range each {
 			from := make(map[string]bool)

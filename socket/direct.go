@@ -35,6 +35,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		Node:     thisNode(),
 		Metadata: c.metadata(),
 		yodel:    true,
+		inproc:   true,
 	}
 	l.direct = &direct{self: l, me: me, joined: make(chan struct{})}
 	v, err := conn.Exchange(ctx, hello{c.typ, me, l})

@@ -30,6 +30,7 @@ type Peer struct {
 	Metadata map[string]string
 
 	yodel    bool
+	inproc   bool
 	patience time.Duration // how long a Yodel peer bears silence; 0 for ever
 }
 

@@ -58,6 +58,7 @@ func TestPullIsFair(t *testing.T) {
 				send(t, push, fmt.Sprint(i), fmt.Sprint(k))
 			}
 		}
+		waitPeers(t, pull, peers) // over inproc, messages are there before their peer's turn is
 		waitUnread(t, pull, peers*each)
 		// With all five queues full, every five messages come from five peers, each in its own order.
 		for k := range each {

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,125 +93,6 @@ func TestProxyPullPush(t *testing.T) {
 			t.Fatalf("forwarded %v, sent %v", s.Forth.Forwarded, push.Stats().Delivered)
 		}
 	})
-}
-
-// TestProxyRequests: clients ask through ROUTER and DEALER, workers die and come back, and every request is answered or
-// fails with an error that says why.
-func TestProxyRequests(t *testing.T) {
-	eachTransport(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
-		const clients, workers = 8, 5
-		each := 100
-		if testing.Short() || socket.RaceEnabled {
-			each = 30
-		}
-		var ended []socket.Stats // ledgers of workers that were killed
-		var mu sync.Mutex
-		worker := func(name string) *socket.Rep {
-			rep := socket.NewRep(quick(), socket.WithLinger(0))
-			echo(t, rep, name)
-			must(t, rep.Connect(p.backAt))
-			return rep
-		}
-		kill := func(rep *socket.Rep) {
-			must(t, rep.Close())
-			mu.Lock()
-			defer mu.Unlock()
-			ended = append(ended, rep.Stats())
-		}
-		reps := make([]*socket.Rep, workers)
-		for i := range reps {
-			reps[i] = worker(fmt.Sprint("worker ", i))
-		}
-		waitPeers(t, p.back, workers)
-		ctx := within(t)
-		var wg sync.WaitGroup
-		var answered, lost int
-		for c := range clients {
-			wg.Go(func() {
-				for i := range each {
-					// A request that dies with its worker is answered by nobody: Do gives up, and the client asks anew.
-					req := socket.NewReq(socket.WithLinger(0))
-					if err := req.Connect(p.frontAt); err != nil {
-						t.Error(err)
-					}
-					want := fmt.Sprint(c, "/", i)
-					patient, cancel := context.WithTimeout(ctx, time.Second)
-					m, err := req.Do(patient, socket.String(want, ""))
-					cancel()
-					mu.Lock()
-					switch {
-					case err == nil && string(m.Frames[0]) == want && len(m.Frames) == 3:
-						answered++
-					case errors.Is(err, context.DeadlineExceeded):
-						lost++
-					default:
-						t.Errorf("request %s: %s, %v", want, m, err)
-					}
-					mu.Unlock()
-					if err := req.Close(); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		for round := range 2 * workers {
-			waitUntil(t, "more requests are through", func() bool { // so that each worker dies in the middle of things
-				mu.Lock()
-				defer mu.Unlock()
-				return answered+lost > round*clients*each/(2*workers+1)
-			})
-			i := round % workers
-			kill(reps[i])
-			reps[i] = worker(fmt.Sprint("worker ", i, " again"))
-			waitPeers(t, p.back, workers-1)
-		}
-		wg.Wait()
-		for _, rep := range reps {
-			kill(rep)
-		}
-		if answered+lost != clients*each {
-			t.Fatalf("%d answered and %d lost of %d", answered, lost, clients*each)
-		}
-		if most := 2 * workers * clients; lost > most { // one kill can take no more than what is under way
-			t.Errorf("%d of %d requests died with a worker, want %d at most", lost, clients*each, most)
-		}
-		t.Logf("%d of %d requests died with a worker", lost, clients*each)
-		p.end(t)
-		checkChain(t, p, ended)
-	})
-}
-
-// checkChain follows the messages through a proxy of ROUTER and DEALER and workers that are closed.
-func checkChain(t testing.TB, p *proxied, workers []socket.Stats) {
-	t.Helper()
-	balanced(t, p.front)
-	balanced(t, p.back)
-	front, back, s := p.front.Stats(), p.back.Stats(), p.control.Stats()
-	if front.Handed.Messages != s.Forth.Received.Messages {
-		t.Errorf("ROUTER handed over %d, the proxy received %d", front.Handed.Messages, s.Forth.Received.Messages)
-	}
-	if back.Accepted.Messages != s.Forth.Forwarded.Messages {
-		t.Errorf("the proxy forwarded %d, DEALER accepted %d", s.Forth.Forwarded.Messages, back.Accepted.Messages)
-	}
-	var received, replied uint64
-	for _, w := range workers {
-		must(t, w.Check())
-		received += w.Received.Messages
-		replied += w.Delivered.Messages
-	}
-	if received > back.Delivered.Messages {
-		t.Errorf("workers received %d of %d delivered to them", received, back.Delivered.Messages)
-	}
-	if back.Received.Messages > replied {
-		t.Errorf("DEALER received %d of %d replies", back.Received.Messages, replied)
-	}
-	if back.Handed.Messages != s.Back.Received.Messages {
-		t.Errorf("DEALER handed over %d, the proxy received %d", back.Handed.Messages, s.Back.Received.Messages)
-	}
-	if front.Accepted.Messages != s.Back.Forwarded.Messages {
-		t.Errorf("the proxy sent back %d, ROUTER accepted %d", s.Back.Forwarded.Messages, front.Accepted.Messages)
-	}
 }
 
 // TestProxyPassesSubscriptions: subscriptions go up, messages come down, and the last cancellation goes up too.
@@ -354,14 +234,15 @@ func TestProxyBackpressure(t *testing.T) {
 			push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
 			connect(t, push, p.frontAt)
 			connect(t, pull, p.backAt)
-			waitPeers(t, push, 1)
-			waitPeers(t, pull, 1)
+			for _, s := range []anySocket{push, pull, p.front, p.back} {
+				waitPeers(t, s, 1)
+			}
 			n := 0
 			for push.TrySend(socket.String(fmt.Sprint(n))) == nil {
 				n++
 				synctest.Wait()
 			}
-			if n < 40 || n > 41 { // 10+10 on each side of the proxy, and the one in its hand
+			if n != 41 { // 10+10 on each side of the proxy, and the one in its hand
 				t.Errorf("%d messages went in, want 41", n)
 			}
 			for i := range n {
@@ -374,7 +255,10 @@ func TestProxyBackpressure(t *testing.T) {
 		})
 	})
 	t.Run("tcp", func(t *testing.T) {
-		marks := []socket.Option{socket.WithSendHWM(10), socket.WithRecvHWM(10)}
+		const kernel = 128 << 10 // left to itself, a kernel may hold some 40 MB of a connection
+		tcp := transport.NewTCP()
+		tcp.SendBuffer, tcp.RecvBuffer = kernel, kernel
+		marks := []socket.Option{socket.WithTransport(tcp), socket.WithSendHWM(10), socket.WithRecvHWM(10)}
 		p := runProxy(t, socket.NewPull(as[socket.PullOption](marks)...), socket.NewPush(as[socket.PushOption](marks)...), "tcp://127.0.0.1:*")
 		push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
 		connect(t, push, p.frontAt)
@@ -382,7 +266,7 @@ func TestProxyBackpressure(t *testing.T) {
 		waitPeers(t, push, 1)
 		waitPeers(t, p.back, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		body := strings.Repeat("x", 256<<10)
+		body := strings.Repeat("x", kernel)
 		sent := make(chan int, 1)
 		go func() {
 			n := 0
@@ -401,7 +285,9 @@ func TestProxyBackpressure(t *testing.T) {
 		})
 		cancel()
 		n := <-sent
-		if n > 40+1+2*80 { // four marks, one in hand, two connections whose kernels hold up to some 20 MB each
+		// Four marks, one in hand, and in each of two connections what the kernels at both ends hold, which may be twice
+		// what they were told, and what the reader has read and found no room for.
+		if n > 40+1+2*(2+2+2) {
 			t.Errorf("%d messages of %d bytes went in", n, len(body))
 		}
 		for range n {
@@ -420,6 +306,7 @@ func TestProxyEndDrains(t *testing.T) {
 		waitPeers(t, p.back, 1)
 		push := closing(t, socket.NewPush(socket.WithSendHWM(0)))
 		connect(t, push, p.frontAt)
+		waitPeers(t, p.front, 1)
 		p.control.Pause() // so that much is in between
 		const n = 500
 		for i := range n {
@@ -448,6 +335,8 @@ func TestProxyEndCounts(t *testing.T) {
 				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", socket.WithProxyDrain(drain))
 				push := closing(t, socket.NewPush(space))
 				connect(t, push, p.frontAt)
+				waitPeers(t, p.front, 1)
+				waitPeers(t, push, 1)
 				const n = 10
 				for range n {
 					send(t, push, "nobody to go to")

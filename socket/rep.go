@@ -62,6 +62,11 @@ func (s *Rep) Recv(ctx context.Context) (Msg, error) {
 	idle := s.state == repIdle
 	s.mu.Unlock()
 	if !idle {
+		s.out.mu.Lock()
+		defer s.out.mu.Unlock()
+		if s.out.shut { // there will be no reply
+			return Msg{}, opError("recv", ErrClosed)
+		}
 		return Msg{}, opError("recv", fmt.Errorf("%w: reply to the last request first", ErrState))
 	}
 	return s.recv(ctx)

@@ -301,3 +301,21 @@ func TestReqDiscardsWhatIsNotTheReply(t *testing.T) {
 		})
 	}
 }
+
+// TestRepClosedWithARequestInHand: a loop over Messages just stops when the socket closes, also between request and reply.
+func TestRepClosedWithARequestInHand(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		rep, req := socket.NewRep(), closing(t, socket.NewReq())
+		link(t, rep, req, endpoint)
+		send(t, req, "x")
+		for m, err := range rep.Messages(within(t)) {
+			if err != nil {
+				t.Fatalf("the loop ends with %v, want no error", err)
+			}
+			must(t, rep.Close())
+			if err := rep.Send(within(t), m); !errors.Is(err, socket.ErrClosed) {
+				t.Fatalf("Send: %v, want ErrClosed", err)
+			}
+		}
+	})
+}

@@ -59,6 +59,7 @@ func TestRouterIsFair(t *testing.T) {
 				send(t, s, fmt.Sprint(k))
 			}
 		}
+		waitPeers(t, router, peers) // over inproc, messages are there before their peer's turn is
 		waitUnread(t, router, peers*each)
 		for k := range each {
 			from := make(map[string]bool)

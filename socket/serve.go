@@ -50,9 +50,13 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 
 	c.mu.Lock()
 	delete(c.handshakes, conn)
-	i := slices.Index(c.incoming, conn)
+	i := slices.IndexFunc(c.incoming, func(in incoming) bool { return in.conn == conn })
 	if i >= 0 {
 		c.incoming = slices.Delete(c.incoming, i, i+1)
+		select {
+		case c.shaken <- struct{}{}:
+		default:
+		}
 	}
 	closing := c.closing
 	c.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// attempt runs a test that may fail and returns what it said, or "" if it passed. A panic is a failure too, and so is a
-// test that is not over after limit: its context ends then, and what does not heed that is left behind.
-func attempt(t testing.TB, limit time.Duration, test func(t testing.TB)) (failure string) {
+// attempt runs a test that may fail, or skip itself, and returns what it said, or "" if it passed. A panic is a failure too,
+// and so is a test that is not over after limit: its context ends then, and what does not heed that is left behind.
+func attempt(t testing.TB, limit time.Duration, test func(t testing.TB)) (said string, skipped bool) {
 	a := &trial{TB: t}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(t.Context()))
 	a.guard(limit, func() { test(a) })
@@ -23,13 +23,10 @@ func attempt(t testing.TB, limit time.Duration, test func(t testing.TB)) (failur
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
-	if a.skipped && !a.failed {
-		t.Skip(strings.Join(a.said, "\n")) // what is missing will be missing next time
+	if !a.failed && !a.skipped {
+		return "", false
 	}
-	if !a.failed {
-		return ""
-	}
-	return strings.Join(append(a.said, ""), "\n")
+	return strings.Join(append(a.said, ""), "\n"), !a.failed
 }
 
 // A trial is a test whose failure is not the failure of the test it runs in.
@@ -120,7 +117,9 @@ func (a *trial) FailNow() {
 	runtime.Goexit()
 }
 
-func (a *trial) SkipNow() {
+func (a *trial) SkipNow() { a.skip() }
+
+func (a *trial) skip() {
 	a.mu.Lock()
 	a.skipped = true
 	a.mu.Unlock()
@@ -156,5 +155,5 @@ func (a *trial) Error(args ...any)                 { a.Log(args...); a.Fail() }
 func (a *trial) Errorf(format string, args ...any) { a.Logf(format, args...); a.Fail() }
 func (a *trial) Fatal(args ...any)                 { a.Log(args...); a.FailNow() }
 func (a *trial) Fatalf(format string, args ...any) { a.Logf(format, args...); a.FailNow() }
-func (a *trial) Skip(args ...any)                  { a.Log(args...); a.SkipNow() }
-func (a *trial) Skipf(format string, args ...any)  { a.Logf(format, args...); a.SkipNow() }
+func (a *trial) Skip(args ...any)                  { a.Log(args...); a.skip() }
+func (a *trial) Skipf(format string, args ...any)  { a.Logf(format, args...); a.skip() }

@@ -31,7 +31,7 @@ func TestAttempt(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := attempt(t, time.Minute, func(t testing.TB) {
+			got, _ := attempt(t, time.Minute, func(t testing.TB) {
 				t.Cleanup(func() { cleaned++ })
 				c.test(t)
 			})
@@ -61,7 +61,7 @@ func TestAttemptHangs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var cleaned atomic.Bool
 			ended := make(chan struct{})
-			got := attempt(t, limit, func(t testing.TB) {
+			got, _ := attempt(t, limit, func(t testing.TB) {
 				t.Cleanup(func() { cleaned.Store(true) })
 				c.test(t)
 				close(ended)
@@ -80,7 +80,7 @@ func TestAttemptHangs(t *testing.T) {
 	// What is left behind can do no harm any more.
 	var late testing.TB
 	woken := make(chan struct{})
-	failure := attempt(t, limit, func(t testing.TB) {
+	failure, _ := attempt(t, limit, func(t testing.TB) {
 		late = t
 		<-gone
 		t.Errorf("told to nobody")
@@ -135,7 +135,7 @@ func TestTries(t *testing.T) {
 			if c.expected {
 				f.ExpectedFailures = map[string]string{"some/thing": "known"}
 			}
-			said := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", b, time.Minute) })
+			said, _ := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", b, time.Minute) })
 			if (said == "") != (c.want == "") || !strings.Contains(said, c.want) {
 				t.Errorf("it says %q, want %q", said, c.want)
 			}
@@ -157,18 +157,19 @@ func TestTriesInTime(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond) // as a slow behaviour
 	}}
-	said := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", slow, 10*time.Millisecond) })
+	said, _ := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", slow, 10*time.Millisecond) })
 	if tries != leastPasses || !strings.Contains(said, "off the list") {
 		t.Errorf("%d tries, want %d; it says %q", tries, leastPasses, said)
 	}
 	hangs := behaviour{run: func(p *pairing) { <-p.Context().Done() }}
-	if said := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", hangs, time.Millisecond) }); said != "" {
+	if said, _ := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", hangs, time.Millisecond) }); said != "" {
 		t.Errorf("it says %q", said)
 	}
 }
 
 // TestSkipInAttempt: what is missing skips the test itself, whatever is expected of the behaviour.
 func TestSkipInAttempt(t *testing.T) {
+	missing := Factory{NotRun: map[string]string{"some/thing": "no such program"}}
 	for _, f := range []Factory{
 		{ExpectedFailures: map[string]string{"some/thing": "known"}},
 		{Local: Side{Attempts: 5}},
@@ -176,24 +177,13 @@ func TestSkipInAttempt(t *testing.T) {
 		tries := 0
 		b := behaviour{run: func(p *pairing) {
 			tries++
-			p.Skipf("no such program")
+			missing.one(p, "some/thing", behaviour{}, time.Minute)
 		}}
-		var outer testing.TB
-		said := attemptSkipped(t, func(t testing.TB) {
-			outer = t
-			f.one(t, "some/thing", b, time.Minute)
-		})
-		if !outer.Skipped() || said != "no such program" || tries != 1 {
-			t.Errorf("skipped: %v after %d tries, saying %q", outer.Skipped(), tries, said)
+		said, skipped := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", b, time.Minute) })
+		if !skipped || !strings.Contains(said, "no such program") || tries != 1 {
+			t.Errorf("skipped: %v after %d tries, saying %q", skipped, tries, said)
 		}
 	}
-}
-
-// attemptSkipped runs a test that is to skip itself, without skipping the test around it.
-func attemptSkipped(t testing.TB, test func(t testing.TB)) (said string) {
-	a := &trial{TB: t, ctx: t.Context(), cancel: func() {}}
-	a.guard(time.Minute, func() { test(a) })
-	return strings.Join(a.said, "\n")
 }
 
 // TestOutright: what is wrong with a steady side fails at once, also in the midst of attempts.
@@ -220,7 +210,7 @@ func TestOutright(t *testing.T) {
 					p.Fatal("by chance")
 				}
 			}}
-			said := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", b, time.Minute) })
+			said, _ := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", b, time.Minute) })
 			if (said == "") != (c.want == "") || !strings.Contains(said, c.want) {
 				t.Errorf("it says %q, want %q", said, c.want)
 			}

@@ -10,7 +10,7 @@
 //
 // [Run] holds a pairing of two implementations, made by a [Factory], against the behaviours ZeroMQ users rely on: those of
 // libzmq's own tests and of RFC 28 to 31 and 37, and some that no other suite has (what is lost when a peer is killed,
-// thousands of subscriptions after a restart, commands in the middle of messages, …). It pins what happens, not how fast.
+// a thousand subscriptions after a restart, commands in the middle of messages, …). It pins what happens, not how fast.
 //
 //	func TestMyTransport(t *testing.T) {
 //		side := sockettest.Yodel(socket.WithTransport(mine))
@@ -22,7 +22,11 @@
 //
 // A behaviour is about the local side; the remote one plays along. What an implementation cannot express it lacks, by name
 // ([Capability]), and what needs it is skipped with that name. What it is known to get wrong stands in a table with the
-// reason ([Factory.ExpectedFailures]); an entry that no longer fails is an error.
+// reason ([Factory.ExpectedFailures]); an entry that no longer fails is an error. One that fails by chance may have several
+// attempts ([Side.Attempts]), so that a run of the suite says the same every time.
+//
+// Not in it is what shows in no message and on no wire: events and monitors, options changed after the fact, polling. Nor
+// are security mechanisms, and proxies beyond the two a program writes itself (reqrep/broker, xpub/forwarder).
 //
 // # Where to start reading
 //

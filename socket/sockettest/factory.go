@@ -72,6 +72,7 @@ type Socket interface {
 	Send(ctx context.Context, frames [][]byte) error
 	// Recv returns the next message, waiting for one until ctx ends.
 	Recv(ctx context.Context) (frames [][]byte, err error)
+	// Subscribe is for SUB, and for XPUB with [Options.Manual].
 	Subscribe(topic string) error
 	Unsubscribe(topic string) error
 	// WaitPeers waits until the socket has exactly n peers with which the handshake is done. A binding that cannot tell
@@ -84,6 +85,11 @@ type Socket interface {
 // A Ledgered is a Socket that keeps a ledger, which the suite then checks.
 type Ledgered interface {
 	Stats() socket.Stats
+}
+
+// A Namer is a ROUTER that can choose how it knows a peer that it connects to, whatever that peer calls itself.
+type Namer interface {
+	ConnectAs(endpoint, name string) error
 }
 
 // A Killer is a Socket in a process of its own. Kill ends that process without any farewell, and returns when it is gone.
@@ -108,12 +114,18 @@ type Options struct {
 	Relaxed   bool // REQ: a new request before the reply to the last
 	Verbose   bool // XPUB: hand over every subscription
 	Verboser  bool // XPUB: hand over every cancellation too
+	Manual    bool // XPUB: Subscribe and Unsubscribe decide for the peer whose subscription was received last
+
+	Welcome   string // XPUB: a message of one frame for each new peer, before all others
+	LastValue int    // PUB, XPUB: of how many topics to keep the last message, for new subscribers
 
 	// Heartbeat is the interval between PINGs, Timeout the silence after which a peer is dropped, TTL the time announced
 	// to the peer. Zero leaves them as they are by default; a Heartbeat comes with a Timeout.
 	Heartbeat, Timeout, TTL time.Duration
 
-	MaxMessage int64 // the largest message taken from a peer, in bytes
+	MaxMessage int64             // the largest message taken from a peer, in bytes
+	Handshake  time.Duration     // how long a handshake may take
+	Metadata   map[string]string // properties to tell peers; names begin with "X-"
 
 	// Killable asks for a process of the socket's own; see [Killer].
 	Killable bool
@@ -150,8 +162,13 @@ const (
 	CorrelateOption Capability = "option: correlate"
 	RelaxedOption   Capability = "option: relaxed"
 	VerboseOption   Capability = "option: verbose"
+	ManualOption    Capability = "option: manual"
+	WelcomeOption   Capability = "option: welcome"
+	LastValueOption Capability = "option: last value"
 	// PlainRequests: a REQ that sends exactly one empty frame before the request when [Options.Correlate] is false.
 	PlainRequests Capability = "requests without a number"
+	// Naming: ROUTERs are Namers.
+	Naming Capability = "naming a peer"
 	// Killing: sockets made with [Options.Killable] are Killers.
 	Killing Capability = "a process to kill"
 )

@@ -126,7 +126,7 @@ func faults() []behaviour {
 						c.See("b", w.recv(pull)[0])
 					}
 					if round < kills {
-						pull.Socket.(Killer).Kill()
+						pull.kill()
 						w.refill()
 						pull = p.remote("PULL", Options{Killable: true})
 						pull.rebind(at)
@@ -156,7 +156,7 @@ func faults() []behaviour {
 				for range 50 {
 					c.See("b", pull.recv()[0])
 				}
-				push.Socket.(Killer).Kill()
+				push.kill()
 				pull.peers(0)
 				seeAll(p, pull, &c)
 			}

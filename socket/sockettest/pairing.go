@@ -231,6 +231,12 @@ func (e *end) close() {
 	e.balanced()
 }
 
+// kill ends the process of a socket that was made [Options.Killable].
+func (e *end) kill() {
+	e.closed = true
+	e.Socket.(Killer).Kill()
+}
+
 // blame reports what is wrong with this socket whatever the other side did. The unsteadiness of the other side is then no
 // excuse, and neither is it part of a failure that is expected.
 func (e *end) blame(format string, args ...any) {

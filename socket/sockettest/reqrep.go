@@ -210,37 +210,23 @@ func reqrep() []behaviour {
 			rep.send("yes")
 			next.expect("yes")
 		}},
-		{name: "peer-lost-is-told", run: func(p *pairing) {
-			// Recv must end: a reply that cannot come is not waited for, or the request goes to a peer that can.
-			req, rep := p.local("REQ", Options{Correlate: true}), p.remote("REP")
-			at := rep.bind()
+		{name: "asked-before-anybody-is-there", run: func(p *pairing) {
+			at := p.freed(p.f.Remote, "REP")
+			req := p.local("REQ")
 			req.connect(at)
-			req.send("to a peer that leaves")
-			rep.expect("to a peer that leaves")
-			rep.close()
-			next := p.remote("REP")
-			next.rebind(at)
-			done := make(chan struct{})
 			p.abreast(func() {
-				defer close(done)
-				if _, err := req.take(p.patience); err != nil {
-					req.send("again")
-					req.expect("reply")
-				}
+				req.send("ping")
+				req.expect("pong")
 			}, func() {
-				for {
-					if _, err := next.take(moment); err == nil {
-						next.send("reply")
-						return
-					}
-					select {
-					case <-done:
-						return
-					default:
-					}
-				}
+				rep := p.remote("REP")
+				rep.rebind(at)
+				rep.expect("ping")
+				rep.send("pong")
 			})
 		}},
+		// Recv must end: a reply that cannot come is not waited for, or the request goes to a peer that can.
+		{name: "peer-lost-is-told", run: peerLost(Options{}, (*end).close)},
+		{name: "peer-killed-is-told", remote: []Capability{Killing}, run: peerLost(Options{Killable: true}, (*end).kill)},
 		{name: "broker", needs: []Capability{ManyGoroutines}, run: func(p *pairing) {
 			// REQ - ROUTER, the application in between, DEALER - REP: envelopes find their way back.
 			router, dealer := p.local("ROUTER", Options{Mandatory: true}), p.local("DEALER")
@@ -290,6 +276,40 @@ func reqrep() []behaviour {
 			}
 			p.abreast(fs...)
 		}},
+	}
+}
+
+// peerLost takes the peer away from a requester that waits for its reply, and brings another in its place.
+func peerLost(o Options, goes func(rep *end)) func(p *pairing) {
+	return func(p *pairing) {
+		req, rep := p.local("REQ", Options{Correlate: true}), p.remote("REP", o)
+		at := rep.bind()
+		req.connect(at)
+		req.send("to a peer that leaves")
+		rep.expect("to a peer that leaves")
+		goes(rep)
+		next := p.remote("REP")
+		next.rebind(at)
+		done := make(chan struct{})
+		p.abreast(func() {
+			defer close(done)
+			if _, err := req.take(p.patience); err != nil {
+				req.send("again")
+				req.expect("reply")
+			}
+		}, func() {
+			for {
+				if _, err := next.take(moment); err == nil {
+					next.send("reply")
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
 	}
 }
 

@@ -174,6 +174,21 @@ func routing() []behaviour {
 				router.peers(0)
 			}
 		}},
+		{name: "named-by-the-router", needs: []Capability{MandatoryOption, Naming}, remote: []Capability{Identities}, run: func(p *pairing) {
+			router := p.local("ROUTER", Options{Mandatory: true})
+			for _, name := range []string{"one", "two"} {
+				dealer := p.remote("DEALER", Options{Identity: "what it calls itself"})
+				router.must(router.Socket.(Namer).ConnectAs(dealer.bind(), name), "connect as "+name)
+				p.until("the dealer is known", func() bool { return router.try(p.patience, name, "hello") == nil })
+				dealer.expect("hello")
+				dealer.send("and hello to you")
+				router.expect(name, "and hello to you")
+			}
+			for _, name := range []string{"one", "two"} {
+				router.send(name, "once more")
+			}
+			router.full("what it calls itself", "x")
+		}},
 		{name: "full-peer", needs: []Capability{MandatoryOption, HighWaterMarks, CallContext}, remote: []Capability{Identities}, run: func(p *pairing) {
 			// A peer that does not receive holds up messages for itself and nobody else, and is served on when it does.
 			router := p.local("ROUTER", Options{Mandatory: true, Block: true, SendHWM: 5})

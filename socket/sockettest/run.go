@@ -126,7 +126,11 @@ func (f *Factory) passes(t testing.TB, attempts int, b behaviour, patience time.
 // attempt runs a behaviour once. It waits many times over, each time no longer than its patience; the limit is for what
 // heeds no context.
 func (f *Factory) attempt(t testing.TB, b behaviour, patience, each time.Duration) (failure string) {
-	return attempt(t, 10*patience, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: each}) })
+	said, skipped := attempt(t, 10*patience, func(t testing.TB) { b.run(&pairing{TB: t, f: f, patience: each}) })
+	if skipped {
+		t.Skip(said) // what is missing will be missing next time
+	}
+	return said
 }
 
 // checkNames makes a mistyped name an error.

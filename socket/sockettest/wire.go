@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -27,6 +28,22 @@ func wire() []behaviour {
 			p.dial(at).write(greeting(zmtp31)[:30])
 			p.dial(at).write(greeting(zmtp31))
 			good(p, pull, at)
+		}),
+		on("half-a-handshake-ends", func(p *pairing) {
+			pull := p.local("PULL", Options{Handshake: 500 * time.Millisecond})
+			at := pull.bind()
+			through := p.greeted(at, "PUSH", zmtp31)
+			var stuck []*raw
+			for _, b := range [][]byte{nil, greeting(zmtp31)[:30], greeting(zmtp31), append(greeting(zmtp31), ready("PUSH")[:10]...)} {
+				r := p.dial(at)
+				r.write(b)
+				stuck = append(stuck, r)
+			}
+			for i, r := range stuck {
+				r.refused(fmt.Sprintf("a peer that goes on no further, number %d", i))
+			}
+			through.write(frames("still there"))
+			pull.expect("still there")
 		}),
 		on("not-a-peer", func(p *pairing) {
 			pull := p.local("PULL")
@@ -107,6 +124,23 @@ func wire() []behaviour {
 				{Name: "X-Something", Value: []byte("new")}, {Name: "socket-type", Value: []byte("PUSH")}, {Name: "Resource", Value: nil},
 			}), frames("hi"))
 			pull.expect("hi")
+		}),
+		on("metadata-of-the-application", func(p *pairing) {
+			want := map[string]string{"X-Colour": "green", "X-Bytes": "\x00\xff"}
+			r := p.dial(p.local("PULL", Options{Metadata: want, Identity: "me"}).bind())
+			r.write(greeting(zmtp31))
+			r.take(zmtp.GreetingSize)
+			_, data := r.command()
+			told, err := zmtp.ParseMetadata(data)
+			if err != nil {
+				p.Fatal(err)
+			}
+			want[zmtp.PropertySocketType] = "PULL"
+			for name, value := range want {
+				if got, ok := told.Get(name); !ok || string(got) != value {
+					p.Errorf("the peer is told that %s is %q (%v), want %q", name, got, ok, value)
+				}
+			}
 		}),
 		on("later-versions", func(p *pairing) {
 			pull := p.local("PULL")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func Yodel(opts ...socket.Option) Side {
 			if s == nil {
 				t.Fatalf("sockettest: no socket has the role %q", role)
 			}
-			return yodel{s}
+			return &yodel{Socket: s}
 		},
 		Lacks: map[Capability]string{Killing: "the sockets live in the process of the test"},
 	}
@@ -33,23 +34,26 @@ func newYodel(role string, o Options, extra []socket.Option) socket.Socket {
 	common = append(common, extra...)
 	send := when(o.Block, socket.WithOverflow(socket.Block))
 	send = append(send, when(o.NoDrop, socket.WithOverflow(socket.Block))...)
+	var none []socket.Option
 	queue := when(o.Immediate, socket.WithImmediate())
 	latest := when(o.Latest, socket.WithLatest())
 	probe := when(o.Probe, socket.WithProbe())
+	replay := when(o.Welcome != "", socket.WithWelcome(socket.NewMsg([]byte(o.Welcome))))
+	replay = append(replay, when(o.LastValue > 0, socket.WithLastValue(o.LastValue))...)
 	switch role {
 	case "PUSH":
 		return socket.NewPush(join[socket.PushOption](common, queue)...)
 	case "PULL":
 		return socket.NewPull(join[socket.PullOption](common, latest)...)
 	case "PUB":
-		return socket.NewPub(join[socket.PubOption](common, send)...)
+		return socket.NewPub(append(join[socket.PubOption](common, send), join[socket.PubOption](replay, none)...)...)
 	case "SUB":
 		return socket.NewSub(join[socket.SubOption](common, latest)...)
 	case "REQ":
 		req := append(when(o.Relaxed, socket.WithRelaxed()), socket.WithCorrelate(o.Correlate))
 		return socket.NewReq(join[socket.ReqOption](common, req)...)
 	case "REP":
-		return socket.NewRep(join[socket.RepOption](common, []socket.RepOption(nil))...)
+		return socket.NewRep(join[socket.RepOption](common, none)...)
 	case "DEALER":
 		return socket.NewDealer(append(join[socket.DealerOption](common, queue), join[socket.DealerOption](latest, probe)...)...)
 	case "ROUTER":
@@ -61,9 +65,11 @@ func newYodel(role string, o Options, extra []socket.Option) socket.Socket {
 	case "XPUB":
 		xpub := when(o.Verbose, socket.WithVerbosity(socket.EverySubscription))
 		xpub = append(xpub, when(o.Verboser, socket.WithVerbosity(socket.EveryChange))...)
-		return socket.NewXPub(join[socket.XPubOption](common, join[socket.XPubOption](send, xpub))...)
+		xpub = append(xpub, when(o.Manual, socket.WithManual())...)
+		xpub = append(xpub, join[socket.XPubOption](send, replay)...)
+		return socket.NewXPub(join[socket.XPubOption](common, xpub)...)
 	case "XSUB":
-		return socket.NewXSub(join[socket.XSubOption](common, []socket.XSubOption(nil))...)
+		return socket.NewXSub(join[socket.XSubOption](common, none)...)
 	}
 	return nil
 }
@@ -73,6 +79,10 @@ func (o Options) common() (opts []socket.Option) {
 	opts = append(opts, when(o.SendHWM > 0, socket.WithSendHWM(o.SendHWM))...)
 	opts = append(opts, when(o.RecvHWM > 0, socket.WithRecvHWM(o.RecvHWM))...)
 	opts = append(opts, when(o.Heartbeat > 0, socket.WithHeartbeat(o.Heartbeat, o.Timeout, o.TTL))...)
+	opts = append(opts, when(o.Handshake > 0, socket.WithHandshakeTimeout(o.Handshake))...)
+	for name, value := range o.Metadata {
+		opts = append(opts, socket.WithMetadata(name, value))
+	}
 	return append(opts, when(o.MaxMessage > 0, socket.WithLimits(socket.Limits{MaxMessage: o.MaxMessage}))...)
 }
 
@@ -95,9 +105,12 @@ func join[T, A, B any](a []A, b []B) (all []T) {
 }
 
 // yodel makes a Socket of one of ours.
-type yodel struct{ socket.Socket }
+type yodel struct {
+	socket.Socket
+	from atomic.Pointer[socket.Peer] // of the message received last
+}
 
-func (y yodel) Send(ctx context.Context, frames [][]byte) error {
+func (y *yodel) Send(ctx context.Context, frames [][]byte) error {
 	s, ok := y.Socket.(socket.Sender)
 	if !ok {
 		return fmt.Errorf("sockettest: a %s does not send", y.Type())
@@ -105,12 +118,15 @@ func (y yodel) Send(ctx context.Context, frames [][]byte) error {
 	return s.Send(ctx, socket.NewMsg(frames...))
 }
 
-func (y yodel) Recv(ctx context.Context) ([][]byte, error) {
+func (y *yodel) Recv(ctx context.Context) ([][]byte, error) {
 	s, ok := y.Socket.(socket.Receiver)
 	if !ok {
 		return nil, fmt.Errorf("sockettest: a %s does not receive", y.Type())
 	}
 	m, err := s.Recv(ctx)
+	if err == nil {
+		y.from.Store(m.From)
+	}
 	return m.Frames, err
 }
 
@@ -119,22 +135,36 @@ type subscriber interface {
 	Unsubscribe(topic string) error
 }
 
-func (y yodel) Subscribe(topic string) error {
-	if s, ok := y.Socket.(subscriber); ok {
+func (y *yodel) Subscribe(topic string) error {
+	switch s := y.Socket.(type) {
+	case subscriber:
 		return s.Subscribe(topic)
+	case *socket.XPub:
+		return s.Subscribe(y.from.Load(), topic)
 	}
 	return fmt.Errorf("sockettest: a %s does not subscribe", y.Type())
 }
 
-func (y yodel) Unsubscribe(topic string) error {
-	if s, ok := y.Socket.(subscriber); ok {
+func (y *yodel) Unsubscribe(topic string) error {
+	switch s := y.Socket.(type) {
+	case subscriber:
 		return s.Unsubscribe(topic)
+	case *socket.XPub:
+		return s.Unsubscribe(y.from.Load(), topic)
 	}
 	return fmt.Errorf("sockettest: a %s does not subscribe", y.Type())
+}
+
+// ConnectAs makes it a [Namer].
+func (y *yodel) ConnectAs(endpoint, name string) error {
+	if s, ok := y.Socket.(*socket.Router); ok {
+		return s.ConnectAs(endpoint, name)
+	}
+	return fmt.Errorf("sockettest: a %s does not name its peers", y.Type())
 }
 
 // WaitPeers waits for n to come, and for those above n to go.
-func (y yodel) WaitPeers(ctx context.Context, n int) error {
+func (y *yodel) WaitPeers(ctx context.Context, n int) error {
 	if err := y.Socket.WaitPeers(ctx, n); err != nil {
 		return err
 	}

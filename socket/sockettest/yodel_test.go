@@ -23,14 +23,14 @@ func TestYodel(t *testing.T) {
 	t.Run("tcp", func(t *testing.T) {
 		t.Parallel()
 		sockettest.Run(t, sockettest.Factory{
-			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Local: yodel(), Remote: yodel(),
 			Endpoint: tcp, Dial: dial, Lacks: kernel,
 		})
 	})
 	t.Run("ipc", func(t *testing.T) {
 		t.Parallel()
 		sockettest.Run(t, sockettest.Factory{
-			Local: sockettest.Yodel(), Remote: sockettest.Yodel(),
+			Local: yodel(), Remote: yodel(),
 			Endpoint: ipc, Dial: dial, Lacks: kernel,
 		})
 	})
@@ -41,19 +41,40 @@ func TestYodel(t *testing.T) {
 			Endpoint: inproc,
 		})
 	})
-	t.Run("simnet", func(t *testing.T) {
-		t.Parallel()
-		sim := simnet.New(simnet.Config{Latency: 50 * time.Microsecond, Jitter: 50 * time.Microsecond, Seed: 1})
-		side := sockettest.Yodel(socket.WithTransport(sim))
-		sockettest.Run(t, sockettest.Factory{
-			Local: side, Remote: side,
-			Endpoint: func(testing.TB) string { return fmt.Sprintf("sim://host-%d:0", endpoints.Add(1)) },
-			Dial: func(ctx context.Context, endpoint string) (net.Conn, error) {
-				return sim.Dial(ctx, strings.TrimPrefix(endpoint, "sim://"))
-			},
-			Lacks: map[sockettest.Capability]string{sockettest.ExactQueues: "the network has a window"},
+	for name, network := range map[string]simnet.Config{
+		"simnet": {Latency: 50 * time.Microsecond, Jitter: 50 * time.Microsecond, Seed: 1},
+		// Far away, and with little under way at a time: each write of some size is cut into pieces.
+		"simnet-far": {Latency: time.Millisecond, Jitter: 2 * time.Millisecond, Window: 32 << 10, Seed: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sim := simnet.New(network)
+			side := sockettest.Yodel(socket.WithTransport(sim))
+			sockettest.Run(t, sockettest.Factory{
+				Local: side, Remote: side,
+				Endpoint: func(testing.TB) string { return fmt.Sprintf("sim://host-%d:0", endpoints.Add(1)) },
+				Dial: func(ctx context.Context, endpoint string) (net.Conn, error) {
+					return sim.Dial(ctx, strings.TrimPrefix(endpoint, "sim://"))
+				},
+				Lacks: map[sockettest.Capability]string{sockettest.ExactQueues: "the network has a window"},
+			})
 		})
-	})
+	}
+}
+
+// yodel is our side with sockets that can be killed.
+func yodel() sockettest.Side {
+	s := sockettest.Yodel()
+	here := s.New
+	s.New = func(t testing.TB, role string, o sockettest.Options) sockettest.Socket {
+		t.Helper()
+		if o.Killable {
+			return newKillable(t, "yodel", role, o)
+		}
+		return here(t, role, o)
+	}
+	delete(s.Lacks, sockettest.Killing)
+	return s
 }
 
 var endpoints atomic.Int64

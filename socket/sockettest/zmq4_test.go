@@ -44,6 +44,10 @@ var goZeromqHere = sockettest.Side{
 		sockettest.CorrelateOption: "no such option",
 		sockettest.RelaxedOption:   "no such option",
 		sockettest.VerboseOption:   "no such option",
+		sockettest.ManualOption:    "no such option",
+		sockettest.WelcomeOption:   "no such option",
+		sockettest.LastValueOption: "no such option",
+		sockettest.Naming:          "no such option",
 		sockettest.RawPeers:        "nine bytes of a stranger end the process",
 	},
 }

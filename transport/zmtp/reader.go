@@ -104,8 +104,9 @@ func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte,
 func (r *Reader) fill() error {
 	if r.body != nil {
 		if r.have == len(r.body) {
-			grown := make([]byte, min(2*len(r.body), r.bodySize))
+			grown := takeBody(min(2*len(r.body), r.bodySize))
 			copy(grown, r.body)
+			Recycle(r.body)
 			r.body = grown
 		}
 		n, err := r.read(r.body[r.have:], false)
@@ -280,7 +281,7 @@ func commandLimit(lim Limits) int {
 
 // startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
 func (r *Reader) startBody(come []byte, size int, more bool) {
-	r.body = make([]byte, min(size, max(bodyStart, r.largest, len(come))))
+	r.body = takeBody(min(size, max(bodyStart, r.largest, len(come))))
 	r.have = copy(r.body, come)
 	r.bodySize, r.bodyMore = size, more
 	r.r = r.w

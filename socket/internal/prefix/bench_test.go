@@ -2,6 +2,7 @@ package prefix
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -19,6 +20,7 @@ func subjects(n int) (*Tree[int], []byte) {
 	return tree, []byte(subject(n/2) + "/celsius")
 }
 
+// BenchmarkMatch matches one topic over and over: what the processor's caches hold.
 func BenchmarkMatch(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -37,6 +39,52 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// BenchmarkMatchInTurn matches a topic of each subscription in turn, in random order: what no cache holds. The topics lie
+// one behind the other, as messages do that were just received. One operation is one match.
+func BenchmarkMatchInTurn(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		word func(i int) string
+	}{
+		{"numbers", func(i int) string { return fmt.Sprintf("topic/%06d", i) }},
+		{"paths", subject},
+		{"random numbers", func(i int) string {
+			r := rand.New(rand.NewPCG(1, uint64(i)))
+			return fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
+		}},
+	} {
+		for _, n := range sizes {
+			for _, values := range []int{1, 100} {
+				b.Run(fmt.Sprintf("%s/%d, of %d", c.name, n, values), func(b *testing.B) {
+					tree := new(Tree[int])
+					r := rand.New(rand.NewPCG(1, 2))
+					var topics []byte
+					var ends []int
+					for _, i := range r.Perm(n) {
+						word := c.word(i * (100_000 / n))
+						tree.Add(word, r.IntN(values))
+						topics = append(append(topics, word...), "/more"...)
+						ends = append(ends, len(topics))
+					}
+					found, at, i := 0, 0, 0
+					visit := func(values []int) bool { found += len(values); return true }
+					for b.Loop() {
+						tree.Match(topics[at:ends[i]], visit)
+						at = ends[i]
+						if i++; i == n {
+							at, i = 0, 0
+						}
+					}
+					if found != b.N {
+						b.Fatalf("%d found in %d look-ups", found, b.N)
+					}
+					b.ReportMetric(float64(bytesIn(tree))/float64(n), "B/subscription")
+				})
+			}
+		}
+	}
+}
+
 func BenchmarkAddRemove(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -47,6 +95,28 @@ func BenchmarkAddRemove(b *testing.B) {
 				if !tree.Add(one, 0) || !tree.Remove(one, 0) {
 					b.Fatal("the subscription was there, or could not be removed")
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkSubscribe adds subscriptions in random order to a tree that grows to n, again and again.
+func BenchmarkSubscribe(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			words := make([]string, n)
+			for k, i := range rand.New(rand.NewPCG(1, 2)).Perm(n) {
+				words[k] = subject(i)
+			}
+			b.ReportAllocs()
+			var tree Tree[int]
+			i := 0
+			for b.Loop() {
+				if i == n {
+					tree, i = Tree[int]{}, 0
+				}
+				tree.Add(words[i], 0)
+				i++
 			}
 		})
 	}

@@ -16,6 +16,10 @@ func FuzzTree(f *testing.F) {
 	f.Add([]byte{add, 3, 'a', 'b', 'c', add, 3, 'a', 'b', 'd', remove, 3, 'a', 'b', 'c', look, 3, 'a', 'b', 'd'})
 	f.Add([]byte{add, 1, 0, add, 1, 255, add, 2, 0, 255, remove, 1, 0, look, 2, 0, 255})
 	f.Add([]byte{add, 1, 'a', add + 8, 1, 'a', remove, 1, 'a', look, 1, 'a', remove + 8, 1, 'a'})
+	f.Add([]byte{ // leaves that are alike, and one that goes on
+		add, 2, '1', 'x', add, 2, '2', 'x', add, 2, '3', 'x', add, 2, '4', 'x', add, 2, '5', 'x', add + 8, 2, '6', 'x',
+		add, 3, '3', 'x', 'y', remove, 2, '1', 'x', look, 2, '2', 'x',
+	})
 	f.Fuzz(func(t *testing.T, program []byte) {
 		program = program[:min(len(program), 1<<10)] // the model is slow
 		tree, m := new(Tree[int]), make(model)

@@ -1,25 +1,26 @@
-// Package prefix finds the subscriptions that a topic matches: those that are a prefix of it. It is a radix tree, so
-// that a look-up costs at most the length of the topic, however many subscriptions there are, and no recursion depends
-// on what a peer sends.
+// Package prefix finds the subscriptions that a topic matches: those that are a prefix of it.
+//
+// It is a radix tree, so that a look-up costs at most the length of the topic, however many subscriptions there are, and
+// no recursion depends on what a peer sends. What a look-up costs in a large tree is not the bytes it compares but the
+// memory it touches that no cache of the processor holds, so the tree is made to be small:
+//
+//   - A node takes 16 bytes and holds no pointers. The children of a node lie side by side, in a table that is indexed by
+//     the first byte of their labels; see table.go. So each level of the tree costs one line of the cache, and labels of
+//     more than five bytes another.
+//   - Leaves that differ in a single byte, as numbers do, take no nodes but one byte each, or five; see bunch.go.
+//   - Everything lies in a few large chunks, which the garbage collector does not have to look into; see arena.go.
+//
+// A hundred thousand numbered topics take 12 to 20 bytes each. Matching all of them in turn takes two to four times as long
+// a message as with ten, which is not much beside the rest of what a publisher does. Topics that are random to the end
+// take 60 bytes and three cache misses.
 package prefix
 
-import (
-	"slices"
-	"sort"
-	"strings"
-)
-
-// A Tree maps byte strings to sets of values. The zero Tree is empty. It is not safe for concurrent use.
+// A Tree maps byte strings to sets of values. The zero Tree is empty. It is not safe for concurrent use, but for calls of
+// Match, Count, All and Len at once. It holds up to 2³¹ nodes and 16 GiB of labels.
 type Tree[V comparable] struct {
-	root node[V]
-	size int
-}
-
-type node[V comparable] struct {
-	label  string // the bytes between the parent and this node
-	values []V
-	first  []byte     // the first byte of each child's label, sorted
-	child  []*node[V] // in the same order
+	radix radix
+	sets  sets[V]
+	size  int
 }
 
 // Len is the number of (prefix, value) pairs.
@@ -27,169 +28,109 @@ func (t *Tree[V]) Len() int { return t.size }
 
 // Add adds v to the set at prefix. It returns false if it was there.
 func (t *Tree[V]) Add(prefix string, v V) bool {
-	n := &t.root
-	for prefix != "" {
-		i, ok := n.find(prefix[0])
-		if !ok {
-			leaf := &node[V]{label: prefix}
-			n.insert(i, leaf)
-			n = leaf
-			break
-		}
-		c := n.child[i]
-		same := common(prefix, c.label)
-		if same < len(c.label) { // the child's label is split where the prefix leaves it
-			upper := &node[V]{label: c.label[:same]}
-			c.label = c.label[same:]
-			upper.insert(0, c)
-			n.child[i] = upper
-			c = upper
-		}
-		n, prefix = c, prefix[same:]
+	way, rest, found := t.radix.find([]byte(prefix))
+	was := uint32(none)
+	if found {
+		was = t.radix.set(way)
 	}
-	if slices.Contains(n.values, v) {
+	set, added := t.sets.add(was, v)
+	switch {
+	case !added:
 		return false
+	case !found:
+		t.radix.enter(way.at, prefix[len(prefix)-rest:], set)
+	case set != was:
+		t.radix.replace(way, set)
 	}
-	n.values = append(n.values, v)
 	t.size++
 	return true
 }
 
-// Remove takes v out of the set at prefix. It returns false if it was not there.
+// Remove takes v out of the set at prefix. It returns false if it was not there. Once in a while it tidies up, which
+// takes time in proportion to what is left.
 func (t *Tree[V]) Remove(prefix string, v V) bool {
-	var above, parent *node[V]
-	n := &t.root
-	for prefix != "" {
-		i, ok := n.find(prefix[0])
-		if !ok || !strings.HasPrefix(prefix, n.child[i].label) {
-			return false
-		}
-		above, parent, n = parent, n, n.child[i]
-		prefix = prefix[len(n.label):]
-	}
-	i := slices.Index(n.values, v)
-	if i < 0 {
+	way, _, found := t.radix.find([]byte(prefix))
+	if !found {
 		return false
 	}
-	n.values = slices.Delete(n.values, i, i+1)
-	if len(n.values) == 0 {
-		n.values = nil
+	was := t.radix.set(way)
+	set, removed := t.sets.remove(was, v)
+	if !removed {
+		return false
 	}
-	t.size--
-	t.prune(above, parent, n)
+	switch t.size--; {
+	case t.size == 0:
+		*t = Tree[V]{}
+	case set == none:
+		t.radix.leave(way)
+		t.compact()
+	case set != was:
+		t.radix.replace(way, set)
+	}
 	return true
-}
-
-// prune keeps the tree compressed after a removal at n.
-func (t *Tree[V]) prune(above, parent, n *node[V]) {
-	if parent == nil || len(n.values) > 0 {
-		return
-	}
-	switch len(n.child) {
-	case 0:
-		i, _ := parent.find(n.label[0])
-		parent.first = slices.Delete(parent.first, i, i+1)
-		parent.child = slices.Delete(parent.child, i, i+1)
-		if above != nil && len(parent.values) == 0 && len(parent.child) == 1 {
-			above.merge(parent)
-		}
-	case 1:
-		parent.merge(n)
-	}
-}
-
-// merge replaces n's child c, which holds nothing but one child, by that child.
-func (n *node[V]) merge(c *node[V]) {
-	i, _ := n.find(c.label[0])
-	only := c.child[0]
-	only.label = c.label + only.label
-	n.child[i] = only
 }
 
 // Count is the number of values in the set at prefix.
 func (t *Tree[V]) Count(prefix string) int {
-	n := &t.root
-	for prefix != "" {
-		i, ok := n.find(prefix[0])
-		if !ok || !strings.HasPrefix(prefix, n.child[i].label) {
-			return 0
-		}
-		n = n.child[i]
-		prefix = prefix[len(n.label):]
+	way, _, found := t.radix.find([]byte(prefix))
+	if !found {
+		return 0
 	}
-	return len(n.values)
+	return len(t.sets.of(t.radix.set(way)))
 }
 
 // Match calls visit with each set at a prefix of topic, the shortest first, until visit returns false.
 func (t *Tree[V]) Match(topic []byte, visit func(values []V) bool) {
-	n := &t.root
-	for {
-		if len(n.values) > 0 && !visit(n.values) {
+	if t.size == 0 {
+		return
+	}
+	r := &t.radix
+	for n := r.node(root); n != nil; {
+		if n.set != none && !visit(t.sets.of(n.set)) || n.kids == 0 || len(topic) == 0 {
 			return
 		}
-		if len(topic) == 0 {
-			return
+		if n.bunched() {
+			set, others, known := r.leaf(n, topic)
+			if known {
+				if set != none {
+					visit(t.sets.of(set))
+				}
+				return
+			}
+			n = r.node(others)
 		}
-		i, ok := n.find(topic[0])
-		if !ok {
-			return
-		}
-		n = n.child[i]
-		if len(n.label) > len(topic) || n.label != string(topic[:len(n.label)]) {
-			return
-		}
-		topic = topic[len(n.label):]
+		_, n, topic = r.child(n, topic)
 	}
 }
 
 // All calls visit with each prefix that has a value, in no particular order.
 func (t *Tree[V]) All(visit func(prefix string, values []V)) {
+	if t.size == 0 {
+		return
+	}
 	type place struct {
-		n    *node[V]
+		n    *node
 		path string
 	}
-	todo := []place{{&t.root, ""}}
+	todo := []place{{t.radix.node(root), ""}}
 	for len(todo) > 0 {
-		p := todo[len(todo)-1]
+		n, path := todo[len(todo)-1].n, todo[len(todo)-1].path
 		todo = todo[:len(todo)-1]
-		if len(p.n.values) > 0 {
-			visit(p.path, p.n.values)
+		if n.set != none {
+			visit(path, t.sets.of(n.set))
 		}
-		for _, c := range p.n.child {
-			todo = append(todo, place{c, p.path + c.label})
+		if n.bunched() {
+			b := t.radix.bunch(n)
+			for i := range b.first {
+				visit(path+b.label(i), t.sets.of(b.set(i)))
+			}
+			n = t.radix.node(b.others())
 		}
-	}
-}
-
-// find returns where the child whose label starts with b is, or would be.
-func (n *node[V]) find(b byte) (int, bool) {
-	if len(n.first) <= 8 {
-		for i, f := range n.first {
-			if f >= b {
-				return i, f == b
+		table := t.radix.table(n)
+		for i := range table {
+			if c := &table[i]; !c.free() {
+				todo = append(todo, place{c, path + t.radix.label(c)})
 			}
 		}
-		return len(n.first), false
 	}
-	i := sort.Search(len(n.first), func(i int) bool { return n.first[i] >= b })
-	return i, i < len(n.first) && n.first[i] == b
-}
-
-func (n *node[V]) insert(i int, c *node[V]) {
-	n.first = append(n.first, 0)
-	copy(n.first[i+1:], n.first[i:])
-	n.first[i] = c.label[0]
-	n.child = append(n.child, nil)
-	copy(n.child[i+1:], n.child[i:])
-	n.child[i] = c
-}
-
-func common(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
 }
