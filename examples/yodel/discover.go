@@ -19,8 +19,11 @@ const findHelp = `With --announce SERVICE the socket is found by others under th
 announce it, by multicast DNS on this host and the local network, in whatever order they start. Types that cannot talk
 with each other are left alone.`
 
-// What --announce binds if there is no --bind: the network and, since it is faster, this host. Who finds both takes ipc.
-var everywhere = []string{"tcp://*:0", "ipc://*"}
+// What --announce binds if there is no --bind. Who finds both, being on this host, takes ipc, which is faster.
+const (
+	everywhere = "tcp://*:0"
+	thisHost   = "ipc://*"
+)
 
 // goodbyeTime is how long a goodbye may take. It is a few packets.
 const goodbyeTime = 2 * time.Second

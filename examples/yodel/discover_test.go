@@ -85,6 +85,20 @@ func TestComeAndGo(t *testing.T) {
 	pull.exit(0)
 }
 
+// TestAnnounceWithoutIPC: where there can be no ipc endpoint, tcp is enough.
+func TestAnnounceWithoutIPC(t *testing.T) {
+	t.Setenv("TMPDIR", "/no/such/directory")
+	t.Setenv("TMP", `Z:\no\such\directory`)
+	group := ownGroup()
+	pull := startInput(t, "", "pull", "--announce", "svc", "--group", group, "--count", "1")
+	startInput(t, "a\n", "push", "--find", "svc", "--group", group).exit(0)
+	pull.exit(0)
+	pull.prints("a\n")
+	if n := strings.Count(pull.stderr.String(), "listening on"); n != 1 {
+		t.Errorf("stderr %q", pull.stderr)
+	}
+}
+
 func TestGroupsApart(t *testing.T) {
 	pull := start(t, "pull", "--announce", "svc", "--group", ownGroup())
 	pull.says("announced as svc")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -102,12 +101,15 @@ func (a *app) followPeers(events <-chan discovery.Event, f *peersFlags) (printed
 	for e := range events {
 		switch e.Kind {
 		case discovery.Added, discovery.Updated, discovery.Left, discovery.Expired:
-			if f.watch {
+			changed := e.Kind != discovery.Updated || shown(there[e.Record.ID]) != shown(e.Record)
+			if f.watch && changed {
 				if err := a.printPeer(e.Kind, &e.Record, true); err != nil {
 					return printed, err
 				}
 				printed++
-			} else if there[e.Record.ID] = e.Record; e.Kind == discovery.Left || e.Kind == discovery.Expired {
+			}
+			there[e.Record.ID] = e.Record
+			if e.Kind == discovery.Left || e.Kind == discovery.Expired {
 				delete(there, e.Record.ID)
 			}
 		case discovery.Synced:
@@ -120,6 +122,9 @@ func (a *app) followPeers(events <-chan discovery.Event, f *peersFlags) (printed
 		if !f.watch && synced && (len(there) > 0 || f.timeout == 0) {
 			break
 		}
+	}
+	if f.watch {
+		return printed, nil
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(there), func(a, b discovery.ID) int { return slices.Compare(a[:], b[:]) }) {
 		r := there[id]
@@ -189,7 +194,7 @@ func endpointsOf(r *discovery.Record, endpoint string) []string {
 		if addr.Is6() {
 			host = "[" + host + "]"
 		}
-		if e := "tcp://" + host + ":" + port; !slices.Contains(all, e) && (!isLinkLocal(addr) || len(r.Addrs) == 0) {
+		if e := "tcp://" + host + ":" + port; !slices.Contains(all, e) && (!addr.IsLinkLocalUnicast() || len(r.Addrs) == 0) {
 			all = append(all, e)
 		}
 	}
@@ -199,7 +204,11 @@ func endpointsOf(r *discovery.Record, endpoint string) []string {
 	return all
 }
 
-func isLinkLocal(a netip.Addr) bool { return a.IsLinkLocalUnicast() }
+// shown is what a line has of a node that may change. That it was heard from one more address, say, is no news by itself.
+func shown(r discovery.Record) string {
+	l := newPeerLine("", &r, time.Time{})
+	return fmt.Sprint(l.Name, l.Offers)
+}
 
 // printPeer prints one line at once: somebody may be watching.
 func (a *app) printPeer(kind discovery.Kind, r *discovery.Record, event bool) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -60,6 +61,38 @@ func TestPeersWatch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPeersUpdates: what can be seen of a change is printed, and what cannot is not.
+func TestPeersUpdates(t *testing.T) {
+	var out strings.Builder
+	a := &app{stdout: &out, con: &console{w: io.Discard}, json: true}
+	r := discovery.Record{ID: discovery.NewID(), Services: []discovery.Service{{Name: "svc", Endpoints: []string{"tcp://*:5"}}}}
+	r.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.1")}
+	heardAgain, moved := r.Clone(), r.Clone()
+	heardAgain.From = []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}
+	moved.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.2")}
+	events := make(chan discovery.Event, 5)
+	for _, e := range []discovery.Event{
+		{Kind: discovery.Added, Record: r},
+		{Kind: discovery.Updated, Record: heardAgain},
+		{Kind: discovery.Updated, Record: moved},
+		{Kind: discovery.Synced},
+		{Kind: discovery.Expired, Record: moved},
+	} {
+		events <- e
+	}
+	close(events)
+	if n, err := a.followPeers(events, &peersFlags{watch: true}); n != 3 || err != nil {
+		t.Errorf("%d lines, %v", n, err)
+	}
+	var got []string
+	for _, l := range peerLines(t, out.String()) {
+		got = append(got, string(l.Event)+" "+l.Endpoints[0])
+	}
+	if want := []string{"added tcp://10.0.0.1:5", "updated tcp://10.0.0.2:5", "expired tcp://10.0.0.2:5"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

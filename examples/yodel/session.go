@@ -81,14 +81,18 @@ func newSession(a *app, f *socketFlags, sock anySocket) *session {
 func (s *session) attach(ctx context.Context) error {
 	bind := s.flags.bind
 	if len(bind) == 0 && len(s.flags.announce) > 0 {
-		bind = everywhere
+		bind = []string{everywhere, thisHost}
 	}
 	for _, e := range bind {
 		at, err := s.sock.Bind(ctx, e)
-		if err != nil {
+		switch {
+		case err == nil:
+			s.con.notef("listening on %s", at)
+		case e == thisHost && len(s.flags.bind) == 0: // a path too long, perhaps; tcp will do
+			s.con.notef("%v", err)
+		default:
 			return failf("%w", err)
 		}
-		s.con.notef("listening on %s", at)
 	}
 	for _, e := range s.flags.connect {
 		if err := s.sock.Connect(e); err != nil {
