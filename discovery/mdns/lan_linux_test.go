@@ -149,6 +149,7 @@ func TestLANAddresses(t *testing.T) {
 
 // A process that is killed says nothing, and is gone when its announcement has run out.
 func TestLANKilled(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	v := watch(t, atHost(b), discovery.Query{Group: "killed"})
@@ -218,6 +219,7 @@ func TestLANFaults(t *testing.T) {
 	} {
 		for _, who := range []string{"announcer", "watcher"} {
 			t.Run(tc.name+" "+who, func(t *testing.T) {
+				t.Parallel() // it waits, most of the time
 				n := lan.New(t)
 				a, b := n.Host(), n.Host()
 				r := lanNode(a)
