@@ -30,18 +30,19 @@ func main() {
 	name := flag.String("name", cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"), "somebody"), "what others see you as, up to 63 bytes")
 	roomName := flag.String("room", "lobby", "where to chat: up to 63 of a-z, 0-9, \"-\", \".\" and \"_\"")
 	notices := flag.Bool("notices", isTerminal(os.Stderr), "tell on standard error who comes and goes; by default if that is a terminal")
+	on := flag.String("interface", "", "the network interface to chat on; by default all but public ones")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := chat(ctx, *name, *roomName, *notices); err != nil {
+	if err := chat(ctx, *name, *roomName, *on, *notices); err != nil {
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
 	}
 }
 
-func chat(ctx context.Context, name, roomName string, notices bool) error {
-	r, err := enter(ctx, name, roomName, os.Stdout, os.Stderr, !notices)
+func chat(ctx context.Context, name, roomName, on string, notices bool) error {
+	r, err := enter(ctx, name, roomName, on, os.Stdout, os.Stderr, !notices)
 	if err != nil {
 		return err
 	}

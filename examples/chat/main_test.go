@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -43,7 +44,7 @@ func start(t *testing.T, args ...string) *person {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	p := &person{t: t, out: newOutput(), errors: newOutput()}
-	p.cmd = exec.CommandContext(ctx, os.Args[0], args...)
+	p.cmd = exec.CommandContext(ctx, os.Args[0], append([]string{"--interface", loopback(t)}, args...)...)
 	p.cmd.Env = append(os.Environ(), asChat+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.errors
 	var err error
@@ -198,4 +199,20 @@ func TestBadRoom(t *testing.T) {
 		t.Error("status 0")
 	}
 	p.errors.mentions(t, "chat: ")
+}
+
+// loopback is the name of the interface that leads nowhere but here: tests are not to be heard on a real network.
+func loopback(t *testing.T) string {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback != 0 {
+			return i.Name
+		}
+	}
+	t.Fatal("no loopback interface")
+	return ""
 }

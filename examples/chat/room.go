@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -35,14 +36,18 @@ type room struct {
 }
 
 // enter joins the room. What others say goes to out, all else to errors.
-func enter(ctx context.Context, name, roomName string, out, errors io.Writer, quiet bool) (*room, error) {
+func enter(ctx context.Context, name, roomName, on string, out, errors io.Writer, quiet bool) (*room, error) {
+	var opts []mdns.Option
+	if on != "" {
+		opts = append(opts, mdns.WithInterfaces(func(i net.Interface) bool { return i.Name == on }))
+	}
 	r := &room{
 		name: name, out: out, errors: errors, quiet: quiet,
 		synced: make(chan struct{}), people: make(map[discovery.ID]bool),
 		pub: socket.NewPub(),
 		sub: socket.NewSub(socket.WithSubscription("")), // to everything
 		// Name is what others see. There is no address, of ours or anybody else's, here or below.
-		node: discovery.NewNode(mdns.New(), discovery.WithGroup(roomName), discovery.WithName(name)),
+		node: discovery.NewNode(mdns.New(opts...), discovery.WithGroup(roomName), discovery.WithName(name)),
 	}
 	err := r.join(ctx)
 	if err != nil {

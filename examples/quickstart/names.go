@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/yodel-mq/yodel/discovery"
@@ -12,9 +13,11 @@ import (
 )
 
 // join makes this process a node of the group, to be found, and to find others, by multicast DNS. It opens nothing: that is
-// done for what is announced and looked for later, on every network interface, be it loopback alone.
+// done for what is announced and looked for later. All are on this machine, so loopback will do; without the option it
+// would be every network interface.
 func join(group string) *discovery.Node {
-	return discovery.NewNode(mdns.New(), discovery.WithGroup(group))
+	here := mdns.WithInterfaces(func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 })
+	return discovery.NewNode(mdns.New(here), discovery.WithGroup(group))
 }
 
 // leave says goodbye, so that others know at once. It is a few packets, which never take long.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +33,27 @@ const goodbyeTime = 2 * time.Second
 func (f *socketFlags) registerDiscovery(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.announce, "announce", nil, "let others find this socket as `SERVICE`; without --bind it listens on every interface, at a free port; repeatable")
 	fs.StringArrayVar(&f.find, "find", nil, "connect to every peer that announces `SERVICE`, as they come and go; repeatable")
-	registerGroup(fs, &f.group)
+	f.place.register(fs)
 }
 
-func registerGroup(fs *pflag.FlagSet, group *string) {
-	fs.StringVar(group, "group", discovery.DefaultGroup, "announce to, and find, those in group `G` alone")
+// A place is where to look for others.
+type place struct {
+	group      string
+	interfaces []string // none: all that can
+}
+
+func (p *place) register(fs *pflag.FlagSet) {
+	fs.StringVar(&p.group, "group", discovery.DefaultGroup, "announce to, and find, those in group `G` alone")
+	fs.StringArrayVar(&p.interfaces, "interface", nil, "announce and find on the network interface `NAME` alone; repeatable (default all but public ones)")
+}
+
+func (p *place) check() error {
+	for _, name := range p.interfaces {
+		if _, err := net.InterfaceByName(name); err != nil {
+			return usagef("--interface %.80q: %v", name, err)
+		}
+	}
+	return checkName("group", p.group)
 }
 
 func (f *socketFlags) checkDiscovery() error {
@@ -49,7 +67,7 @@ func (f *socketFlags) checkDiscovery() error {
 			return err
 		}
 	}
-	return checkName("group", f.group)
+	return f.place.check()
 }
 
 func checkName(flag, name string) error {
@@ -61,10 +79,14 @@ func checkName(flag, name string) error {
 }
 
 // node opens a node that looks for others by multicast DNS.
-func (a *app) node(group string) *discovery.Node {
+func (a *app) node(p place) *discovery.Node {
 	const wire = "zmtp/3.1"
-	return discovery.NewNode(mdns.New(mdns.WithWire(wire)),
-		discovery.WithGroup(group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble))
+	opts := []mdns.Option{mdns.WithWire(wire)}
+	if len(p.interfaces) > 0 {
+		opts = append(opts, mdns.WithInterfaces(func(i net.Interface) bool { return slices.Contains(p.interfaces, i.Name) }))
+	}
+	return discovery.NewNode(mdns.New(opts...),
+		discovery.WithGroup(p.group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble))
 }
 
 // trouble says what keeps nodes from finding each other, and what can be done about it.
@@ -85,7 +107,7 @@ func (s *session) meet(ctx context.Context) error {
 	if len(f.announce)+len(f.find) == 0 {
 		return nil
 	}
-	s.found = s.node(f.group)
+	s.found = s.node(f.place)
 	events, err := s.found.Watch(context.Background(), discovery.Query{}) // until the node is closed
 	if err != nil {
 		return failf("%w", err)
@@ -101,7 +123,7 @@ func (s *session) meet(ctx context.Context) error {
 		if err := s.found.Announce(ctx, service, s.sock); err != nil {
 			return failf("%w", err)
 		}
-		s.con.notef("announced as %s in group %s", service, f.group)
+		s.con.notef("announced as %s in group %s", service, f.place.group)
 	}
 	for _, service := range f.find {
 		p := discovery.Policy{OnChange: func(c discovery.Change) { s.noteChange(service, c) }}

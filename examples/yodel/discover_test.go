@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestFind(t *testing.T) {
 							args = append(args, strings.ReplaceAll(arg, "~", " "))
 						}
 					}
-					p := startInput(t, input, append(args, "--group", group)...)
+					p := startInput(t, input, append(args, "--interface", loopback(t), "--group", group)...)
 					tools = append(tools, p)
 					if strings.HasSuffix(command, "OUT") {
 						out = p
@@ -71,9 +72,9 @@ func TestFind(t *testing.T) {
 // TestComeAndGo: peers are connected as they come, by ipc on the same host, and are let go when they say goodbye.
 func TestComeAndGo(t *testing.T) {
 	group := ownGroup()
-	pull := start(t, "pull", "--find", "svc", "--group", group)
+	pull := start(t, "pull", "--find", "svc", "--interface", loopback(t), "--group", group)
 	for n, line := range []string{"a\n", "b\n"} {
-		push := start(t, "push", "--announce", "svc", "--group", group)
+		push := start(t, "push", "--announce", "svc", "--interface", loopback(t), "--group", group)
 		pull.stderr.waitFor(t, func(s string) bool { return strings.Count(s, "svc: connected to ipc://") == n+1 })
 		push.types(line)
 		pull.prints("a\nb\n"[:2*n+2])
@@ -90,8 +91,8 @@ func TestAnnounceWithoutIPC(t *testing.T) {
 	t.Setenv("TMPDIR", "/no/such/directory")
 	t.Setenv("TMP", `Z:\no\such\directory`)
 	group := ownGroup()
-	pull := startInput(t, "", "pull", "--announce", "svc", "--group", group, "--count", "1")
-	startInput(t, "a\n", "push", "--find", "svc", "--group", group).exit(0)
+	pull := startInput(t, "", "pull", "--announce", "svc", "--interface", loopback(t), "--group", group, "--count", "1")
+	startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", group).exit(0)
 	pull.exit(0)
 	pull.prints("a\n")
 	if n := strings.Count(pull.stderr.String(), "listening on"); n != 1 {
@@ -100,9 +101,9 @@ func TestAnnounceWithoutIPC(t *testing.T) {
 }
 
 func TestGroupsApart(t *testing.T) {
-	pull := start(t, "pull", "--announce", "svc", "--group", ownGroup())
+	pull := start(t, "pull", "--announce", "svc", "--interface", loopback(t), "--group", ownGroup())
 	pull.says("announced as svc")
-	push := startInput(t, "a\n", "push", "--find", "svc", "--group", ownGroup(), "--timeout", "700ms")
+	push := startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", ownGroup(), "--timeout", "700ms")
 	push.exit(3)
 }
 
@@ -110,9 +111,9 @@ func TestGroupsApart(t *testing.T) {
 func TestServicesApart(t *testing.T) {
 	group := ownGroup()
 	for _, args := range []string{"pull --announce other", "rep --announce svc"} {
-		start(t, append(strings.Fields(args), "--group", group)...).says("announced as")
+		start(t, append(strings.Fields(args), "--interface", loopback(t), "--group", group)...).says("announced as")
 	}
-	startInput(t, "a\n", "push", "--find", "svc", "--group", group, "--timeout", "700ms").exit(3)
+	startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", group, "--timeout", "700ms").exit(3)
 }
 
 func TestTrouble(t *testing.T) {
@@ -134,4 +135,20 @@ func TestTrouble(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loopback is the name of the interface that leads nowhere but here: tests are not to be heard on a real network.
+func loopback(t *testing.T) string {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback != 0 {
+			return i.Name
+		}
+	}
+	t.Fatal("no loopback interface")
+	return ""
 }

@@ -19,7 +19,7 @@ type socketFlags struct {
 
 	bind, connect  []string
 	announce, find []string
-	group          string
+	place          place
 	timeout        time.Duration
 	stats          time.Duration
 	hwm            int

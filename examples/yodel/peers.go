@@ -28,7 +28,7 @@ has passed. Status 3 means that there was nobody all that time.`
 
 // peersFlags are the flags of peers.
 type peersFlags struct {
-	group   string
+	place   place
 	watch   bool
 	timeout time.Duration
 }
@@ -41,7 +41,7 @@ func (a *app) peersCommand() *cobra.Command {
 		Long:  "List who is there, or follow who comes and goes.\n\n" + peersHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkName("group", f.group); err != nil {
+			if err := f.place.check(); err != nil {
 				return err
 			}
 			if f.timeout < 0 {
@@ -52,7 +52,7 @@ func (a *app) peersCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
-	registerGroup(fs, &f.group)
+	f.place.register(fs)
 	fs.BoolVar(&f.watch, "watch", false, "go on, and print each change")
 	fs.DurationVar(&f.timeout, "timeout", 0, "wait up to `D` for a peer; with --watch: end after D (default: list after a second, watch for ever)")
 	return cmd
@@ -60,7 +60,7 @@ func (a *app) peersCommand() *cobra.Command {
 
 // peers prints who is there.
 func (a *app) peers(ctx context.Context, f *peersFlags) error {
-	node := a.node(f.group)
+	node := a.node(f.place)
 	defer node.Close(context.Background()) //nolint:errcheck // it has nothing to say goodbye to
 	within := ctx
 	if f.timeout > 0 {
@@ -77,11 +77,11 @@ func (a *app) peers(ctx context.Context, f *peersFlags) error {
 	case err != nil:
 		return err
 	case seen == 0 && within.Err() != nil && ctx.Err() == nil:
-		return nothingf("nobody in group %s for %v", f.group, f.timeout)
+		return nothingf("nobody in group %s for %v", f.place.group, f.timeout)
 	case ctx.Err() != nil:
 		a.con.notef("peers: %s; interrupted", countOf(seen, f.unit()))
 	case seen == 0:
-		a.con.notef("peers: nobody in group %s", f.group)
+		a.con.notef("peers: nobody in group %s", f.place.group)
 	}
 	return nil
 }

@@ -29,12 +29,12 @@ func TestPeersWatch(t *testing.T) {
 	for _, form := range []string{"json", "text"} {
 		t.Run(form, func(t *testing.T) {
 			group := ownGroup()
-			args := []string{"peers", "--watch", "--group", group}
+			args := []string{"peers", "--watch", "--interface", loopback(t), "--group", group}
 			if form == "json" {
 				args = append(args, "--json")
 			}
 			peers := start(t, args...)
-			pull := start(t, "pull", "--announce", "svc", "--bind", anyPort, "--group", group)
+			pull := start(t, "pull", "--announce", "svc", "--bind", anyPort, "--interface", loopback(t), "--group", group)
 			at := pull.endpoint()
 			peers.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, "added") && strings.HasSuffix(s, "\n") })
 			pull.stop()
@@ -100,9 +100,9 @@ func TestPeersUpdates(t *testing.T) {
 func TestPeersList(t *testing.T) {
 	group := ownGroup()
 	for range 2 {
-		start(t, "pull", "--announce", "b", "--announce", "a", "--group", group).says("announced as a")
+		start(t, "pull", "--announce", "b", "--announce", "a", "--interface", loopback(t), "--group", group).says("announced as a")
 	}
-	peers := startInput(t, "", "peers", "--group", group, "--json")
+	peers := startInput(t, "", "peers", "--interface", loopback(t), "--group", group, "--json")
 	peers.exit(0)
 	lines := peerLines(t, peers.stdout.String())
 	if len(lines) != 2 || lines[0].Node == lines[1].Node {
@@ -118,7 +118,7 @@ func TestPeersList(t *testing.T) {
 			}
 		}
 	}
-	peers = startInput(t, "", "peers", "--group", group)
+	peers = startInput(t, "", "peers", "--interface", loopback(t), "--group", group)
 	peers.exit(0)
 	if n := strings.Count(peers.stdout.String(), " a/PULL b/PULL "); n != 2 {
 		t.Errorf("stdout %q", peers.stdout)
@@ -138,7 +138,7 @@ func TestPeersNobody(t *testing.T) {
 		{"watch", "--watch --timeout 200ms", 3, "for 200ms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			peers := startInput(t, "", append([]string{"peers", "--group", ownGroup()}, strings.Fields(tc.args)...)...)
+			peers := startInput(t, "", append([]string{"peers", "--interface", loopback(t), "--group", ownGroup()}, strings.Fields(tc.args)...)...)
 			peers.exit(tc.status)
 			peers.says(tc.says)
 			if peers.stdout.String() != "" {
@@ -151,8 +151,8 @@ func TestPeersNobody(t *testing.T) {
 // TestPeersWaits: with --timeout the first to come ends the wait, and is worth status 0.
 func TestPeersWaits(t *testing.T) {
 	group := ownGroup()
-	peers := startInput(t, "", "peers", "--group", group, "--timeout", patience.String())
-	start(t, "pull", "--announce", "svc", "--group", group)
+	peers := startInput(t, "", "peers", "--interface", loopback(t), "--group", group, "--timeout", patience.String())
+	start(t, "pull", "--announce", "svc", "--interface", loopback(t), "--group", group)
 	peers.exit(0)
 	if !strings.Contains(peers.stdout.String(), "svc/PULL") {
 		t.Errorf("stdout %q", peers.stdout)
