@@ -2,12 +2,15 @@ package socket_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // A road is a transport as the matrix uses it: what to bind, and what the sockets need for it.
@@ -29,7 +32,7 @@ func roads(t testing.TB) map[string]road {
 }
 
 // TestMatrix takes every compatible pair through its life, over every transport and with either side bound: connect,
-// exchange, reconnect, exchange again, close. That the incompatible ones are refused is TestIncompatible.
+// exchange, reconnect, exchange again, close.
 func TestMatrix(t *testing.T) {
 	for a, newA := range everyRole() {
 		for _, b := range fits[a] {
@@ -60,6 +63,44 @@ func TestMatrix(t *testing.T) {
 							t.Errorf("%s dropped %v", s.Type(), s.Stats().Dropped)
 						}
 					}
+				})
+			}
+		}
+	}
+}
+
+// TestMatrixOfTheRefused takes every pair that does not fit over every transport: both sides say why, naming both types,
+// neither has a peer, and the one that connects converses as soon as a peer that fits is there in the other's place.
+func TestMatrixOfTheRefused(t *testing.T) {
+	for a, newA := range everyRole() {
+		for b, newB := range everyRole() {
+			if slices.Contains(fits[a], b) {
+				continue
+			}
+			for name := range roads(t) {
+				t.Run(fmt.Sprintf("%s/%s binds, %s connects", name, a, b), func(t *testing.T) {
+					way := roads(t)[name]
+					opts := func(id string) []socket.Option {
+						return append([]socket.Option{quick(), socket.WithIdentity(id)}, way.options...)
+					}
+					binds, connects := closing(t, newA(opts("A")...)), closing(t, newB(opts("B")...))
+					at := bind(t, binds, way.endpoint)
+					connect(t, connects, at)
+					for _, s := range []anySocket{binds, connects} {
+						ev := event(t, s.(eventer), socket.HandshakeFailed)
+						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) || !strings.Contains(ev.Err.Error(), b) || ev.Endpoint != at {
+							t.Errorf("%s: event %v, want both types named", s.Type(), ev)
+						}
+						if len(s.Stats().Peers) != 0 || len(events(t, s.(eventer), socket.PeerUp)) != 0 {
+							t.Errorf("%s has had a peer", s.Type())
+						}
+					}
+					must(t, binds.Unbind(at))
+					right := closing(t, everyRole()[fits[b][0]](opts("A")...))
+					bind(t, right, at)
+					waitPeers(t, right, 1)
+					waitPeers(t, connects, 1)
+					converse(t, right, connects)
 				})
 			}
 		}

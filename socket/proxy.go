@@ -133,6 +133,8 @@ type ProxyLane struct {
 	Received, Forwarded Count
 	// Dropped had no peer to go to, was over a limit of the other socket, or could not be sent before the end.
 	Dropped Count
+	// Uncaptured of those had no copy sent by [WithCapture], which refused it or had no room before the end.
+	Uncaptured Count
 }
 
 // Stats returns the counts so far.
@@ -226,9 +228,12 @@ func (l *lane) one(ctx, late context.Context) error {
 	l.stats.add(&l.stats.lane.Received, m)
 	l.control.wait(ctx) // it may have been paused while Recv waited
 	if l.capture != nil {
-		if err := l.capture.Send(late, m.clone()); isClosed(err) {
+		switch err := l.capture.Send(late, m.clone()); {
+		case isClosed(err):
 			l.stats.add(&l.stats.lane.Dropped, m)
 			return err
+		case err != nil:
+			l.stats.add(&l.stats.lane.Uncaptured, m)
 		}
 	}
 	if err := l.to.Send(late, m); err != nil {
