@@ -68,9 +68,8 @@ func TestHundredThousandForgedNodes(t *testing.T) {
 			if mode == "group key" && v.count() != 1 {
 				t.Errorf("%d nodes, want the honest one only", v.count())
 			}
-			if !v.has(r.ID) {
-				t.Error("the honest node is lost")
-			}
+			// In open mode it may have had to give way, which ends no connection, and comes back when it announces itself.
+			v.until("the honest node is there", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[r.ID]; return ok })
 			if mode != "signed" { // there the ID goes with the key, of which this test has one
 				late := node(h)
 				second := announce(t, on(h, WithTrust(pair[0])), late)
