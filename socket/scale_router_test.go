@@ -28,7 +28,7 @@ func TestRouterOfThousandsByWire(t *testing.T) {
 	dir, err := os.MkdirTemp("", "yodel")
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	router := closing(t, socket.NewRouter()) // which they are too many for at once
+	router := closing(t, socket.NewRouter(socket.WithLimits(socket.Limits{MaxHandshakes: n}))) // they all come at once
 	at := bind(t, router, "ipc://"+filepath.Join(dir, "router"))
 	manyGoroutines(4 * n) // what the runtime keeps of each for good is not ours
 	goroutines, before := runtime.NumGoroutine(), heap()
@@ -169,9 +169,17 @@ func childDealers(t *testing.T, args []string, commands *bufio.Scanner) {
 			for i, d := range dealers {
 				must(t, d.Send(ctx, socket.String(name(i), word, "0")))
 			}
+			var wg sync.WaitGroup
 			for i := range dealers {
-				must(t, answer(i, 0))
+				wg.Go(func() {
+					if err := answer(i, 0); err != nil && ctx.Err() == nil {
+						t.Error(err)
+						cancel() // one is enough
+					}
+				})
 			}
+			wg.Wait()
+			must(t, ctx.Err())
 			say("exchanged")
 		case "flood": // for ever
 			var wg sync.WaitGroup
@@ -191,6 +199,7 @@ func childDealers(t *testing.T, args []string, commands *bufio.Scanner) {
 						for i := first; number > 2 && i < n; i += 8 { // two are always under way
 							if err := answer(i, number-2); err != nil {
 								t.Error(err)
+								cancel()
 								return
 							}
 						}
