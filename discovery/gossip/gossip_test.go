@@ -47,6 +47,7 @@ func best(t *testing.T, most time.Duration, try func() map[string]time.Duration)
 
 // Nine members with the profile as it is: join, update, goodbye, kill.
 func TestNineMembers(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	for range 8 {
 		c.start()

@@ -120,6 +120,7 @@ func all(who []*process, kind string, of *process, nth int) {
 
 // Nine processes on nine hosts of two networks, which multicast does not cross: with the options as they are.
 func TestRoutedNetworks(t *testing.T) {
+	t.Parallel()
 	near := lan.New(t)
 	hosts := make([]*lan.Host, 0, 10)
 	for range 5 {

@@ -155,6 +155,7 @@ func hasAll(line string, parts []string) bool {
 
 // Avahi sees our nodes and their goodbye, on another host and on the same, whoever was there first.
 func TestAvahiSeesUs(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"other host", "same host"} {
 		t.Run(where, func(t *testing.T) {
 			n := lan.New(t)
@@ -189,6 +190,7 @@ func TestAvahiSeesUs(t *testing.T) {
 
 // We see what Avahi publishes for us and its goodbye, from another host and from the same, whoever was there first.
 func TestWeSeeAvahi(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	d := startAvahi(t, b)

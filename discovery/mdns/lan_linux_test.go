@@ -182,6 +182,7 @@ func TestLANKilled(t *testing.T) {
 }
 
 func TestLANLoss(t *testing.T) {
+	t.Parallel()
 	const peers = 10
 	n := lan.New(t)
 	watcher := n.Host()
@@ -244,6 +245,7 @@ func TestLANFaults(t *testing.T) {
 }
 
 func TestLANNewAddress(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	r := lanNode(a)
@@ -265,6 +267,7 @@ func TestLANNewAddress(t *testing.T) {
 }
 
 func TestLANGroupsAndRouter(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	far := n.Routed().Host()
@@ -293,6 +296,7 @@ func TestLANGroupsAndRouter(t *testing.T) {
 
 // Another program has port 5353 for itself: watching still works, and is told so.
 func TestLANPortTaken(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	var hog *net.UDPConn
@@ -373,6 +377,7 @@ func TestLANSameHost(t *testing.T) {
 
 // The client of hashicorp/mdns finds our nodes, at an address that it can use: hosts have lo as well.
 func TestLANStockClient(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	n.Routed() // it needs a default route
@@ -439,6 +444,7 @@ func answersTo(t *testing.T, h *lan.Host, to netip.AddrPort, packet []byte) (byt
 
 // Nobody can use us to flood others: not from beyond the router, and not with many questions in one packet.
 func TestLANAmplification(t *testing.T) {
+	t.Parallel()
 	n := lan.New(t)
 	a, b := n.Host(), n.Host()
 	far := n.Routed().Host()
