@@ -134,7 +134,7 @@ func heartbeats() []behaviour {
 			push := p.local("PUSH", Options{SendHWM: 2, Heartbeat: 5 * beat, Timeout: 15 * beat})
 			r := p.greeted(push.bind(), "PULL", zmtp31)
 			n := 0
-			for push.try(moment, fmt.Sprint(n), big) == nil {
+			for push.takes(fmt.Sprint(n), big) {
 				n++
 			}
 			for range 10 {

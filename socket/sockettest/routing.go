@@ -200,7 +200,7 @@ func routing() []behaviour {
 				router.recv()
 			}
 			n := 0
-			for ; router.try(moment, "slow", fmt.Sprint(n), big) == nil; n++ {
+			for ; router.takes("slow", fmt.Sprint(n), big); n++ {
 				if n > 100_000 {
 					p.Fatalf("%s took %d messages that nobody receives", router.who, n)
 				}

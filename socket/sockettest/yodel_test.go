@@ -3,9 +3,11 @@ package sockettest_test
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,7 +81,18 @@ func yodel() sockettest.Side {
 
 var endpoints atomic.Int64
 
-func tcp(testing.TB) string { return "tcp://127.0.0.1:*" }
+// tcp gives each run of the suite an address of its own where loopback has many: a socket of another run that still looks
+// for its peer must not find it in whoever has the port now.
+func tcp(t testing.TB) string {
+	host := "127.0.0.1"
+	if runtime.GOOS == "linux" {
+		run := strings.Join(strings.SplitN(t.Name(), "/", 3)[:min(2, strings.Count(t.Name(), "/")+1)], "/")
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(run))
+		host = fmt.Sprintf("127.%d.%d.1", 1+h.Sum32()>>8&0x7f, h.Sum32()&0xff)
+	}
+	return "tcp://" + host + ":*"
+}
 
 func inproc(testing.TB) string { return fmt.Sprint("inproc://sockettest-", endpoints.Add(1)) }
 
