@@ -51,7 +51,7 @@ func faults() []behaviour {
 			}, func() {
 				defer w.close()
 				until := p.soon()
-				for seen := 0; seen < 200 || !r.unlimited(); {
+				for seen := 0; seen < 100 || !r.unlimited(); {
 					m, err := pull.take(moment / 8)
 					if until.Err() != nil {
 						p.Fatalf("after %v %d messages have come: %v", p.patience, seen, err)

@@ -53,7 +53,7 @@ func queues() []behaviour {
 				p.Fatal(err)
 			}
 		}},
-		{name: "received-and-not-read", needs: []Capability{HighWaterMarks, CallContext}, run: func(p *pairing) {
+		{name: "received-and-not-read", needs: []Capability{HighWaterMarks}, remote: []Capability{HighWaterMarks, CallContext}, run: func(p *pairing) {
 			// The same with the local side as the slow one: it stops reading, and the sender waits.
 			pull, push := p.local("PULL", Options{RecvHWM: 10}), p.remote("PUSH", Options{SendHWM: 10})
 			p.link(pull, push)
