@@ -198,8 +198,8 @@ func (s *lapses) confirm(id discovery.ID, now time.Time) (label string, known, l
 	return l.label, true, false
 }
 
-// due returns the names of those to ask for now: each at 80 and 90 percent of its lifetime. Those that have passed it are
-// forgotten. foreign leaves out our own nodes.
+// due returns the names of those to ask for now: each at 80, 85, 90 and 95 percent of its lifetime (RFC 6762 section 5.2).
+// Those that have passed it are forgotten. foreign leaves out our own nodes.
 func (s *lapses) due(now time.Time, foreign bool) (labels []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +209,7 @@ func (s *lapses) due(now time.Time, foreign bool) (labels []string) {
 		case age > l.ttl:
 			s.remove(id)
 		case foreign && l.own:
-		case l.asked < 2 && age >= l.ttl*time.Duration(8+l.asked)/10:
+		case l.asked < 4 && age >= l.ttl*time.Duration(80+5*l.asked)/100:
 			l.asked++
 			labels = append(labels, l.label)
 		}
