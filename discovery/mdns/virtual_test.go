@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -119,6 +120,13 @@ func (v *view) count() int {
 	return len(v.nodes)
 }
 
+// last returns a copy of the state.
+func (v *view) last() map[discovery.ID]discovery.Record {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.nodes)
+}
+
 // get returns what is known of a node.
 func (v *view) get(id discovery.ID) discovery.Record {
 	v.mu.Lock()
@@ -166,6 +174,9 @@ func (v *view) until(what string, patience time.Duration, ok func(nodes map[disc
 		select {
 		case <-moved:
 		case <-timeout.C:
+			if n == 1 {
+				v.t.Fatalf("%s: not within %v; after %d events known is %+v", what, patience, log, slices.Collect(maps.Values(v.last())))
+			}
 			v.t.Fatalf("%s: not within %v; %d nodes, %d events", what, patience, n, log)
 		}
 	}
