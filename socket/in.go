@@ -26,6 +26,7 @@ func (l *link) read() error {
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,
 	})
+	l.in.turn.reader = r
 	for {
 		msgs, err := r.Next(l.command)
 		if len(msgs) > 0 {
@@ -37,6 +38,13 @@ func (l *link) read() error {
 			return err
 		}
 		l.sign() // the next PING may be far behind what the kernel holds for us
+		rest, err := l.standBy(nil)
+		if len(rest) > 0 && err == nil {
+			err = l.core.role.intake(l, rest)
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
@@ -56,13 +64,18 @@ func (r lifeReader) Read(b []byte) (int, error) {
 
 // queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room.
 func (l *link) queueAll(msgs [][][]byte) error {
-	for {
+	for stood := false; ; stood = !stood {
 		n := l.core.in.put(l, msgs)
-		if n == len(msgs) {
+		if msgs = msgs[n:]; len(msgs) == 0 {
 			return nil
 		}
-		msgs = msgs[n:]
-		if err := l.pause(); err != nil {
+		var err error
+		if stood {
+			err = l.pause()
+		} else {
+			msgs, err = l.standBy(msgs)
+		}
+		if err != nil {
 			for _, frames := range msgs {
 				l.core.in.reject(l, PeerGone, Msg{Frames: frames}.Size())
 			}

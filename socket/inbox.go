@@ -30,6 +30,11 @@ type inbox struct {
 	closed bool
 	counts inCounts
 	unread waitlist
+
+	mixed    bool  // not all that comes is for the inbox, so that only a link's goroutine may read
+	members  int   // links that were admitted and have not left
+	standing *link // whose goroutine stands by; see turn.go
+	met      bool  // a receiver waited for what was read last
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already.
@@ -37,7 +42,18 @@ func (q *inbox) admit(l *link) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l.in.ready = true
+	q.members++
+	q.recall()
 	q.announce(l, l.in.queue.n)
+}
+
+// leave ends the membership of a link that is lost. What it has brought can still be received.
+func (q *inbox) leave(l *link) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l.in.ready {
+		q.members--
+	}
 }
 
 // refuse discards what a link that was not admitted has sent.
@@ -137,6 +153,7 @@ func (q *inbox) announce(l *link, n int) {
 	}
 	for ; n > 0 && len(q.unread.waiting) > 0; n-- {
 		q.unread.wake()
+		q.met = true
 	}
 }
 
@@ -177,6 +194,12 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 			q.mu.Unlock()
 			q.recv.Unlock()
 			return Msg{}, nil, err
+		}
+		if l := q.takeTurn(ctx); l != nil {
+			q.mu.Unlock()
+			q.recv.Unlock()
+			l.readOnce()
+			continue
 		}
 		w := q.unread.join()
 		q.mu.Unlock()
@@ -291,6 +314,7 @@ func (q *inbox) poke() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unread.wakeAll()
+	q.interrupt()
 }
 
 // close discards what is unread and ends all waits.
@@ -301,6 +325,7 @@ func (q *inbox) close() {
 	defer q.mu.Unlock()
 	q.putBack()
 	q.closed = true
+	q.recall()
 	for _, l := range q.round {
 		q.discardUnread(l, SocketClosed)
 	}

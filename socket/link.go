@@ -87,6 +87,7 @@ type linkIn struct {
 	full    atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
 	exact   bool          // the sender may drop the oldest messages, so that none is lent
 	resume  chan struct{} // tells the paused reader to go on
+	turn    turn
 }
 
 // A mark is a high-water mark in messages and in bytes; zero means no limit.

@@ -23,6 +23,8 @@ type outbox struct {
 	// for pending.
 	keeps    bool
 	assigned func(l *link, m Msg)
+	// lockstep says that each message waits for an answer, or is one, so that none comes right behind another.
+	lockstep bool
 
 	mu      sync.Mutex
 	links   []*link

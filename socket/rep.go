@@ -49,6 +49,7 @@ func NewRep(opts ...RepOption) *Rep {
 	c := newCore(zmtp.Rep, cfg)
 	c.receives = true
 	s := &Rep{core: c}
+	c.out.lockstep = true
 	c.in.ready = s.ready
 	c.in.keep = s.keep
 	return s

@@ -49,6 +49,7 @@ func NewReq(opts ...ReqOption) *Req {
 	c.out.keeps = true
 	s := &Req{core: c, turn: make(chan struct{}, 1), id: rand.Uint32()}
 	c.out.assigned = s.assigned
+	c.out.lockstep = true
 	c.in.keep = s.keep
 	c.in.stop = s.stop
 	c.role = requester{plain{c}, s}

@@ -146,6 +146,7 @@ func (c *core) detach(l *link) {
 	settled := c.out.remove(l)
 	c.out.mu.Unlock()
 	<-settled
+	c.in.leave(l)
 	c.role.left(l)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,6 +39,7 @@ func NewXPub(opts ...XPubOption) *XPub {
 	s := &XPub{core: c}
 	s.subs.core = c
 	c.role = showing{plain{c}, &s.subs}
+	c.in.mixed = true
 	return s
 }
 

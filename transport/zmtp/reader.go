@@ -62,6 +62,7 @@ type Reader struct {
 	largest  int // the longest body this peer has sent whole
 
 	afterBody bool // a long body was the last that came
+	fresh     int  // bytes in buffers that were made, up to busyAfter
 }
 
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
@@ -178,6 +179,7 @@ func (r *Reader) makeRoom() {
 	}
 	undecoded := r.slab[r.r:r.w]
 	next := make([]byte, max(r.grown, 2*len(undecoded)))
+	r.made(len(next))
 	r.w = copy(next, undecoded)
 	r.r = 0
 	r.slab = next
@@ -282,6 +284,7 @@ func commandLimit(lim Limits) int {
 // startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
 func (r *Reader) startBody(come []byte, size int, more bool) {
 	r.body = takeBody(min(size, max(bodyStart, r.largest, len(come))))
+	r.made(len(r.body))
 	r.have = copy(r.body, come)
 	r.bodySize, r.bodyMore = size, more
 	r.r = r.w

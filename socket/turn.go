@@ -1,0 +1,211 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// Who reads a link is a matter of turns. As a rule it is a goroutine of the link's own. To hand what it has read to a
+// receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while a
+// socket has a single link and its receivers are faster than the peer, whoever waits for a message reads the connection
+// itself, and the link's goroutine stands by:
+//
+//   - It takes the turn back when no receiver has come for a standTick or two: the connection must be read, for PINGs and
+//     for its end, also while the application is busy.
+//   - While a receiver waits for longer than that, nothing ticks. The receiver tells the goroutine when it leaves.
+//   - A second link, or a second receiver that waits, ends it at once. A receiver inside a read is freed by a read deadline
+//     in the past.
+//
+// A turn is guarded by core.in.mu, but for reader, which belongs to whoever has the turn, and tick.
+type turn struct {
+	reader *zmtp.Reader
+	holder holder
+	lends  uint64        // how often receivers have had the turn
+	deep   bool          // the link's goroutine sleeps until it is told
+	wanted bool          // it is to have the turn next
+	told   chan struct{} // tells it to take the turn back
+	tick   *time.Timer   // of the link's goroutine
+	cut    bool          // the read deadline is in the past
+	err    error         // that a receiver met
+	rest   [][][]byte    // read, and not in the queue yet
+
+	done <-chan struct{} // of the context that a receiver came with last
+	stop func() bool     // ends the watch for it
+}
+
+// A holder is who has the turn.
+type holder uint8
+
+const (
+	linkReads   holder = iota // the link's goroutine
+	nobodyReads               // it stands by, and a receiver may read
+	receiverReads
+)
+
+// standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look costs as much as a
+// round trip.
+const standTick = 10 * time.Millisecond
+
+// standTick is the same, less where somebody cannot bear a silence of that length.
+func (l *link) standTick() time.Duration {
+	tick := standTick
+	if every := l.signEvery(); every > 0 {
+		tick = min(tick, every/2)
+	}
+	if limit := l.allowed(); limit > 0 {
+		tick = min(tick, limit/4)
+	}
+	return tick
+}
+
+var longAgo = time.Unix(1, 0)
+
+// standBy leaves the reading to receivers if one had to wait for what was read last, or if there is no room for the rest of that.
+// It returns when the turn is the link's own again, with what is left of the rest and the error that a receiver met.
+func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
+	q, t := &l.core.in, &l.in.turn
+	q.mu.Lock()
+	met := q.met
+	q.met = false
+	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || q.members != 1 || len(q.unread.waiting) > 1 {
+		q.mu.Unlock()
+		return rest, nil
+	}
+	if t.told == nil {
+		t.told, t.tick = make(chan struct{}, 1), time.NewTimer(standTick)
+	}
+	t.holder, t.rest = nobodyReads, rest
+	q.standing = l
+	q.unread.wake() // who waits again already may read
+	seen := t.lends
+	q.mu.Unlock()
+
+	l.await(seen)
+	t.tick.Stop()
+	if t.stop != nil {
+		t.stop()
+	}
+	rest, err := t.rest, t.err
+	t.holder, t.deep, t.wanted, t.rest, t.err, t.stop, t.done = linkReads, false, false, nil, nil, nil, nil
+	q.standing = nil
+	q.mu.Unlock()
+	return rest, err
+}
+
+// await waits until the link's goroutine is to have the turn, seen being the lends so far, and returns with in.mu held.
+func (l *link) await(seen uint64) {
+	q, t := &l.core.in, &l.in.turn
+	for deep := false; ; {
+		told := true
+		if deep {
+			<-t.told // a receiver that is freed tells in any case
+		} else {
+			t.tick.Reset(l.standTick())
+			select {
+			case <-t.told:
+			case <-l.gone:
+			case <-t.tick.C:
+				told = false
+			}
+		}
+		q.mu.Lock()
+		idle := t.lends == seen
+		seen = t.lends
+		if t.holder == nobodyReads && (told || idle) {
+			return
+		}
+		deep = t.holder == receiverReads && (told || idle)
+		t.deep, t.wanted = deep, t.wanted || told
+		if told {
+			q.interrupt()
+		}
+		q.mu.Unlock()
+	}
+}
+
+// takeTurn gives the caller, who found nothing to receive, the turn to read, if there is one to have. in.mu is held.
+func (q *inbox) takeTurn(ctx context.Context) *link {
+	l := q.standing
+	if l == nil || len(q.round) > 0 || ctx.Err() != nil {
+		return nil
+	}
+	t := &l.in.turn
+	if t.holder != nobodyReads || t.wanted {
+		return nil
+	}
+	t.holder = receiverReads
+	t.lends++
+	if done := ctx.Done(); done != t.done { // who comes again with the same context finds it watched
+		if t.stop != nil {
+			t.stop()
+			t.stop = nil
+		}
+		if t.done = done; done != nil {
+			t.stop = context.AfterFunc(ctx, func() {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				q.interrupt()
+			})
+		}
+	}
+	return l
+}
+
+// readOnce reads for a receiver that has the turn, and gives the turn back. It returns early when ctx of takeTurn ends or anybody
+// calls interrupt.
+func (l *link) readOnce() {
+	q, t := &l.core.in, &l.in.turn
+	msgs := t.rest
+	var err error
+	if len(msgs) == 0 {
+		msgs, err = t.reader.Next(l.command)
+		l.sign()
+	}
+	n := 0
+	if len(msgs) > 0 {
+		n = q.put(l, msgs)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t.holder = nobodyReads
+	if t.cut {
+		t.cut = false
+		_ = l.conn.SetReadDeadline(time.Time{}) // of a closed connection, at worst
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+	}
+	t.rest, t.err = msgs[n:], err
+	if err != nil || t.deep || q.closed || q.members != 1 || len(q.unread.waiting) > 0 {
+		t.tell()
+	}
+}
+
+// tell has the link's goroutine take the turn back.
+func (t *turn) tell() {
+	t.wanted = true
+	select {
+	case t.told <- struct{}{}:
+	default:
+	}
+}
+
+// interrupt frees the receiver that reads, to look at the inbox again. in.mu is held; to set a deadline waits for nothing.
+func (q *inbox) interrupt() {
+	if l := q.standing; l != nil && l.in.turn.holder == receiverReads && !l.in.turn.cut {
+		l.in.turn.cut = true
+		_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst
+	}
+}
+
+// recall ends the time in which receivers read. in.mu is held.
+func (q *inbox) recall() {
+	if q.standing != nil {
+		q.interrupt()
+		q.standing.in.turn.tell()
+	}
+}

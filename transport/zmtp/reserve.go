@@ -1,0 +1,34 @@
+package zmtp
+
+import (
+	"runtime/debug"
+	"sync"
+)
+
+// What a Reader hands out is the receiver's, and so garbage in the end. The collector starts at twice the memory in use, at
+// 4 MiB at the least, and costs about the same each time, so that in a small process that receives gigabytes a second it takes
+// nearly half of all time. The reserve is memory in use that is never touched, and so takes up addresses but no memory: with it the
+// collector starts at 36 MiB.
+const (
+	reserveSize = 16 << 20
+	// busyAfter is how much one connection brings before the reserve is made.
+	busyAfter = 4 << 20
+	// reserveFrom is the least memory limit (GOMEMLIMIT) with which there is a reserve.
+	reserveFrom = 256 << 20
+)
+
+var reserve = sync.OnceValue(func() []byte {
+	if debug.SetMemoryLimit(-1) < reserveFrom {
+		return nil
+	}
+	return make([]byte, reserveSize)
+})
+
+// made takes note of a new buffer.
+func (r *Reader) made(n int) {
+	if r.fresh < busyAfter {
+		if r.fresh += n; r.fresh >= busyAfter {
+			reserve()
+		}
+	}
+}
