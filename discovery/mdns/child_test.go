@@ -15,7 +15,7 @@ import (
 const childEnv = "YODEL_MDNS_CHILD"
 
 // child announces a node in the group that it is told until its standard input ends, or, told "loopback", measures how long
-// two nodes of its own take to find each other. It prints one line for each thing it has to say.
+// two nodes of its own take to find each other, or is a member. It prints one line for each thing it has to say.
 func child(what string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -23,6 +23,8 @@ func child(what string) int {
 	switch verb, arg, _ := strings.Cut(what, " "); verb {
 	case "announce":
 		err = childAnnounce(ctx, arg)
+	case "member":
+		err = childMember(ctx, arg)
 	case "loopback":
 		for _, first := range []string{"announce", "watch"} {
 			if err == nil {
