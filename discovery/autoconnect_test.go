@@ -383,6 +383,39 @@ func TestLeft(t *testing.T) {
 			g.told("connected")
 		})
 	})
+	t.Run("it is asked whether it said goodbye", func(t *testing.T) {
+		for _, tc := range []struct {
+			name   string
+			answer time.Duration // never if 0
+			asked  int
+			stays  bool
+		}{
+			{"no answer", 0, 2, false},
+			{"an answer to the first question", 3 * time.Second, 1, true},
+			{"an answer to the second", 8 * time.Second, 2, true},
+		} {
+			onStage(t, Policy{}, nil, func(g *stage) {
+				begin(g)
+				g.after(2 * time.Second)
+				if n := g.w.confirms(); n != 0 {
+					g.Errorf("%s: asked %d times before it can be believed", tc.name, n)
+				}
+				if tc.stays {
+					g.after(tc.answer - 2*time.Second)
+					g.tell(Added, offer(1, epA))
+				}
+				g.after(time.Minute)
+				if n := g.w.confirms(); n != tc.asked {
+					g.Errorf("%s: asked %d times, want %d", tc.name, n, tc.asked)
+				}
+				if tc.stays {
+					g.want(tc.name, epA+"+")
+				} else {
+					g.want(tc.name)
+				}
+			})
+		}
+	})
 	t.Run("after it expired", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)

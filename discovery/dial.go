@@ -103,8 +103,9 @@ func (a *connecting) replan(n *target, anew bool) {
 	why := a.choose(n)
 	switch n.phase {
 	case connected:
-		if n.gone == "" {
-			a.silence(&n.over) // of a drain
+		if n.gone == "" { // of a drain
+			a.silence(&n.over)
+			a.silence(&n.step)
 		}
 		a.follow(n)
 		return
@@ -188,11 +189,27 @@ func (a *connecting) gone(n *target, how Kind) {
 	case n.phase == connected && (how == Left || a.stater == nil):
 		a.silence(&n.over)
 		n.over = a.alarm(max(a.p.Drain, 0), func() { a.forget(n) })
+		if how == Left {
+			a.doubt(n)
+		}
 	case n.phase == connected: // the connection knows better
 	case n.phase == dialing && how == Expired: // nor is this for the record to say
 	default:
 		a.forget(n)
 	}
+}
+
+// doubt asks, while a connection drains, whether it was the node that said goodbye: its next announcement may be further away than
+// the end. It asks twice, for a backend may at first take the answer for something from before the goodbye.
+func (a *connecting) doubt(n *target) {
+	a.silence(&n.step)
+	if a.confirmer == nil || a.p.Drain <= 0 {
+		return
+	}
+	n.step = a.alarm(a.p.Drain/4, func() {
+		a.confirmer.Confirm(n.id)
+		n.step = a.alarm(a.p.Drain/2, func() { a.confirmer.Confirm(n.id) })
+	})
 }
 
 // enter begins a phase: whatever belonged to the one before has ended, except for live.

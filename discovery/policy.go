@@ -43,7 +43,7 @@ type Policy struct {
 	DialTimeout time.Duration
 	// Drain is how long a connection may go on after the node said goodbye, 10 seconds if 0, none if negative. It usually
 	// ends by itself much earlier, when the node closes it; a goodbye that the node did not say is undone in that time by its
-	// next announcement.
+	// next announcement, for which it is asked (see [Confirmer]) after a quarter and three quarters of it.
 	Drain time.Duration
 	// OnChange, if not nil, is told what AutoConnect does. It must not block.
 	OnChange func(Change)
