@@ -40,7 +40,8 @@ func newMember(t *testing.T, h *lan.Host, r role) *remote {
 		t.Fatal(err)
 	}
 	m := &remote{t: t, name: h.Name, cmd: h.Command(context.WithoutCancel(t.Context()), os.Args[0]), more: make(chan struct{}), ended: make(chan struct{})}
-	m.cmd.Env = append(os.Environ(), childEnv+"=member "+string(arg))
+	// With the race detector on a process takes a second to end, unless it is told otherwise.
+	m.cmd.Env = append(os.Environ(), childEnv+"=member "+string(arg), "GORACE=atexit_sleep_ms=10")
 	m.cmd.Stderr = os.Stderr
 	if m.stdin, err = m.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -238,11 +238,11 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-func must(b []byte, err error) []byte {
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return b
+	return v
 }
 
 // counting changes the number of answers in the header.
