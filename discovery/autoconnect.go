@@ -68,6 +68,7 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 		nodes:   make(map[ID]*target),
 		links:   make(map[string]*link),
 		trying:  make(map[*target]struct{}),
+		cooling: make(map[*alarm]struct{}),
 		calls:   make(chan func()),
 		done:    make(chan struct{}),
 	}
@@ -119,11 +120,12 @@ type connecting struct {
 	p         Policy
 	at        vantage
 
-	nodes  map[ID]*target
-	queue  []*target            // those that wait for a turn, oldest first
-	trying map[*target]struct{} // those in phase dialing
-	links  map[string]*link     // by endpoint
-	dials  int                  // links that never were up
+	nodes   map[ID]*target
+	queue   []*target            // those that wait for a turn, oldest first
+	trying  map[*target]struct{} // those in phase dialing
+	links   map[string]*link     // by endpoint
+	dials   int                  // links that never were up, those cooling included
+	cooling map[*alarm]struct{}  // for links that were cut soon
 
 	calls chan func()
 	done  chan struct{}
@@ -147,6 +149,9 @@ func (a *connecting) end() {
 	}
 	for _, l := range a.links {
 		a.cut(l)
+	}
+	for al := range a.cooling {
+		a.silence(&al)
 	}
 	a.wg.Wait()
 }
@@ -202,7 +207,8 @@ type link struct {
 	endpoint string
 	users    []*target
 	up       bool
-	proven   bool   // it was up before
+	proven   bool // it was up before
+	began    time.Time
 	stop     func() // ends its tracker
 }
 
@@ -215,7 +221,7 @@ func (a *connecting) acquire(n *target, endpoint string) (*link, error) {
 	if err := a.s.Connect(endpoint); err != nil {
 		return nil, err
 	}
-	l := &link{endpoint: endpoint, users: []*target{n}, stop: func() {}}
+	l := &link{endpoint: endpoint, users: []*target{n}, began: time.Now(), stop: func() {}}
 	a.links[endpoint] = l
 	if a.stater == nil {
 		l.up, l.proven = true, true
@@ -254,10 +260,26 @@ func (a *connecting) release(n *target, l *link) {
 func (a *connecting) cut(l *link) {
 	delete(a.links, l.endpoint)
 	if !l.proven {
-		a.dials--
+		a.cool(l)
 	}
 	l.stop()
 	_ = a.s.Disconnect(l.endpoint) // fails only if somebody else has disconnected it
+}
+
+// cool frees the place of a link that never was up. Who takes back at once what it announced must not get us to dial the next one
+// the sooner.
+func (a *connecting) cool(l *link) {
+	rest := time.Until(l.began.Add(backoffFirst))
+	if rest <= 0 {
+		a.dials--
+		return
+	}
+	var al *alarm
+	al = a.alarm(rest, func() {
+		delete(a.cooling, al)
+		a.dials--
+	})
+	a.cooling[al] = struct{}{}
 }
 
 // changed hears that a link is up or down, or, with an error, that s does not connect to it any more.

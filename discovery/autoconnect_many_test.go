@@ -242,3 +242,45 @@ func TestWatchFails(t *testing.T) {
 		t.Errorf("the context has ended: %v", err)
 	}
 }
+
+// Whoever has announced a node and takes that back at once does not get the next one dialled the sooner.
+func TestComeAndGo(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		back func(g *stage, i int)
+	}{
+		{"goodbye", func(g *stage, i int) { g.tell(Left, offer(i, epOf(i))) }},
+		{"another service", func(g *stage, i int) {
+			r := offer(i, epOf(i))
+			r.Services[0].Name = "other"
+			g.tell(Updated, r)
+		}},
+		{"no endpoint, and then one", func(g *stage, i int) {
+			g.tell(Updated, offer(i, "tcp://192.0.2.1:1"))
+			g.tell(Updated, offer(i, epOf(i+20_000)))
+			g.tell(Left, offer(i, epA))
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			onStage(t, Policy{MaxDials: 4}, nil, func(g *stage) {
+				const nodes, pause = 2000, 5 * time.Millisecond
+				for i := 1; i <= nodes; i++ {
+					g.tell(Added, offer(i, epOf(i)))
+					g.after(pause)
+					tc.back(g, i)
+				}
+				if n, most := len(g.s.dialled()), 4*(1+int(nodes*pause/time.Second)); n > most || n < most/2 {
+					g.Errorf("dialled %d times, want %d at most, and half of that", n, most)
+				}
+				g.after(time.Second)
+				g.s.open(0, epB)
+				g.tell(Added, offer(nodes+1, epB))
+				g.after(0)
+				g.want("an honest one after that", epB+"+")
+			})
+		})
+	}
+}
+
+// epOf is an endpoint that nobody else has.
+func epOf(i int) string { return fmt.Sprintf("tcp://10.0.0.7:%d", 10_000+i) }

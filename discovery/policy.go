@@ -35,8 +35,9 @@ type Policy struct {
 
 	// MaxPeers is how many endpoints are connected at most, 1024 if 0 or less. Nodes beyond that wait for one to go.
 	MaxPeers int
-	// MaxDials is how many endpoints that did not answer yet are tried at a time, 32 if 0 or less. Nodes beyond that wait:
-	// first come those that failed least often, then those from whose address fewest are being tried.
+	// MaxDials is how many endpoints that did not answer yet are tried at a time, 32 if 0 or less; one that is given up at once,
+	// for its node has gone, counts for a second. Nodes beyond that wait: first come those that failed least often, then
+	// those from whose address fewest are being tried.
 	MaxDials int
 	// DialTimeout is how long the endpoints of a node are tried before they are given up for a while, 5 seconds if 0 or less.
 	// As long a connection that was lost may take to come back. The pauses then are 1 s to 1 min, doubling.
