@@ -69,7 +69,8 @@ type TryWriter interface {
 	// TryWrite makes one non-blocking attempt to write b and allocates
 	// nothing. A result of n < len(b) with a nil error means that the rest
 	// would block. It must not be called at the same time as Write or
-	// another TryWrite; Close may run at any time.
+	// another TryWrite; Close may run at any time. Of a connection that has
+	// it, SetReadDeadline must end a Read under way.
 	TryWrite(b []byte) (n int, err error)
 }
 
