@@ -155,13 +155,13 @@ func (q *inbox) takeTurn(ctx context.Context) *link {
 	return l
 }
 
-// readOnce reads for a receiver that has the turn, and gives the turn back. It returns early when ctx of takeTurn ends or anybody
-// calls interrupt.
+// readOnce reads for a receiver that has the turn until messages come, and gives the turn back. It returns early when ctx of
+// takeTurn ends or anybody calls interrupt.
 func (l *link) readOnce() {
 	q, t := &l.core.in, &l.in.turn
 	msgs := t.rest
 	var err error
-	if len(msgs) == 0 {
+	for len(msgs) == 0 && err == nil { // commands bring no messages
 		msgs, err = t.reader.Next(l.command)
 		l.sign()
 	}

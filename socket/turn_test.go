@@ -1,0 +1,296 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/simnet"
+)
+
+// A duo is a Pull and a Push on two simulated hosts, with the Pull's link to it. What the Push sends arrives after a while, so
+// that the Pull has to wait for it.
+type duo struct {
+	t    *testing.T
+	net  *simnet.Network
+	pull *Pull
+	push *Push
+	link *link
+}
+
+func inTurns(t *testing.T, opts []PullOption, test func(d *duo)) {
+	synctest.Test(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{Latency: time.Millisecond})
+		d := &duo{t: t, net: net}
+		d.pull = NewPull(append(opts, WithTransport(net.Host("srv")))...)
+		d.push = d.another("cli")
+		if _, err := d.pull.Bind(t.Context(), "sim://srv"); err != nil {
+			t.Fatal(err)
+		}
+		d.connect(d.push)
+		for l := range d.pull.links {
+			d.link = l
+		}
+		test(d)
+		if err := errors.Join(d.push.Close(), d.pull.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (d *duo) another(host string) *Push { return NewPush(WithTransport(d.net.Host(host))) }
+
+func (d *duo) connect(s *Push) {
+	if err := errors.Join(s.Connect("sim://srv"), s.WaitPeers(d.t.Context(), 1)); err != nil {
+		d.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (d *duo) send(s *Push, text string) {
+	d.t.Helper()
+	if err := s.TrySend(String(text)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// recv expects a message within a time.
+func (d *duo) recv(want string, within time.Duration) {
+	d.t.Helper()
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(d.t.Context(), time.Hour)
+	defer cancel()
+	m, err := d.pull.Recv(ctx)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if got, took := string(m.Bytes()), time.Since(begin); got != want || took > within {
+		d.t.Fatalf("received %q after %v, want %q within %v", got, took, want, within)
+	}
+}
+
+// lend makes receivers read.
+func (d *duo) lend() {
+	d.t.Helper()
+	for i := range 3 {
+		d.send(d.push, fmt.Sprint(i))
+		d.recv(fmt.Sprint(i), 2*time.Millisecond)
+	}
+	if d.lends() == 0 {
+		d.t.Fatal("no receiver has read")
+	}
+}
+
+func (d *duo) lends() uint64 {
+	d.pull.in.mu.Lock()
+	defer d.pull.in.mu.Unlock()
+	return d.link.in.turn.lends
+}
+
+func (d *duo) holder() holder {
+	synctest.Wait()
+	d.pull.in.mu.Lock()
+	defer d.pull.in.mu.Unlock()
+	return d.link.in.turn.holder
+}
+
+// wait starts to receive, and returns what comes of it.
+func (d *duo) wait(ctx context.Context) <-chan error {
+	got := make(chan error, 1)
+	go func() {
+		_, err := d.pull.Recv(ctx)
+		got <- err
+	}()
+	synctest.Wait()
+	return got
+}
+
+func TestReceiversRead(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		for i := range 1000 {
+			d.send(d.push, fmt.Sprint(i))
+			d.recv(fmt.Sprint(i), time.Millisecond)
+		}
+		if n := d.lends(); n < 900 {
+			d.t.Errorf("receivers had the turn %d times of 1000", n)
+		}
+	})
+}
+
+// Who looks for a message in vain leaves in time, and nothing is lost by it.
+func TestReaderGivesUp(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		for i := range 10 {
+			d.lend()
+			ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
+			begin := time.Now()
+			err := <-d.wait(ctx)
+			cancel()
+			if took := time.Since(begin); took != time.Minute || !errors.Is(err, context.DeadlineExceeded) {
+				d.t.Fatalf("%v after %v", err, took)
+			}
+			d.send(d.push, fmt.Sprint("late ", i))
+			d.recv(fmt.Sprint("late ", i), 2*standTick)
+		}
+	})
+}
+
+// The link's goroutine reads again when the application stays away, and nothing ticks while a receiver waits.
+func TestTurnGoesBack(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		d.lend()
+		time.Sleep(2 * standTick)
+		if h := d.holder(); h != linkReads {
+			d.t.Errorf("the application is away, and holder is %d", h)
+		}
+		d.send(d.push, "read ahead")
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if n := d.pull.Stats().Unread.Messages; n != 1 {
+			d.t.Errorf("%d messages read ahead, want 1", n)
+		}
+		d.recv("read ahead", 0)
+
+		d.lend()
+		got := d.wait(d.t.Context())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		d.pull.in.mu.Lock()
+		if tn := &d.link.in.turn; tn.holder != receiverReads || !tn.deep {
+			d.t.Errorf("a receiver waits for a minute: holder %d, deep %v", tn.holder, tn.deep)
+		}
+		d.pull.in.mu.Unlock()
+		d.send(d.push, "at last")
+		if err := <-got; err != nil {
+			d.t.Error(err)
+		}
+		if h := d.holder(); h != linkReads {
+			d.t.Errorf("after a long wait holder is %d", h)
+		}
+	})
+}
+
+// A peer's end is seen although the application is away, and also while it waits.
+func TestEndWhileReceiversRead(t *testing.T) {
+	for _, away := range []bool{true, false} {
+		t.Run(fmt.Sprint("away ", away), func(t *testing.T) {
+			inTurns(t, nil, func(d *duo) {
+				d.lend()
+				var got <-chan error
+				if !away {
+					got = d.wait(d.t.Context())
+				}
+				if err := d.push.Close(); err != nil {
+					d.t.Fatal(err)
+				}
+				time.Sleep(2*standTick + time.Millisecond)
+				synctest.Wait()
+				d.pull.mu.Lock()
+				if d.pull.up != 0 {
+					d.t.Error("the peer's end was not seen")
+				}
+				d.pull.mu.Unlock()
+				d.push = d.another("cli")
+				d.connect(d.push)
+				d.send(d.push, "again")
+				if away {
+					d.recv("again", time.Millisecond)
+				} else if err := <-got; err != nil {
+					d.t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A second peer is heard at once, whoever reads the first.
+func TestSecondPeerWhileReceiversRead(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		d.lend()
+		got := d.wait(d.t.Context())
+		if h := d.holder(); h != receiverReads {
+			d.t.Fatalf("holder is %d", h)
+		}
+		second := d.another("other")
+		d.connect(second)
+		if h := d.holder(); h != linkReads {
+			d.t.Errorf("with two peers holder is %d", h)
+		}
+		begin := time.Now()
+		d.send(second, "from the second")
+		if err := <-got; err != nil || time.Since(begin) > time.Millisecond {
+			d.t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		d.send(d.push, "from the first")
+		d.recv("from the first", time.Millisecond)
+		if err := second.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+}
+
+// Of several receivers each gets its message, one gives up and the others go on.
+func TestReceiversAmongThemselves(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		for range 10 {
+			d.lend()
+			ctx, cancel := context.WithCancel(d.t.Context())
+			quits := d.wait(ctx)
+			a, b := d.wait(d.t.Context()), d.wait(d.t.Context())
+			cancel()
+			if err := <-quits; !errors.Is(err, context.Canceled) {
+				d.t.Error(err)
+			}
+			begin := time.Now()
+			d.send(d.push, "a")
+			d.send(d.push, "b")
+			for _, got := range []<-chan error{a, b} {
+				if err := <-got; err != nil || time.Since(begin) > 2*standTick {
+					d.t.Errorf("%v after %v", err, time.Since(begin))
+				}
+			}
+		}
+	})
+}
+
+// With room for one message only, the rest of what was read waits, in order, for whoever has the turn.
+func TestLittleRoomWhileReceiversRead(t *testing.T) {
+	inTurns(t, []PullOption{WithRecvHWM(1)}, func(d *duo) {
+		d.lend()
+		for _, pause := range []time.Duration{0, 3 * standTick} {
+			for i := range 100 {
+				d.send(d.push, fmt.Sprint(i))
+			}
+			before := d.lends()
+			for i := range 100 {
+				d.recv(fmt.Sprint(i), time.Millisecond)
+				time.Sleep(pause)
+			}
+			if n := d.lends() - before; pause == 0 && n < 90 {
+				d.t.Errorf("receivers had the turn %d times", n)
+			}
+		}
+	})
+}
+
+func TestCloseWhileReceiversRead(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		d.lend()
+		a, b := d.wait(d.t.Context()), d.wait(d.t.Context())
+		begin := time.Now()
+		if err := d.pull.Close(); err != nil {
+			d.t.Fatal(err)
+		}
+		for _, got := range []<-chan error{a, b} {
+			if err := <-got; !errors.Is(err, ErrClosed) {
+				d.t.Error(err)
+			}
+		}
+		if took := time.Since(begin); took > 10*time.Millisecond {
+			d.t.Errorf("closed after %v", took)
+		}
+	})
+}
