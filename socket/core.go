@@ -44,7 +44,8 @@ type core struct {
 	closed     chan struct{} // closed when Close or Shutdown is through
 }
 
-// A role is how one socket type differs from another. Its methods run on the link's own goroutine.
+// A role is how one socket type differs from another. Its methods run on the link's own goroutine; but subscription may run on
+// that of a receiver that reads, if the role's intake is queueAll.
 type role interface {
 	// joined lets a link take part, or refuses it. left ends that; what was queued for it is accounted for by then.
 	joined(l *link) error

@@ -9,10 +9,10 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// The way in of one link: one goroutine reads a slab at a time, decodes it without a copy and gives all whole messages
-// to the inbox under one lock, with one wake-up. It never waits for the way out: answers to PING go into the control
-// buffer. When the inbox is full it stops reading, which the peer feels as backpressure, and gives signs of life
-// instead.
+// The way in of one link: its goroutine, or a receiver in its place (turn.go), reads a slab at a time, decodes it without a
+// copy and gives all whole messages to the inbox under one lock, with one wake-up. It never waits for the way out: answers
+// to PING go into the control buffer. When the inbox is full reading stops, which the peer feels as backpressure, and the
+// goroutine gives signs of life instead.
 
 // read runs until the connection ends and returns why.
 func (l *link) read() error {

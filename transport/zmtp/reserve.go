@@ -9,6 +9,9 @@ import (
 // 4 MiB at the least, and costs about the same each time, so that in a small process that receives gigabytes a second it takes
 // nearly half of all time. The reserve is memory in use that is never touched, and so takes up addresses but no memory: with it the
 // collector starts at 36 MiB.
+//
+// Measured with examples/bench, PUSH to PULL over tcp, ns a message, without it and with 8 MiB in one run: 16 B 103, 91; 100 B
+// 198, 145; 1 KiB 1156, 755; 64 KiB 51.6, 39.4 µs. With 8 and with 16 MiB in another: 79, 82; 156, 147; 774, 692; 36.9, 32.9 µs.
 const (
 	reserveSize = 16 << 20
 	// busyAfter is how much one connection brings before the reserve is made.
