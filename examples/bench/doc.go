@@ -4,6 +4,7 @@
 //	go run . --quick                      # two minutes
 //	go run . --json all.json --svg all.svg
 //	go run . --only 'oneway-tcp' --peers yodel,libzmq --rounds 9
+//	go run . --frozen 10m                 # twenty subscribers, one of which receives nothing: does it hurt anybody?
 //
 // It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is
 // measured by a C program, libzmq/side.c, which bench compiles with cc and the headers of Debian's libzmq3-dev; without
@@ -27,6 +28,9 @@
 // and system. Percentiles are by nearest rank over every round trip, not from a histogram. Memory per idle peer is the growth
 // of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
 // connected to it; what the kernel holds is not in it.
+//
+// Of the 100 messages a second beside a busy stream it is known when each should have been sent; how late they are
+// includes what the sender's timer is late.
 //
 // # What is left out
 //

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -35,6 +36,7 @@ func dispatch(ctx context.Context, args []string) error {
 func measure(ctx context.Context, args []string) error {
 	var s settings
 	var only, names, jsonFile, svgFile string
+	var freeze time.Duration
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&s.quick, "quick", false, "small counts, fewer sizes, 3 rounds: two minutes")
 	flags.IntVar(&s.rounds, "rounds", 0, "rounds to take medians over (default 5; with --quick 3)")
@@ -42,12 +44,16 @@ func measure(ctx context.Context, args []string) error {
 	flags.StringVar(&names, "peers", "", "measure only these `peers`, with commas between (default all: yodel,libzmq,go-zeromq,nats,raw)")
 	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
 	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")
+	flags.DurationVar(&freeze, "frozen", 0, "instead, publish for so long to twenty subscribers, one of which receives nothing")
 	flags.StringVar(&svgFile, "svg", "", "draw a chart into this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("bench: unexpected argument %q; everything is a flag, see --help", flags.Arg(0))
+	}
+	if freeze > 0 {
+		return frozen(ctx, freeze, os.Stdout, os.Stderr)
 	}
 	if s.rounds <= 0 {
 		s.rounds = pick(s.quick, 3, 5)

@@ -15,6 +15,7 @@ const (
 	fanIn                 // many PUSH → PULL
 	match                 // PUB → SUB with many subscriptions
 	idling                // many connections that do nothing
+	crowded               // a quiet PUSH and a busy one → PULL
 )
 
 // roles returns what the binding and the connecting side do; of an inproc run there is only the first.
@@ -30,6 +31,8 @@ func (w *work) roles() (binds, connects string) {
 		return "pub", "sub"
 	case w.Kind == idling:
 		return "idle", "peers"
+	case w.Kind == crowded:
+		return "pullbeside", "beside"
 	}
 	return "pull", "push"
 }
@@ -44,7 +47,13 @@ type work struct {
 	Count     int
 	Sockets   int // of the connecting side
 	Subs      int
-	Rounds    int // at most; 0: as many as there are
+	Rounds    int    // at most; 0: as many as there are
+	Only      string // the one peer that does this; empty: all that can
+}
+
+// measures reports whether a peer does this work.
+func (w *work) measures(p *peer, quick bool) bool {
+	return (w.Only == "" || w.Only == p.name) && p.most(w, quick) > 0
 }
 
 // limit is how long one run may take before it counts as hanging.
@@ -117,6 +126,10 @@ func plan(quick bool) []*work {
 			Kind: match, Transport: "tcp", Size: 100, Count: pick(quick, 200_000, 1_000_000), Sockets: 1, Subs: subs,
 		})
 	}
+	add(work{
+		ID: "beside", Title: "100/s beside a busy stream, tcp 100 B, late by", Kind: crowded, Transport: "tcp", Size: 100,
+		Count: pick(quick, 100, 500), Sockets: 1, Rounds: pick(quick, 1, 3), Only: "yodel",
+	})
 	add(work{ID: "idle-1000", Title: "1,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: 1, Sockets: 1000, Rounds: pick(quick, 1, 3)})
 	if !quick {
 		add(work{ID: "idle-10000", Title: "10,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: 1, Sockets: 10_000, Rounds: 1})

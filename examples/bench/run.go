@@ -69,7 +69,7 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 				continue
 			}
 			for _, p := range order {
-				if p.most(w, s.quick) == 0 {
+				if !w.measures(p, s.quick) {
 					continue
 				}
 				n++
@@ -97,7 +97,7 @@ func countRuns(works []*work, running []*peer, s settings) int {
 			rounds = min(rounds, w.Rounds)
 		}
 		for _, p := range running {
-			if p.most(w, s.quick) > 0 {
+			if w.measures(p, s.quick) {
 				n += rounds
 			}
 		}

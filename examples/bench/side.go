@@ -81,6 +81,10 @@ func side(ctx context.Context, args []string) error {
 		return push(ctx, c, p.open, j)
 	case "pull":
 		return pull(ctx, c, p.open, j)
+	case "pullbeside":
+		return pullBeside(ctx, c, p.open, j)
+	case "beside":
+		return beside(ctx, c, p.open, j)
 	case "req":
 		return req(ctx, c, p.open, j)
 	case "rep":

@@ -24,7 +24,7 @@ func sections() []section {
 	return []section{
 		{"Messages a second, received; in parentheses × libzmq, more is better", []column{{rate, "", amount, true}}, nil},
 		{"Messages lost of a thousand", []column{{lost, "", digits, false}}, func(v float64) bool { return v > 0 }},
-		{"Round trips, µs; in parentheses × libzmq, less is better", []column{
+		{"Round trips and delays, µs; in parentheses × libzmq, less is better", []column{
 			{mean, "mean", digits, true}, {p50, "p50", digits, true}, {p99, "p99", digits, true}, {p999, "p99.9", digits, true},
 		}, nil},
 		{"CPU of all processes, ns a message sent, or a round trip; less is better", []column{{cpu, "", amount, true}}, nil},
