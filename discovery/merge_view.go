@@ -39,7 +39,7 @@ func (v *view) read(ctx context.Context, backend int, name string, events <-chan
 		case Added, Updated, Incompatible:
 			v.seen(backend, ev)
 		case Left, Expired:
-			v.lost(backend, ev.Record.ID, ev.Source, ev.Kind)
+			v.lost(backend, ev.Record.ID, ev.Source, ev.Kind, ev.Record.From)
 		case Trouble:
 			v.feed.trouble(ev)
 		case Synced:
@@ -58,7 +58,7 @@ func (v *view) read(ctx context.Context, backend int, name string, events <-chan
 	ids := slices.Collect(maps.Keys(v.nodes))
 	v.mu.Unlock()
 	for _, id := range ids {
-		v.lost(backend, id, name, Expired)
+		v.lost(backend, id, name, Expired, nil)
 	}
 	if !synced {
 		v.sync(name)
@@ -86,7 +86,8 @@ func (v *view) seen(backend int, ev Event) {
 	v.tell(r.ID, s, ev.Source)
 }
 
-func (v *view) lost(backend int, id ID, source string, k Kind) {
+// lost takes a node from what a backend knows; from is who said so, see [Event].
+func (v *view) lost(backend int, id ID, source string, k Kind, from []netip.Addr) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s := v.nodes[id]
@@ -96,7 +97,11 @@ func (v *view) lost(backend int, id ID, source string, k Kind) {
 	delete(s.by, backend)
 	if len(s.by) == 0 {
 		delete(v.nodes, id)
-		v.feed.gone(source, s.told, k)
+		last := *s.told
+		if from != nil {
+			last.From = from
+		}
+		v.feed.gone(source, &last, k)
 		return
 	}
 	v.tell(id, s, source)

@@ -51,6 +51,7 @@ type Record struct {
 	// have us dial do not apply: other networks, loopback, host names. It is not part of what is announced either: the
 	// backend that was given them sets it.
 	Vouched bool
+	proven  bool // a table that asks for proofs has verified it
 }
 
 // A Service is one socket that a node offers.

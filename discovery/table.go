@@ -107,6 +107,7 @@ func (t *Table) Put(r Record, ttl time.Duration) error {
 		return t.refused(err)
 	}
 	r = r.Clone()
+	r.proven = t.trust.proves()
 	n := &entry{rec: &r, digest: r.Digest(), tag: t.trust.Tag(r.Group), alien: !compatible(t.cfg.Wire, r.Wire)}
 	n.life = t.cfg.life(ttl, r.Lifetime)
 	n.paths = n.paths.heard(r.From, false, n.full)
@@ -245,6 +246,11 @@ func (t *Table) Leave(r Record) error {
 	last := stamp(n.rec)
 	if proves || r.Newer(n.rec) {
 		last = stamp(&r)
+	}
+	if !proves { // who may have said it after the node, see Event
+		c := *n.rec
+		c.From = n.paths.heard(r.From, false, n.full).addrs()
+		n.rec = &c
 	}
 	t.remove(n, Left)
 	t.marks.add(r.ID, last, true, proves)

@@ -77,11 +77,17 @@ func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 
 // tell says that n is new or has changed; before is what was known of it.
 func (t *Table) tell(n *entry, before *Record) {
+	var last *Record // what was known before, and who has changed that
 	for w := range t.watches {
 		if w.matches(n) {
 			w.feed.present(t.source, n.rec, n.alien)
 		} else if before != nil {
-			w.feed.gone(t.source, before, Left) // no longer offers the service
+			if last == nil {
+				c := *before
+				c.From = n.rec.From
+				last = &c
+			}
+			w.feed.gone(t.source, last, Left) // no longer offers the service
 		}
 	}
 }
