@@ -23,7 +23,7 @@ import (
 //
 // Of a Connector without them nothing is known but what it was told. The best endpoint of a node then counts as connected at
 // once; the others are used only when a later record no longer has that one. A node that expired is disconnected after
-// Policy.Drain, like one that left.
+// Policy.Drain, like one that left, and whoever says that it left is believed.
 type Connector interface {
 	Connect(endpoint string) error
 	Disconnect(endpoint string) error
@@ -43,9 +43,12 @@ type stater interface {
 // confirm that the node is there (see [Confirmer]), and all starts again after a pause.
 //
 // A connection that works is kept, whatever is announced: when the record expires, for as long as the connection lasts; when
-// it names other endpoints, until the connection is lost. Only when the node says goodbye it is ended, after Policy.Drain. Two
-// nodes with the same endpoint share one connection, which stays until both have gone. Endpoints that the application
-// connects itself should not be announced as well: they are disconnected with the node.
+// it names other endpoints, until the connection is lost. Only when the node says goodbye it is ended, after Policy.Drain. Where
+// records are not proven (see [Open]) that has to come from an address that the node was known by when it was connected; other
+// endpoints said from elsewhere are tried behind its own once the connection is lost.
+//
+// Two nodes with the same endpoint share one connection, which stays until both have gone. Endpoints that the application connects
+// itself should not be announced as well: they are disconnected with the node.
 func AutoConnect(ctx context.Context, s Connector, w Watcher, service string, p Policy) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

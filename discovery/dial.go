@@ -34,13 +34,16 @@ var errNoAnswer = errors.New("no endpoint answered in time")
 type target struct {
 	id     ID
 	record Record
+	rumor  *Record  // nil, or what strangers say of it since it was connected
 	gone   Kind     // "", or Left or Expired
 	plan   []string // the endpoints to try, best first
 	phase  phase
 
-	live  *link    // while connected
-	tries []*link  // while dialing: at least one
-	tried []string // the endpoints that had their turn in this round
+	live  *link        // while connected
+	from  []netip.Addr // that it was known by when it was connected
+	since time.Time    // when that was
+	tries []*link      // while dialing: at least one
+	tried []string     // the endpoints that had their turn in this round
 
 	step  *alarm // the next endpoint's turn
 	over  *alarm // the end of the phase: of dialing, resting, or draining while connected
@@ -48,45 +51,6 @@ type target struct {
 	when  time.Time
 	skip  int  // how many endpoints of the plan had their turn in such rounds, if not all
 	known bool // it was connected once: PeerDisconnected is due
-}
-
-// event takes what the watcher tells.
-func (a *connecting) event(e Event) {
-	id := e.Record.ID
-	n := a.nodes[id]
-	switch e.Kind {
-	case Added, Updated:
-		switch {
-		case id == ID{} || id == a.p.Self:
-		case offers(&e.Record, a.service, a.types):
-			a.learn(n, e.Record)
-		case n != nil:
-			a.gone(n, Left)
-		}
-	case Left:
-		if n != nil {
-			a.gone(n, Left)
-		}
-	case Expired, Incompatible: // who cannot be talked with will not connect; who is connected can
-		if n != nil {
-			a.gone(n, Expired)
-		}
-	case Synced, Trouble: // for people to see, by a watch of their own
-	}
-}
-
-func (a *connecting) learn(n *target, r Record) {
-	switch {
-	case n == nil && len(a.nodes) >= maxKnown:
-		return
-	case n == nil:
-		n = &target{id: r.ID}
-		a.nodes[r.ID] = n
-	case r.Incarnation > n.record.Incarnation:
-		n.fails = 0 // it was restarted
-	}
-	n.record, n.gone = r.Clone(), ""
-	a.replan(n, false)
 }
 
 // moved hears that this host's interfaces have changed.
@@ -142,6 +106,14 @@ func (a *connecting) replan(n *target, anew bool) {
 // choose makes the plan anew. If there is none, the error says why.
 func (a *connecting) choose(n *target) error {
 	plan, err := a.p.choose(&n.record, a.service, a.types, a.at)
+	if n.rumor != nil { // behind its own: it may have moved
+		others, _ := a.p.choose(n.rumor, a.service, a.types, a.at)
+		for _, e := range others {
+			if !slices.Contains(plan, e) {
+				plan = append(plan, e)
+			}
+		}
+	}
 	if len(plan) > 0 {
 		first := n.skip % len(plan)
 		plan = append(plan[first:], plan[:first]...)
@@ -177,39 +149,6 @@ func (a *connecting) follow(n *target) {
 	n.live = l
 	a.release(n, old)
 	a.tell(PeerConnected, n, l.endpoint, nil)
-}
-
-// gone hears that a node left or expired.
-func (a *connecting) gone(n *target, how Kind) {
-	if n.gone == Left && n.phase == connected {
-		return // it is being drained
-	}
-	n.gone = how
-	switch {
-	case n.phase == connected && (how == Left || a.stater == nil):
-		a.silence(&n.over)
-		n.over = a.alarm(max(a.p.Drain, 0), func() { a.forget(n) })
-		if how == Left {
-			a.doubt(n)
-		}
-	case n.phase == connected: // the connection knows better
-	case n.phase == dialing && how == Expired: // nor is this for the record to say
-	default:
-		a.forget(n)
-	}
-}
-
-// doubt asks, while a connection drains, whether it was the node that said goodbye: its next announcement may be further away than
-// the end. It asks twice, for a backend may at first take the answer for something from before the goodbye.
-func (a *connecting) doubt(n *target) {
-	a.silence(&n.step)
-	if a.confirmer == nil || a.p.Drain <= 0 {
-		return
-	}
-	n.step = a.alarm(a.p.Drain/4, func() {
-		a.confirmer.Confirm(n.id)
-		n.step = a.alarm(a.p.Drain/2, func() { a.confirmer.Confirm(n.id) })
-	})
 }
 
 // enter begins a phase: whatever belonged to the one before has ended, except for live.
@@ -341,6 +280,7 @@ func (a *connecting) connected(n *target, l *link) {
 	n.live, n.known = l, true
 	n.fails, n.skip = 0, 0
 	a.enter(n, connected)
+	a.meet(n)
 	a.tell(PeerConnected, n, l.endpoint, nil)
 }
 
