@@ -155,8 +155,27 @@ func (v *villain) rage(victims []discovery.ID, fakes int, key bool) {
 	}
 }
 
-// Three live connections outlast somebody who says goodbye for the peers, has them announced at other places, and announces
-// thousands that are not there. Those are dialled no more than the policy allows, and with a group key not at all.
+// insist goes on for that long to say newer things of the victims than they do themselves, each from one address: the first has
+// another service only, the second has moved, and the third has another service and then leaves.
+func (v *villain) insist(victims []discovery.ID, lasts time.Duration, key bool) {
+	v.t.Helper()
+	for began := time.Now(); time.Since(began) < lasts; time.Sleep(500 * time.Millisecond) {
+		for i, victim := range victims {
+			c, name := v.conns[i], "other"
+			if i == 1 {
+				name = service
+			}
+			_, _ = c.WriteToUDP(v.forge(victim, name, "tcp://*:10000", key), group4)
+			if i == 2 {
+				_, _ = c.WriteToUDP(must(goodbye(victim.String())), group4)
+			}
+		}
+	}
+}
+
+// Three live connections outlast somebody who says goodbye for the peers, has them announced at other places or without the
+// service, again and again, and announces thousands that are not there. Those are dialled no more than the policy allows, and with
+// a group key not at all.
 func TestLANHostile(t *testing.T) {
 	const drain = 6 * time.Second // long enough for both questions, see discovery.Policy.Drain
 	for _, tc := range []struct {
@@ -186,7 +205,7 @@ func TestLANHostile(t *testing.T) {
 			began := time.Now()
 			v.rage(ids, fakes, tc.Key)
 			raged := time.Since(began)
-			time.Sleep(drain + time.Second) // a goodbye that is believed ends a connection when it is over, not before
+			v.insist(ids, drain+time.Second, tc.Key) // a goodbye that is believed ends a connection when that is over, not before
 			finder.tell("count")
 			seen := finder.says("seen ")[0]
 			dials, took := v.dials.Load(), time.Since(began)
