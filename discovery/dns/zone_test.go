@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A zone is a name server on loopback whose records change.
+// A zone is a name server whose records change.
 type zone struct {
 	t    *testing.T
 	addr string
@@ -23,9 +23,15 @@ type zone struct {
 
 func newZone(t *testing.T, records ...string) *zone {
 	t.Helper()
+	return newZoneAt(t, "127.0.0.1", records...)
+}
+
+// newZoneAt is for an address of the namespace that the caller's thread is in.
+func newZoneAt(t *testing.T, addr string, records ...string) *zone {
+	t.Helper()
 	z := &zone{t: t}
 	z.set(records...)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
