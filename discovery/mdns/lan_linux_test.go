@@ -130,9 +130,23 @@ func TestLANLatency(t *testing.T) {
 	}
 }
 
+// For a minute package net remembers what it once found out about names and indices of interfaces, though eth0 may have been made
+// anew meanwhile, as here.
 func TestLANAddresses(t *testing.T) {
 	n := lan.New(t)
-	a, b := n.Host(), n.Host()
+	a, b, other := n.Host(), n.Host(), n.Host()
+	if out, err := other.Command(t.Context(), "ip", "link", "add", "third", "type", "veth", "peer", "name", "fourth").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	other.Do(func() {
+		for _, zone := range []string{"not known, so look", "eth0"} {
+			if c, err := net.DialUDP("udp6", nil, &net.UDPAddr{IP: group6.IP, Port: port, Zone: zone}); err == nil {
+				_ = c.Close()
+			}
+		}
+	})
+	a.Recreate()
+	b.Recreate()
 	v := watch(t, atHost(b), discovery.Query{})
 	r := lanNode(a)
 	r.Addrs = nil // an address that the record has is no news

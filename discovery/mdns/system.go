@@ -23,14 +23,6 @@ var (
 	group6 = &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: port}
 )
 
-// group returns the group's address on an interface.
-func group(i *net.Interface, f family) *net.UDPAddr {
-	if f == 4 {
-		return group4
-	}
-	return &net.UDPAddr{IP: group6.IP, Port: port, Zone: i.Name}
-}
-
 // system is the network of the machine.
 type system struct{}
 
@@ -101,7 +93,7 @@ type socket struct {
 
 // newSocket readies c for the group on that interface, as a member if told so. It closes c if that fails.
 func newSocket(c *net.UDPConn, i *net.Interface, f family, member bool) (conn, error) {
-	s := &socket{UDPConn: c, to: group(i, f), index: i.Index}
+	s := &socket{UDPConn: c, to: group4, index: i.Index}
 	var steps []func() error
 	if f == 4 {
 		p := ipv4.NewPacketConn(c)
@@ -122,7 +114,8 @@ func newSocket(c *net.UDPConn, i *net.Interface, f family, member bool) (conn, e
 		_ = p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagTTL, true)
 	} else {
 		p := ipv6.NewPacketConn(c)
-		s.v6 = p
+		// Without a zone: the socket knows its interface, and what package net remembers of names may be out of date.
+		s.v6, s.to = p, group6
 		steps = []func() error{
 			func() error { return p.SetMulticastInterface(i) },
 			func() error { return p.SetMulticastLoopback(true) },
