@@ -33,7 +33,7 @@ func TestAcrossTheRouter(t *testing.T) {
 	if service == nil {
 		t.FailNow()
 	}
-	defer service.Close() //nolint:errcheck // only read from
+	defer service.Close()
 	_, port, _ := net.SplitHostPort(service.Addr().String())
 	record := "_orders._tcp." + svc + " 5 IN SRV 10 50 " + port + " pod-0." + svc
 	address := "pod-0." + svc + " 5 IN A " + there.Addr.String()
