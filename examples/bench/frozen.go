@@ -43,7 +43,7 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 	}
 	for i := range keepers + 1 {
 		s := socket.NewSub(socket.WithRecvHWM(frozenHWM))
-		defer s.Close() //nolint:errcheck // nothing of it is needed any more
+		defer s.Close()
 		if err := errors.Join(s.Subscribe(""), s.Connect(at)); err != nil {
 			return err
 		}
@@ -70,7 +70,10 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 		}
 		if time.Since(said) > time.Minute {
 			said = time.Now()
-			fmt.Fprintf(progress, "%v: %s messages, heap at most %d MiB\n", time.Since(begin).Round(time.Second), grouped(int(sent)), r.heap>>20)
+			_, err := fmt.Fprintf(progress, "%v: %s messages, heap at most %d MiB\n", time.Since(begin).Round(time.Second), grouped(int(sent)), r.heap>>20)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return r.judge(sent, time.Since(begin), out)
@@ -126,11 +129,11 @@ func (r *frozenRun) judge(sent uint64, took time.Duration, out io.Writer) error 
 		}
 	}
 	balance := stats.Accepted.Messages == stats.Delivered.Messages+stats.Queued.Messages+stats.Dropped[socket.QueueFull].Messages
-	fmt.Fprintf(out, "%v: %s messages of %d B to each of %d subscribers, one frozen: %d of them lost messages, the frozen one %s; "+
+	_, err := fmt.Fprintf(out, "%v: %s messages of %d B to each of %d subscribers, one frozen: %d of them lost messages, the frozen one %s; "+
 		"out of order or missing elsewhere: %d; heap at most %d MiB of %d; the ledger balances: %v\n",
 		took.Round(time.Second), grouped(int(sent)), frozenSize, keepers+1, losers, grouped(int(dropped)), r.wrong.Load(), r.heap>>20, frozenHeap>>20, balance)
 	if losers != 1 || r.wrong.Load() > 0 || r.heap > frozenHeap || !balance {
-		return errors.New("bench: frozen: failed")
+		err = errors.Join(err, errors.New("bench: frozen: failed"))
 	}
-	return nil
+	return err
 }
