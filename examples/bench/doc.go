@@ -4,6 +4,7 @@
 //	go run . --quick                      # two minutes
 //	go run . --json all.json --svg all.svg
 //	go run . --only 'oneway-tcp' --peers yodel,libzmq --rounds 9
+//	go run . --syscalls
 //	go run . --frozen 10m                 # twenty subscribers, one of which receives nothing: does it hurt anybody?
 //
 // It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is
@@ -29,12 +30,14 @@
 // of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
 // connected to it; what the kernel holds is not in it.
 //
+// System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes perf and
+// the right to trace.
+//
 // Of the 100 messages a second beside a busy stream it is known when each should have been sent; how late they are
 // includes what the sender's timer is late.
 //
 // # What is left out
 //
-//   - System calls per message: counting them takes strace or perf, which slow down what they watch.
 //   - Latency at half load, open loop: round trips here are one after the other.
 //   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
 //   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.

@@ -150,7 +150,7 @@ func TestFailedRunIsNamed(t *testing.T) {
 	w := &work{ID: "x", Kind: oneWay, Transport: "tcp", Size: 16, Count: 10, Sockets: 1}
 	j := w.job(p, true)
 	j.Endpoint = "tcp://no-port"
-	if _, err := runSides(t.Context(), p, w, j, t.TempDir()); err == nil || !strings.Contains(err.Error(), "yodel pull") || !strings.Contains(err.Error(), "no-port") {
+	if _, err := runSides(t.Context(), p, w, j, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "yodel pull") || !strings.Contains(err.Error(), "no-port") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -236,5 +236,23 @@ func TestFrozen(t *testing.T) {
 	var out strings.Builder
 	if err := frozen(t.Context(), time.Second, &out, io.Discard); err != nil {
 		t.Errorf("%v: %s", err, &out)
+	}
+}
+
+func TestParseCalls(t *testing.T) {
+	for name, tc := range map[string]struct {
+		text string
+		want float64
+		ok   bool
+	}{
+		"counted":       {"# started on Sun Nov 22 06:33:58 2026\n\n29,,raw_syscalls:sys_enter,931157,100.00,,\n", 29, true},
+		"not supported": {"<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n", 0, false},
+		"nothing":       {"# started\n", 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := parseCalls(tc.text); got != tc.want || (err == nil) != tc.ok {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
 	}
 }

@@ -66,8 +66,8 @@ func start(ctx context.Context, name, program string, args []string, events chan
 const settle = 300 * time.Millisecond
 
 // runSides runs a work once on a peer and returns the reports of its sides: the binding one, the connecting one (not
-// of inproc), the server's if it has one.
-func runSides(ctx context.Context, p *peer, w *work, j job, dir string) ([]report, error) {
+// of inproc), the server's if it has one. calls may be nil.
+func runSides(ctx context.Context, p *peer, w *work, j job, dir string, calls *callCounter) ([]report, error) {
 	limited, cancel := context.WithTimeout(ctx, w.limit())
 	events := make(chan event, 64) // more than the sides ever say
 	var sides []*process
@@ -83,6 +83,7 @@ func runSides(ctx context.Context, p *peer, w *work, j job, dir string) ([]repor
 		if err != nil {
 			return err
 		}
+		program, args = calls.wrap(program, args)
 		s, err := start(limited, p.name+" "+role, program, args, events)
 		if err == nil {
 			sides = append(sides, s)

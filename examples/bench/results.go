@@ -20,6 +20,7 @@ const (
 	p999      = "p999_us"
 	allocsOut = "allocs_per_message_sent" // of Go peers, not inproc
 	allocsIn  = "allocs_per_message_received"
+	sysCalls  = "system_calls_per_message"
 	memPeer   = "bytes_per_idle_peer"
 	idleCPU   = "idle_cpu_percent"
 )

@@ -11,12 +11,13 @@ import (
 
 // settings are the command line's.
 type settings struct {
-	quick  bool
-	rounds int
-	only   *regexp.Regexp // nil: everything
-	peers  []string       // empty: all
-	hwm    int
-	tiny   bool // for tests: everything works, no figure means anything
+	quick    bool
+	rounds   int
+	only     *regexp.Regexp // nil: everything
+	peers    []string       // empty: all
+	hwm      int
+	syscalls bool // count them
+	tiny     bool // for tests: everything works, no figure means anything
 }
 
 // quickBudget is when --quick stops to begin runs beyond the first round, so that it is done in two minutes.
@@ -76,12 +77,17 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 				show.step(n, total, fmt.Sprintf("round %d: %s: %s", round+1, w.ID, p.name))
 				j := w.job(p, s.quick)
 				j.HWM, j.Endpoint = s.hwm, endpoint(w.Transport, dir, n)
-				reports, err := runSides(ctx, p, w, j, dir)
+				reports, err := runSides(ctx, p, w, j, dir, nil)
 				if ctx.Err() != nil {
 					return nil, context.Cause(ctx)
 				}
 				res.add(w, p, j, reports, err)
 			}
+		}
+	}
+	if s.syscalls {
+		if err := res.countCalls(ctx, running, s, dir, show); err != nil {
+			return nil, err
 		}
 	}
 	show.clear()
