@@ -30,6 +30,9 @@
 // of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
 // connected to it; what the kernel holds is not in it.
 //
+// Round trips go one after the other. At half load they go at half that rate, as found by the warm-up, and each counts from
+// when it was due: what waits for a slow one before it is slow, too.
+//
 // System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes perf and
 // the right to trace.
 //
@@ -38,7 +41,6 @@
 //
 // # What is left out
 //
-//   - Latency at half load, open loop: round trips here are one after the other.
 //   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
 //   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.
 //   - NATS over ipc and inproc, which its core does not have.

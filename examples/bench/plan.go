@@ -11,6 +11,7 @@ type kind int
 const (
 	oneWay    kind = iota // PUSH → PULL
 	roundTrip             // REQ → REP
+	halfLoad              // the same at half the rate, each counted from when it was due
 	fanOut                // PUB → many SUB
 	fanIn                 // many PUSH → PULL
 	match                 // PUB → SUB with many subscriptions
@@ -27,6 +28,8 @@ func (w *work) roles() (binds, connects string) {
 		return "roundtrip", ""
 	case w.Kind == roundTrip:
 		return "rep", "req"
+	case w.Kind == halfLoad:
+		return "rep", "reqhalf"
 	case w.Kind == fanOut || w.Kind == match:
 		return "pub", "sub"
 	case w.Kind == idling:
@@ -115,6 +118,10 @@ func plan(quick bool) []*work {
 			Kind: roundTrip, Transport: transport, Size: 16, Count: pick(quick, 8_000, 50_000), Sockets: 1,
 		})
 	}
+	add(work{
+		ID: "halfload-tcp", Title: "round trip tcp 16 B, half load,", Kind: halfLoad, Transport: "tcp", Size: 16,
+		Count: pick(quick, 4_000, 25_000), Sockets: 1,
+	})
 	add(work{ID: "fanout-8", Title: "PUB → 8 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100, Count: pick(quick, 60_000, 400_000), Sockets: 8})
 	if !quick {
 		add(work{ID: "fanout-64", Title: "PUB → 64 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100, Count: 60_000, Sockets: 64})

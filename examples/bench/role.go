@@ -122,7 +122,11 @@ func req(ctx context.Context, c *console, open opener, j job) error {
 	if err != nil {
 		return err
 	}
-	r, err := ping(ctx, s, j)
+	measure := ping
+	if j.Role == "reqhalf" {
+		measure = pingHalf
+	}
+	r, err := measure(ctx, s, j)
 	if err != nil {
 		return err
 	}
@@ -144,6 +148,36 @@ func ping(ctx context.Context, s conn, j job) (report, error) {
 			return report{}, err
 		}
 		trips[i] = time.Since(begin)
+	}
+	r := before.since(j.Count)
+	r.Mean, r.P50, r.P99, r.P999 = summarise(trips)
+	return r, nil
+}
+
+// pingHalf asks at half the rate at which the warm-up went one after the other, and counts each round trip from when it was
+// due, so that those that wait for a slow one before them count as slow, too.
+func pingHalf(ctx context.Context, s conn, j job) (report, error) {
+	trips := make([]time.Duration, j.Count)
+	start := time.Now()
+	for range j.Warm {
+		if err := s.Trip(ctx); err != nil {
+			return report{}, err
+		}
+	}
+	every := 2 * time.Since(start) / time.Duration(j.Warm)
+	before := spent()
+	start = time.Now()
+	for i := range trips {
+		due := start.Add(time.Duration(i) * every)
+		for left := time.Until(due); left > 0; left = time.Until(due) {
+			if left > time.Millisecond { // to sleep is not exact enough for less
+				time.Sleep(left - time.Millisecond)
+			}
+		}
+		if err := s.Trip(ctx); err != nil {
+			return report{}, err
+		}
+		trips[i] = time.Since(due)
 	}
 	r := before.since(j.Count)
 	r.Mean, r.P50, r.P99, r.P999 = summarise(trips)

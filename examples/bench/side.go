@@ -85,7 +85,7 @@ func side(ctx context.Context, args []string) error {
 		return pullBeside(ctx, c, p.open, j)
 	case "beside":
 		return beside(ctx, c, p.open, j)
-	case "req":
+	case "req", "reqhalf":
 		return req(ctx, c, p.open, j)
 	case "rep":
 		return rep(ctx, c, p.open, j)

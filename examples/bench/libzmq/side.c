@@ -160,14 +160,22 @@ static double rank_us(const long long *v, double p) { // nearest rank
 	return (double)v[i < 0 ? 0 : i] / 1e3;
 }
 static void req_to(void *s) {
-	long long *v = malloc((size_t)count * sizeof *v), sum = 0, c = 0;
+	long long *v = malloc((size_t)count * sizeof *v), sum = 0, c = 0, start = now(), every = 0;
 	zmq_msg_t m, body;
 	zmq_msg_init(&m);
 	make(&body, size, "", 0);
 	memset(v, 0, (size_t)count * sizeof *v);
 	for (long i = -warm; i < count; i++) {
-		if (i == 0) c = cpu();
+		if (i == 0) {
+			c = cpu();
+			if (!strcmp(role, "reqhalf")) every = 2 * (now() - start) / warm;
+			start = now();
+		}
 		long long t = now();
+		if (every) { // half the rate of the warm-up, each counted from when it was due, as in pingHalf
+			for (t = start + i * every; now() < t;)
+				if (t - now() > 1000000) usleep(500);
+		}
 		send_one(s, &body);
 		recv_one(s, &m);
 		t = now() - t;
@@ -312,7 +320,7 @@ int main(int argc, char **argv) {
 	if (!strcmp(role, "push")) push();
 	else if (!strcmp(role, "pull")) pull_from(bound(ZMQ_PULL));
 	else if (!strcmp(role, "rep")) rep();
-	else if (!strcmp(role, "req")) req_to(connected(ZMQ_REQ));
+	else if (!strcmp(role, "req") || !strcmp(role, "reqhalf")) req_to(connected(ZMQ_REQ));
 	else if (!strcmp(role, "pub")) pub();
 	else if (!strcmp(role, "sub")) sub();
 	else if (!strcmp(role, "idle")) idle();
