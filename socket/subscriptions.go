@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -23,6 +24,7 @@ type subscriptions struct {
 	// process takes that lock while it holds the one that telling it takes.
 	mu     sync.RWMutex
 	wanted prefix.Tree[struct{}]
+	all    atomic.Bool // "" is among them, as it often is: nothing to look up
 }
 
 // init makes c the core of a socket that subscribes.
@@ -72,6 +74,9 @@ func (s *subscriptions) add(topic string) {
 	}
 	s.mu.Lock()
 	s.wanted.Add(topic, struct{}{})
+	if topic == "" {
+		s.all.Store(true)
+	}
 	s.mu.Unlock()
 	s.tell(true, topic)
 }
@@ -86,6 +91,9 @@ func (s *subscriptions) remove(topic string) bool {
 		delete(s.counts, topic)
 		s.mu.Lock()
 		s.wanted.Remove(topic, struct{}{})
+		if topic == "" {
+			s.all.Store(false)
+		}
 		s.mu.Unlock()
 		s.tell(false, topic)
 	default:
@@ -102,6 +110,9 @@ func (s *subscriptions) tell(add bool, topic string) {
 
 // keep discards what nobody here has subscribed to.
 func (s *subscriptions) keep(_ *link, m Msg) (Msg, Reason) {
+	if s.all.Load() {
+		return m, ""
+	}
 	why := NotSubscribed
 	s.mu.RLock()
 	s.wanted.Match(m.Frames[0], func([]struct{}) bool {

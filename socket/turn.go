@@ -11,8 +11,8 @@ import (
 
 // Who reads a link is a matter of turns. As a rule it is a goroutine of the link's own. To hand what it has read to a
 // receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while a
-// socket has a single link and its receivers are faster than the peer, whoever waits for a message reads the connection
-// itself, and the link's goroutine stands by:
+// socket has a single link, which is brisk, and its receivers are faster than the peer, whoever waits for a message reads the
+// connection itself, and the link's goroutine stands by:
 //
 //   - It takes the turn back when no receiver has come for a standTick or two: the connection must be read, for PINGs and
 //     for its end, also while the application is busy.
@@ -25,6 +25,7 @@ type turn struct {
 	reader *zmtp.Reader
 	holder holder
 	lends  uint64        // how often receivers have had the turn
+	last   time.Duration // when the link's goroutine read the time before
 	deep   bool          // the link's goroutine sleeps until it is told
 	wanted bool          // it is to have the turn next
 	told   chan struct{} // tells it to take the turn back
@@ -45,6 +46,10 @@ const (
 	nobodyReads               // it stands by, and a receiver may read
 	receiverReads
 )
+
+// brisk is the time between two reads above which the link's goroutine does not stand by: it would be woken by its tick about as
+// often as by the peer.
+const brisk = time.Millisecond
 
 // standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look costs as much as a
 // round trip.
@@ -68,8 +73,11 @@ var longAgo = time.Unix(1, 0)
 // It returns when the turn is the link's own again, with what is left of the rest and the error that a receiver met.
 func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 	q, t := &l.core.in, &l.in.turn
+	now := time.Duration(l.life.read.Load())
+	lone := now-t.last > brisk
+	t.last = now
 	q.mu.Lock()
-	met := q.met
+	met := q.met && !lone
 	q.met = false
 	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || q.members != 1 || len(q.unread.waiting) > 1 {
 		q.mu.Unlock()

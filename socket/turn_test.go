@@ -23,7 +23,7 @@ type duo struct {
 
 func inTurns(t *testing.T, opts []PullOption, test func(d *duo)) {
 	synctest.Test(t, func(t *testing.T) {
-		net := simnet.New(simnet.Config{Latency: time.Millisecond})
+		net := simnet.New(simnet.Config{Latency: time.Millisecond / 2})
 		d := &duo{t: t, net: net}
 		d.pull = NewPull(append(opts, WithTransport(net.Host("srv")))...)
 		d.push = d.another("cli")
@@ -116,6 +116,20 @@ func TestReceiversRead(t *testing.T) {
 		}
 		if n := d.lends(); n < 900 {
 			d.t.Errorf("receivers had the turn %d times of 1000", n)
+		}
+	})
+}
+
+// For messages now and then it is not worth it.
+func TestLoneMessages(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		for i := range 100 {
+			time.Sleep(20 * time.Millisecond)
+			d.send(d.push, fmt.Sprint(i))
+			d.recv(fmt.Sprint(i), time.Millisecond)
+		}
+		if n := d.lends(); n > 0 {
+			d.t.Errorf("receivers had the turn %d times", n)
 		}
 	})
 }
