@@ -105,6 +105,34 @@ func TestUnsubscribeDiscardsWhatIsUnread(t *testing.T) {
 	})
 }
 
+// TestEverythingAndThenLess: who takes back "" gets only what else was asked for, and what is there already is looked at again.
+func TestEverythingAndThenLess(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		pub := closing(t, socket.NewPub())
+		sub := closing(t, socket.NewSub(socket.WithSubscription(""), socket.WithSubscription("a")))
+		link(t, pub, sub, endpoint)
+		waitSubs(t, pub, "", 1)
+		waitSubs(t, pub, "a", 1)
+		send(t, pub, "b0")
+		expect(t, sub, "b0")
+		for _, topic := range []string{"b1", "a1", "b2", "a2"} {
+			send(t, pub, topic)
+		}
+		waitUntil(t, "they are there", func() bool { return sub.Stats().Received.Messages == 5 })
+		must(t, sub.Unsubscribe(""))
+		expect(t, sub, "a1")
+		expect(t, sub, "a2")
+		nothing(t, sub)
+		if n := sub.Stats().Discarded[socket.NotSubscribed].Messages; n != 2 {
+			t.Errorf("%d messages discarded, want 2", n)
+		}
+		must(t, sub.Subscribe(""))
+		waitSubs(t, pub, "", 1)
+		send(t, pub, "b3")
+		expect(t, sub, "b3")
+	})
+}
+
 func TestTopicLengths(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		pub := closing(t, socket.NewPub())
