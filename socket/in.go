@@ -95,7 +95,7 @@ func (l *link) pause() error {
 	l.sign()
 	var tick <-chan time.Time
 	if every := l.signEvery(); every > 0 {
-		t := time.NewTicker(every)
+		t := time.NewTicker(every / 4) // a sign that is not due yet at one tick must not wait for twice as long
 		defer t.Stop()
 		tick = t.C
 	}
