@@ -56,8 +56,10 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 		return err
 	}
 
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
 	go func() {
-		for ev := range r.pub.Events(ctx) {
+		for ev := range r.pub.Events(watching) {
 			if ev.Kind == socket.PeerDown {
 				r.lost.Add(1)
 				_, _ = fmt.Fprintln(progress, ev) // that it was lost is what counts
@@ -86,6 +88,7 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 			}
 		}
 	}
+	stop() // before the subscribers are closed
 	return r.judge(sent, time.Since(begin), out)
 }
 
