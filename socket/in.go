@@ -39,8 +39,10 @@ func (l *link) read() error {
 		}
 		l.sign() // the next PING may be far behind what the kernel holds for us
 		rest, err := l.standBy(nil)
-		if len(rest) > 0 && err == nil {
-			err = l.core.role.intake(l, rest)
+		if len(rest) > 0 {
+			if e := l.core.role.intake(l, rest); e != nil {
+				return e
+			}
 		}
 		if err != nil {
 			return err
@@ -64,16 +66,17 @@ func (r lifeReader) Read(b []byte) (int, error) {
 
 // queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room.
 func (l *link) queueAll(msgs [][][]byte) error {
+	var ended error // that a receiver met behind these messages
 	for stood := false; ; stood = !stood {
 		n := l.core.in.put(l, msgs)
 		if msgs = msgs[n:]; len(msgs) == 0 {
-			return nil
+			return ended
 		}
 		var err error
 		if stood {
 			err = l.pause()
 		} else {
-			msgs, err = l.standBy(msgs)
+			msgs, ended = l.standBy(msgs)
 		}
 		if err != nil {
 			for _, frames := range msgs {

@@ -31,7 +31,7 @@ type turn struct {
 	told   chan struct{} // tells it to take the turn back
 	tick   *time.Timer   // of the link's goroutine
 	cut    bool          // the read deadline is in the past
-	err    error         // that a receiver met
+	err    error         // that a receiver met; it stands
 	rest   [][][]byte    // read, and not in the queue yet
 
 	done <-chan struct{} // of the context that a receiver came with last
@@ -79,6 +79,10 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 	q.mu.Lock()
 	met := q.met && !lone
 	q.met = false
+	if t.err != nil { // the reader is of no use any more
+		q.mu.Unlock()
+		return rest, t.err
+	}
 	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || q.members != 1 || len(q.unread.waiting) > 1 {
 		q.mu.Unlock()
 		return rest, nil
@@ -98,7 +102,7 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 		t.stop()
 	}
 	rest, err := t.rest, t.err
-	t.holder, t.deep, t.wanted, t.rest, t.err, t.stop, t.done = linkReads, false, false, nil, nil, nil, nil
+	t.holder, t.deep, t.wanted, t.rest, t.stop, t.done = linkReads, false, false, nil, nil, nil
 	q.standing = nil
 	q.mu.Unlock()
 	return rest, err

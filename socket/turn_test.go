@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // A duo is a Pull and a Push on two simulated hosts, with the Pull's link to it. What the Push sends arrives after a while, so
@@ -305,6 +307,52 @@ func TestCloseWhileReceiversRead(t *testing.T) {
 		}
 		if took := time.Since(begin); took > 10*time.Millisecond {
 			d.t.Errorf("closed after %v", took)
+		}
+	})
+}
+
+// What came ahead of a frame that is none is received, however little room there is, and not lost with the connection.
+func TestRestBeforeAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{Latency: time.Millisecond / 2})
+		pull := NewPull(WithTransport(net.Host("srv")), WithRecvHWM(1))
+		if _, err := pull.Bind(t.Context(), "sim://srv"); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Host("cli").Dial(t.Context(), "srv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.Push}); err != nil {
+			t.Fatal(err)
+		}
+		frame := append(zmtp.AppendHeader(nil, 0, 1), 'x')
+		const last = 3
+		for i := range 8 {
+			b := bytes.Repeat(frame, last)
+			if i == 7 {
+				b = append(b, zmtp.FlagCommand, 1, 200) // a name of 200 bytes in a body of one
+				for l := range pull.links {
+					if l.in.turn.lends == 0 {
+						t.Error("no receiver has read")
+					}
+				}
+			}
+			if _, err := conn.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			for range last {
+				if _, err := pull.Recv(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		synctest.Wait()
+		if s := pull.Stats(); s.Received.Messages != 8*last || s.Handed.Messages != 8*last || len(s.Discarded) != 0 {
+			t.Errorf("ledger %+v", s.Ledger)
+		}
+		if err := errors.Join(conn.Close(), pull.Close()); err != nil {
+			t.Error(err)
 		}
 	})
 }
