@@ -89,8 +89,11 @@ func (c *core) end(deadline time.Time) {
 	for _, conn := range shaking {
 		conn.Close()
 	}
-	c.in.close()
 	links := c.snapshot()
+	for _, l := range links {
+		l.fetch()
+	}
+	c.in.close()
 	c.sayFarewell(links)
 	c.out.close()
 	close(c.done)

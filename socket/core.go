@@ -127,12 +127,20 @@ func (c *core) Stats() Stats {
 	var s Stats
 	s.Peers = make([]PeerStats, len(links))
 	c.out.mu.Lock()
+	for _, l := range links {
+		if l.direct != nil {
+			l.direct.flushNow()
+		}
+	}
 	c.out.counts.fill(&s.Ledger)
 	for i, l := range links {
 		l.out.counts.queued = l.out.queued
 		l.out.counts.fill(&s.Peers[i].Ledger)
 	}
 	c.out.mu.Unlock()
+	for _, l := range links {
+		l.fetch()
+	}
 	c.in.recv.Lock()
 	c.in.mu.Lock()
 	c.in.settle()

@@ -16,6 +16,7 @@ type direct struct {
 	me     *Peer         // this side, as the other sees it
 	joined chan struct{} // closed once this side has joined its socket
 	twin   *link         // the other side's link; set by pair
+	kept   run
 }
 
 // hello is what two sockets in one process trade instead of a handshake.
@@ -76,10 +77,23 @@ func (d *direct) offer(p *parcel) bool {
 		m = m.clone()
 	}
 	q := &d.twin.core.in
+	if d.keep(m, p.size) {
+		d.self.out.counts.accepted.add(p.size)
+		d.self.out.queued.add(p.size)
+		if d.kept.n == 1 {
+			d.kept.some.Store(true)
+		}
+		if !d.mayKeep() { // another: the run is full or the peer has run dry
+			q.mu.Lock()
+			d.flush()
+			q.mu.Unlock()
+		}
+		return true
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case q.closed:
+	case !d.flush():
 		return false
 	case !d.twin.core.receives || d.twin.in.refused:
 		q.lose(d.twin, NotExpected, p.size)
@@ -92,21 +106,27 @@ func (d *direct) offer(p *parcel) bool {
 		}
 		q.push(d.twin, m)
 		q.announce(d.twin, 1)
+		d.grant()
 	}
+	n := Count{1, uint64(p.size)}
 	d.self.out.counts.accepted.add(p.size)
-	d.self.out.counts.delivered.add(p.size)
-	box := &d.self.core.out
-	box.counts.delivered.add(p.size)
-	box.counts.queued.sub(p.size) // the caller counts it as queued, as for any other link
+	d.self.out.queued.add(p.size)
+	d.delivered(n) // the caller counts it as queued, as for any other link
 	return true
 }
 
 // open reports whether the peer's queue has room.
 func (d *direct) open() bool {
+	if d.self.out.dead {
+		return false
+	}
+	if d.mayKeep() {
+		return true
+	}
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !d.self.out.dead && !q.closed && !d.twin.in.full.Load()
+	return d.flush() && !d.twin.in.full.Load()
 }
 
 // unread is the number of messages in the peer's queue.
@@ -114,6 +134,7 @@ func (d *direct) unread() uint64 {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	d.flush()
 	if q.recv.TryLock() {
 		q.settle()
 		q.recv.Unlock()
@@ -127,6 +148,8 @@ func (d *direct) exact() {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	d.flush()
+	d.kept.room = mark{}
 	d.twin.in.exact = true
 }
 

@@ -110,6 +110,11 @@ func opError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	return wrapped(op, err)
+}
+
+// wrapped is apart so that opError is inlined.
+func wrapped(op string, err error) error {
 	if _, ok := errors.AsType[*PeerError](err); ok {
 		return err // says it all
 	}

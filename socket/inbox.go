@@ -35,6 +35,12 @@ type inbox struct {
 	members  int   // links that were admitted and have not left
 	standing *link // whose goroutine stands by; see turn.go
 	met      bool  // a receiver waited for what was read last
+
+	lender *link // the only one, if its peer may make runs; see run.go
+	former *link // was the only one
+	_      [64]byte
+	lazy   atomic.Bool // it may now; on a cache line that only this changes
+	_      [64]byte
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already.
@@ -43,6 +49,7 @@ func (q *inbox) admit(l *link) {
 	defer q.mu.Unlock()
 	l.in.ready = true
 	q.members++
+	q.oneLender(l)
 	q.recall()
 	q.announce(l, l.in.queue.n)
 }
@@ -53,6 +60,8 @@ func (q *inbox) leave(l *link) {
 	defer q.mu.Unlock()
 	if l.in.ready {
 		q.members--
+		q.lender = nil
+		q.lazy.Store(false)
 	}
 }
 
@@ -113,6 +122,22 @@ func (q *inbox) push(l *link, m Msg) {
 	in.counts.unread.add(size)
 	q.counts.received.add(size)
 	q.counts.unread.add(size)
+	q.limit(l)
+}
+
+// pushAll queues the messages of a run, n altogether.
+func (q *inbox) pushAll(l *link, msgs []Msg, n Count) {
+	l.in.queue.pushAll(msgs)
+	for _, c := range []*inCounts{&l.in.counts, &q.counts} {
+		c.received = c.received.plus(n)
+		c.unread = c.unread.plus(n)
+	}
+	q.limit(l)
+}
+
+// limit closes a link's queue that has come to its high-water mark.
+func (q *inbox) limit(l *link) {
+	in := &l.in
 	if in.limit.reached(in.counts.unread) && !l.core.cfg.latest {
 		in.full.Store(true) // first: who takes from the hand now sees it and looks again
 		if q.recv.TryLock() {
@@ -187,6 +212,14 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 			q.putBack()
 		}
 		err := q.stopped()
+		if err == nil {
+			if l := q.dry(); l != nil {
+				q.mu.Unlock()
+				q.recv.Unlock()
+				l.fetch()
+				continue
+			}
+		}
 		if err == nil && !wait {
 			err = ErrWouldBlock
 		}
@@ -302,8 +335,9 @@ func (q *inbox) reject(l *link, why Reason, size int) {
 	q.lose(l, why, size)
 }
 
-func (q *inbox) lose(l *link, why Reason, size int) {
-	n := Count{1, uint64(size)}
+func (q *inbox) lose(l *link, why Reason, size int) { q.loseAll(l, why, Count{1, uint64(size)}) }
+
+func (q *inbox) loseAll(l *link, why Reason, n Count) {
 	l.in.counts.received = l.in.counts.received.plus(n)
 	q.counts.received = q.counts.received.plus(n)
 	q.discard(l, why, n)
@@ -325,6 +359,7 @@ func (q *inbox) close() {
 	defer q.mu.Unlock()
 	q.putBack()
 	q.closed = true
+	q.oneLender(nil)
 	q.recall()
 	for _, l := range q.round {
 		q.discardUnread(l, SocketClosed)

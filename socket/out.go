@@ -202,6 +202,9 @@ func (l *link) settle() {
 	}
 	delivered, unsent := o.flight.undo(max(0, o.written-len(o.ctlBusy)))
 	_, waiting := o.open.undo(0)
+	if l.direct != nil {
+		unsent = l.direct.unsent()
+	}
 	l.core.out.delivered(l, delivered)
 	l.core.out.recovered(l, append(unsent, waiting...))
 	o.vec, o.control, o.ctlBusy = nil, nil, nil

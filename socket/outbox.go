@@ -225,6 +225,11 @@ func (o *outbox) refuse() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut = true
+	for _, l := range o.links {
+		if l.direct != nil {
+			l.direct.flushNow()
+		}
+	}
 	o.room.wakeAll()
 }
 

@@ -33,6 +33,19 @@ func (q *queue) push(m Msg) {
 	q.n++
 }
 
+// pushAll pushes a copy of each.
+func (q *queue) pushAll(ms []Msg) {
+	for len(ms) > 0 {
+		if q.tail == nil || q.w == len(q.tail.msgs) {
+			q.grow()
+		}
+		n := copy(q.tail.msgs[q.w:], ms)
+		q.w += n
+		q.n += n
+		ms = ms[n:]
+	}
+}
+
 func (q *queue) grow() {
 	var c *chunk
 	if q.tail != nil || q.grown {

@@ -114,6 +114,7 @@ func (c *core) join(l *link) bool {
 		c.events.add(Event{Kind: kind, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err})
 		return false
 	}
+	c.in.fetchFormer()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	if l.direct != nil {
 		close(l.direct.joined)
@@ -146,6 +147,7 @@ func (c *core) detach(l *link) {
 	settled := c.out.remove(l)
 	c.out.mu.Unlock()
 	<-settled
+	l.fetch() // the other side may settle later
 	c.in.leave(l)
 	c.role.left(l)
 	c.mu.Lock()

@@ -1,0 +1,193 @@
+package socket
+
+import (
+	"math"
+	"slices"
+	"sync/atomic"
+)
+
+// A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under the
+// lock that it holds anyway, while that peer has other messages to receive. It goes over whole, so that the peer's lock and
+// the peer's processor are bothered once for many messages. This is out of sight: a run goes over as soon as the peer runs
+// dry (fetch), anybody looks at the ledger of either side, or the sender closes; and it is never longer than what the
+// peer's queue had room for, so that the high-water mark is exact.
+//
+// Whoever is last to look moves the run: the sender says that there is one (some) before it looks whether the peer runs
+// dry (inbox.lazy), the receiver the other way round.
+//
+// But for some, a run is guarded by the sender's out.mu.
+type run struct {
+	some  atomic.Bool
+	chunk *chunk
+	n     int
+	count Count
+	room  mark // that the peer's queue had for a run; none if zero
+}
+
+// mayKeep reports whether one more message may be added to the run.
+func (d *direct) mayKeep() bool {
+	r := &d.kept
+	return d.twin.core.in.lazy.Load() && uint64(r.n) < r.room.messages && r.count.Bytes < r.room.bytes && !d.self.core.out.shut
+}
+
+// keep adds a message to the run, if it may.
+func (d *direct) keep(m Msg, size int) bool {
+	if !d.mayKeep() {
+		return false
+	}
+	r := &d.kept
+	if r.chunk == nil {
+		r.chunk = chunks.Get().(*chunk)
+	}
+	r.chunk.msgs[r.n] = m
+	r.n++
+	r.count.add(size)
+	return true
+}
+
+// take empties the run. The messages are valid until release.
+func (r *run) take() ([]Msg, Count) {
+	msgs, n := r.chunk.msgs[:r.n], r.count
+	r.n, r.count, r.room = 0, Count{}, mark{}
+	r.some.Store(false)
+	return msgs, n
+}
+
+// release gives back what held the messages that were taken.
+func (r *run) release() {
+	clear(r.chunk.msgs)
+	r.chunk.recycle()
+	r.chunk = nil
+}
+
+// flush puts the run into the peer's queue. It needs the sender's out.mu and the peer's in.mu. It returns false if the peer
+// takes nothing any more.
+func (d *direct) flush() bool {
+	q := &d.twin.core.in
+	if q.closed {
+		return false
+	}
+	if d.kept.n == 0 {
+		return true
+	}
+	msgs, n := d.kept.take()
+	if !d.twin.core.receives || d.twin.in.refused {
+		q.loseAll(d.twin, NotExpected, n)
+	} else {
+		q.pushAll(d.twin, msgs, n)
+		q.announce(d.twin, len(msgs))
+		d.grant()
+	}
+	d.kept.release()
+	d.delivered(n)
+	return true
+}
+
+// delivered moves messages from queued to delivered.
+func (d *direct) delivered(n Count) {
+	d.self.out.queued = d.self.out.queued.minus(n)
+	c := &d.self.out.counts
+	c.delivered = c.delivered.plus(n)
+	box := &d.self.core.out.counts
+	box.delivered = box.delivered.plus(n)
+	box.queued = box.queued.minus(n)
+}
+
+// flushNow is flush for those who do not hold the peer's in.mu.
+func (d *direct) flushNow() {
+	if d.kept.n == 0 {
+		return
+	}
+	q := &d.twin.core.in
+	q.mu.Lock()
+	d.flush()
+	q.mu.Unlock()
+	d.self.core.out.drained()
+}
+
+// unsent takes back, when the link has ended, what does not go into the peer's queue any more.
+func (d *direct) unsent() []Msg {
+	d.flushNow()
+	if d.kept.n == 0 {
+		return nil
+	}
+	msgs, _ := d.kept.take()
+	msgs = slices.Clone(msgs)
+	d.kept.release()
+	return msgs
+}
+
+// grant decides how long the next run may be.
+func (d *direct) grant() {
+	d.kept.room = mark{}
+	q := &d.twin.core.in
+	q.relax()
+	if !q.lazy.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() || d.self.core.cfg.leastOutstanding {
+		return
+	}
+	d.kept.room = d.twin.in.limit.room(d.twin.in.counts.unread)
+}
+
+// room is what is left below the mark, up to one run.
+func (m mark) room(c Count) mark {
+	left := mark{chunkSize, math.MaxUint64}
+	if m.messages > 0 {
+		left.messages = min(left.messages, m.messages-min(m.messages, c.Messages))
+	}
+	if m.bytes > 0 {
+		left.bytes = m.bytes - min(m.bytes, c.Bytes)
+	}
+	return left
+}
+
+// relax lets the one sender there is make runs, unless somebody waits for messages. in.mu is held, and something was put into the
+// queue.
+func (q *inbox) relax() {
+	if q.lender != nil && len(q.unread.waiting) == 0 && !q.closed {
+		q.lazy.Store(true)
+	}
+}
+
+// dry is called when there is nothing to receive: senders leave nothing on their side from now on. It returns the one that has
+// something there.
+func (q *inbox) dry() *link {
+	q.lazy.Store(false)
+	if q.lender != nil && q.lender.direct.twin.direct.kept.some.Load() {
+		return q.lender
+	}
+	return nil
+}
+
+// oneLender decides whether the link that has just been admitted may have runs made for it, being the only one. in.mu is held.
+func (q *inbox) oneLender(l *link) {
+	if q.lender != nil {
+		q.former = q.lender
+	}
+	q.lender = nil
+	q.lazy.Store(false)
+	if l != nil && l.direct != nil && q.members == 1 && q.ready == nil && q.stop == nil && !l.core.cfg.latest && !l.core.cfg.leastOutstanding {
+		q.lender = l
+	}
+}
+
+// fetchFormer fetches what the link that is not the only one any more has left with its peer.
+func (q *inbox) fetchFormer() {
+	q.mu.Lock()
+	l := q.former
+	q.former = nil
+	q.mu.Unlock()
+	if l != nil {
+		l.fetch()
+	}
+}
+
+// fetch has the peer of a link put into the queue what it keeps. The caller holds no lock.
+func (l *link) fetch() {
+	if l.direct == nil || !l.direct.twin.direct.kept.some.Load() {
+		return
+	}
+	box := &l.direct.twin.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	l.direct.twin.direct.flushNow()
+}

@@ -1,0 +1,166 @@
+package socket_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// A sender in the same process may keep messages for a while (run.go). These tests are about that it cannot be told.
+
+// kept connects a Push to a Pull in this process and sends n messages, "0", "1" and so on, that nobody receives yet.
+func kept(t *testing.T, n int) (push *socket.Push, pull *socket.Pull, at string) {
+	t.Helper()
+	at = unused(t, "inproc://")
+	push, pull = closing(t, socket.NewPush()), closing(t, socket.NewPull())
+	bind(t, pull, at)
+	connect(t, push, at)
+	waitPeers(t, push, 1)
+	waitPeers(t, pull, 1)
+	for i := range n {
+		send(t, push, fmt.Sprint(i))
+	}
+	return push, pull, at
+}
+
+// ended is a context with which only what is there is received.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func receivesAll(t *testing.T, pull *socket.Pull, n int) {
+	t.Helper()
+	for i := range n {
+		m, err := pull.Recv(ended())
+		if err != nil || string(m.Bytes()) != fmt.Sprint(i) {
+			t.Fatalf("message %d: received %s, %v", i, m, err)
+		}
+	}
+	if m, err := pull.Recv(ended()); err == nil {
+		t.Fatalf("received %s besides", m)
+	}
+}
+
+func TestKeptIsReceivedAtOnce(t *testing.T) {
+	for _, n := range []int{1, 2, 100, 128, 129, 130, 1000, 2000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			_, pull, _ := kept(t, n)
+			receivesAll(t, pull, n)
+		})
+	}
+}
+
+func TestKeptIsInTheLedger(t *testing.T) {
+	t.Run("of the sender", func(t *testing.T) {
+		push, _, _ := kept(t, 10)
+		if s := push.Stats(); s.Check() != nil || s.Delivered.Messages != 10 || s.Queued.Messages != 0 || s.Peers[0].Delivered.Messages != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
+	t.Run("of the receiver", func(t *testing.T) {
+		_, pull, _ := kept(t, 10)
+		if s := pull.Stats(); s.Check() != nil || s.Received.Messages != 10 || s.Unread.Messages != 10 || s.Peers[0].Unread.Messages != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
+	t.Run("of a receiver that closes", func(t *testing.T) {
+		_, pull, _ := kept(t, 10)
+		must(t, pull.Close())
+		if s := pull.Stats(); s.Check() != nil || s.Discarded[socket.SocketClosed].Messages != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestKeptComesWhenTheSenderEnds(t *testing.T) {
+	for name, end := range map[string]func(p *socket.Push, at string) error{
+		"Close":      func(p *socket.Push, _ string) error { return p.Close() },
+		"Shutdown":   func(p *socket.Push, _ string) error { return p.Shutdown(within(t)) },
+		"Disconnect": func(p *socket.Push, at string) error { return p.Disconnect(at) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			push, pull, at := kept(t, 10)
+			must(t, end(push, at))
+			event(t, pull, socket.PeerDown)
+			receivesAll(t, pull, 10)
+		})
+	}
+}
+
+// TestKeptFromBeforeThePeer: what waited for the peer is not kept by a socket that shuts down, whether the peer receives or
+// not.
+func TestKeptFromBeforeThePeer(t *testing.T) {
+	at := unused(t, "inproc://")
+	push := closing(t, socket.NewPush())
+	connect(t, push, at)
+	for i := range 10 {
+		send(t, push, fmt.Sprint(i))
+	}
+	done := make(chan error, 1)
+	go func() { done <- push.Shutdown(within(t)) }()
+	pull := closing(t, socket.NewPull())
+	bind(t, pull, at)
+	must(t, <-done)
+	receivesAll(t, pull, 10)
+}
+
+// TestKeptIsNotStarved: what a sender has kept while it was the only one comes in its turn when there is another, whose messages
+// never end.
+func TestKeptIsNotStarved(t *testing.T) {
+	_, pull, at := kept(t, 50)
+	busy := closing(t, socket.NewPush())
+	connect(t, busy, at)
+	must(t, pull.WaitPeers(within(t), 2)) // to look at the ledger would fetch them
+	ctx, cancel := context.WithCancel(within(t))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for busy.Send(ctx, socket.String("busy")) == nil { //nolint:revive // until ctx ends
+		}
+	})
+	defer wg.Wait()
+	defer cancel()
+	other := 0
+	for next := 0; next < 50; {
+		m := recv(t, pull)
+		switch string(m.Bytes()) {
+		case "busy":
+			if other++; other > 200 {
+				t.Fatalf("%d messages of the busy sender came, and %d of the other's 50", other, next)
+			}
+		case fmt.Sprint(next):
+			next++
+		default:
+			t.Fatalf("received %s, want %d", m, next)
+		}
+	}
+}
+
+// TestKeptFromNobodyWhoWaits: while one receiver is busy with a message, another gets the next.
+func TestKeptFromNobodyWhoWaits(t *testing.T) {
+	const receivers = 4
+	synctest.Test(t, func(t *testing.T) {
+		push, pull, _ := kept(t, 0)
+		var all sync.WaitGroup
+		all.Add(receivers)
+		for range receivers {
+			go func() {
+				if _, err := pull.Recv(aDay(t)); err != nil {
+					t.Error(err)
+				}
+				all.Done()
+				all.Wait()
+			}()
+		}
+		synctest.Wait() // until they wait
+		for range receivers {
+			send(t, push, "work")
+		}
+		all.Wait()
+	})
+}
