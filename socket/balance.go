@@ -8,8 +8,13 @@ import (
 // balance sends to one of the links, round robin over those with room (RFC 30; libzmq lb.cpp). Without any room it
 // waits, or does what the overflow policy says.
 func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
-	p := parcel{frames: m.Frames, size: m.Size()}
+	size := m.Size()
 	o.mu.Lock()
+	if o.only != nil && o.only.another(m, size) {
+		o.mu.Unlock()
+		return nil
+	}
+	p := parcel{frames: m.Frames, size: size}
 	if !o.shut {
 		if l := o.place(&p); l != nil { // nearly always
 			o.accept(p.size)

@@ -28,6 +28,7 @@ type outbox struct {
 
 	mu      sync.Mutex
 	links   []*link
+	only    *direct // the way out, if there is but one link and it goes to a socket in this process
 	next    int
 	pending queue // not empty only while no link has room
 	waits   Count // in pending
@@ -197,10 +198,19 @@ func (o *outbox) opened() {
 func (o *outbox) add(l *link) {
 	l.core.in.admit(l)
 	o.links = append(o.links, l)
+	o.choose()
 	if o.core.cfg.probe {
 		o.give(l, NewMsg(nil))
 	}
 	o.opened()
+}
+
+// choose decides whether a run may take the short way.
+func (o *outbox) choose() {
+	o.only = nil
+	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding {
+		o.only = o.links[0].direct
+	}
 }
 
 // remove ends a link's part. The channel it returns is closed once the link's messages are accounted for.
@@ -214,6 +224,7 @@ func (o *outbox) remove(l *link) (settled <-chan struct{}) {
 			break
 		}
 	}
+	o.choose()
 	l.out.dead, l.out.detached = true, true
 	l.settle()
 	o.room.wakeAll() // those who wait for this very link

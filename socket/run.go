@@ -21,6 +21,7 @@ type run struct {
 	chunk *chunk
 	n     int
 	count Count
+	late  Count // of it, what is in no other count yet
 	room  mark // that the peer's queue had for a run; none if zero
 }
 
@@ -45,8 +46,30 @@ func (d *direct) keep(m Msg, size int) bool {
 	return true
 }
 
+// another is the short way of a message into a run that has begun and will not be full with it. It is for a socket with one
+// peer, and costs about half of what the way through offer does.
+func (d *direct) another(m Msg, size int) bool {
+	r := &d.kept
+	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.count.Bytes+uint64(size) >= r.room.bytes ||
+		!d.twin.core.in.lazy.Load() || d.self.core.out.shut || d.self.out.dead {
+		return false
+	}
+	r.chunk.msgs[r.n] = Msg{Frames: m.Frames, From: d.me}
+	r.n++
+	r.count.add(size)
+	r.late.add(size)
+	return true
+}
+
 // take empties the run. The messages are valid until release.
-func (r *run) take() ([]Msg, Count) {
+func (d *direct) take() ([]Msg, Count) {
+	r := &d.kept
+	d.self.out.counts.accepted = d.self.out.counts.accepted.plus(r.late)
+	d.self.out.queued = d.self.out.queued.plus(r.late)
+	box := &d.self.core.out.counts
+	box.accepted = box.accepted.plus(r.late)
+	box.queued = box.queued.plus(r.late)
+	r.late = Count{}
 	msgs, n := r.chunk.msgs[:r.n], r.count
 	r.n, r.count, r.room = 0, Count{}, mark{}
 	r.some.Store(false)
@@ -70,7 +93,7 @@ func (d *direct) flush() bool {
 	if d.kept.n == 0 {
 		return true
 	}
-	msgs, n := d.kept.take()
+	msgs, n := d.take()
 	if !d.twin.core.receives || d.twin.in.refused {
 		q.loseAll(d.twin, NotExpected, n)
 	} else {
@@ -111,7 +134,7 @@ func (d *direct) unsent() []Msg {
 	if d.kept.n == 0 {
 		return nil
 	}
-	msgs, _ := d.kept.take()
+	msgs, _ := d.take()
 	msgs = slices.Clone(msgs)
 	d.kept.release()
 	return msgs
