@@ -29,6 +29,7 @@ func (l *link) read() error {
 	l.in.turn.reader = r
 	for {
 		msgs, err := r.Next(l.command)
+		l.in.turn.stream = len(msgs) > 1
 		if len(msgs) > 0 {
 			if e := l.core.role.intake(l, msgs); e != nil {
 				return e
@@ -37,6 +38,7 @@ func (l *link) read() error {
 		if err != nil {
 			return err
 		}
+		l.yield()
 		l.sign() // the next PING may be far behind what the kernel holds for us
 		rest, err := l.standBy(nil)
 		if len(rest) > 0 {

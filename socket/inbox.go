@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
@@ -31,10 +32,12 @@ type inbox struct {
 	counts inCounts
 	unread waitlist
 
-	mixed    bool  // not all that comes is for the inbox, so that only a link's goroutine may read
-	members  int   // links that were admitted and have not left
-	standing *link // whose goroutine stands by; see turn.go
-	met      bool  // a receiver waited for what was read last
+	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
+	members  int           // links that were admitted and have not left
+	last     *link         // that brought messages
+	since    time.Duration // when it began to be the only one that does
+	standing *link         // whose goroutine stands by; see turn.go
+	met      bool          // a receiver waited for what was read last
 
 	lender *link // the only one, if its peer may make runs; see run.go
 	former *link // was the only one
@@ -168,6 +171,9 @@ func (q *inbox) notify(l *link, m Msg) error {
 func (q *inbox) announce(l *link, n int) {
 	if !l.in.ready {
 		return
+	}
+	if n > 0 {
+		q.brought(l)
 	}
 	if n > 0 && !l.in.active {
 		l.in.active = true

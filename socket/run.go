@@ -22,7 +22,7 @@ type run struct {
 	n     int
 	count Count
 	late  Count // of it, what is in no other count yet
-	room  mark // that the peer's queue had for a run; none if zero
+	room  mark  // that the peer's queue had for a run; none if zero
 }
 
 // mayKeep reports whether one more message may be added to the run.

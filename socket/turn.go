@@ -4,21 +4,22 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // Who reads a link is a matter of turns. As a rule it is a goroutine of the link's own. To hand what it has read to a
-// receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while a
-// socket has a single link, which is brisk, and its receivers are faster than the peer, whoever waits for a message reads the
+// receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while only one
+// link of a socket brings messages, briskly, and receivers are faster than its peer, whoever waits for a message reads the
 // connection itself, and the link's goroutine stands by:
 //
 //   - It takes the turn back when no receiver has come for a standTick or two: the connection must be read, for PINGs and
 //     for its end, also while the application is busy.
 //   - While a receiver waits for longer than that, nothing ticks. The receiver tells the goroutine when it leaves.
-//   - A second link, or a second receiver that waits, ends it at once. A receiver inside a read is freed by a read deadline
-//     in the past.
+//   - Another link that is new or brings something, or a second receiver that waits, ends it at once. A receiver inside a read
+//     is freed by a read deadline in the past.
 //
 // A turn is guarded by core.in.mu, but for reader, which belongs to whoever has the turn, and tick.
 type turn struct {
@@ -26,6 +27,8 @@ type turn struct {
 	holder holder
 	lends  uint64        // how often receivers have had the turn
 	last   time.Duration // when the link's goroutine read the time before
+	yields time.Duration // when the reader last let others run
+	stream bool          // the last read brought several messages
 	deep   bool          // the link's goroutine sleeps until it is told
 	wanted bool          // it is to have the turn next
 	told   chan struct{} // tells it to take the turn back
@@ -50,6 +53,19 @@ const (
 // brisk is the time between two reads above which the link's goroutine does not stand by: it would be woken by its tick about as
 // often as by the peer.
 const brisk = time.Millisecond
+
+// yieldEvery is how long a reader that always finds something goes on before it lets other goroutines run. Otherwise those whose
+// connections have become readable meanwhile wait, on a single processor, for many times the scheduler's ten milliseconds.
+const yieldEvery = time.Millisecond
+
+// yield is called by whoever has the turn, after each read.
+func (l *link) yield() {
+	t := &l.in.turn
+	if now := time.Duration(l.life.read.Load()); now-t.yields >= yieldEvery {
+		t.yields = now
+		runtime.Gosched()
+	}
+}
 
 // standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look costs as much as a
 // round trip.
@@ -83,7 +99,7 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 		q.mu.Unlock()
 		return rest, t.err
 	}
-	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || q.members != 1 || len(q.unread.waiting) > 1 {
+	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || !q.alone(l, now) || len(q.unread.waiting) > 1 {
 		q.mu.Unlock()
 		return rest, nil
 	}
@@ -106,6 +122,21 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 	q.standing = nil
 	q.mu.Unlock()
 	return rest, err
+}
+
+// brought notes that a link has brought messages, in front of everybody or over inproc. in.mu is held.
+func (q *inbox) brought(l *link) {
+	if q.last != l {
+		q.last, q.since = l, time.Duration(l.life.read.Load())
+		q.recall()
+	}
+}
+
+// alone reports whether l is the only link or, with one message at a time, the only one that has brought any for a while. A stream
+// beside other links is read by the link's goroutine: a receiver that never waits would make it late that they have become
+// readable. in.mu is held.
+func (q *inbox) alone(l *link, now time.Duration) bool {
+	return q.members == 1 || !l.in.turn.stream && q.last == l && now-q.since >= brisk
 }
 
 // await waits until the link's goroutine is to have the turn, seen being the lends so far, and returns with in.mu held.
@@ -177,6 +208,8 @@ func (l *link) readOnce() {
 		msgs, err = t.reader.Next(l.command)
 		l.sign()
 	}
+	l.yield()
+	t.stream = len(msgs) > 1
 	n := 0
 	if len(msgs) > 0 {
 		n = q.put(l, msgs)
@@ -192,7 +225,7 @@ func (l *link) readOnce() {
 		}
 	}
 	t.rest, t.err = msgs[n:], err
-	if err != nil || t.deep || q.closed || q.members != 1 || len(q.unread.waiting) > 0 {
+	if err != nil || t.deep || q.closed || t.stream && q.members > 1 || len(q.unread.waiting) > 0 {
 		t.tell()
 	}
 }

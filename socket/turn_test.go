@@ -87,9 +87,14 @@ func (d *duo) lend() {
 }
 
 func (d *duo) lends() uint64 {
+	links := d.pull.snapshot()
 	d.pull.in.mu.Lock()
 	defer d.pull.in.mu.Unlock()
-	return d.link.in.turn.lends
+	var n uint64
+	for _, l := range links {
+		n += l.in.turn.lends
+	}
+	return n
 }
 
 func (d *duo) holder() holder {
@@ -242,6 +247,80 @@ func TestSecondPeerWhileReceiversRead(t *testing.T) {
 		}
 		d.send(d.push, "from the first")
 		d.recv("from the first", time.Millisecond)
+		if err := second.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+}
+
+// Receivers read beside a peer that is quiet, which is heard at once when it is not, and beside one that is as brisk they do not.
+func TestReceiversReadBesideAQuietPeer(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		second := d.another("other")
+		d.connect(second)
+		for i := range 5 {
+			before := d.lends()
+			for range 10 {
+				d.send(d.push, "brisk")
+				d.recv("brisk", time.Millisecond)
+			}
+			if n := d.lends() - before; n < 5 {
+				d.t.Errorf("receivers had the turn %d times of 10", n)
+			}
+			got := d.wait(d.t.Context())
+			if h := d.holder(); h != receiverReads {
+				d.t.Fatalf("holder is %d", h)
+			}
+			begin := time.Now()
+			d.send(second, "quiet")
+			if err := <-got; err != nil || time.Since(begin) > time.Millisecond {
+				d.t.Errorf("round %d: %v after %v", i, err, time.Since(begin))
+			}
+			if h := d.holder(); h != linkReads {
+				d.t.Errorf("after a message of the quiet one holder is %d", h)
+			}
+		}
+		before := d.lends()
+		for range 100 {
+			d.send(d.push, "brisk")
+			d.recv("brisk", time.Millisecond)
+			d.send(second, "as brisk")
+			d.recv("as brisk", time.Millisecond)
+		}
+		if n := d.lends() - before; n > 10 {
+			d.t.Errorf("beside a brisk peer receivers had the turn %d times of 200", n)
+		}
+		if err := second.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+}
+
+// A stream beside other peers is read by the link's goroutine.
+func TestStreamBesideAQuietPeer(t *testing.T) {
+	inTurns(t, nil, func(d *duo) {
+		second := d.another("other")
+		d.connect(second)
+		for range 100 {
+			for range 10 {
+				d.send(d.push, "stream")
+			}
+			for range 10 {
+				d.recv("stream", 2*time.Millisecond)
+			}
+		}
+		before := d.lends()
+		for range 100 {
+			for range 10 {
+				d.send(d.push, "stream")
+			}
+			for range 10 {
+				d.recv("stream", 2*time.Millisecond)
+			}
+		}
+		if n := d.lends() - before; n > 50 {
+			d.t.Errorf("receivers had the turn %d times for 1,000 messages", n)
+		}
 		if err := second.Close(); err != nil {
 			d.t.Error(err)
 		}

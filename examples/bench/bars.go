@@ -61,7 +61,7 @@ func bars() []bar {
 		bar{text: "allocations a message received, tcp 100 B", metric: allocsIn, work: "oneway-tcp-100", limit: 0.1},
 		bar{text: "bytes an idle peer, of 10,000", metric: memPeer, work: "idle-10000", limit: 16 << 10},
 		bar{text: "bytes an idle peer, of 1,000", metric: memPeer, work: "idle-1000", limit: 16 << 10},
-		bar{text: "100/s beside a busy stream, p99, µs late", metric: p99, work: "beside", limit: 2000},
+		bar{text: "100/s beside a busy stream, p99, µs", metric: p99, work: "beside", limit: 2000},
 		bar{text: "CPU with 1,000 idle peers, percent", metric: idleCPU, work: "idle-1000", limit: 0.5},
 	)
 }

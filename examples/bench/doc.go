@@ -36,13 +36,14 @@
 // System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes perf and
 // the right to trace.
 //
-// Of the 100 messages a second beside a busy stream it is known when each should have been sent; how late they are
-// includes what the sender's timer is late.
+// The 100 messages a second beside a busy stream say when they were sent, by the clock that all processes share. Of raw sockets,
+// which have no messages to be fair among, each stream is read by a goroutine: what they take is what the machine takes.
 //
 // # What is left out
 //
 //   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
 //   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.
+//   - Of go-zeromq and NATS, the quiet stream beside a busy one.
 //   - NATS over ipc and inproc, which its core does not have.
 //   - CURVE, until Yodel has it.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -89,6 +90,23 @@ func (c *yodelConn) Recv(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	return len(m.Frames[0]), nil
+}
+
+func (c *yodelConn) SendStamped(ctx context.Context) error {
+	body := make([]byte, len(c.bodies[0].Frames[0]))
+	stamp(body)
+	return c.out.Send(ctx, socket.NewMsg(body))
+}
+
+func (c *yodelConn) RecvStamped(ctx context.Context) (size int, since time.Duration, err error) {
+	m, err := c.in.Recv(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if size = len(m.Frames[0]); size > len(c.bodies[0].Frames[0]) {
+		since = age(m.Frames[0])
+	}
+	return size, since, nil
 }
 
 func (c *yodelConn) Echo(ctx context.Context) error {

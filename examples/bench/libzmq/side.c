@@ -93,6 +93,14 @@ static size_t recv_one(void *s, zmq_msg_t *m) {
 	return zmq_msg_size(m);
 }
 
+static int by_value(const void *a, const void *b) {
+	long long x = *(const long long *)a, y = *(const long long *)b;
+	return (x > y) - (x < y);
+}
+static double rank_us(const long long *v, double p) { // nearest rank
+	long i = (long)(p * (double)count + 0.999999) - 1;
+	return (double)v[i < 0 ? 0 : i] / 1e3;
+}
 static int told(int wait_ms) { // 1: a line or the end of the standard input has come
 	struct pollfd p = {0, POLLIN, 0};
 	char b[64];
@@ -131,6 +139,70 @@ static void pull_from(void *s) {
 	printf("result {\"begin\":0,\"end\":%lld,\"received\":%ld,\"cpu_ns\":%lld,\"cpu_msgs\":%ld}\n", t, count, c, count);
 }
 
+// ---- a quiet stream beside a busy one, as in role_beside.go: what is a byte longer says when it was sent
+
+static volatile int quiet_done;
+
+static long long wall(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+static void *busy_thread(void *s) {
+	zmq_msg_t body;
+	make(&body, size, "", 0);
+	while (!quiet_done) send_one(s, &body);
+	return NULL;
+}
+static void beside(void) {
+	pthread_t t;
+	long long c = cpu(), start = now(), due;
+	void *busy = connected(ZMQ_PUSH), *quiet = connected(ZMQ_PUSH);
+	pthread_create(&t, NULL, busy_thread, busy);
+	for (long i = 0; i < warm + count; i++) {
+		zmq_msg_t m;
+		if ((due = start + i * 10000000LL - now()) > 0) usleep((useconds_t)(due / 1000));
+		long long sent = wall();
+		make(&m, size + 1, &sent, sizeof sent);
+		must(zmq_msg_send(&m, quiet, 0), "zmq_msg_send");
+	}
+	quiet_done = 1;
+	pthread_join(t, NULL);
+	printf("result {\"cpu_ns\":%lld,\"cpu_msgs\":1}\n", cpu() - c);
+	while (!told(-1)) {}
+	exit(0);
+}
+static void *drain_thread(void *s) {
+	zmq_msg_t m;
+	zmq_msg_init(&m);
+	for (;;) recv_one(s, &m);
+	return NULL;
+}
+static void pull_beside(void *s) {
+	long long *v = malloc((size_t)count * sizeof *v), sum = 0, c = cpu(), sent;
+	long others = 0;
+	pthread_t t;
+	zmq_msg_t m;
+	zmq_msg_init(&m);
+	for (long n = -warm; n < count;) {
+		if (recv_one(s, &m) == size) {
+			others++;
+			continue;
+		}
+		memcpy(&sent, zmq_msg_data(&m), sizeof sent);
+		if (n >= 0) v[n] = wall() - sent, sum += v[n];
+		n++;
+	}
+	if (others < 10 * count) die("the busy stream was not busy");
+	c = cpu() - c;
+	qsort(v, (size_t)count, sizeof *v, by_value);
+	printf("result {\"mean_us\":%f,\"p50_us\":%f,\"p99_us\":%f,\"p999_us\":%f,\"cpu_ns\":%lld,\"cpu_msgs\":%ld}\n",
+		(double)sum / 1e3 / (double)count, rank_us(v, .5), rank_us(v, .99), rank_us(v, .999), c, others + count);
+	pthread_create(&t, NULL, drain_thread, s);
+	while (!told(-1)) {}
+	exit(0);
+}
+
 // ---- round trips: REQ -> REP
 
 static void *rep_thread(void *s) {
@@ -150,14 +222,6 @@ static void rep(void) {
 	rep_thread(s);
 	zmq_ctx_term(ctx);
 	printf("result {\"cpu_ns\":%lld,\"cpu_msgs\":%ld}\n", cpu() - c, warm + count);
-}
-static int by_value(const void *a, const void *b) {
-	long long x = *(const long long *)a, y = *(const long long *)b;
-	return (x > y) - (x < y);
-}
-static double rank_us(const long long *v, double p) { // nearest rank
-	long i = (long)(p * (double)count + 0.999999) - 1;
-	return (double)v[i < 0 ? 0 : i] / 1e3;
 }
 static void req_to(void *s) {
 	long long *v = malloc((size_t)count * sizeof *v), sum = 0, c = 0, start = now(), every = 0;
@@ -321,6 +385,8 @@ int main(int argc, char **argv) {
 	else if (!strcmp(role, "pull")) pull_from(bound(ZMQ_PULL));
 	else if (!strcmp(role, "rep")) rep();
 	else if (!strcmp(role, "req") || !strcmp(role, "reqhalf")) req_to(connected(ZMQ_REQ));
+	else if (!strcmp(role, "beside")) beside();
+	else if (!strcmp(role, "pullbeside")) pull_beside(bound(ZMQ_PULL));
 	else if (!strcmp(role, "pub")) pub();
 	else if (!strcmp(role, "sub")) sub();
 	else if (!strcmp(role, "idle")) idle();
