@@ -144,7 +144,7 @@ func (c *rawConn) readStamped(nc net.Conn) {
 	for {
 		n, err := nc.Read(buf)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return
 		case err != nil:
 			c.streams <- arrival{err: err}
