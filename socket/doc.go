@@ -163,5 +163,6 @@
 // What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the process
 // keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that the garbage collector
 // runs after some 20 MiB of messages rather than after three. In a process that holds little else this halves the cost of a
-// message. With a memory limit (GOMEMLIMIT) below 256 MiB there is no reserve.
+// message. After 16 MiB of bodies above 32 KiB it is 64 MiB, for those cost the collector most. With a memory limit (GOMEMLIMIT)
+// below 256 MiB there is no reserve, below 1 GiB none above 16 MiB.
 package socket

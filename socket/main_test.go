@@ -34,8 +34,9 @@ func TestMain(m *testing.M) {
 
 // makeReserve brings the reserve of package zmtp about, by receiving much, before any test looks at the heap: it counts as in use.
 func makeReserve() {
-	frame := append(zmtp.AppendHeader(nil, 0, 1000), make([]byte, 1000)...)
-	r := zmtp.NewReader(bytes.NewReader(bytes.Repeat(frame, 5<<10)), nil, zmtp.Limits{})
+	const size = 64 << 10
+	frame := append(zmtp.AppendHeader(nil, 0, size), make([]byte, size)...)
+	r := zmtp.NewReader(bytes.NewReader(bytes.Repeat(frame, 300)), nil, zmtp.Limits{})
 	for {
 		if _, err := r.Next(nil); err != nil {
 			return

@@ -63,6 +63,7 @@ type Reader struct {
 
 	afterBody bool // a long body was the last that came
 	fresh     int  // bytes in buffers that were made, up to busyAfter
+	bulk      int  // bytes in those above bulkBody, up to bulkAfter
 }
 
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
