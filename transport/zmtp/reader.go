@@ -18,9 +18,11 @@ const (
 	// peer has already sent whole, and doubles as bytes arrive: a claim costs nothing.
 	bodyStart = 64 << 10
 	maxArena  = 256 // frame headers allocated at a time
-	// While reads fill the slab, one read brings several slabs' worth by way of a buffer of this size, from which it is
-	// copied: fewer system calls and fewer wake-ups cost less than the copy.
+	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size, from which it
+	// is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to surgeBody. (Measured over tcp:
+	// 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB 24 and 27.)
 	surgeSize = 128 << 10
+	surgeBody = 16 << 10
 )
 
 var surges = sync.Pool{New: func() any { return new([surgeSize]byte) }}
@@ -34,7 +36,7 @@ type Limits struct {
 
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
 // messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
-// never writes there again. A body longer than 8 KiB is read straight into a buffer of its own, which grows as bytes
+// never writes there again. A body longer than 8 KiB that is not there whole gets a buffer of its own, which grows as bytes
 // arrive. A message that is kept holds on to at most about 30 KiB beside itself.
 //
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
@@ -111,16 +113,17 @@ func (r *Reader) fill() error {
 			Recycle(r.body)
 			r.body = grown
 		}
-		n, err := r.read(r.body[r.have:], false)
+		n, err := r.read(r.body[r.have:], r.bodySize <= surgeBody)
 		r.have += n
 		return readError(n, err)
 	}
 	r.makeRoom()
 	into := r.slab[r.w:]
-	if r.afterBody { // another one is likely: its header will do, the rest would have to be copied
+	alone := r.afterBody && r.bodySize > surgeBody
+	if alone { // another one is likely: its header will do, the rest would have to be copied
 		into = into[:min(minSlab, len(into))]
 	}
-	n, err := r.read(into, len(r.slab) == maxSlab && !r.afterBody)
+	n, err := r.read(into, len(r.slab) == maxSlab && !alone)
 	r.afterBody = r.afterBody && n < len(into)
 	r.w += n
 	return readError(n, err)
