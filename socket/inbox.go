@@ -66,6 +66,12 @@ func (q *inbox) leave(l *link) {
 		q.lender = nil
 		q.lazy.Store(false)
 	}
+	if q.last == l { // a link that has left is not held on to
+		q.last = nil
+	}
+	if q.former == l {
+		q.former = nil
+	}
 }
 
 // refuse discards what a link that was not admitted has sent.

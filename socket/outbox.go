@@ -205,7 +205,7 @@ func (o *outbox) add(l *link) {
 	o.opened()
 }
 
-// choose decides whether a run may take the short way.
+// choose finds the one link, if there is one, whose runs messages may join by the short way (another).
 func (o *outbox) choose() {
 	o.only = nil
 	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding {

@@ -77,8 +77,8 @@ func (d *direct) take() ([]Msg, Count) {
 }
 
 // release gives back what held the messages that were taken.
-func (r *run) release() {
-	clear(r.chunk.msgs)
+func (r *run) release(taken []Msg) {
+	clear(taken)
 	r.chunk.recycle()
 	r.chunk = nil
 }
@@ -101,7 +101,7 @@ func (d *direct) flush() bool {
 		q.announce(d.twin, len(msgs))
 		d.grant()
 	}
-	d.kept.release()
+	d.kept.release(msgs)
 	d.delivered(n)
 	return true
 }
@@ -134,9 +134,9 @@ func (d *direct) unsent() []Msg {
 	if d.kept.n == 0 {
 		return nil
 	}
-	msgs, _ := d.take()
-	msgs = slices.Clone(msgs)
-	d.kept.release()
+	taken, _ := d.take()
+	msgs := slices.Clone(taken)
+	d.kept.release(taken)
 	return msgs
 }
 

@@ -301,15 +301,14 @@ func TestStreamBesideAQuietPeer(t *testing.T) {
 	inTurns(t, nil, func(d *duo) {
 		second := d.another("other")
 		d.connect(second)
-		for range 100 {
-			for range 10 {
-				d.send(d.push, "stream")
-			}
-			for range 10 {
-				d.recv("stream", 2*time.Millisecond)
-			}
+		for range 10 {
+			d.send(d.push, "brisk")
+			d.recv("brisk", time.Millisecond)
 		}
 		before := d.lends()
+		if before == 0 {
+			d.t.Fatal("no receiver has read what came one at a time")
+		}
 		for range 100 {
 			for range 10 {
 				d.send(d.push, "stream")
@@ -318,8 +317,8 @@ func TestStreamBesideAQuietPeer(t *testing.T) {
 				d.recv("stream", 2*time.Millisecond)
 			}
 		}
-		if n := d.lends() - before; n > 50 {
-			d.t.Errorf("receivers had the turn %d times for 1,000 messages", n)
+		if n := d.lends() - before; n > 10 {
+			d.t.Errorf("receivers had the turn %d times for 1,000 messages of a stream", n)
 		}
 		if err := second.Close(); err != nil {
 			d.t.Error(err)

@@ -173,9 +173,7 @@ func TestServerFails(t *testing.T) {
 	if !errors.As(e.Err, &lookup) || lookup.Name != svc || !errors.As(e.Err, &dnsErr) || !strings.Contains(e.Err.Error(), svc) {
 		t.Errorf("trouble says %v, want a LookupError of %s that wraps a *net.DNSError", e.Err, svc)
 	}
-	for asked := z.count(); z.count() < asked+12; { // some more rounds
-		time.Sleep(10 * time.Millisecond)
-	}
+	z.questions(12) // some more rounds
 	if n := l.Count(discovery.Trouble); n != 1 {
 		t.Errorf("%d troubles, want one: %s", n, l)
 	}

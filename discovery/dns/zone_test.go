@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -18,7 +19,8 @@ type zone struct {
 	mu      sync.Mutex
 	records []dns.RR
 	rcode   int // when not 0, of all answers
-	asked   int
+
+	asked chan struct{} // a question, unless nobody is waiting for one
 }
 
 func newZone(t *testing.T, records ...string) *zone {
@@ -29,7 +31,7 @@ func newZone(t *testing.T, records ...string) *zone {
 // newZoneAt is for an address of the namespace that the caller's thread is in.
 func newZoneAt(t *testing.T, addr string, records ...string) *zone {
 	t.Helper()
-	z := &zone{t: t}
+	z := &zone{t: t, asked: make(chan struct{})}
 	z.set(records...)
 	l, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
 	if err != nil {
@@ -79,17 +81,28 @@ func (z *zone) fail(rcode int) {
 	z.rcode = rcode
 }
 
-func (z *zone) count() int {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return z.asked
+// questions waits for n more.
+func (z *zone) questions(n int) {
+	z.t.Helper()
+	patience := time.NewTimer(20 * time.Second)
+	defer patience.Stop()
+	for i := range n {
+		select {
+		case <-z.asked:
+		case <-patience.C:
+			z.t.Fatalf("%d questions in 20 s, want %d", i, n)
+		}
+	}
 }
 
 // ServeDNS answers as an authoritative server, and truncates what does not fit into a packet.
 func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	z.asked++
+	select {
+	case z.asked <- struct{}{}:
+	default:
+	}
 	m := new(dns.Msg).SetReply(q)
 	m.Authoritative = true
 	ask := q.Question[0]
