@@ -119,7 +119,7 @@
 //	ZMQ_TCP_KEEPALIVE_IDLE      transport.TCP.KeepAliveIdle
 //	ZMQ_TCP_KEEPALIVE_INTVL     transport.TCP.KeepAliveInterval
 //	ZMQ_TCP_KEEPALIVE_CNT       transport.TCP.KeepAliveCount
-//	ZMQ_SNDBUF                  transport.TCP.SendBuffer
+//	ZMQ_SNDBUF                  transport.TCP.SendBuffer, transport.IPC.SendBuffer
 //	ZMQ_RCVBUF                  transport.TCP.RecvBuffer
 //	ZMQ_SOCKS_PROXY             transport.TCP.DialContext
 //	ZMQ_SOCKS_USERNAME          transport.TCP.DialContext

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -58,8 +59,16 @@ const minCommand = 4 << 10
 // lifeReader notes that bytes came: any of them is a sign of life (RFC 37).
 type lifeReader struct{ l *link }
 
-func (r lifeReader) Read(b []byte) (int, error) {
-	n, err := r.l.conn.Read(b)
+func (r lifeReader) Read(b []byte) (int, error) { return r.noted(r.l.conn.Read(b)) }
+
+func (r lifeReader) ReadTwo(first, second []byte) (int, error) {
+	if c, ok := r.l.conn.(transport.TwoReader); ok {
+		return r.noted(c.ReadTwo(first, second))
+	}
+	return r.Read(first)
+}
+
+func (r lifeReader) noted(n int, err error) (int, error) {
 	if n > 0 {
 		r.l.life.read.Store(int64(r.l.core.now()))
 	}

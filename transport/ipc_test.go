@@ -366,3 +366,21 @@ func TestIPCTakeoverRaceOfProcesses(t *testing.T) {
 	}
 	dial(t, NewIPC(), path)
 }
+
+// TestIPCKernelBuffers: what the kernel takes while nobody reads follows SendBuffer.
+func TestIPCKernelBuffers(t *testing.T) {
+	takes := func(ipc *IPC) (total int) {
+		client, _ := pair(t, ipc, "*")
+		for chunk, n := make([]byte, 4<<10), 1; n > 0; total += n {
+			var err error
+			if n, err = client.(TryWriter).TryWrite(chunk); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return total
+	}
+	small, system, usual := takes(&IPC{SendBuffer: 16 << 10}), takes(&IPC{SendBuffer: -1}), takes(NewIPC())
+	if small >= system || system >= usual {
+		t.Errorf("the kernel takes %d bytes with 16 KiB, %d of its own accord and %d by default", small, system, usual)
+	}
+}

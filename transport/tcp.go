@@ -174,12 +174,12 @@ func (t *TCP) keepAlive() (time.Duration, net.KeepAliveConfig) {
 // still finds writev on it.
 type tcpConn struct {
 	*net.TCPConn
-	rawWriter
+	stream
 }
 
 func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {
 	conn := &tcpConn{TCPConn: c}
-	if err := conn.init(c); err != nil {
+	if err := conn.prepare(c); err != nil {
 		return nil, err
 	}
 	if t.SendBuffer > 0 {

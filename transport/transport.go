@@ -74,6 +74,15 @@ type TryWriter interface {
 	TryWrite(b []byte) (n int, err error)
 }
 
+// TwoReader is what a connection may be able to do beyond [net.Conn], found by
+// type assertion: to fill two buffers by one system call (readv).
+type TwoReader interface {
+	// ReadTwo is like Read, into first and then into second. It must not be
+	// called at the same time as Read or another ReadTwo; deadlines and Close
+	// end it as they end a Read.
+	ReadTwo(first, second []byte) (n int, err error)
+}
+
 // CloseWriter is what a connection may be able to do beyond [net.Conn], found by
 // type assertion: to close one direction.
 type CloseWriter interface {

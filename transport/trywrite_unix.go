@@ -30,12 +30,8 @@ type rawWriter struct {
 	err error
 }
 
-// init prepares w in place; it must not be copied afterwards.
-func (w *rawWriter) init(c interface {
-	net.Conn
-	syscall.Conn
-},
-) error {
+// initWriter prepares w in place; it must not be copied afterwards.
+func (w *rawWriter) initWriter(c syscallConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

@@ -27,6 +27,11 @@ const (
 
 var surges = sync.Pool{New: func() any { return new([surgeSize]byte) }}
 
+// A TwoReader is a source that can fill two buffers by one read: the rest of a long body and the header behind it.
+type TwoReader interface {
+	ReadTwo(first, second []byte) (n int, err error)
+}
+
 // Limits bound what one peer can make a [Reader] hold.
 type Limits struct {
 	MaxMessage int64 // bytes in all frames of one message; zero or less stands for no limit
@@ -42,6 +47,7 @@ type Limits struct {
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
 type Reader struct {
 	src io.Reader
+	two TwoReader // src, if it is one
 	lim Limits
 
 	slab  []byte // slab[r:w] is read and not yet decoded
@@ -71,6 +77,7 @@ type Reader struct {
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
 func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 	r := &Reader{src: src, lim: lim, grown: minSlab}
+	r.two, _ = src.(TwoReader)
 	if len(rest) > 0 {
 		r.slab = append(make([]byte, 0, max(minSlab, len(rest))), rest...)
 		r.w = len(rest)
@@ -113,6 +120,9 @@ func (r *Reader) fill() error {
 			Recycle(r.body)
 			r.body = grown
 		}
+		if r.two != nil && len(r.body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
+			return r.fillTwo()
+		}
 		n, err := r.read(r.body[r.have:], r.bodySize <= surgeBody)
 		r.have += n
 		return readError(n, err)
@@ -126,6 +136,19 @@ func (r *Reader) fill() error {
 	n, err := r.read(into, len(r.slab) == maxSlab && !alone)
 	r.afterBody = r.afterBody && n < len(into)
 	r.w += n
+	return readError(n, err)
+}
+
+// fillTwo reads the rest of a long body and the header of the next one at once.
+func (r *Reader) fillTwo() error {
+	r.release()
+	r.makeRoom()
+	body, next := r.body[r.have:], r.slab[r.w:min(r.w+minSlab, len(r.slab))]
+	n, err := r.two.ReadTwo(body, next)
+	r.flooding = n == len(body)+len(next)
+	own := min(n, len(body))
+	r.have += own
+	r.w += n - own
 	return readError(n, err)
 }
 

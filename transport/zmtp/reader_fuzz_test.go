@@ -37,6 +37,11 @@ func FuzzReader(f *testing.F) {
 			if err := same(got, want); err != nil {
 				t.Fatalf("in pieces of %v, %d given to begin with: %v", sizes, rest, err)
 			}
+			two := &twoCuts{cuts: &cuts{in: stream[rest:], sizes: sizes}}
+			r = NewReader(two, stream[:rest], limit)
+			if err := same(collect(r, bounded(r, two.cuts, rest)), want); err != nil {
+				t.Fatalf("two buffers at once, in pieces of %v, %d given to begin with: %v", sizes, rest, err)
+			}
 			if got.err == nil || got.err.Error() == "" {
 				t.Fatalf("ended without a reason: %v", got.err)
 			}

@@ -138,6 +138,24 @@ func (c *cuts) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// twoCuts is the same for two buffers at once: a piece may go over from the first into the second.
+type twoCuts struct {
+	*cuts
+	reads int // of either kind
+}
+
+func (c *twoCuts) Read(b []byte) (int, error) {
+	c.reads++
+	return c.cuts.Read(b)
+}
+
+func (c *twoCuts) ReadTwo(first, second []byte) (int, error) {
+	both := make([]byte, len(first)+len(second))
+	n, err := c.Read(both)
+	copy(second, both[copy(first, both[:n]):n])
+	return n, err
+}
+
 // held is what a Reader has allocated for bytes, now. Frame headers come on top, in runs of at most maxArena.
 func (r *Reader) held() int { return cap(r.slab) + cap(r.body) }
 
@@ -276,6 +294,11 @@ func TestReaderCuts(t *testing.T) {
 					if err := same(collect(r, bounded(r, src, rest)), want); err != nil {
 						t.Fatalf("in pieces of %v, %d given to begin with: %v", sizes, rest, err)
 					}
+					two := &twoCuts{cuts: &cuts{in: in[rest:], sizes: sizes}}
+					r = NewReader(two, in[:rest], lim)
+					if err := same(collect(r, bounded(r, two.cuts, rest)), want); err != nil {
+						t.Fatalf("two buffers at once, in pieces of %v, %d given to begin with: %v", sizes, rest, err)
+					}
 				}
 			}
 		})
@@ -312,6 +335,18 @@ func TestReaderGrows(t *testing.T) {
 		if !slices.Equal(steps[i], w) {
 			t.Errorf("message %d grew by %v, want %v", i, steps[i], w)
 		}
+	}
+}
+
+// TestReaderReadsTwo: a stream of long bodies takes one read each, which brings the next one's header along.
+func TestReaderReadsTwo(t *testing.T) {
+	const n = 100
+	src := &twoCuts{cuts: &cuts{in: bytes.Repeat(frame(0, bodyStart), n)}}
+	if got := collect(NewReader(src, nil, Limits{}), nil); len(got.messages) != n || got.err != io.EOF {
+		t.Fatalf("%d messages, %v", len(got.messages), got.err)
+	}
+	if most := n + 5; src.reads > most { // a few to begin with, and the end
+		t.Errorf("%d messages took %d reads, want at most %d", n, src.reads, most)
 	}
 }
 
