@@ -24,12 +24,13 @@ type core struct {
 	receives bool // messages go to the inbox
 	born     time.Time
 
-	out    outbox
-	in     inbox
-	events eventLog
-	done   chan struct{}  // closed when the socket begins to close for good
-	wg     sync.WaitGroup // every goroutine of the socket but the logger
-	logged chan struct{}  // closed when the logger is done; nil without one
+	out     outbox
+	in      inbox
+	yielder yielder
+	events  eventLog
+	done    chan struct{}  // closed when the socket begins to close for good
+	wg      sync.WaitGroup // every goroutine of the socket but the logger
+	logged  chan struct{}  // closed when the logger is done; nil without one
 
 	mu         sync.Mutex
 	bound      map[string]*endpointState // by actual endpoint

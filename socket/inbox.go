@@ -33,7 +33,7 @@ type inbox struct {
 	unread waitlist
 
 	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
-	members  int           // links that were admitted and have not left
+	members  atomic.Int32  // links that were admitted and have not left; changes under mu
 	last     *link         // that brought messages
 	since    time.Duration // when it began to be the only one that does
 	standing *link         // whose goroutine stands by; see turn.go
@@ -51,7 +51,7 @@ func (q *inbox) admit(l *link) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l.in.ready = true
-	q.members++
+	q.members.Add(1)
 	q.oneLender(l)
 	q.recall()
 	q.announce(l, l.in.queue.n)
@@ -62,7 +62,7 @@ func (q *inbox) leave(l *link) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if l.in.ready {
-		q.members--
+		q.members.Add(-1)
 		q.lender = nil
 		q.lazy.Store(false)
 	}

@@ -188,7 +188,7 @@ func (q *inbox) oneLender(l *link) {
 	}
 	q.lender = nil
 	q.lazy.Store(false)
-	if l != nil && l.direct != nil && q.members == 1 && q.ready == nil && q.stop == nil && !l.core.cfg.latest && !l.core.cfg.leastOutstanding {
+	if l != nil && l.direct != nil && q.members.Load() == 1 && q.ready == nil && q.stop == nil && !l.core.cfg.latest && !l.core.cfg.leastOutstanding {
 		q.lender = l
 	}
 }

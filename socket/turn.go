@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -27,7 +26,7 @@ type turn struct {
 	holder holder
 	lends  uint64        // how often receivers have had the turn
 	last   time.Duration // when the link's goroutine read the time before
-	yields time.Duration // when the reader last let others run
+	yields time.Duration // when the reader last waited, or let others run
 	stream bool          // the last read brought several messages
 	deep   bool          // the link's goroutine sleeps until it is told
 	wanted bool          // it is to have the turn next
@@ -53,19 +52,6 @@ const (
 // brisk is the time between two reads above which the link's goroutine does not stand by: it would be woken by its tick about as
 // often as by the peer.
 const brisk = time.Millisecond
-
-// yieldEvery is how long a reader that always finds something goes on before it lets other goroutines run. Otherwise those whose
-// connections have become readable meanwhile wait, on a single processor, for many times the scheduler's ten milliseconds.
-const yieldEvery = time.Millisecond
-
-// yield is called by whoever has the turn, after each read.
-func (l *link) yield() {
-	t := &l.in.turn
-	if now := time.Duration(l.life.read.Load()); now-t.yields >= yieldEvery {
-		t.yields = now
-		runtime.Gosched()
-	}
-}
 
 // standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look costs as much as a
 // round trip.
@@ -136,7 +122,7 @@ func (q *inbox) brought(l *link) {
 // beside other links is read by the link's goroutine: a receiver that never waits would make it late that they have become
 // readable. in.mu is held.
 func (q *inbox) alone(l *link, now time.Duration) bool {
-	return q.members == 1 || !l.in.turn.stream && q.last == l && now-q.since >= brisk
+	return q.members.Load() == 1 || !l.in.turn.stream && q.last == l && now-q.since >= brisk
 }
 
 // await waits until the link's goroutine is to have the turn, seen being the lends so far, and returns with in.mu held.
@@ -225,7 +211,7 @@ func (l *link) readOnce() {
 		}
 	}
 	t.rest, t.err = msgs[n:], err
-	if err != nil || t.deep || q.closed || t.stream && q.members > 1 || len(q.unread.waiting) > 0 {
+	if err != nil || t.deep || q.closed || t.stream && q.members.Load() > 1 || len(q.unread.waiting) > 0 {
 		t.tell()
 	}
 }

@@ -111,6 +111,9 @@ func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte,
 	}
 }
 
+// Flooding reports whether the last read filled what it was given, so that more is probably there already.
+func (r *Reader) Flooding() bool { return r.flooding }
+
 // fill does one read, into the body under way or into the slab.
 func (r *Reader) fill() error {
 	if r.body != nil {

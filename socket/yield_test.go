@@ -1,0 +1,139 @@
+//go:build unix
+
+package socket
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// After a sweep those have run whose file has become readable, although nobody but the one who sweeps had a processor.
+func TestSweep(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var y yielder
+	defer y.close()
+	r, w, err := os.Pipe()
+	must(t, err)
+	var got atomic.Int32
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		b := make([]byte, 1)
+		for {
+			if _, err := r.Read(b); err != nil {
+				return
+			}
+			got.Add(1)
+		}
+	})
+	y.sweep() // it waits for its first byte now
+	for i := range int32(1000) {
+		_, err := w.Write([]byte{0})
+		must(t, err)
+		y.sweep()
+		if got.Load() != i+1 {
+			runtime.Gosched() // now and then the scheduler takes who gave way to begin with
+		}
+		if n := got.Load(); n != i+1 {
+			t.Errorf("after %d bytes and sweeps %d have been read", i+1, n)
+			break
+		}
+	}
+	must(t, w.Close())
+	reader.Wait()
+	must(t, r.Close())
+}
+
+// Whoever sweeps while another does, or when all is over, lets others run without.
+func TestSweepWithoutSweeper(t *testing.T) {
+	var y yielder
+	y.mu.Lock()
+	y.sweep()
+	if y.made {
+		t.Error("two sweep at once")
+	}
+	y.mu.Unlock()
+	y.sweep()
+	if !y.made || y.sweeper == nil {
+		t.Fatal("no sweeper")
+	}
+	y.close()
+	y.sweep()
+	if y.sweeper != nil {
+		t.Error("a sweeper after the end")
+	}
+	var late yielder
+	late.close()
+	if late.sweep(); late.made {
+		t.Error("a sweeper is made after the end")
+	}
+}
+
+// A stream has its reader let others go first, and messages that come one by one do not.
+func TestWhoSweeps(t *testing.T) {
+	swept := func(c *core) bool {
+		c.yielder.mu.Lock()
+		defer c.yielder.mu.Unlock()
+		return c.yielder.made
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	t.Run("one by one", func(t *testing.T) {
+		rep, req := NewRep(), NewReq()
+		defer rep.Close()
+		defer req.Close()
+		endpoint, err := rep.Bind(ctx, "tcp://127.0.0.1:0")
+		must(t, err)
+		must(t, req.Connect(endpoint))
+		for begin := time.Now(); time.Since(begin) < 10*sweepEvery; {
+			must(t, req.Send(ctx, String("request")))
+			m, err := rep.Recv(ctx)
+			must(t, err)
+			must(t, rep.Send(ctx, m))
+			_, err = req.Recv(ctx)
+			must(t, err)
+		}
+		if swept(rep.core) || swept(req.core) {
+			t.Error("it has")
+		}
+	})
+	stream := func(t *testing.T, others int) {
+		pull, push := NewPull(), NewPush(WithLinger(0))
+		defer pull.Close()
+		endpoint, err := pull.Bind(ctx, "tcp://127.0.0.1:0")
+		must(t, err)
+		for range others {
+			other := NewPush()
+			defer other.Close()
+			must(t, other.Connect(endpoint))
+		}
+		must(t, push.Connect(endpoint))
+		must(t, pull.WaitPeers(ctx, 1+others))
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for push.Send(ctx, NewMsg(make([]byte, 100))) == nil {
+			}
+		})
+		for !swept(pull.core) {
+			if _, err := pull.Recv(ctx); err != nil {
+				t.Errorf("it has not: %v", err)
+				break
+			}
+		}
+		must(t, push.Close())
+		sender.Wait()
+	}
+	t.Run("stream", func(t *testing.T) { stream(t, 0) })
+	t.Run("stream beside another peer", func(t *testing.T) { stream(t, 1) })
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
