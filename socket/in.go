@@ -27,7 +27,7 @@ func (l *link) read() error {
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,
 	})
-	l.in.turn.reader = r
+	l.in.turn.reader, l.in.turn.yields = r, l.core.now()
 	for {
 		msgs, err := r.Next(l.command)
 		l.in.turn.stream = len(msgs) > 1

@@ -25,7 +25,7 @@ const (
 type yielder struct {
 	mu      sync.Mutex // held by who yields
 	sweeper *sweeper   // nil until it is needed, and where there is none
-	made    bool
+	sweeps  int
 	closed  bool
 }
 
@@ -55,8 +55,7 @@ func (l *link) yield() {
 func (y *yielder) sweep() {
 	if y.mu.TryLock() {
 		defer y.mu.Unlock()
-		if !y.made && !y.closed {
-			y.made = true
+		if y.sweeps++; y.sweeps == 1 && !y.closed {
 			y.sweeper, _ = newSweeper() // without file descriptors to spare the scheduler's yield has to do
 		}
 		if y.sweeper != nil {
