@@ -53,9 +53,9 @@ const (
 // often as by the peer.
 const brisk = time.Millisecond
 
-// standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look costs as much as a
-// round trip.
-const standTick = 10 * time.Millisecond
+// standTick is how often a link's goroutine that stands by looks whether receivers still come. Each look wakes another thread, and
+// round trips are slower for a while after it. (Measured over ipc, with a look every 10 ms 33 µs, 100 ms 30, 5 s 28.)
+const standTick = 100 * time.Millisecond
 
 // standTick is the same, less where somebody cannot bear a silence of that length.
 func (l *link) standTick() time.Duration {
