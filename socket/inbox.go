@@ -39,11 +39,13 @@ type inbox struct {
 	standing *link         // whose goroutine stands by; see turn.go
 	met      bool          // a receiver waited for what was read last
 
-	lender *link // the only one, if its peer may make runs; see run.go
-	former *link // was the only one
-	_      [64]byte
-	lazy   atomic.Bool // it may now; on a cache line that only this changes
-	_      [64]byte
+	lender   *link       // the only one, if its peer may make runs; see run.go
+	former   *link       // was the only one
+	lingered uint64      // messages that had come when a receiver lingered last
+	news     atomic.Bool // something was put into the queue since
+	_        [64]byte
+	lazy     atomic.Bool // it may now; on a cache line that only this changes
+	_        [64]byte
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already.
@@ -180,6 +182,9 @@ func (q *inbox) announce(l *link, n int) {
 	}
 	if n > 0 {
 		q.brought(l)
+		if q.lender != nil {
+			q.news.Store(true)
+		}
 	}
 	if n > 0 && !l.in.active {
 		l.in.active = true
@@ -222,6 +227,14 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 			q.recv.Lock()
 			q.mu.Lock()
 			q.putBack()
+		}
+		if wait && ctx.Err() == nil {
+			if l := q.mayLinger(); l != nil {
+				q.mu.Unlock()
+				q.recv.Unlock()
+				q.linger(l)
+				continue
+			}
 		}
 		err := q.stopped()
 		if err == nil {

@@ -2,8 +2,10 @@ package socket
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under the
@@ -179,6 +181,39 @@ func (q *inbox) dry() *link {
 		return q.lender
 	}
 	return nil
+}
+
+// How long a receiver that finds nothing in the middle of a stream gives the sender before it waits, for it takes some 60 µs to
+// wake either of them when it has come to that, in which the other fills or empties the queue and waits in turn. Measured with 16 bytes over
+// inproc: 22 million messages took 9,300 waits on either side and 55 ns each without it, 2,200 waits and 31 to 37 ns with it.
+const (
+	lingerFrom   = 32 // messages since the last time
+	lingerTime   = 20 * time.Microsecond
+	lingerGrow   = 2 * time.Microsecond // for a run that has begun to grow
+	lingerRounds = 200                  // at most; time stands still in a test's bubble
+)
+
+// mayLinger returns the one sender if the caller, who found nothing, should linger. in.mu is held.
+func (q *inbox) mayLinger() *link {
+	received := q.counts.received.Messages
+	if q.lender == nil || q.closed || !q.lazy.Load() || received-q.lingered < lingerFrom {
+		return nil
+	}
+	q.lingered = received
+	q.news.Store(false)
+	return q.lender
+}
+
+// linger returns when the sender of l has put something into the queue or has begun a run a moment ago, or has done neither for a
+// while. Others run meanwhile. The caller holds no lock.
+func (q *inbox) linger(l *link) {
+	run, begin := &l.direct.twin.direct.kept, time.Now()
+	for limit, round := lingerTime, 0; round < lingerRounds && !q.news.Load() && time.Since(begin) < limit; round++ {
+		if limit == lingerTime && run.some.Load() {
+			begin, limit = time.Now(), lingerGrow
+		}
+		runtime.Gosched()
+	}
 }
 
 // oneLender decides whether the link that has just been admitted may have runs made for it, being the only one. in.mu is held.

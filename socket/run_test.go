@@ -2,10 +2,12 @@ package socket_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -164,5 +166,27 @@ func TestKeptFromNobodyWhoWaits(t *testing.T) {
 			send(t, push, "work")
 		}
 		all.Wait()
+	})
+}
+
+// A receiver gives a stream's sender a moment before it waits. That is over also where time does not pass, and with who gives up.
+func TestLingerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		push, pull, _ := kept(t, 1000)
+		receivesAll(t, pull, 1000)
+		for i := range 100 { // as many times as a stream can be long enough again
+			for k := range 10 * i {
+				send(t, push, fmt.Sprint(k))
+			}
+			for k := range 10 * i {
+				expect(t, pull, fmt.Sprint(k))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			begin := time.Now()
+			if m, err := pull.Recv(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+				t.Errorf("received %s, %v after %v", m, err, time.Since(begin))
+			}
+			cancel()
+		}
 	})
 }
