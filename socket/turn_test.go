@@ -434,3 +434,30 @@ func TestRestBeforeAnError(t *testing.T) {
 		}
 	})
 }
+
+// How long a connection is not read once receivers do not come: less where a peer minds, more where nothing piles up meanwhile.
+func TestStandTick(t *testing.T) {
+	pull, rep := NewPull(WithHeartbeat(0, 0, 0)), NewRep(WithHeartbeat(0, 0, 0))
+	impatient := NewRep(WithHeartbeat(time.Second, 80*time.Millisecond, 0))
+	for _, s := range []Socket{pull, rep, impatient} {
+		defer s.Close()
+	}
+	for _, tt := range []struct {
+		name string
+		core *core
+		peer Peer
+		want time.Duration
+	}{
+		{"as a rule", pull.core, Peer{}, standTick},
+		{"each message waits for an answer", rep.core, Peer{}, lockstepStand},
+		{"the peer is impatient", rep.core, Peer{yodel: true, patience: 30 * time.Millisecond}, 10 * time.Millisecond},
+		{"this side is", impatient.core, Peer{}, 20 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &link{core: tt.core, peer: &tt.peer, sess: &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}}
+			if got := l.standTick(); got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}
