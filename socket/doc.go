@@ -150,6 +150,7 @@
 // given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a drain goroutine
 // writes when it is busy (out.go, batch.go). One goroutine for each link reads slabs and hands whole messages to the
 // inbox (in.go, inbox.go), which is fair among links; a receiver that waits for the only link reads for itself (turn.go).
+// A reader that always finds something lets others go first now and then (yield.go).
 // Between sockets of one process messages move as values (direct.go, run.go).
 //
 // Start reading at core.go for the parts and the lock order, then follow a message through push.go, balance.go and

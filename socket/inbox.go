@@ -228,7 +228,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 			q.mu.Lock()
 			q.putBack()
 		}
-		if wait && ctx.Err() == nil {
+		if wait && q.lender != nil && ctx.Err() == nil {
 			if l := q.mayLinger(); l != nil {
 				q.mu.Unlock()
 				q.recv.Unlock()

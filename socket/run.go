@@ -193,10 +193,10 @@ const (
 	lingerRounds = 200                  // at most; time stands still in a test's bubble
 )
 
-// mayLinger returns the one sender if the caller, who found nothing, should linger. in.mu is held.
+// mayLinger returns the one sender, if there is one, should the caller, who found nothing, linger. in.mu is held.
 func (q *inbox) mayLinger() *link {
 	received := q.counts.received.Messages
-	if q.lender == nil || q.closed || !q.lazy.Load() || received-q.lingered < lingerFrom {
+	if q.closed || !q.lazy.Load() || received-q.lingered < lingerFrom {
 		return nil
 	}
 	q.lingered = received

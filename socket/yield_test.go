@@ -134,10 +134,3 @@ func TestWhoSweeps(t *testing.T) {
 	t.Run("stream", func(t *testing.T) { stream(t, 0) })
 	t.Run("stream beside another peer", func(t *testing.T) { stream(t, 1) })
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -15,11 +15,13 @@
 // instead of as an endless row of failed attempts. Dial makes one attempt and
 // knows nothing of reconnecting; that is its caller's business. What comes back is a
 // plain [net.Conn]. A connection may be able to do more, which the caller
-// finds out by type assertion: [TryWriter], [CloseWriter], [Direct].
+// finds out by type assertion: [TryWriter], [TwoReader], [CloseWriter],
+// [Direct].
 //
 // # Where to start reading
 //
 // transport.go holds the contracts, endpoint.go the syntax shared by all
 // schemes, and tcp.go, ipc.go and inproc.go one transport each. Connections of
-// tcp and ipc gain their non-blocking write in trywrite_unix.go.
+// tcp and ipc gain their non-blocking write in trywrite_unix.go and
+// their read into two buffers in readtwo_unix.go.
 package transport
