@@ -23,9 +23,10 @@ const (
 
 // A yielder lets others run in place of a socket's readers.
 type yielder struct {
-	mu      sync.Mutex // held by who yields
-	sweeper *sweeper   // nil until it is needed, and where there is none
+	mu      sync.Mutex
+	sweeper *sweeper // nil until it is needed, and where there is none
 	sweeps  int
+	busy    bool // somebody sweeps, without mu
 	closed  bool
 }
 
@@ -53,18 +54,30 @@ func (l *link) yield() {
 
 // sweep returns when every goroutine that has become ready meanwhile had its chance to run.
 func (y *yielder) sweep() {
-	if y.mu.TryLock() {
-		defer y.mu.Unlock()
-		if y.sweeps++; y.sweeps == 1 && !y.closed {
-			y.sweeper, _ = newSweeper() // without file descriptors to spare the scheduler's yield has to do
-		}
-		if y.sweeper != nil {
-			y.sweeper.run()
-		}
+	if s := y.begin(); s != nil {
+		s.run()
+		y.mu.Lock()
+		y.busy = false
+		y.mu.Unlock()
 	}
 	runtime.Gosched() // those that the sweep has found come first
 }
 
+// begin returns the sweeper, for one at a time.
+func (y *yielder) begin() *sweeper {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.busy || y.closed {
+		return nil
+	}
+	if y.sweeps++; y.sweeps == 1 {
+		y.sweeper, _ = newSweeper() // without file descriptors to spare the scheduler's yield has to do
+	}
+	y.busy = y.sweeper != nil
+	return y.sweeper
+}
+
+// close frees who sweeps, too.
 func (y *yielder) close() {
 	y.mu.Lock()
 	defer y.mu.Unlock()

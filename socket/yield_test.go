@@ -55,12 +55,12 @@ func TestSweep(t *testing.T) {
 // Whoever sweeps while another does, or when all is over, lets others run without.
 func TestSweepWithoutSweeper(t *testing.T) {
 	var y yielder
-	y.mu.Lock()
+	y.busy = true
 	y.sweep()
 	if y.sweeps > 0 {
 		t.Error("two sweep at once")
 	}
-	y.mu.Unlock()
+	y.busy = false
 	y.sweep()
 	if y.sweeper == nil {
 		t.Fatal("no sweeper")
@@ -74,6 +74,27 @@ func TestSweepWithoutSweeper(t *testing.T) {
 	late.close()
 	if late.sweep(); late.sweeper != nil {
 		t.Error("a sweeper is made after the end")
+	}
+}
+
+// The end comes while somebody sweeps.
+func TestSweepAtTheEnd(t *testing.T) {
+	for range 200 {
+		var y yielder
+		var over atomic.Bool
+		var sweeping sync.WaitGroup
+		began := make(chan struct{})
+		sweeping.Go(func() {
+			y.sweep()
+			close(began)
+			for !over.Load() {
+				y.sweep()
+			}
+		})
+		<-began
+		y.close()
+		over.Store(true)
+		sweeping.Wait()
 	}
 }
 

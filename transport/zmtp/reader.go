@@ -74,7 +74,8 @@ type Reader struct {
 	bulk      int  // bytes in those above bulkBody, up to bulkAfter
 }
 
-// NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first.
+// NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first. Of a src that is a
+// [TwoReader], a long body takes one read less.
 func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 	r := &Reader{src: src, lim: lim, grown: minSlab}
 	r.two, _ = src.(TwoReader)
