@@ -120,6 +120,7 @@ func TestEverythingAndThenLess(t *testing.T) {
 		}
 		waitUntil(t, "they are there", func() bool { return sub.Stats().Received.Messages == 5 })
 		must(t, sub.Unsubscribe(""))
+		waitUntil(t, "its cancellation has arrived", func() bool { return !slices.Contains(pub.Topics(), "") })
 		expect(t, sub, "a1")
 		expect(t, sub, "a2")
 		nothing(t, sub)
