@@ -159,8 +159,9 @@
 // # Where the memory goes
 //
 // What waits is bounded by the high-water marks, in messages and bytes, for each peer and direction; what a peer can
-// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself. What the
-// kernel holds for a connection comes on top (transport.TCP and transport.IPC have the sizes of its buffers).
+// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself, or twice
+// that if its frames came by several reads. What the kernel holds for a connection comes on top (transport.TCP and
+// transport.IPC have the sizes of its buffers).
 //
 // What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the process
 // keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that the garbage collector

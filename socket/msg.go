@@ -58,9 +58,7 @@ func (m Msg) Release() {
 	if m.From == nil || m.From.inproc {
 		return
 	}
-	for _, f := range m.Frames {
-		zmtp.Recycle(f)
-	}
+	zmtp.Recycle(m.Frames)
 }
 
 // String shows the frames quoted, each cut after 64 bytes.

@@ -19,18 +19,20 @@ func TestRecycle(t *testing.T) {
 		{"too large to be kept", 32 << 20, 32 << 20, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			reused := false
-			for range 100 { // a pool may forget
-				back := make([]byte, c.back)
-				Recycle(back)
-				b := takeBody(c.body)
-				if len(b) != c.body || cap(b) != c.body {
-					t.Fatalf("%d bytes of %d, want %d", len(b), cap(b), c.body)
+			for _, frames := range []int{1, 2} {
+				reused := false
+				for range 100 { // a pool may forget
+					back := make([]byte, c.back)
+					Recycle(append(make([][]byte, frames-1), back)) // in front of it an empty one
+					b := takeBody(c.body)[0]
+					if len(b) != c.body || cap(b) != c.body {
+						t.Fatalf("%d bytes of %d, want %d", len(b), cap(b), c.body)
+					}
+					reused = reused || &b[0] == &back[0]
 				}
-				reused = reused || &b[0] == &back[0]
-			}
-			if reused != c.reused {
-				t.Errorf("the buffer is used again: %t, want %t", reused, c.reused)
+				if reused != c.reused {
+					t.Errorf("the buffer of a message of %d frames is used again: %t, want %t", frames, reused, c.reused)
+				}
 			}
 		})
 	}

@@ -28,7 +28,8 @@
 //
 // # Where to start reading
 //
-// handshake.go for the conversation, reader.go for the traffic; greeting.go,
+// handshake.go for the conversation, reader.go for the traffic, with lists.go and
+// bodies.go for the memory it is in; greeting.go,
 // frame.go, command.go and metadata.go for the bytes; errors.go for what can go
 // wrong. Sizes and flags are those of RFC 37; where libzmq is known to behave
 // otherwise, the comment at the place says so.

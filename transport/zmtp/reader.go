@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Sizes of the buffers a Reader works with. A message that an application keeps pins at most one slab and one run of
-// frame headers, about 30 KiB together, however small the message is.
+// Sizes of the buffers a Reader works with. A frame that an application keeps pins at most its slab and one run of
+// frame headers, about 30 KiB together, however small it is.
 const (
 	minSlab   = 512      // an idle peer's buffer
 	maxSlab   = 24 << 10 // a busy peer's buffer
@@ -17,7 +17,6 @@ const (
 	// A body longer than bodyAlone has its own buffer. It starts at this size, or at the size of the largest body the
 	// peer has already sent whole, and doubles as bytes arrive: a claim costs nothing.
 	bodyStart = 64 << 10
-	maxArena  = 256 // frame headers allocated at a time
 	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size, from which it
 	// is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to surgeBody. (Measured over tcp:
 	// 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB 24 and 27.)
@@ -42,7 +41,8 @@ type Limits struct {
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
 // messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
 // never writes there again. A body longer than 8 KiB that is not there whole gets a buffer of its own, which grows as bytes
-// arrive. A message that is kept holds on to at most about 30 KiB beside itself.
+// arrive. A message that is kept holds on to at most about 30 KiB beside itself, or twice that if its frames came by
+// several reads.
 //
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
 type Reader struct {
@@ -54,8 +54,9 @@ type Reader struct {
 	r, w  int
 	grown int // size of the next slab
 
-	arena [][]byte // frames; arena[first:] belongs to the unfinished message
-	first int
+	lent bool // something in the slab was handed out
+
+	lists lists
 	size  int64 // bytes in the unfinished message
 	batch [][][]byte
 
@@ -63,7 +64,7 @@ type Reader struct {
 	s, e     int              // surge[s:e] is read and not yet in a slab
 	flooding bool             // the last read filled what it was given
 
-	body     []byte // the long body under way, nil if none: body[:have] has come
+	long     *longBody // under way, nil if none: the first have bytes of it have come
 	have     int
 	bodySize int
 	bodyMore bool
@@ -97,7 +98,7 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
 	clear(r.batch)
 	r.batch = r.batch[:0]
-	if r.w > r.r && r.body == nil {
+	if r.w > r.r && r.long == nil {
 		if err := r.decode(command); err != nil || len(r.batch) > 0 {
 			return r.batch, err
 		}
@@ -117,17 +118,18 @@ func (r *Reader) Flooding() bool { return r.flooding }
 
 // fill does one read, into the body under way or into the slab.
 func (r *Reader) fill() error {
-	if r.body != nil {
-		if r.have == len(r.body) {
-			grown := takeBody(min(2*len(r.body), r.bodySize))
-			copy(grown, r.body)
-			Recycle(r.body)
-			r.body = grown
+	if r.long != nil {
+		body := r.long[0]
+		if r.have == len(body) {
+			grown := takeBody(min(2*len(body), r.bodySize))
+			copy(grown[0], body)
+			r.long.recycle()
+			r.long, body = grown, grown[0]
 		}
-		if r.two != nil && len(r.body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
+		if r.two != nil && len(body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
 			return r.fillTwo()
 		}
-		n, err := r.read(r.body[r.have:], r.bodySize <= surgeBody)
+		n, err := r.read(body[r.have:], r.bodySize <= surgeBody)
 		r.have += n
 		return readError(n, err)
 	}
@@ -147,7 +149,7 @@ func (r *Reader) fill() error {
 func (r *Reader) fillTwo() error {
 	r.release()
 	r.makeRoom()
-	body, next := r.body[r.have:], r.slab[r.w:min(r.w+minSlab, len(r.slab))]
+	body, next := r.long[0][r.have:], r.slab[r.w:min(r.w+minSlab, len(r.slab))]
 	n, err := r.two.ReadTwo(body, next)
 	r.flooding = n == len(body)+len(next)
 	own := min(n, len(body))
@@ -213,19 +215,17 @@ func (r *Reader) makeRoom() {
 	r.made(len(next))
 	r.w = copy(next, undecoded)
 	r.r = 0
-	r.slab = next
+	r.slab, r.lent = next, false
+	r.lists.nextSlab()
 }
 
 // decode takes every whole frame out of the slab.
 func (r *Reader) decode(command func(name string, data []byte) error) error {
-	if r.body != nil {
+	if r.long != nil {
 		if r.have < r.bodySize {
 			return nil
 		}
-		r.largest = max(r.largest, r.bodySize)
-		body := r.body
-		r.body, r.afterBody = nil, true
-		r.endFrame(body, r.bodyMore)
+		r.endBody()
 	}
 	for {
 		b := r.slab[r.r:r.w]
@@ -255,7 +255,12 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 			body := b[n : n+size : n+size]
 			r.r += n + size
 			if h.Flags&FlagCommand == 0 {
-				r.endFrame(body, h.Flags&FlagMore != 0)
+				r.lent = true
+				r.size += int64(h.Size)
+				if m := r.lists.add(body, h.Flags&FlagMore != 0); m != nil {
+					r.batch = append(r.batch, m)
+					r.size = 0
+				}
 				continue
 			}
 			name, data, err := ParseCommand(body)
@@ -299,7 +304,7 @@ func (r *Reader) check(h Header) error {
 	if r.lim.MaxMessage > 0 && h.Size > uint64(r.lim.MaxMessage-r.size) {
 		return fmt.Errorf("zmtp: %w: a message of at least %d bytes, the limit is %d", ErrTooLarge, uint64(r.size)+h.Size, r.lim.MaxMessage)
 	}
-	if r.lim.MaxFrames > 0 && len(r.arena)-r.first >= r.lim.MaxFrames {
+	if r.lim.MaxFrames > 0 && r.lists.open() >= r.lim.MaxFrames {
 		return fmt.Errorf("zmtp: %w: a message of more than %d frames", ErrTooLarge, r.lim.MaxFrames)
 	}
 	return nil
@@ -314,28 +319,23 @@ func commandLimit(lim Limits) int {
 
 // startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
 func (r *Reader) startBody(come []byte, size int, more bool) {
-	r.body = takeBody(min(size, max(bodyStart, r.largest, len(come))))
-	r.made(len(r.body))
-	r.have = copy(r.body, come)
+	r.long = takeBody(min(size, max(bodyStart, r.largest, len(come))))
+	r.made(len(r.long[0]))
+	r.have = copy(r.long[0], come)
 	r.bodySize, r.bodyMore = size, more
 	r.r = r.w
+	if size > surgeBody && !r.lent { // nothing but headers was in it
+		r.r, r.w = 0, 0
+	}
 }
 
-// endFrame adds a frame to the message under way and, with the last one, ends it.
-func (r *Reader) endFrame(body []byte, more bool) {
-	if len(r.arena) == cap(r.arena) {
-		open := r.arena[r.first:]
-		size := min(max(4, 2*cap(r.arena)), maxArena)
-		next := make([][]byte, len(open), max(size, 2*len(open)))
-		copy(next, open)
-		r.arena, r.first = next, 0
+// endBody adds the long body, which is there whole, to the message under way.
+func (r *Reader) endBody() {
+	r.largest = max(r.largest, r.bodySize)
+	r.size += int64(r.bodySize)
+	if m := r.lists.addLong(r.long, r.bodyMore); m != nil {
+		r.batch = append(r.batch, m)
+		r.size = 0
 	}
-	r.arena = append(r.arena, body)
-	r.size += int64(len(body))
-	if more {
-		return
-	}
-	n := len(r.arena)
-	r.batch = append(r.batch, r.arena[r.first:n:n])
-	r.first, r.size = n, 0
+	r.long, r.afterBody = nil, true
 }

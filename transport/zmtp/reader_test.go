@@ -156,8 +156,16 @@ func (c *twoCuts) ReadTwo(first, second []byte) (int, error) {
 	return n, err
 }
 
-// held is what a Reader has allocated for bytes, now. Frame headers come on top, in runs of at most maxArena.
-func (r *Reader) held() int { return cap(r.slab) + cap(r.body) }
+// held is what a Reader has allocated for bytes, now. Lists of frames come on top, in runs of at most maxRun.
+func (r *Reader) held() int { return cap(r.slab) + len(r.body()) }
+
+// body is the buffer of the long body under way.
+func (r *Reader) body() []byte {
+	if r.long == nil {
+		return nil
+	}
+	return r.long[0]
+}
 
 // bounded checks that a Reader never holds more than twice the bytes received, plus the first buffer of a body and a
 // slab. rest is what it was given to begin with.
@@ -319,8 +327,8 @@ func TestReaderGrows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last := steps[len(steps)-1]; r.body != nil && (len(last) == 0 || last[len(last)-1] != len(r.body)) {
-			steps[len(steps)-1] = append(last, len(r.body))
+		if last := steps[len(steps)-1]; r.long != nil && (len(last) == 0 || last[len(last)-1] != len(r.body())) {
+			steps[len(steps)-1] = append(last, len(r.body()))
 		}
 		if len(batch) > 0 {
 			if len(batch) != 1 || len(batch[0][0]) != size || cap(batch[0][0]) != size {

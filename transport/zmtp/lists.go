@@ -1,0 +1,82 @@
+package zmtp
+
+// Lists allocates the lists of frames that messages are, many at a time. Lists that were allocated together keep each other's
+// frames from the garbage collector, so they are of messages that share a slab, or of one that has a long body: who keeps a message
+// keeps no other slab and no other long body.
+type lists struct {
+	run   [][]byte // run[first:] belongs to the unfinished message
+	first int
+	long  bool // it has a long body
+
+	count  int // frames so far in this slab
+	expect int // as many as the slab before had
+	next   int // frames of the next run beyond what was expected
+}
+
+const (
+	minRun = 4
+	maxRun = 256 // 6 KiB
+)
+
+// open is the number of frames in the unfinished message.
+func (l *lists) open() int { return len(l.run) - l.first }
+
+// add adds a frame to the message under way and returns the message if that was its last one.
+func (l *lists) add(body []byte, more bool) [][]byte {
+	if len(l.run) == cap(l.run) {
+		l.grow()
+	}
+	l.run = append(l.run, body)
+	l.count++
+	if more {
+		return nil
+	}
+	n := len(l.run)
+	m := l.run[l.first:n:n]
+	l.first = n
+	if l.long {
+		l.long = false
+		l.part()
+	}
+	return m
+}
+
+// addLong is add for a long body. One that is a message by itself has its list already.
+func (l *lists) addLong(long *longBody, more bool) [][]byte {
+	if !more && l.open() == 0 {
+		return long[:]
+	}
+	if !l.long {
+		l.long = true
+		l.part()
+	}
+	return l.add(long[0], more)
+}
+
+// nextSlab has the lists to come allocated apart from those before.
+func (l *lists) nextSlab() {
+	l.expect, l.count, l.next = l.count, 0, minRun
+	l.part()
+}
+
+// part ends the run.
+func (l *lists) part() {
+	n := len(l.run)
+	l.run = l.run[l.first:n:n]
+	l.first = 0
+}
+
+// grow begins a run with what is there of the unfinished message.
+func (l *lists) grow() {
+	open := l.run[l.first:]
+	room := l.expect - l.count + 1 // one more: it need not divide evenly
+	switch {
+	case l.long:
+		room = max(minRun, len(open))
+	case room < minRun:
+		room = max(l.next, len(open))
+		l.next = 2 * l.next
+	}
+	l.run = append(make([][]byte, 0, len(open)+min(room, maxRun)), open...)
+	l.first = 0
+}
