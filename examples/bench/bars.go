@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -11,8 +12,8 @@ type bar struct {
 	text    string
 	metric  string
 	work    string
-	against string // another peer, on the same work; empty: none
-	other   string // another work of Yodel's, which its value is divided by; empty: none
+	against string // another peer, whose value it is divided by; empty: Yodel
+	other   string // another work, whose value it is divided by; empty: the same; with no other peer either, nothing
 	inverse bool   // the ratio the other way round, for a cost that is measured as a rate
 	limit   float64
 	least   bool // the value must be at least the limit, not at most
@@ -44,6 +45,12 @@ func bars() []bar {
 			work: "oneway-" + t + "-65536", against: "raw", limit: 0.5, least: true,
 		})
 	}
+	for _, t := range []string{"tcp", "ipc"} {
+		all = append(all, bar{
+			text: fmt.Sprintf("PUSH → PULL %s 64 KiB, Msg.Release, × raw sockets", t), metric: rate,
+			work: "released-" + t, other: "oneway-" + t + "-65536", against: "raw", limit: 0.7, least: true,
+		})
+	}
 	all = append(all, bar{
 		text: "PUSH → PULL inproc 16 B, × libzmq", metric: rate,
 		work: "oneway-inproc-16", against: "libzmq", limit: 2, least: true,
@@ -59,6 +66,7 @@ func bars() []bar {
 		bar{text: "cost of 100,000 subscriptions, × that of 10", metric: rate, work: "match-100000", other: "match-10", inverse: true, limit: 1.5},
 		bar{text: "allocations a message sent, tcp 100 B", metric: allocsOut, work: "oneway-tcp-100", limit: 0.005},
 		bar{text: "allocations a message received, tcp 100 B", metric: allocsIn, work: "oneway-tcp-100", limit: 0.1},
+		bar{text: "allocations a message received, tcp 64 KiB, Msg.Release", metric: allocsIn, work: "released-tcp", limit: 0.1},
 		bar{text: "bytes an idle peer, of 10,000", metric: memPeer, work: "idle-10000", limit: 16 << 10},
 		bar{text: "bytes an idle peer, of 1,000", metric: memPeer, work: "idle-1000", limit: 16 << 10},
 		bar{text: "100/s beside a busy stream, p99, µs", metric: p99, work: "beside", limit: 2000},
@@ -76,11 +84,8 @@ func (r *results) judge() {
 		}
 		v.Value, v.Measured = r.median(b.work, "yodel", b.metric)
 		divisor, ok := 1.0, true
-		switch {
-		case b.against != "":
-			divisor, ok = r.median(b.work, b.against, b.metric)
-		case b.other != "":
-			divisor, ok = r.median(b.other, "yodel", b.metric)
+		if b.against != "" || b.other != "" {
+			divisor, ok = r.median(cmp.Or(b.other, b.work), cmp.Or(b.against, "yodel"), b.metric)
 		}
 		v.Measured = v.Measured && ok && divisor > 0
 		if v.Measured {

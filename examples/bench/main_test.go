@@ -56,7 +56,7 @@ func TestEveryMeasurement(t *testing.T) {
 		t.Errorf("%s, %s: %s", f.Work, f.Peer, f.Error)
 	}
 	want := map[kind][]string{
-		oneWay: {rate, cpu}, roundTrip: {mean, p50, p99, p999, cpu}, halfLoad: {mean, p50, p99, p999, cpu}, fanOut: {rate, cpu}, fanIn: {rate, cpu},
+		oneWay: {rate, cpu}, released: {rate, cpu}, roundTrip: {mean, p50, p99, p999, cpu}, halfLoad: {mean, p50, p99, p999, cpu}, fanOut: {rate, cpu}, fanIn: {rate, cpu},
 		match: {rate, cpu}, idling: {memPeer},
 	}
 	for _, p := range peers() {

@@ -19,7 +19,7 @@ func natsPeer() *peer {
 		server:  serveNATS,
 		most: func(w *work, quick bool) int {
 			switch {
-			case w.Transport != "tcp" || w.Kind == idling || w.Kind == crowded:
+			case w.Transport != "tcp" || w.Kind == idling || w.Kind == crowded || w.Kind == released:
 				return 0
 			case w.Kind == fanOut:
 				return pick(quick, 40_000, 200_000)

@@ -26,6 +26,7 @@ type yodelConn struct {
 	bodies   []socket.Msg
 	out      socket.Sender
 	in       socket.Receiver
+	release  bool // what is received
 }
 
 func openYodel(ctx context.Context, role string, j job) (conn, error) {
@@ -40,9 +41,9 @@ func openYodel(ctx context.Context, role string, j job) (conn, error) {
 	case "push":
 		s := socket.NewPush(options[socket.PushOption](hwm)...)
 		c.sock, c.out, binds = s, s, false
-	case "pull", "idle":
+	case "pull", "pullreleased", "idle":
 		s := socket.NewPull(options[socket.PullOption](hwm)...)
-		c.sock, c.in = s, s
+		c.sock, c.in, c.release = s, s, role == "pullreleased"
 	case "req":
 		s := socket.NewReq(options[socket.ReqOption](hwm)...)
 		c.sock, c.out, c.in, binds = s, s, s, false
@@ -89,7 +90,11 @@ func (c *yodelConn) Recv(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(m.Frames[0]), nil
+	size := len(m.Frames[0])
+	if c.release {
+		m.Release()
+	}
+	return size, nil
 }
 
 func (c *yodelConn) SendStamped(ctx context.Context) error {

@@ -10,6 +10,7 @@ type kind int
 
 const (
 	oneWay    kind = iota // PUSH → PULL
+	released              // the same, and who receives gives the buffers back
 	roundTrip             // REQ → REP
 	halfLoad              // the same at half the rate, each counted from when it was due
 	fanOut                // PUB → many SUB
@@ -36,6 +37,8 @@ func (w *work) roles() (binds, connects string) {
 		return "idle", "peers"
 	case w.Kind == crowded:
 		return "pullbeside", "beside"
+	case w.Kind == released:
+		return "pullreleased", "push"
 	}
 	return "pull", "push"
 }
@@ -110,6 +113,12 @@ func plan(quick bool) []*work {
 				Kind: oneWay, Transport: transport, Size: s.size, Count: count, Sockets: 1,
 			})
 		}
+	}
+	for _, transport := range []string{"tcp", "ipc"} {
+		add(work{
+			ID: "released-" + transport, Title: transport + " 64 KiB, Msg.Release", Kind: released, Transport: transport, Size: 64 << 10,
+			Count: pick(quick, 8_000, 40_000), Sockets: 1,
+		})
 	}
 	for _, transport := range []string{"tcp", "ipc", "inproc"} {
 		add(work{

@@ -96,7 +96,7 @@ func digest(w *work, p *peer, j job, reports []report) sample {
 			m[memPeer] = float64(r.Memory) / float64(j.Sockets)
 			m[idleCPU] = 100 * float64(r.IdleCPU) / float64(r.Idle)
 		}
-		if p.program == nil && w.Kind == oneWay && w.Transport != "inproc" && r.CPUMsgs > 0 {
+		if p.program == nil && (w.Kind == oneWay || w.Kind == released) && w.Transport != "inproc" && r.CPUMsgs > 0 {
 			name := allocsOut
 			if r.Received > 0 {
 				name = allocsIn

@@ -27,7 +27,7 @@ type conn interface {
 	Close(ctx context.Context) error
 }
 
-// An opener opens a socket for the role: pull, rep, pub and idle bind to the endpoint, push, req and sub connect.
+// An opener opens a socket for the role: pull, pullreleased, rep, pub and idle bind to the endpoint, push, req and sub connect.
 type opener func(ctx context.Context, role string, j job) (conn, error)
 
 // push sends on each of its sockets its share of the messages.
@@ -56,7 +56,7 @@ func feed(ctx context.Context, s conn, n int) error {
 }
 
 func pull(ctx context.Context, c *console, open opener, j job) error {
-	s, err := open(ctx, "pull", j)
+	s, err := open(ctx, j.Role, j)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func side(ctx context.Context, args []string) error {
 	switch j.Role {
 	case "push":
 		return push(ctx, c, p.open, j)
-	case "pull":
+	case "pull", "pullreleased":
 		return pull(ctx, c, p.open, j)
 	case "pullbeside":
 		return pullBeside(ctx, c, p.open, j)
