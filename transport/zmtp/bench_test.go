@@ -91,3 +91,38 @@ func BenchmarkHandshake(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkReader is what a message takes to be decoded, from a source that always fills what it is given.
+func BenchmarkReader(b *testing.B) {
+	for _, bb := range []struct {
+		name    string
+		size    int
+		recycle bool
+	}{
+		{"16", 16, false},
+		{"100", 100, false},
+		{"1024", 1 << 10, false},
+		{"10240", 10 << 10, false},
+		{"65536", 64 << 10, false},
+		{"65536 recycled", 64 << 10, true},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			r := NewReader(&endless{in: frame(0, bb.size)}, nil, Limits{})
+			b.ReportAllocs()
+			b.SetBytes(int64(bb.size))
+			var batch [][][]byte
+			for b.Loop() {
+				for len(batch) == 0 {
+					var err error
+					if batch, err = r.Next(nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if bb.recycle {
+					Recycle(batch[0])
+				}
+				batch = batch[1:]
+			}
+		})
+	}
+}
