@@ -72,11 +72,12 @@ func (l *lists) grow() {
 	room := l.expect - l.count + 1 // one more: it need not divide evenly
 	switch {
 	case l.long:
-		room = max(minRun, len(open))
+		room = minRun
 	case room < minRun:
-		room = max(l.next, len(open))
-		l.next = 2 * l.next
+		room = l.next
+		l.next = min(2*l.next, maxRun)
 	}
-	l.run = append(make([][]byte, 0, len(open)+min(room, maxRun)), open...)
+	room = max(min(room, maxRun), len(open)) // a message of many frames is not copied often
+	l.run = append(make([][]byte, 0, len(open)+room), open...)
 	l.first = 0
 }
