@@ -27,6 +27,7 @@ type core struct {
 	out     outbox
 	in      inbox
 	yielder yielder
+	heart   heart
 	events  eventLog
 	done    chan struct{}  // closed when the socket begins to close for good
 	wg      sync.WaitGroup // every goroutine of the socket but the logger

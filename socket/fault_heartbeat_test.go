@@ -127,6 +127,65 @@ func TestHeartbeatPing(t *testing.T) {
 	})
 }
 
+// TestHeartbeatsTogether: peers that came at different times get their PINGs at a few points in time, so that an idle process wakes
+// up for many at once, and none waits for longer than the interval.
+func TestHeartbeatsTogether(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const interval, peers = 5 * time.Second, 50
+		net := simnet.New(simnet.Config{Latency: time.Millisecond})
+		pull := newPull(on(net, "srv"))
+		defer shut(t, pull)
+		bindAt(t, pull)
+		var mu sync.Mutex
+		points := map[time.Time]int{}
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		end := time.Now().Add(5 * time.Minute)
+		for range peers {
+			time.Sleep(113 * time.Millisecond)
+			r := rawSim(t, net, "cli")
+			r.shake("PUSH", yodelProperty)
+			must(t, r.SetReadDeadline(end))
+			reading.Go(func() {
+				last := time.Now()
+				for {
+					f, err := r.readFrame()
+					if err != nil { // it is the end
+						return
+					}
+					if f.command() != zmtp.CommandPing {
+						continue
+					}
+					if d := time.Since(last); d > interval+10*time.Millisecond { // the latency comes on top
+						t.Errorf("%v without a PING", d)
+					}
+					last = time.Now()
+					mu.Lock()
+					points[last]++
+					mu.Unlock()
+					r.send(zmtp.AppendPong(nil, nil))
+				}
+			})
+		}
+		start := time.Now()
+		time.Sleep(time.Until(end))
+		reading.Wait()
+		all, late := 0, 0
+		for at, n := range points {
+			if all += n; at.After(start) {
+				late++
+			}
+		}
+		intervals := int(end.Sub(start) / interval)
+		if least := peers * intervals * 9 / 10; all < least {
+			t.Errorf("%d PINGs, want at least %d", all, least)
+		}
+		if most := 8*intervals + 8; late > most {
+			t.Errorf("PINGs went at %d points in time, want at most %d", late, most)
+		}
+	})
+}
+
 // TestHeartbeatTTL: a peer that asked to be dropped after a time, by the TTL of its PING, and then falls silent is dropped
 // at exactly that time, or at our own timeout if that is earlier.
 func TestHeartbeatTTL(t *testing.T) {

@@ -41,9 +41,11 @@ type link struct {
 		pinged  atomic.Int64 // when the peer last sent PING
 		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
 		excused atomic.Int64 // until when silence meant nothing
-		mu      sync.Mutex
-		timer   *time.Timer   // guarded by mu
-		due     time.Duration // when it is to fire, guarded by mu
+
+		// Guarded by core.heart.mu.
+		due     time.Duration // when beat is
+		slot    int           // the link's place among core.heart.links, from 1; 0 if it is not among them
+		stopped bool
 	}
 
 	failed struct {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -174,35 +175,37 @@ func TestHeartbeatLate(t *testing.T) {
 		{"a write is stuck", 0, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{limit / 3, limit, limit})
-			l.core.born = time.Now().Add(-time.Hour)
-			l.core.out.closed = true // nothing is sent
-			l.conn, _ = net.Pipe()
-			l.gone = make(chan struct{})
-			defer l.stopHeart()
-			l.life.read.Store(int64(l.core.now() - 2*limit))
-			l.out.writing = c.writing
-			beat := func(late time.Duration) bool {
-				l.life.due = l.core.now() - late
-				l.beat()
-				select {
-				case <-l.gone:
-					return false
-				default:
-					return true
+			synctest.Test(t, func(t *testing.T) {
+				l := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{limit / 3, limit, limit})
+				l.core.born = time.Now().Add(-time.Hour)
+				l.core.out.closed = true // nothing is sent
+				l.conn, _ = net.Pipe()
+				l.gone = make(chan struct{})
+				defer l.core.heart.stop(l)
+				l.life.read.Store(int64(l.core.now() - 2*limit))
+				l.out.writing = c.writing
+				beat := func(late time.Duration) bool {
+					l.beat(late)
+					synctest.Wait()
+					select {
+					case <-l.gone:
+						return false
+					default:
+						return true
+					}
 				}
-			}
-			if got := beat(c.late); got != c.want {
-				t.Errorf("the peer counts as alive: %t, want %t", got, c.want)
-			}
-			l.out.writing = false
-			if got := beat(0); got != c.want {
-				t.Errorf("right after it: %t, want %t, for it has not had its time yet", got, c.want)
-			}
-			l.life.excused.Store(int64(l.core.now() - limit))
-			if beat(0) {
-				t.Error("a peer that stays silent for the whole limit counts as alive")
-			}
+				if got := beat(c.late); got != c.want {
+					t.Errorf("the peer counts as alive: %t, want %t", got, c.want)
+				}
+				l.out.writing = false
+				if got := beat(0); got != c.want {
+					t.Errorf("right after it: %t, want %t, for it has not had its time yet", got, c.want)
+				}
+				l.life.excused.Store(int64(l.core.now() - limit))
+				if beat(0) {
+					t.Error("a peer that stays silent for the whole limit counts as alive")
+				}
+			})
 		})
 	}
 }

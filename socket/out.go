@@ -48,7 +48,7 @@ func (l *link) control(encode func(b []byte) []byte) {
 }
 
 // start sees to it that what was put on the link gets written. If it returns true the caller must unlock and call
-// writeNow; alone says that the caller is the application and this link its only one to write to.
+// writeNow; alone says that the caller may, for it has nothing else to write.
 func (l *link) start(alone bool) (byCaller bool) {
 	o := &l.out
 	if o.writing || o.dead || l.direct != nil {

@@ -131,7 +131,7 @@ func (c *core) join(l *link) bool {
 
 // part ends a failed link's membership, once all it had queued is accounted for.
 func (c *core) part(l *link) {
-	l.stopHeart()
+	c.heart.stop(l)
 	c.detach(l)
 	c.mu.Lock()
 	c.up--

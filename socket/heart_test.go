@@ -1,0 +1,94 @@
+package socket
+
+import (
+	"math/rand/v2"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// TestHeartDue: through any sequence of calls each link has its place, the earliest beat asked for stands, and the timer fires for
+// the first.
+func TestHeartDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h heart
+		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
+		links := make([]*link, 50)
+		want := map[*link]time.Duration{} // of those that are to be looked after
+		for i := range links {
+			links[i] = &link{core: core}
+		}
+		rnd := rand.New(rand.NewPCG(1, 2))
+		for range 5000 {
+			l := links[rnd.IntN(len(links))]
+			if rnd.IntN(100) == 0 {
+				h.stop(l)
+				delete(want, l)
+			} else {
+				in := time.Hour + time.Duration(rnd.IntN(1000))*time.Second
+				h.hasten(l, in)
+				if due, ok := want[l]; !l.life.stopped && (!ok || core.now()+in < due) {
+					want[l] = core.now() + in
+				}
+			}
+			first := never
+			for l, due := range want {
+				first = min(first, due)
+				if l.life.slot == 0 || h.links[l.life.slot-1] != l || l.life.due != due {
+					t.Fatalf("a link is due after %v at place %d, want %v", l.life.due, l.life.slot, due)
+				}
+			}
+			if len(h.links) != len(want) || len(want) > 0 && h.fires > first {
+				t.Fatalf("%d links of %d, the timer fires after %v, want %v", len(h.links), len(want), h.fires, first)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		for _, l := range links {
+			h.stop(l)
+		}
+		if len(h.links) != 0 || h.timer.Stop() {
+			t.Errorf("%d links are left, or the timer still runs", len(h.links))
+		}
+	})
+}
+
+// TestHeartNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other from its beat.
+func TestHeartNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
+		core.born = time.Now()
+		core.out.closed = true // nothing is sent
+		release := make(chan struct{})
+		var links [2]*link
+		for i := range links {
+			here, there := net.Pipe()
+			defer there.Close()
+			links[i] = newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+			links[i].startHeart()
+		}
+		time.Sleep(3*time.Second + 1)
+		synctest.Wait()
+		for i, l := range links {
+			select {
+			case <-l.gone:
+			default:
+				t.Errorf("link %d is not given up", i)
+			}
+			core.heart.stop(l)
+		}
+		close(release)
+	})
+}
+
+type slowToClose struct {
+	net.Conn
+	release chan struct{}
+}
+
+func (c *slowToClose) Close() error {
+	<-c.release
+	return c.Conn.Close()
+}
