@@ -10,7 +10,7 @@ type job struct {
 	Role     string // push, pull, pullreleased, req, rep, pub, sub, idle, peers, server, pullbeside, beside, reqhalf; oneway and roundtrip are both sides of inproc
 	Endpoint string // to bind or to connect to
 	Size     int    // of a body, in bytes
-	Count    int    // messages measured
+	Count    int    // messages measured; of an idle side, seconds
 	Warm     int    // messages ahead of them
 	Sockets  int    // of the connecting side
 	Subs     int    // subscriptions of a sub; 0: one to everything

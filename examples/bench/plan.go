@@ -72,6 +72,9 @@ func (w *work) limit() time.Duration {
 // job returns what the binding side of this work is told. Count and warm-up are whole multiples of the sockets that
 // share them.
 func (w *work) job(p *peer, quick bool) job {
+	if w.Kind == idling {
+		return job{Size: w.Size, Count: w.Count, Sockets: w.Sockets}
+	}
 	count := min(w.Count, p.most(w, quick))
 	if p.name == "raw" && w.Kind == oneWay {
 		count *= 8 // or its run is over before a processor has changed its mind
@@ -143,11 +146,12 @@ func plan(quick bool) []*work {
 	}
 	add(work{
 		ID: "beside", Title: "100/s beside a busy stream, tcp 100 B, takes", Kind: crowded, Transport: "tcp", Size: 100,
-		Count: pick(quick, 100, 500), Sockets: 1, Rounds: pick(quick, 1, 3),
+		Count: pick(quick, 100, 500), Sockets: 1, Rounds: pick(quick, 1, 0),
 	})
-	add(work{ID: "idle-1000", Title: "1,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: 1, Sockets: 1000, Rounds: pick(quick, 1, 3)})
+	seconds := pick(quick, 5, 10) // one interval between PINGs, and two
+	add(work{ID: "idle-1000", Title: "1,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds, Sockets: 1000, Rounds: pick(quick, 1, 0)})
 	if !quick {
-		add(work{ID: "idle-10000", Title: "10,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: 1, Sockets: 10_000, Rounds: 1})
+		add(work{ID: "idle-10000", Title: "10,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds, Sockets: 10_000})
 	}
 	return all
 }

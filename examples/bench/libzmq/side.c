@@ -66,6 +66,11 @@ static void *bound(int type) {
 		int on = 1;
 		must(zmq_setsockopt(s, ZMQ_XPUB_NODROP, &on, sizeof on), "XPUB_NODROP");
 	}
+	if (!strcmp(role, "idle")) { // it has no heartbeats unless asked; these are Yodel's
+		int interval = 5000, timeout = 15000;
+		must(zmq_setsockopt(s, ZMQ_HEARTBEAT_IVL, &interval, sizeof interval), "HEARTBEAT_IVL");
+		must(zmq_setsockopt(s, ZMQ_HEARTBEAT_TIMEOUT, &timeout, sizeof timeout), "HEARTBEAT_TIMEOUT");
+	}
 	must(zmq_bind(s, endpoint), "zmq_bind");
 	must(zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, actual, &n), "LAST_ENDPOINT");
 	printf("ready %s\n", actual);
@@ -348,7 +353,7 @@ static void sub(void) {
 	exit(0);
 }
 
-// ---- idle peers: memory before and with them, and a second of doing nothing
+// ---- idle peers: memory before and with them, and the given number of seconds of nothing but PINGs
 
 static void idle(void) {
 	bound(ZMQ_PULL);
@@ -356,7 +361,7 @@ static void idle(void) {
 	while (!told(-1)) {}
 	m = memory() - m;
 	long long t = now(), c = cpu();
-	poll(NULL, 0, 1000);
+	poll(NULL, 0, (int)count * 1000);
 	t = now() - t, c = cpu() - c;
 	printf("result {\"memory\":%lld,\"idle_cpu_ns\":%lld,\"idle_ns\":%lld}\n", m, c, t);
 	exit(0);
