@@ -10,7 +10,7 @@ import (
 func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	size := m.Size()
 	o.mu.Lock()
-	if o.only != nil && o.only.another(m, size) {
+	if o.lone != nil && !o.shut && o.lone.another(m, size) {
 		o.mu.Unlock()
 		return nil
 	}

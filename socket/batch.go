@@ -78,6 +78,21 @@ func (b *batch) add(frames [][]byte, size int) {
 	b.count.add(size)
 }
 
+// another is add for a message of one small frame, if that fits behind the last one.
+func (b *batch) another(body []byte) bool {
+	n := len(b.segs)
+	if n <= b.base {
+		return false
+	}
+	t := &b.segs[n-1]
+	if t.slab == nil || len(body) >= referTo || cap(t.b)-len(t.b) < 9+len(body) {
+		return false
+	}
+	t.b = append(zmtp.AppendHeader(t.b, 0, len(body)), body...)
+	b.count.add(len(body))
+	return true
+}
+
 // addEncoded appends one message that was encoded before, at most slabSize bytes.
 func (b *batch) addEncoded(wire []byte, size int) {
 	t := b.tail(len(wire))

@@ -106,6 +106,39 @@ func checkBatch(t *testing.T, b *batch, ms []Msg) {
 	}
 }
 
+// TestBatchAnother: the short way comes to the same as add where it is taken, and is taken for small frames behind others.
+func TestBatchAnother(t *testing.T) {
+	r := numbers(7)
+	for range 200 {
+		b := new(batch)
+		var ms []Msg
+		for range 100 {
+			size := []int{0, 16, 255, 256, 1000, referTo - 1, referTo, 3 * referTo}[r.IntN(8)]
+			m := fresh(r, size)
+			m.Frames[0] = slices.Grow(m.Frames[0], 100) // room that is not ours to write to
+			var last segment
+			if n := len(b.segs); n > b.base {
+				last = b.segs[n-1]
+			}
+			want := last.slab != nil && size < referTo && 9+size <= cap(last.b)-len(last.b)
+			if got := b.another(m.Frames[0]); got != want {
+				t.Fatalf("%d bytes, behind %d with room for %d: %t, want %t", size, len(last.b), cap(last.b)-len(last.b), got, want)
+			} else if !got {
+				b.add(m.Frames, size)
+			}
+			ms = append(ms, m)
+			if r.IntN(4) == 0 {
+				b.shift(true)
+				ms = ms[1:]
+			}
+		}
+		if len(ms) > 0 && b.head > 0 {
+			continue // its first segment begins with bytes that were taken off
+		}
+		checkBatch(t, b, ms)
+	}
+}
+
 // slabsBack runs f with an empty pool and returns how many slabs it took new and how many of these it gave back. It
 // fails if one was given back twice. The race detector makes the pool forget some.
 func slabsBack(t *testing.T, f func()) (taken, back int) {

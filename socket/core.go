@@ -179,7 +179,7 @@ func (c *core) WaitPeers(ctx context.Context, n int) error {
 
 // sendable checks what Send is given.
 func (c *core) sendable(m Msg) error {
-	lim := c.cfg.limits
+	lim := &c.cfg.limits
 	switch {
 	case len(m.Frames) == 0:
 		return ErrNoFrames
@@ -218,8 +218,9 @@ func (c *core) recv(ctx context.Context) (Msg, error) {
 
 // sendBalanced is Send of the roles whose messages go to one peer of many as they are.
 func (c *core) sendBalanced(ctx context.Context, wait bool, m Msg) error {
-	if err := c.sendable(m); err != nil {
-		return opError("send", err)
+	err := c.sendable(m)
+	if err == nil {
+		err = c.out.balance(ctx, wait, m)
 	}
-	return opError("send", c.out.balance(ctx, wait, m))
+	return opError("send", err)
 }

@@ -41,7 +41,8 @@ func roleNamed(name string) role {
 	return roles[slices.IndexFunc(roles, func(r role) bool { return r.name == name })]
 }
 
-func as[T any](o []socket.Option) []T {
+// as turns options that fit several roles into those of one.
+func as[T, O any](o []O) []T {
 	out := make([]T, len(o))
 	for i := range o {
 		out[i] = any(o[i]).(T)

@@ -39,6 +39,23 @@ func (l *link) offer(m *parcel) bool {
 	return true
 }
 
+// another is the short way of a message behind others of its kind: into the run that is kept for a peer in this process, or into the
+// batch that a writer comes back for. It is for a socket with one peer, and costs about half of what the way through offer does.
+func (l *link) another(m Msg, size int) bool {
+	if l.direct != nil {
+		return l.direct.another(m, size)
+	}
+	o := &l.out
+	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.another(m.Frames[0]) {
+		return false
+	}
+	o.queued.add(size)
+	o.counts.accepted.add(size)
+	o.full = l.core.cfg.sendMark.reached(o.queued)
+	l.core.out.accept(size)
+	return true
+}
+
 // control appends a command, which no high-water mark holds back.
 func (l *link) control(encode func(b []byte) []byte) {
 	if l.out.dead {

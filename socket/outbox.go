@@ -28,7 +28,7 @@ type outbox struct {
 
 	mu      sync.Mutex
 	links   []*link
-	only    *direct // the way out, if there is but one link and it goes to a socket in this process
+	lone    *link // the only one, if messages may take the short way (another)
 	next    int
 	pending queue // not empty only while no link has room
 	waits   Count // in pending
@@ -205,11 +205,11 @@ func (o *outbox) add(l *link) {
 	o.opened()
 }
 
-// choose finds the one link, if there is one, whose runs messages may join by the short way (another).
+// choose finds the lone link, if there is one.
 func (o *outbox) choose() {
-	o.only = nil
-	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding {
-		o.only = o.links[0].direct
+	o.lone = nil
+	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding && o.core.cfg.overflow != Conflate {
+		o.lone = o.links[0]
 	}
 }
 
