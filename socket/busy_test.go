@@ -41,7 +41,9 @@ func TestBusyLink(t *testing.T) {
 			}
 			return s, r, sent
 		}
-		run := func(name string, f func(t *testing.T)) { t.Run(role.name+"/"+name, func(t *testing.T) { bubble(t, f) }) }
+		run := func(name string, f func(t *testing.T)) {
+			t.Run(role.name+"/"+name, func(t *testing.T) { bubble(t, f) })
+		}
 
 		run("counted, up to the high-water mark", func(t *testing.T) {
 			s, _, sent := stuck(t, socket.WithSendHWM(hwm))
