@@ -28,7 +28,8 @@
 // what was lost in the table; its rate counts what arrived. CPU is that of all processes together, by getrusage, user
 // and system. Percentiles are by nearest rank over every round trip, not from a histogram. Memory per idle peer is the growth
 // of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
-// connected to it; what the kernel holds is not in it.
+// connected to it; what the kernel holds is not in it. Its CPU is that of two intervals of heartbeats (with --quick one), which
+// libzmq is given, too.
 //
 // Round trips go one after the other. At half load they go at half that rate, as found by the warm-up, and each counts from
 // when it was due: what waits for a slow one before it is slow, too.
@@ -44,6 +45,7 @@
 //   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
 //   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.
 //   - Of go-zeromq and NATS, the quiet stream beside a busy one.
+//   - Of all but Yodel, receivers that give buffers back (Msg.Release). libzmq's do so in any case.
 //   - NATS over ipc and inproc, which its core does not have.
 //   - CURVE, until Yodel has it.
 //
