@@ -1,6 +1,6 @@
 package zmtp
 
-// Lists allocates the lists of frames that messages are, many at a time. Lists that were allocated together keep each other's
+// A lists allocates the lists of frames that messages are, many at a time. Those that were allocated together keep each other's
 // frames from the garbage collector, so they are of messages that share a slab, or of one that has a long body: who keeps a message
 // keeps no other slab and no other long body.
 type lists struct {
