@@ -27,6 +27,7 @@ func TestTopicsAreMatchedByPrefix(t *testing.T) {
 		for _, s := range []*socket.Sub{all, ab, x} {
 			connect(t, s, at)
 		}
+		waitSubs(t, pub, "a", 2)
 		waitSubs(t, pub, "abc", 2)
 		waitSubs(t, pub, "x", 2)
 		topics := []string{"", "a", "ab", "abc", "b", "x", "xy"}
