@@ -101,6 +101,7 @@ func (c *core) end(deadline time.Time) {
 		l.fail(ErrDisconnected)
 	}
 	c.waitFor(c.wg.Wait, deadline)
+	c.waitFor(c.heart.close, deadline)
 	c.yielder.close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {

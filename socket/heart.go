@@ -14,6 +14,8 @@ type heart struct {
 	timer   *time.Timer
 	fires   time.Duration // when the timer does, never if it does not
 	beating bool
+	closed  bool
+	running sync.WaitGroup // a beat, and the ends of links that it found dead
 }
 
 const never = time.Duration(1<<63 - 1)
@@ -24,7 +26,7 @@ func (h *heart) hasten(l *link, in time.Duration) {
 	defer h.mu.Unlock()
 	due := l.core.now() + in
 	switch life := &l.life; {
-	case life.stopped:
+	case life.stopped || h.closed:
 		return
 	case life.slot == 0:
 		life.due = due
@@ -52,9 +54,20 @@ func (h *heart) stop(l *link) {
 	}
 }
 
+// close returns when nothing of the heart runs any more.
+func (h *heart) close() {
+	h.mu.Lock()
+	h.closed = true
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	h.mu.Unlock()
+	h.running.Wait()
+}
+
 // arm has the timer fire for the link that is due first.
 func (h *heart) arm() {
-	if h.beating || len(h.links) == 0 || h.timer != nil && h.links[0].life.due >= h.fires {
+	if h.beating || h.closed || len(h.links) == 0 || h.timer != nil && h.links[0].life.due >= h.fires {
 		return
 	}
 	first := h.links[0]
@@ -71,9 +84,11 @@ func (h *heart) arm() {
 func (h *heart) beat() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.beating {
+	if h.beating || h.closed {
 		return
 	}
+	h.running.Add(1)
+	defer h.running.Done()
 	h.beating, h.fires = true, never
 	for len(h.links) > 0 {
 		late := h.links[0].core.now() - h.links[0].life.due

@@ -92,3 +92,35 @@ func (c *slowToClose) Close() error {
 	<-c.release
 	return c.Conn.Close()
 }
+
+// TestHeartClose: nothing of the heart outlives its close, nor begins after it.
+func TestHeartClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
+		core.born = time.Now()
+		core.out.closed = true // nothing is sent
+		here, there := net.Pipe()
+		defer there.Close()
+		release := make(chan struct{})
+		l := newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+		l.startHeart()
+		time.Sleep(3*time.Second + 1) // it is found dead, and its connection is being closed
+		over := make(chan struct{})
+		go func() {
+			core.heart.close()
+			close(over)
+		}()
+		synctest.Wait()
+		select {
+		case <-over:
+			t.Error("close did not wait for the end of a link")
+		default:
+		}
+		close(release)
+		<-over
+		core.heart.hasten(l, time.Second)
+		if len(core.heart.links) > 0 || core.heart.timer.Stop() {
+			t.Error("a link is looked after once all is over")
+		}
+	})
+}

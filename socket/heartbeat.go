@@ -56,7 +56,8 @@ func (l *link) beat(late time.Duration) {
 		}
 		silence := now - max(read, time.Duration(l.life.excused.Load()))
 		if silence >= limit {
-			go l.fail(ErrHeartbeat) // other links do not wait for a transport whose Close takes its time
+			// Other links do not wait for a transport whose Close takes its time.
+			l.core.heart.running.Go(func() { l.fail(ErrHeartbeat) })
 			return
 		}
 		next = limit - silence
@@ -106,7 +107,7 @@ func (l *link) sendPing() {
 	l.life.ping.Store(now)
 	l.life.armed.Store(now)
 	ttl := l.core.cfg.heartbeat.ttl
-	l.sendSign(func(b []byte) []byte {
+	l.sendCommand(true, func(b []byte) []byte {
 		if len(b) > maxSigns {
 			return b // the peer takes nothing: one PING that waits is as good as many
 		}
@@ -131,7 +132,7 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 
 func (l *link) sendPong(context []byte) {
 	l.life.armed.Store(0)
-	l.sendSign(func(b []byte) []byte {
+	l.sendCommand(true, func(b []byte) []byte {
 		if len(b) > maxSigns {
 			return b
 		}
@@ -164,29 +165,18 @@ func (l *link) sign() {
 	}
 }
 
-// sendSign is sendCommand for PING and PONG, which wake nobody: the caller writes, as far as that goes without waiting.
-func (l *link) sendSign(encode func(b []byte) []byte) {
+// sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller writes, as far as
+// that goes without waiting, and wakes nobody; a run of commands is left to drain.
+func (l *link) sendCommand(alone bool, encode func(b []byte) []byte) {
 	box := &l.core.out
 	box.mu.Lock()
 	now := false
 	if !box.closed {
 		l.control(encode)
-		now = l.start(true)
+		now = l.start(alone)
 	}
 	box.mu.Unlock()
 	if now {
 		l.writeNow()
 	}
-}
-
-// sendCommand queues a command and sees to it that it is written.
-func (l *link) sendCommand(encode func(b []byte) []byte) {
-	box := &l.core.out
-	box.mu.Lock()
-	defer box.mu.Unlock()
-	if box.closed {
-		return
-	}
-	l.control(encode)
-	l.start(false)
 }

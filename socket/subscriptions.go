@@ -150,7 +150,7 @@ func (r subscriber) joined(l *link) error {
 	if len(s.counts) == 0 {
 		return nil
 	}
-	l.sendCommand(func(b []byte) []byte {
+	l.sendCommand(false, func(b []byte) []byte {
 		for t := range s.counts {
 			b = zmtp.AppendSubscribe(b, l.sess.Version, []byte(t))
 		}
@@ -173,8 +173,8 @@ func (l *link) subscribe(add bool, topic string) {
 			l.direct.twin.fail(err)
 		}
 	case add:
-		l.sendCommand(func(b []byte) []byte { return zmtp.AppendSubscribe(b, l.sess.Version, []byte(topic)) })
+		l.sendCommand(false, func(b []byte) []byte { return zmtp.AppendSubscribe(b, l.sess.Version, []byte(topic)) })
 	default:
-		l.sendCommand(func(b []byte) []byte { return zmtp.AppendCancel(b, l.sess.Version, []byte(topic)) })
+		l.sendCommand(false, func(b []byte) []byte { return zmtp.AppendCancel(b, l.sess.Version, []byte(topic)) })
 	}
 }
