@@ -28,7 +28,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 	}
 	c.end(time.Now().Add(closeWait))
 	c.out.mu.Lock()
-	lost := c.out.counts.dropped[SocketClosed]
+	lost := c.out.counts.dropped[SocketClosed].plus(c.out.counts.queued) // still queued: of a connection that does not end
 	c.out.mu.Unlock()
 	if lost.Messages > 0 {
 		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)

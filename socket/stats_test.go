@@ -63,6 +63,10 @@ func TestLedgerCheck(t *testing.T) {
 		{"unread lost", func(l *Ledger) { l.Unread.Messages-- }, "unread {19 200}"},
 		{"discarded without a name", func(l *Ledger) { delete(l.Discarded, BadEnvelope) }, "discarded map[stale reply:{1 5}]"},
 		{"discarded twice", func(l *Ledger) { l.Discarded[NotExpected] = Count{2, 0} }, "not expected:{2 0}"},
+		{"delivered below zero", func(l *Ledger) { l.Delivered.Messages -= 1001; l.Queued.Messages += 1001 }, "queued {1101 1000}"},
+		{"dropped bytes below zero", func(l *Ledger) { l.Dropped[PeerGone] = Count{0, ^uint64(3)}; l.Queued.Bytes += 4 }, "queued {100 1004}"},
+		{"unread below zero", func(l *Ledger) { l.Unread.Messages -= 25; l.Discarded[SocketClosed] = Count{25, 0} }, "unread {18446744073709551611 200}"},
+		{"handed more than received", func(l *Ledger) { l.Handed.Bytes += 1; l.Unread.Bytes -= 201; l.Discarded[SocketClosed] = Count{0, 200} }, "handed {200 2001}"},
 		{"one direction does not make up for the other", func(l *Ledger) { l.Accepted.Messages++; l.Handed.Messages++ }, "accepted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
