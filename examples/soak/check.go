@@ -1,0 +1,293 @@
+package main
+
+import (
+	"slices"
+)
+
+// check balances what the members of a scenario sent against what they received and against their ledgers.
+//
+// Of a flow that is spread (PUSH, DEALER, PAIR, REQ) every message that Send took must have come to one receiver; of one
+// that fans out (PUB, XPUB, XSUB) every message after the first that a subscriber got must have come to that subscriber;
+// of one that is addressed (ROUTER, REP) every message must have come to its address. What is missing must be named: by a
+// ledger as dropped or discarded, or by a connection that was cut. A cut explains what was sent between the last message
+// that the receiver had from that connection and the moment when the sender heard of its end, and nothing else: see
+// cuts.go.
+//
+// Nothing may come twice, unless a request may be repeated; nothing may come that Send refused; and on one connection
+// nothing may come before what was sent earlier. Where a sender with several peers has lost one, what was queued for that
+// one goes to others and may come later than its number says; there the order is not checked.
+//
+// While no process was killed the ledgers of all senders and of all receivers must agree: delivered = received, less what
+// the cuts explain.
+func check(p *plan, all []*evidence) verdict {
+	var v verdict
+	for _, e := range all {
+		v.Sent += e.accepted()
+		v.Received += e.handed() - e.Other
+		checkLedger(&v, p, e)
+		if !p.disturbed() {
+			v.find(lost, e.Asked.failed(), "%s %s: requests without a reply though nothing was cut: %+v", e.Role, e.key, e.Asked)
+			if e.EndErr != "" {
+				v.find(lost, 1, "%s %s did not end cleanly though nothing was cut: %s", e.Role, e.key, e.EndErr)
+			}
+		}
+	}
+	for i := range p.Flows {
+		checkFlow(&v, p, &p.Flows[i], all)
+	}
+	return v
+}
+
+// checkLedger compares a socket's last ledger with itself and with what its program sent and received.
+func checkLedger(v *verdict, p *plan, e *evidence) {
+	l := e.Ledger
+	if l == nil || e.Killed || e.Failed {
+		return
+	}
+	v.Dropped += total(l.Dropped) + total(l.Discarded)
+	if out := l.Delivered + l.Queued + total(l.Dropped); out != l.Accepted {
+		v.find(unnamed, difference(out, l.Accepted), "%s %s: accepted %d, but delivered %d, queued %d, dropped %v", e.Role, e.key,
+			l.Accepted, l.Delivered, l.Queued, l.Dropped)
+	}
+	if in := l.Handed + l.Unread + total(l.Discarded); in != l.Received {
+		v.find(unnamed, difference(in, l.Received), "%s %s: received %d, but handed %d, unread %d, discarded %v", e.Role, e.key,
+			l.Received, l.Handed, l.Unread, l.Discarded)
+	}
+	v.find(unnamed, l.Queued, "%s %s: queued after its end", e.Role, e.key)
+	v.find(unnamed, l.Unread, "%s %s: unread after its end", e.Role, e.key)
+	m := p.member(e.Member)
+	if n := e.accepted(); n != l.Accepted && countsOnce(m, e) {
+		v.find(unnamed, difference(n, l.Accepted), "%s %s: Send took %d, the ledger accepted %d", e.Role, e.key, n, l.Accepted)
+	}
+	if n := e.handed(); n != l.Handed {
+		v.find(unnamed, difference(n, l.Handed), "%s %s: Recv returned %d, the ledger handed %d", e.Role, e.key, n, l.Handed)
+	}
+}
+
+// countsOnce: the ledger has each message that was accepted once, whatever the number of peers, or of attempts.
+func countsOnce(m *member, e *evidence) bool {
+	switch m.Role {
+	case rolePub, roleXPub, roleXSub:
+		return false
+	case roleReq:
+		return m.Options.Retry == 0 && e.Asked.failed() == 0 // Do does not tell whether its request left
+	}
+	return true
+}
+
+func difference(a, b uint64) uint64 { return max(a, b) - min(a, b) }
+
+// lives returns the evidence of some members.
+func lives(all []*evidence, ids []int) (es []*evidence) {
+	for _, e := range all {
+		if slices.Contains(ids, e.Member) {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
+// checkFlow looks at every message of a flow.
+func checkFlow(v *verdict, p *plan, f *flow, all []*evidence) {
+	x := flowCheck{v: v, plan: p, flow: f, from: lives(all, f.From), to: lives(all, f.To), via: lives(all, f.Via)}
+	for _, s := range x.from {
+		for lane, st := range s.Sent {
+			x.stream(s, lane, st)
+		}
+	}
+	x.strays()
+	x.named()
+	x.conserved()
+}
+
+// A flowCheck is the check of one flow.
+type flowCheck struct {
+	v             *verdict
+	plan          *plan
+	flow          *flow
+	from, to, via []*evidence
+
+	missing uint64 // and no cut explains it
+	cut     uint64 // missing because of a cut
+	example string
+}
+
+// stream checks one stream: what became of each number.
+func (x *flowCheck) stream(s *evidence, lane int, st *sent) {
+	id := stream{s.key, lane}
+	refused := make(map[uint64]bool)
+	st.Refused.each(func(n uint64) { refused[n] = true })
+	receivers := x.to
+	if x.flow.Kind == direct {
+		receivers = lives(x.to, []int{lane})
+	}
+	got := make(map[uint64]int)
+	for _, r := range receivers {
+		own := got
+		if x.flow.Kind == fan {
+			own = make(map[uint64]int)
+		}
+		for _, c := range r.Conns {
+			x.order(s, r, c.Got[id])
+			c.Got[id].each(func(n uint64) {
+				own[n]++
+				if own[n] > 1 && !x.flow.Again {
+					x.v.find(doubled, 1, "message %d of %s, lane %d, came to %s %s again", n, s.key, lane, r.Role, r.key)
+				}
+				if refused[n] || n > st.Last && !s.Killed && !s.Failed {
+					x.v.find(unnamed, 1, "message %d of %s, lane %d, came to %s although Send did not take it", n, s.key, lane, r.key)
+				}
+			})
+		}
+		if x.flow.Kind == fan {
+			x.subscriber(s, r, id, st, refused, own)
+		}
+	}
+	if x.flow.Kind != fan {
+		x.account(s, 1, st.Last, refused, got, x.windows(s, receivers, lane))
+	}
+}
+
+// account finds what of a range of numbers is missing.
+func (x *flowCheck) account(s *evidence, first, last uint64, refused map[uint64]bool, got map[uint64]int, cuts windows) {
+	for n := first; n <= last; n++ {
+		switch {
+		case refused[n] || got[n] > 0:
+		case cuts.have(n):
+			x.cut++
+		default:
+			x.missing++
+			if x.example == "" {
+				x.example = s.Role + " " + s.String() + ": first message missing: " + number(n) + " of " + number(last)
+			}
+		}
+	}
+}
+
+// order checks that what came on one connection is in the order it was sent.
+func (x *flowCheck) order(s, r *evidence, rs runs) {
+	if !x.ordered(s) {
+		return
+	}
+	var last uint64
+	rs.each(func(n uint64) {
+		if n < last {
+			x.v.find(disordered, 1, "message %d of %s came to %s %s after message %d", n, s.key, r.Role, r.key, last)
+		}
+		last = max(last, n)
+	})
+}
+
+// ordered: nothing that the sender, or a proxy on the way, had queued for one peer can have gone to another.
+func (x *flowCheck) ordered(s *evidence) bool {
+	if x.flow.Kind != spread {
+		return true
+	}
+	if len(x.via) == 0 && oneAtATime(s) {
+		return true
+	}
+	for _, e := range append([]*evidence{s}, x.via...) {
+		for _, c := range e.Conns {
+			if c.Down && !(c.Ending && c.Clean) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// oneAtATime: the socket had no two connections at the same time.
+func oneAtATime(e *evidence) bool {
+	cs := e.sorted()
+	for i, c := range cs {
+		if i+1 < len(cs) && (!c.Down || c.DownAt.After(cs[i+1].Up)) {
+			return false
+		}
+	}
+	return true
+}
+
+// strays finds messages that came where they should not.
+func (x *flowCheck) strays() {
+	if x.flow.Kind != direct {
+		return
+	}
+	for _, r := range x.to {
+		for _, c := range r.Conns {
+			for id, rs := range c.Got {
+				if slices.Contains(x.flow.From, id.From.Member) && id.Lane != r.Member {
+					x.v.find(wrong, rs.count(), "messages of %s for member %d came to %s %s", id.From, id.Lane, r.Role, r.key)
+				}
+			}
+		}
+	}
+}
+
+// named compares what is missing with what the ledgers name as dropped on the way out or discarded on the way in.
+func (x *flowCheck) named() {
+	x.v.Cut += x.cut
+	names := uint64(0)
+	for _, es := range [][]*evidence{x.from, x.via} {
+		for _, e := range es {
+			names += e.Asked.failed() // by the error of Do
+			if e.Ledger != nil {
+				names += total(e.Ledger.Dropped)
+			}
+		}
+	}
+	for _, es := range [][]*evidence{x.to, x.via} {
+		for _, e := range es {
+			if e.Ledger != nil {
+				names += total(e.Ledger.Discarded)
+			}
+		}
+	}
+	if x.missing > names {
+		x.v.find(lost, x.missing-names, "%s; %d missing, %d dropped or discarded by name", x.example, x.missing, names)
+		x.cut += x.missing - names // told once
+	}
+}
+
+// conserved compares the ledgers of both ends of each hop: what the one side delivered the other has received.
+func (x *flowCheck) conserved() {
+	if x.flow.Loose {
+		return
+	}
+	from := x.from
+	if len(x.flow.Via) == 2 {
+		x.hop(from, lives(x.via, x.flow.Via[:1]))
+		from = lives(x.via, x.flow.Via[1:])
+	}
+	x.hop(from, x.to)
+}
+
+func (x *flowCheck) hop(from, to []*evidence) {
+	var delivered, received uint64
+	broken := false
+	for _, s := range from {
+		if s.Killed || s.Failed || s.Ledger == nil {
+			return
+		}
+		delivered += s.Ledger.Delivered
+		for _, r := range to {
+			broken = broken || len(x.downs(s, r)) > 0
+		}
+	}
+	for _, r := range to {
+		if r.Killed || r.Failed || r.Ledger == nil {
+			return
+		}
+		received += r.Ledger.Received
+	}
+	if received > delivered {
+		x.v.find(unnamed, received-delivered, "received by all: %d; delivered by all: %d", received, delivered)
+	}
+	explained := x.cut
+	if broken && (x.flow.Kind == fan || len(x.via) > 0) {
+		return // not counted there
+	}
+	if delivered > received+explained {
+		x.v.find(lost, delivered-received-explained, "delivered by all: %d; received by all: %d; explained by cuts: %d",
+			delivered, received, explained)
+	}
+}

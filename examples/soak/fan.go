@@ -1,0 +1,70 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A publisher's lanes are its topics: lane 3 is everything under "t3.".
+
+func topicOf(lane int) string { return "t" + strconv.Itoa(lane) + "." }
+
+func laneOf(topic string) int {
+	n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(topic, "t"), "."))
+	return n
+}
+
+// subscriber checks what of a stream came to one subscriber of it: from the first message that it got, all, less what
+// was sent between the end of one of its connections and the first message on the next.
+func (x *flowCheck) subscriber(s, r *evidence, id stream, st *sent, refused map[uint64]bool, got map[uint64]int) {
+	m := x.plan.member(r.Member)
+	if len(m.Topics) == 0 || !slices.Contains(m.Topics, topicOf(id.Lane)) {
+		return // not asked for, or only for a while
+	}
+	if cuts := x.viaOf(s, r); cuts != nil {
+		x.account(s, 1, st.Last, refused, got, cuts)
+		return
+	}
+	var cuts windows
+	var first, last uint64
+	for _, c := range r.sorted() {
+		rs := c.Got[id]
+		if len(rs) == 0 {
+			continue
+		}
+		if first == 0 {
+			first = rs[0].First
+		} else if rs[0].First > last+1 {
+			cuts = append(cuts, window{last, rs[0].First - 1})
+		}
+		rs.each(func(n uint64) { last = max(last, n) })
+	}
+	if x.late(s, r) {
+		cuts = append(cuts, window{last, forever})
+	}
+	if first == 0 {
+		first = 1
+		if r.Life > 0 || s.Life > 0 {
+			return // it may have come when all was over
+		}
+	}
+	x.account(s, first, st.Last, refused, got, cuts)
+}
+
+// viaOf is what cuts explain when there is a proxy in between.
+func (x *flowCheck) viaOf(s, r *evidence) windows {
+	if len(x.via) == 0 {
+		return nil
+	}
+	return x.windowsVia(s, []*evidence{r})
+}
+
+// late: the last connection between a publisher and a subscriber did not see the publisher's clean end.
+func (x *flowCheck) late(s, r *evidence) bool {
+	if len(x.via) > 0 {
+		return false
+	}
+	mine := s.with(r.key)
+	return s.Killed || s.Failed || len(mine) == 0 || contains(x.downs(s, r), mine[len(mine)-1])
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain: the test program is a worker too, for soak runs itself.
+func TestMain(m *testing.M) {
+	if os.Getenv("SOAK_WORKER") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// small is a plan of one sender and one receiver that takes a moment.
+func small(transport string) *plan {
+	p := &plan{
+		Seed: 1, Number: 1, Pattern: "pipeline", Transport: transport, For: 300 * time.Millisecond,
+		Members: []member{
+			{ID: 1, Role: rolePush, To: []int{2}, Source: true, Rate: 500, Size: [2]int{noteSize, 200}},
+			{ID: 2, Role: rolePull, Process: 1, Binds: true},
+		},
+		Flows: []flow{{Kind: spread, From: []int{1}, To: []int{2}}},
+	}
+	if transport == "inproc" {
+		p.Members[1].Process = 0
+	}
+	return p
+}
+
+// shortDir is a temporary directory whose path leaves room for that of a unix socket.
+func shortDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "soak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func TestScenarioInRealProcesses(t *testing.T) {
+	for _, transport := range []string{"tcp", "ipc", "inproc"} {
+		t.Run(transport, func(t *testing.T) {
+			p := small(transport)
+			v, err := carryOut(t.Context(), p, shortDir(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.ok() || v.Received == 0 || v.Received != v.Sent {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+func TestKilledReceiverIsACutAndNoFault(t *testing.T) {
+	p := small("ipc")
+	p.For = 600 * time.Millisecond
+	p.Steps = []step{{At: 200 * time.Millisecond, Do: stepKill, Member: 2}}
+	v, err := carryOut(t.Context(), p, shortDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !v.ok() || v.Received == 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"help":              {[]string{"--help"}, 0, "--seed 7 --number 42"},
+		"no such flag":      {[]string{"--fast"}, 2, "-fast"},
+		"no such pattern":   {[]string{"--only", "survey"}, 2, `no pattern "survey"`},
+		"no such transport": {[]string{"--transport", "udp"}, 2, `no transport "udp"`},
+		"an argument":       {[]string{"now"}, 2, `got "now"`},
+		"no process":        {[]string{"--processes", "0"}, 2, "at least 1"},
+		"a plan":            {[]string{"--plan", "--seed", "3", "--number", "5"}, 0, `"number": 5`},
+		"a plan of which":   {[]string{"--plan"}, 2, "needs --number"},
+		"nothing ran":       {[]string{"--duration", "0s"}, 1, "0 scenarios"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			status, err := start(t.Context(), c.args, &out, &out)
+			said := out.String()
+			if err != nil {
+				said += err.Error()
+			}
+			if status != c.status || !strings.Contains(said, c.says) {
+				t.Errorf("status %d, want %d; says %q, want %q", status, c.status, said, c.says)
+			}
+		})
+	}
+}
