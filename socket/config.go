@@ -34,6 +34,7 @@ type config struct {
 	retries          int  // Req
 	uncorrelate      bool // Req
 	relaxed          bool // Req
+	relaxedReplies   bool // Rep
 	dropUnroutable   bool // Router
 	handover         bool // Router
 	verbosity        Verbosity

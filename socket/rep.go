@@ -20,12 +20,14 @@ import (
 //   - Mute: while the queue of that peer is full Send waits.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
-// and its reply returns ErrState.
+// and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
+// [WithRelaxedReplies] Recv waits for the next request instead, which takes the place of the one without a reply.
 type Rep struct {
 	*core
 
 	mu       sync.Mutex // innermost but for the event log's
 	state    repState
+	turn     uint64 // counts requests, to tell whether the state is still that of one
 	to       *link
 	envelope [][]byte
 }
@@ -51,6 +53,7 @@ func NewRep(opts ...RepOption) *Rep {
 	s := &Rep{core: c}
 	c.out.lockstep = true
 	c.in.ready = s.ready
+	c.in.stop = s.stop
 	c.in.keep = s.keep
 	return s
 }
@@ -59,19 +62,18 @@ func NewRep(opts ...RepOption) *Rep {
 // returns what is there already. The error matches ErrState while the last request has no reply. The message is the
 // caller's for good.
 func (s *Rep) Recv(ctx context.Context) (Msg, error) {
-	s.mu.Lock()
-	idle := s.state == repIdle
-	s.mu.Unlock()
-	if !idle {
+	if !s.ready() {
 		s.out.mu.Lock()
 		defer s.out.mu.Unlock()
 		if s.out.shut { // there will be no reply
 			return Msg{}, opError("recv", ErrClosed)
 		}
-		return Msg{}, opError("recv", fmt.Errorf("%w: reply to the last request first", ErrState))
+		return Msg{}, opError("recv", errUnanswered)
 	}
 	return s.recv(ctx)
 }
+
+var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
 
 // Messages yields requests as Recv returns them; the body of the loop replies to each by Send, or the next error is
 // ErrState. When ctx ends it yields that as an error and stops; when the socket closes it just stops.
@@ -95,15 +97,17 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
 	}
 	s.state = repSending
-	to := s.to
+	to, turn := s.to, s.turn
 	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
 	s.mu.Unlock()
 
 	err := s.out.route(ctx, wait, func() *link { return to }, reply)
 	s.mu.Lock()
-	if err == nil || errors.Is(err, ErrPeerLost) {
+	switch {
+	case s.turn != turn: // the next request has taken the place of this one
+	case err == nil || errors.Is(err, ErrPeerLost):
 		s.state, s.to, s.envelope = repIdle, nil, nil
-	} else {
+	default:
 		s.state = repAnswering
 	}
 	s.mu.Unlock()
@@ -122,7 +126,15 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 func (s *Rep) ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == repIdle
+	return s.state == repIdle || s.cfg.relaxedReplies
+}
+
+// stop ends a Recv that was waiting when another one got the request.
+func (s *Rep) stop() error {
+	if !s.ready() {
+		return errUnanswered
+	}
+	return nil
 }
 
 // keep takes the envelope off.
@@ -134,7 +146,11 @@ func (s *Rep) keep(l *link, m Msg) (Msg, Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.to = repAnswering, l
+	s.turn++
 	s.envelope = m.Frames[:end+1]
 	m.Frames = m.Frames[end+1:]
+	if !s.cfg.relaxedReplies {
+		s.in.unread.wakeAll() // others who wait are out of turn now
+	}
 	return m, ""
 }
