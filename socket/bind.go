@@ -72,6 +72,9 @@ func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err er
 		}
 	}()
 	t, ep, err := c.resolve(endpoint, transport.ForBind)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -15,7 +15,9 @@
 // A socket may be bound to many endpoints and connected to many others; the order in which the two sides start does
 // not matter. Constructors cannot fail and do no I/O. Bind returns when the address is bound; Connect returns at once
 // and keeps trying. Any number of goroutines may use a socket at once. A context ends the one call it is given to and
-// nothing else.
+// nothing else. It bounds waiting: with one that has ended already Send takes the message if there is room, Recv returns
+// what is there, the Wait methods tell how things are, and a call that takes more than that, [Req.Do] and Bind, does
+// nothing and returns the context's error.
 //
 // A message is a list of frames that travels whole. Send takes the bytes over; what Recv returns is the caller's for
 // good. A peer that goes away is an [Event], not an error of Recv.

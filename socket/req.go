@@ -57,8 +57,9 @@ func NewReq(opts ...ReqOption) *Req {
 }
 
 // Do sends a request and returns its reply. Calls by several goroutines take turns. When ctx ends first, the request
-// is given up and its reply, should it still come, discarded; the next Do can follow. The error matches ErrPeerLost if
-// the peer that was asked is gone, ErrState if a request that was made by Send is out.
+// is given up and its reply, should it still come, discarded; the next Do can follow. With a context that has ended nothing
+// is sent. The error matches ErrPeerLost if the peer that was asked is gone, ErrState if a request that was made by Send is
+// out.
 func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -68,6 +69,9 @@ func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 		return Msg{}, opError("do", ErrClosed)
 	}
 	defer func() { <-s.turn }()
+	if ctx.Err() != nil { // the turn may have been free all the same
+		return Msg{}, opError("do", context.Cause(ctx))
+	}
 	if err := s.Send(ctx, m); err != nil {
 		return Msg{}, err
 	}
