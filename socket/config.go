@@ -16,6 +16,7 @@ type config struct {
 	overflow         Overflow
 	reconnect        time.Duration
 	reconnectMax     time.Duration
+	connectOnce      bool
 	connectTimeout   time.Duration
 	handshakeTimeout time.Duration
 	heartbeat        heartbeat

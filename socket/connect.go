@@ -51,6 +51,10 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 	for ctx.Err() == nil {
 		if c.connectOnce(ctx, ep, t, addr) {
 			pause.reset()
+			if c.cfg.connectOnce {
+				c.expire(ep)
+				return
+			}
 		}
 		if ctx.Err() != nil {
 			return
@@ -144,6 +148,20 @@ func (c *core) Disconnect(endpoint string) error {
 	}
 	c.giveUp(ep)
 	return nil
+}
+
+// expire ends what Connect began once the connection was lost, for WithoutReconnect.
+func (c *core) expire(ep *endpointState) {
+	c.mu.Lock()
+	current := c.connected[ep.name] == ep
+	if current {
+		delete(c.connected, ep.name)
+		c.peers.wakeAll()
+	}
+	c.mu.Unlock()
+	if current { // or Disconnect was quicker
+		c.giveUp(ep)
+	}
 }
 
 func (c *core) giveUp(ep *endpointState) {

@@ -65,6 +65,7 @@
 //	WithSendHWMBytes, WithRecvHWMBytes  high-water marks in bytes
 //	WithLeastOutstanding                to the peer with the least to do, instead of round robin
 //	WithRetry                           the request to another peer when the first is lost
+//	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithLogger                          events to a slog.Logger
 //	WithTransport                       a transport of your own, or a given one with other settings
 //	WithCapture, WithProxyControl, WithProxyDrain  for Proxy, in place of a steerable one's sockets
@@ -108,7 +109,7 @@
 //	ZMQ_XPUB_NODROP             WithOverflow(Block), or for one peer SetOverflow
 //	ZMQ_XPUB_WELCOME_MSG        WithWelcome
 //
-//	ZMQ_RECONNECT_IVL           WithReconnect
+//	ZMQ_RECONNECT_IVL           WithReconnect; WithoutReconnect for -1
 //	ZMQ_RECONNECT_IVL_MAX       WithReconnect
 //	ZMQ_RECONNECT_STOP          Disconnect, from a reader of Events
 //	ZMQ_CONNECT_TIMEOUT         WithConnectTimeout

@@ -131,6 +131,14 @@ func WithReconnect(interval, limit time.Duration) Option {
 	})
 }
 
+// WithoutReconnect makes Connect last for one connection: when that is lost, the socket stops connecting to the endpoint as
+// Disconnect would, with a [Disconnected] event after PeerDown, until Connect is called again. Until there is a connection
+// it keeps trying all the same. What was queued for the peer is dropped, and counted as [PeerGone]. The default is to connect
+// again for ever (libzmq ZMQ_RECONNECT_IVL of -1, which also gives up after a first attempt that fails).
+func WithoutReconnect() Option {
+	return option(func(c *config) { c.connectOnce = true })
+}
+
 // WithConnectTimeout bounds one attempt to connect, name look-up included. The default is 10 s; zero or less leaves it
 // to the transport (libzmq ZMQ_CONNECT_TIMEOUT).
 func WithConnectTimeout(d time.Duration) Option {

@@ -164,7 +164,7 @@ func (o *outbox) recovered(l *link, unsent []Msg) {
 	for _, m := range unsent {
 		n.add(m.Size())
 	}
-	if !o.keeps || o.closed {
+	if !o.keeps || o.closed || o.core.cfg.connectOnce && !l.ep.bound {
 		l.dropped(l.lostReason(), n)
 		o.drained()
 		return
