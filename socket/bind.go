@@ -23,6 +23,7 @@ type endpointState struct {
 	ln     transport.Listener // if bound
 	cancel context.CancelFunc // ends the attempts to connect
 	up     int                // links that have joined, guarded by core.mu
+	spent  bool               // no peer is to be waited for any more, guarded by core.out.mu
 }
 
 // Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints that Bind

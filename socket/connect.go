@@ -159,15 +159,31 @@ func (c *core) expire(ep *endpointState) {
 		c.peers.wakeAll()
 	}
 	c.mu.Unlock()
-	if current { // or Disconnect was quicker
-		c.giveUp(ep)
+	if !current { // Disconnect was quicker
+		return
+	}
+	c.giveUp(ep)
+	o := &c.out
+	o.mu.Lock()
+	if o.connect == 0 && !o.hasLive() && o.assigned == nil {
+		o.dropWaiting(o.pending.n, PeerGone)
+		o.drained()
+	}
+	o.mu.Unlock()
+}
+
+// spend ends the time in which messages may wait for the peer at an endpoint. out.mu is held.
+func (o *outbox) spend(ep *endpointState) {
+	if !ep.spent {
+		ep.spent = true
+		o.connect--
 	}
 }
 
 func (c *core) giveUp(ep *endpointState) {
 	ep.cancel()
 	c.out.mu.Lock()
-	c.out.connect--
+	c.out.spend(ep)
 	c.out.mu.Unlock()
 	c.dropLinks(ep)
 	c.events.add(Event{Kind: Disconnected, Endpoint: ep.name})

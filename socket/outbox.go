@@ -198,6 +198,9 @@ func (o *outbox) opened() {
 func (o *outbox) add(l *link) {
 	l.core.in.admit(l)
 	o.links = append(o.links, l)
+	if o.core.cfg.connectOnce && !l.ep.bound {
+		o.spend(l.ep) // for a peer to come from
+	}
 	o.choose()
 	if o.core.cfg.probe {
 		o.give(l, NewMsg(nil))

@@ -37,12 +37,13 @@ func NewReq(ctx context.Context, opts ...Option) Socket {
 	})
 }
 
-// NewRep returns a REP socket: it receives a request and sends its reply, strictly in turn. A reply to a peer that is gone is
-// dropped.
+// NewRep returns a REP socket: it receives a request and sends its reply. Recv waits for the next request also while one has no
+// reply yet, and that next one takes its place: Send replies to the request that was received last. A reply to a peer that is
+// gone, or a second one to the same request, is dropped.
 func NewRep(ctx context.Context, opts ...Option) Socket {
 	return newSock(ctx, Rep, opts, func(o []socket.Option) *role {
-		s := socket.NewRep(list[socket.RepOption](o)...)
-		return &role{engine: s, in: s, out: replier{s}}
+		s := &replier{Rep: socket.NewRep(append(list[socket.RepOption](o), socket.WithRelaxedReplies())...)}
+		return &role{engine: s.Rep, in: s, out: s}
 	})
 }
 

@@ -13,7 +13,8 @@ import (
 
 // Dial connects to an endpoint and waits until the first handshake is done. An attempt that fails is made again, up to
 // WithDialerMaxRetries times; a peer that can never be right, because its socket type does not fit, is an error at once.
-// After an error the socket no longer tries; otherwise it connects again whenever the connection is lost. With
+// After an error the socket no longer tries; otherwise it connects again whenever the connection is lost, but for
+// WithAutomaticReconnect(false). With
 // WithDialerMaxRetries(-1) Dial only checks the endpoint, and the socket connects in the background for as long as
 // it takes. To dial an endpoint again that is connected changes nothing.
 func (s *sock) Dial(endpoint string) error {
@@ -29,13 +30,26 @@ func (s *sock) Dial(endpoint string) error {
 		return s.failed("dial "+endpoint, err)
 	}
 	since := time.Now()
+	if s.ending != nil {
+		s.ending.dialling(name)
+	}
 	if err := r.engine.Connect(name); err != nil {
 		return s.failed("dial "+endpoint, err)
 	}
-	if s.cfg.maxRetries < 0 || connected(r.engine, name) {
-		return nil
+	if s.cfg.maxRetries >= 0 && !connected(r.engine, name) {
+		if err := s.await(r.engine, name, since); err != nil {
+			return s.failed("dial "+endpoint, err)
+		}
 	}
-	d := dialing{engine: r.engine, name: name, since: since, retries: s.cfg.maxRetries}
+	if s.ending != nil {
+		s.ending.done()
+	}
+	return nil
+}
+
+// await waits for the first handshake with an endpoint. After an error the socket no longer tries.
+func (s *sock) await(engine socket.Socket, name string, since time.Time) error {
+	d := dialing{engine: engine, name: name, since: since, retries: s.cfg.maxRetries}
 	ctx := s.ctx
 	if strings.HasPrefix(name, "inproc://") {
 		// There an attempt lasts until the name is bound: the budget is a time.
@@ -43,11 +57,11 @@ func (s *sock) Dial(endpoint string) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, s.cfg.retry*time.Duration(max(1, s.cfg.maxRetries)), errNobody)
 		defer cancel()
 	}
-	if err := d.wait(ctx); err != nil {
-		_ = r.engine.Disconnect(name) // fails only if another Dial has given up already, or the socket is closed
-		return s.failed("dial "+endpoint, err)
+	err := d.wait(ctx)
+	if err != nil {
+		_ = engine.Disconnect(name) // fails only if another Dial has given up already, or the socket is closed
 	}
-	return nil
+	return err
 }
 
 var errNobody = errors.New("nobody listens there")

@@ -263,7 +263,6 @@ func TestReconnect(t *testing.T) {
 	options := map[string][]zmq4.Option{
 		"default": nil,
 		"on":      {zmq4.WithAutomaticReconnect(true)},
-		"off":     {zmq4.WithAutomaticReconnect(false)},
 	}
 	for name, opts := range options {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,7 @@
 //	Addr       where the socket listens, of several places the last; nil if nowhere
 //	Dial       connects, and waits for the first handshake as long as the options say; then connects again by itself
 //	Send       copies the message and waits for room, at most for the time of WithTimeout. SendMulti is the same
-//	Recv       waits for a message until the socket closes
+//	Recv       waits for a message until the socket closes or, after WithAutomaticReconnect(false), a connection ends
 //	SetOption  takes OptionSubscribe, OptionUnsubscribe and OptionHWM
 //	GetOption  returns what was set, or the default of OptionHWM
 //	Close      gives what is queued 700 ms to leave, and returns within a second, always nil
@@ -32,11 +32,12 @@
 //	Dial                    11 attempts in 2.75 s, then an       the same budget, in 2.5 to 5 s, then an error; but once
 //	                        error; never connects again          connected it connects again for ever, to every endpoint
 //	WithDialerMaxRetries    -1: Dial blocks, maybe for ever      -1: Dial returns at once; connecting goes on
-//	WithAutomaticReconnect  redials the last endpoint, 2.75 s    accepted; it is always on
+//	WithAutomaticReconnect  off, or redials the last endpoint    on, for every endpoint; only with an explicit false as there
 //	Dial, wrong peer        an error at once                     the same (errors.Is zmtp.ErrSocketType)
 //	Dial of a wildcard      goes to this machine                 the same
 //	Listen, several         the first one leaks                  all of them work
-//	a peer leaves           Recv returns io.EOF on some types    Recv goes on; never io.EOF. A REQ gets socket.ErrPeerLost
+//	a peer leaves           Recv returns io.EOF on some types    Recv goes on, a REQ gets socket.ErrPeerLost; io.EOF as there
+//	                                                             after WithAutomaticReconnect(false)
 //	PUSH, DEALER            every peer gets every message        one peer gets it, in turn
 //	no peers                Send returns nil, message is lost    Send queues if it has dialled, or waits up to WithTimeout
 //	Send                    returns when the kernel has it       returns when queued, up to OptionHWM; Close before you exit
@@ -48,7 +49,9 @@
 //	OptionSubscribe, XSUB   no effect                            subscribes
 //	other options           kept, to no effect                   ErrBadProperty
 //	XPUB Recv               never shows subscriptions            does, so that NewProxy passes them on
-//	REQ, REP                no turns                             strict turns: socket.ErrState for a call out of turn
+//	REQ                     no turns                             strict turns: socket.ErrState for a call out of turn
+//	REP                     Recv waits for the next request,     the same; a second reply to one request is dropped, and one
+//	                        which replaces one without a reply   before any request socket.ErrState
 //	REQ without a peer      an error                             waits for one
 //	REP, client gone        the reply is dropped                 the same
 //	ROUTER, unknown id      dropped                              dropped, and counted in the Stats of Engine

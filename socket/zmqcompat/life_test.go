@@ -54,6 +54,34 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// TestNothingAfterTheEnd: a call made after the context has ended fails, each time, though there would be room, or a message.
+func TestNothingAfterTheEnd(t *testing.T) {
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		pair := closing(t, zmq4.NewPair(ctx))
+		sub := closing(t, zmq4.NewSub(ctx))
+		peer := ours(zmq4.Pair)(t)
+		dial(t, peer, listen(t, pair))
+		send(t, peer, "unread")
+		eventually(t, func() bool { return zmq4.Engine(pair).Stats().Unread.Messages == 1 })
+		cancel()
+		_, received := pair.Recv()
+		for call, err := range map[string]error{
+			"Send":        pair.Send(zmq4.NewMsgString("x")),
+			"SendMulti":   pair.SendMulti(zmq4.NewMsgString("x")),
+			"Recv":        received,
+			"Dial":        pair.Dial("tcp://127.0.0.1:1"),
+			"Listen":      pair.Listen("tcp://127.0.0.1:0"),
+			"subscribe":   sub.SetOption(zmq4.OptionSubscribe, "x"),
+			"unsubscribe": sub.SetOption(zmq4.OptionUnsubscribe, "x"),
+		} {
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, zmq4.ErrClosedConn) {
+				t.Fatalf("%s: %v, want the context's error", call, err)
+			}
+		}
+	}
+}
+
 func TestDeadlineIsTheError(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -28,7 +29,11 @@ func (s *sock) Send(msg Msg) error {
 	// The first attempt needs no timer, and is mostly the last.
 	if err = r.out.TrySend(m); errors.Is(err, socket.ErrWouldBlock) {
 		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.timeout)
-		err = r.out.Send(ctx, m)
+		if s.ending == nil {
+			err = r.out.Send(ctx, m)
+		} else {
+			err = s.ending.send(ctx, r.out, m)
+		}
 		cancel()
 	}
 	if err != nil {
@@ -41,7 +46,7 @@ func (s *sock) Send(msg Msg) error {
 func (s *sock) SendMulti(msg Msg) error { return s.Send(msg) }
 
 // Recv returns the next message, waiting until there is one or the socket closes. A peer that leaves is no error, but for a
-// REQ that waits for its reply.
+// REQ that waits for its reply. With WithAutomaticReconnect(false) it is io.EOF, as of the original.
 func (s *sock) Recv() (Msg, error) {
 	r, err := s.use()
 	if err != nil {
@@ -50,7 +55,15 @@ func (s *sock) Recv() (Msg, error) {
 	if r.in == nil {
 		return Msg{}, cannot(s.typ, "recv")
 	}
-	m, err := r.in.Recv(s.ctx)
+	var m socket.Msg
+	if s.ending == nil {
+		m, err = r.in.Recv(s.ctx)
+	} else {
+		m, err = s.ending.recv(s.ctx, r.in)
+	}
+	if err == io.EOF && s.ctx.Err() == nil {
+		return Msg{}, err // as it is: programs compare
+	}
 	if err != nil {
 		return Msg{}, s.failed("recv", err)
 	}

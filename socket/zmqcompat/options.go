@@ -19,6 +19,7 @@ type config struct {
 	maxRetries int
 	attempt    time.Duration // bounds one attempt to connect; 0 leaves it to the transport
 	timeout    time.Duration
+	once       bool // WithAutomaticReconnect(false)
 	logger     *log.Logger
 }
 
@@ -48,6 +49,9 @@ func (c *config) engine() []socket.Option {
 		socket.WithReconnect(2*c.retry, 2*c.retry),
 		// Send has returned before all is in the kernel, unlike the original's; what is left gets the most there is.
 		socket.WithLinger(time.Second),
+	}
+	if c.once {
+		opts = append(opts, socket.WithoutReconnect())
 	}
 	if len(c.id) > 0 {
 		opts = append(opts, socket.WithIdentity(string(c.id)))
@@ -112,8 +116,11 @@ func WithDialerMaxRetries(maxRetries int) Option {
 	return func(c *config) { c.maxRetries = max(-1, maxRetries) }
 }
 
-// WithAutomaticReconnect is accepted and changes nothing: a socket always connects again, to every endpoint it has dialled,
-// when a connection is lost. Close, or a new socket, ends that.
-func WithAutomaticReconnect(bool) Option {
-	return func(*config) {}
+// WithAutomaticReconnect(false) ends an endpoint that was dialled with its connection, as in the original: what is queued for the
+// peer is dropped, a Recv of PAIR, SUB, DEALER, PULL and XSUB returns io.EOF once for each connection that has ended, accepted
+// ones included, when all that was received has been handed out, and that of a REQ if it waits for the reply. Send returns an
+// error that matches ErrClosedConn while no connection is left of those that were dialled, and Dial makes a new one. With true,
+// and by default (the original's is false), the socket connects again, to every endpoint it has dialled, and Recv goes on.
+func WithAutomaticReconnect(on bool) Option {
+	return func(c *config) { c.once = !on }
 }

@@ -3,6 +3,7 @@ package zmqcompat
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -31,15 +32,26 @@ func plainRole(s socket.Socket) *role {
 	return r
 }
 
-// replier sends replies. One to a client that is gone is dropped, as by the original and by libzmq: to the server loops
-// written for those, an error of Send is the end.
-type replier struct{ *socket.Rep }
+// replier sends replies. One to a client that is gone, or to nobody because the last request has been answered already, is
+// dropped, as by the original: to the server loops written for that, an error of Send is the end.
+type replier struct {
+	*socket.Rep
+	asked atomic.Bool // there was a request
+}
 
-func (r replier) Send(ctx context.Context, m socket.Msg) error { return forgive(r.Rep.Send(ctx, m)) }
-func (r replier) TrySend(m socket.Msg) error                   { return forgive(r.Rep.TrySend(m)) }
+func (r *replier) Recv(ctx context.Context) (socket.Msg, error) {
+	m, err := r.Rep.Recv(ctx)
+	if err == nil {
+		r.asked.Store(true)
+	}
+	return m, err
+}
 
-func forgive(err error) error {
-	if errors.Is(err, socket.ErrPeerLost) {
+func (r *replier) Send(ctx context.Context, m socket.Msg) error { return r.forgive(r.Rep.Send(ctx, m)) }
+func (r *replier) TrySend(m socket.Msg) error                   { return r.forgive(r.Rep.TrySend(m)) }
+
+func (r *replier) forgive(err error) error {
+	if errors.Is(err, socket.ErrPeerLost) || errors.Is(err, socket.ErrState) && r.asked.Load() {
 		return nil
 	}
 	return err

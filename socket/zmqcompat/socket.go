@@ -15,6 +15,8 @@ type sock struct {
 	typ     SocketType
 	cfg     config
 	newRole func([]socket.Option) *role
+	ending  *ending        // nil if the socket reconnects
+	follows sync.WaitGroup // what ending follows the engine by
 
 	// The context is the socket's life-line, as the original has it: its end closes the socket.
 	ctx    context.Context //nolint:containedctx // the API being kept has it in the constructor, not in the calls
@@ -42,6 +44,9 @@ func newSock(ctx context.Context, typ SocketType, opts []Option, newRole func([]
 		ctx = context.Background()
 	}
 	s := &sock{typ: typ, cfg: newConfig(opts), newRole: newRole, props: make(map[string]any)}
+	if s.cfg.once {
+		s.ending = newEnding(typ)
+	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,11 +54,11 @@ func newSock(ctx context.Context, typ SocketType, opts []Option, newRole func([]
 	return s
 }
 
-// use returns the role, with the engine's socket behind it.
+// use returns the role, with the engine's socket behind it, unless the socket is closed or its context has ended.
 func (s *sock) use() (*role, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.ctx.Err() != nil {
 		return nil, socket.ErrClosed
 	}
 	if s.role == nil {
@@ -62,6 +67,9 @@ func (s *sock) use() (*role, error) {
 			opts = append(opts, socket.WithSendHWM(hwm.(int)), socket.WithRecvHWM(hwm.(int)))
 		}
 		s.role = s.newRole(opts)
+		if s.ending != nil {
+			s.follows.Go(func() { s.ending.follow(s.role.engine) })
+		}
 	}
 	return s.role, nil
 }
@@ -79,6 +87,7 @@ func (s *sock) Close() error {
 	if r == nil {
 		return nil
 	}
+	defer s.follows.Wait()
 	return r.engine.Close()
 }
 
