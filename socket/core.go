@@ -49,8 +49,11 @@ type core struct {
 // A role is how one socket type differs from another. Its methods run on the link's own goroutine; but subscription may run on
 // that of a receiver that reads, if the role's intake is queueAll.
 type role interface {
-	// joined lets a link take part, or refuses it. left ends that; what was queued for it is accounted for by then.
-	joined(l *link) error
+	// admit keeps a place for a link, or refuses it. Over inproc the other side may refuse it after that.
+	admit(l *link) error
+	// joined lets a link that was admitted take part.
+	joined(l *link)
+	// left ends either; what was queued for the link is accounted for by then.
 	left(l *link)
 	// intake takes the messages that one read has brought; the list is valid during the call only. An error ends the
 	// connection.
@@ -62,11 +65,12 @@ type role interface {
 // plain is the role of a socket that sends to one peer of many, receives, or both.
 type plain struct{ core *core }
 
-func (p plain) joined(l *link) error {
+func (p plain) admit(*link) error { return nil }
+
+func (p plain) joined(l *link) {
 	p.core.out.mu.Lock()
 	defer p.core.out.mu.Unlock()
 	p.core.out.add(l)
-	return nil
 }
 
 func (p plain) left(*link) {}

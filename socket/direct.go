@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -12,11 +14,17 @@ import (
 // values. That queue is the only one between the two, and its high-water mark the sum of the sender's and the
 // receiver's (libzmq inproc); what a sender keeps for it in the meantime (run.go) counts towards that mark.
 type direct struct {
-	self   *link
-	me     *Peer         // this side, as the other sees it
-	joined chan struct{} // closed once this side has joined its socket
-	twin   *link         // the other side's link; set by pair
-	kept   run
+	self *link
+	me   *Peer // this side, as the other sees it
+	twin *link // the other side's link
+	kept run
+
+	stance  atomic.Int32  // whether the link is to be; see agree
+	willing chan struct{} // closed once this side has agreed
+	joined  chan struct{} // closed once this side has joined its socket
+
+	telling sync.Mutex // held while the other side tells this one of a subscription; before core.out.mu
+	parted  bool       // there is nobody to tell any more; guarded by telling
 }
 
 // hello is what two sockets in one process trade instead of a handshake.
@@ -38,7 +46,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		yodel:    true,
 		inproc:   true,
 	}
-	l.direct = &direct{self: l, me: me, joined: make(chan struct{})}
+	l.direct = &direct{self: l, me: me, willing: make(chan struct{}), joined: make(chan struct{})}
 	v, err := conn.Exchange(ctx, hello{c.typ, me, l})
 	if err != nil {
 		return err
@@ -51,20 +59,71 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		return err
 	}
 	l.peer = theirs.peer
-	pair(l, theirs.link)
-	pair(theirs.link, l)
+	l.direct.twin = theirs.link
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	l.in.limit = c.cfg.recvMark.plus(theirs.link.core.cfg.sendMark)
+	if theirs.link.core.cfg.overflow.dropsOldest() {
+		l.in.exact = true // or the other side has set it already
+	}
 	return nil
 }
 
-// pair tells l who its twin is. Each side does so for both ends before it uses either.
-func pair(l, twin *link) {
-	l.core.in.mu.Lock()
-	defer l.core.in.mu.Unlock()
-	if l.direct.twin == nil {
-		l.direct.twin = twin
-		l.in.limit = l.core.cfg.recvMark.plus(twin.core.cfg.sendMark)
-		l.in.exact = twin.core.cfg.overflow.dropsOldest()
+// What one side of a link thinks of it.
+const (
+	undecided int32 = iota
+	willing         // it takes the other in
+	counted         // so it does, and the other has counted on it
+	unwilling       // it does not, or not any more
+)
+
+// agree says that this side takes the other in and returns once that is mutual. Only then anything passes between the two: a side
+// that refuses, or that has to end first, has nothing to give back. Both come to the same result, whatever happens meanwhile: who has been
+// counted on can not step back.
+func (d *direct) agree() error {
+	d.stance.Store(willing)
+	close(d.willing)
+	other := d.twin.direct
+	select {
+	case <-other.willing:
+	case <-d.self.gone:
+	case <-d.self.conn.(transport.Direct).Done():
 	}
+	if other.stance.CompareAndSwap(willing, counted) || !d.stance.CompareAndSwap(willing, unwilling) {
+		return nil
+	}
+	return d.ended()
+}
+
+// ended is why a link that has ended did.
+func (d *direct) ended() error {
+	select {
+	case <-d.self.gone:
+		return d.self.cause()
+	default:
+		return errPeerClosed
+	}
+}
+
+// subscribe tells the other side of a subscription, unless it has left or is about to. What it does about it, it does before it
+// leaves.
+func (d *direct) subscribe(add bool, topic string) {
+	twin, other := d.twin, d.twin.direct
+	other.telling.Lock()
+	defer other.telling.Unlock()
+	if other.parted {
+		return
+	}
+	if err := twin.core.role.subscription(twin, add, []byte(topic)); err != nil {
+		twin.fail(err)
+	}
+}
+
+// part ends the time in which the other side may tell this one something.
+func (d *direct) part() {
+	d.telling.Lock()
+	defer d.telling.Unlock()
+	d.parted = true
 }
 
 // offer moves a message into the peer's queue. The lock order is the sender's outbox before the receiver's inbox.
@@ -95,7 +154,7 @@ func (d *direct) offer(p *parcel) bool {
 	switch {
 	case !d.flush():
 		return false
-	case !d.twin.core.receives || d.twin.in.refused:
+	case !d.twin.core.receives:
 		q.lose(d.twin, NotExpected, p.size)
 	default:
 		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
@@ -172,15 +231,6 @@ func (d *direct) reopened() {
 	defer box.mu.Unlock()
 	if !box.closed {
 		d.twin.opened()
-	}
-}
-
-// awaitTwin waits until the other side has joined, or never will.
-func (d *direct) awaitTwin() {
-	select {
-	case <-d.twin.direct.joined:
-	case <-d.self.conn.(transport.Direct).Done():
-	case <-d.self.gone:
 	}
 }
 

@@ -32,6 +32,9 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			case l.out.overflow == DropOldest && l.makeRoom():
 				l.offer(&p)
 				o.accept(p.size)
+			case l.out.dead: // over inproc that shows only now
+				l.missed(PeerGone, p.size)
+				continue
 			default:
 				l.refused(p.size)
 				if l.out.overflow == Disconnect {

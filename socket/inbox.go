@@ -48,10 +48,15 @@ type inbox struct {
 	_        [64]byte
 }
 
-// admit lets the messages of a link in. Over inproc some may be there already.
+// admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close has counted
+// them as discarded for the socket, and they only have to be for the link.
 func (q *inbox) admit(l *link) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		l.in.discardUnread(SocketClosed)
+		return
+	}
 	l.in.ready = true
 	q.members.Add(1)
 	q.oneLender(l)
@@ -76,24 +81,12 @@ func (q *inbox) leave(l *link) {
 	}
 }
 
-// refuse discards what a link that was not admitted has sent.
-func (q *inbox) refuse(l *link) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	l.in.refused = true
-	if !q.closed {
-		q.discardUnread(l, NotExpected)
-	}
-}
-
 // discardUnread discards what a link has in its queue.
-func (q *inbox) discardUnread(l *link, why Reason) {
-	n := l.in.counts.unread
-	l.in.counts.unread = Count{}
-	l.in.queue = queue{}
-	l.in.active = false
-	q.counts.unread = q.counts.unread.minus(n)
-	q.discard(l, why, n)
+func (in *linkIn) discardUnread(why Reason) {
+	in.counts.discarded.add(why, in.counts.unread)
+	in.counts.unread = Count{}
+	in.queue = queue{}
+	in.active = false
 }
 
 // put queues what one read has brought, up to the link's high-water mark, and wakes at most as many receivers as it has
@@ -387,10 +380,10 @@ func (q *inbox) close() {
 	q.oneLender(nil)
 	q.recall()
 	for _, l := range q.round {
-		q.discardUnread(l, SocketClosed)
+		l.in.discardUnread(SocketClosed)
 	}
 	q.round = nil
-	q.counts.discarded.add(SocketClosed, q.counts.unread) // of links that never joined
+	q.counts.discarded.add(SocketClosed, q.counts.unread) // also of links that have not been admitted yet
 	q.counts.unread = Count{}
 	q.unread.wakeAll()
 }

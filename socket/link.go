@@ -21,7 +21,9 @@ type link struct {
 	sess *zmtp.Session
 	try  transport.TryWriter // nil if conn cannot write without blocking
 	pace *pace
-	gone chan struct{} // closed by fail
+
+	gone   chan struct{} // closed by fail
+	parted chan struct{} // closed once the link has left the socket, or is not to take part
 
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
@@ -71,6 +73,7 @@ type linkOut struct {
 	writing  bool     // somebody is at it: a goroutine in drain, or a caller in writeNow
 	overflow Overflow // what to do when full
 	full     bool     // at the high-water mark, until the queue is down to half
+	joined   bool     // has become part of the socket
 	dead     bool     // takes nothing any more
 	detached bool     // has left the socket; what was unsent is accounted for once nobody writes
 	settled  chan struct{}
@@ -80,16 +83,15 @@ type linkOut struct {
 
 // linkIn is the part of a link that belongs to the way in.
 type linkIn struct {
-	queue   queue
-	counts  inCounts
-	limit   mark
-	ready   bool          // its messages may be handed out
-	refused bool          // they never will be
-	active  bool          // in the inbox's round
-	full    atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
-	exact   bool          // the sender may drop the oldest messages, so that none is lent
-	resume  chan struct{} // tells the paused reader to go on
-	turn    turn
+	queue  queue
+	counts inCounts
+	limit  mark
+	ready  bool          // its messages may be handed out
+	active bool          // in the inbox's round
+	full   atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
+	exact  bool          // the sender may drop the oldest messages, so that none is lent
+	resume chan struct{} // tells the paused reader to go on
+	turn   turn
 }
 
 // A mark is a high-water mark in messages and in bytes; zero means no limit.
@@ -118,7 +120,7 @@ func (m mark) plus(n mark) (sum mark) {
 }
 
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
-	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{})}
+	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
 	l.pace = c.out.pace
 	if l.pace == nil {

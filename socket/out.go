@@ -245,14 +245,19 @@ func (l *link) dropped(why Reason, n Count) {
 	box.counts.dropped.add(why, n)
 }
 
-// refused counts a message that was for this link and found it full.
-func (l *link) refused(size int) {
+// missed counts a message that was for this link and that it did not take.
+func (l *link) missed(why Reason, size int) {
 	n := Count{1, uint64(size)}
 	l.out.counts.accepted = l.out.counts.accepted.plus(n)
-	l.out.counts.dropped.add(QueueFull, n)
+	l.out.counts.dropped.add(why, n)
 	box := &l.core.out
 	box.counts.accepted = box.counts.accepted.plus(n)
-	box.counts.dropped.add(QueueFull, n)
+	box.counts.dropped.add(why, n)
+}
+
+// refused counts a message that was for this link and found it full.
+func (l *link) refused(size int) {
+	l.missed(QueueFull, size)
 	if l.out.burst++; l.out.burst == 1 {
 		l.core.events.add(Event{Kind: SlowPeer, Endpoint: l.ep.name, Peer: l.peer})
 	}

@@ -93,11 +93,13 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) e
 	var slow *link
 	err := o.send(ctx, wait, func() (*link, error) {
 		l := to()
-		if l == nil || l.out.dead {
+		if l == nil || l.out.dead || !l.out.joined {
 			return nil, ErrPeerLost
 		}
 		if !l.offer(&p) {
 			switch {
+			case l.out.dead:
+				return nil, ErrPeerLost
 			case l.out.overflow == DropNewest:
 				l.refused(p.size)
 				return nil, nil
@@ -198,6 +200,7 @@ func (o *outbox) opened() {
 func (o *outbox) add(l *link) {
 	l.core.in.admit(l)
 	o.links = append(o.links, l)
+	l.out.joined = true
 	if o.core.cfg.connectOnce && !l.ep.bound {
 		o.spend(l.ep) // for a peer to come from
 	}
@@ -279,10 +282,13 @@ func (o *outbox) close() {
 // give sends a message of the socket's own making to one link, if it has room.
 func (o *outbox) give(l *link, m Msg) {
 	p := parcel{frames: m.Frames, size: m.Size(), shared: true}
-	if !l.offer(&p) {
+	switch {
+	case l.offer(&p):
+		o.accept(p.size)
+		l.start(false)
+	case l.out.dead:
+		l.missed(PeerGone, p.size)
+	default:
 		l.refused(p.size)
-		return
 	}
-	o.accept(p.size)
-	l.start(false)
 }

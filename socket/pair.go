@@ -16,7 +16,11 @@ import (
 //   - Mute: with the queue full, or bound with no peer, Send waits (see [WithOverflow]).
 //
 // All methods may be called by any number of goroutines.
-type Pair struct{ *core }
+type Pair struct {
+	*core
+
+	peer *link // guarded by core.out.mu
+}
 
 // NewPair returns a Pair that is neither bound nor connected. It does no I/O.
 func NewPair(opts ...PairOption) *Pair {
@@ -30,8 +34,9 @@ func NewPair(opts ...PairOption) *Pair {
 	c.receives = true
 	c.out.keeps = true
 	c.out.pace = new(pace)
-	c.role = single{plain{c}}
-	return &Pair{c}
+	s := &Pair{core: c}
+	c.role = single{plain{c}, s}
+	return s
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed
@@ -50,15 +55,35 @@ func (s *Pair) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 func (s *Pair) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
 // single is the role of a Pair.
-type single struct{ plain }
+type single struct {
+	plain
+	pair *Pair
+}
 
-func (r single) joined(l *link) error {
-	o := &r.core.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.hasLive() {
-		return ErrBusy
+func (r single) admit(l *link) error {
+	for elder := r.place(l); elder != nil; elder = r.place(l) {
+		if !l.succeeds(elder) {
+			return ErrBusy
+		}
 	}
-	o.add(l)
 	return nil
+}
+
+// place gives the link the place of the peer, unless another one has it.
+func (r single) place(l *link) (other *link) {
+	r.core.out.mu.Lock()
+	defer r.core.out.mu.Unlock()
+	if other = r.pair.peer; other != nil && !other.out.dead {
+		return other
+	}
+	r.pair.peer = l
+	return nil
+}
+
+func (r single) left(l *link) {
+	r.core.out.mu.Lock()
+	defer r.core.out.mu.Unlock()
+	if r.pair.peer == l {
+		r.pair.peer = nil
+	}
 }

@@ -67,12 +67,9 @@ type publisher struct {
 	subs *subscribers
 }
 
-func (p publisher) joined(l *link) error {
-	if err := p.plain.joined(l); err != nil {
-		return err
-	}
+func (p publisher) joined(l *link) {
+	p.plain.joined(l)
 	p.subs.greet(l)
-	return nil
 }
 
 // greet sends the welcome message.

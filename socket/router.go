@@ -140,16 +140,18 @@ type routing struct {
 	router *Router
 }
 
-// joined enters the peer under its identity.
-func (r routing) joined(l *link) error {
-	old, err := r.enter(l)
-	if old != nil {
-		old.fail(ErrTakenOver)
+// admit finds the peer's identity and keeps it for the link.
+func (r routing) admit(l *link) error {
+	for elder := r.claim(l); elder != nil; elder = r.claim(l) {
+		if !l.succeeds(elder) {
+			return fmt.Errorf("%w: %.64q", ErrIdentityInUse, l.id)
+		}
 	}
-	return err
+	return nil
 }
 
-func (r routing) enter(l *link) (old *link, err error) {
+// claim enters the link under its identity, unless another one has that. With handover this is left to joined.
+func (r routing) claim(l *link) (other *link) {
 	s := r.router
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -160,16 +162,28 @@ func (r routing) enter(l *link) (old *link, err error) {
 	if l.id == "" || l.id[0] == 0 { // what begins with zero is ours to give
 		l.id = s.nextID()
 	}
-	if old = s.byID[l.id]; old != nil && !old.out.dead {
-		if !s.cfg.handover {
-			return nil, fmt.Errorf("%w: %.64q", ErrIdentityInUse, l.id)
-		}
-	} else {
-		old = nil
+	other = s.byID[l.id]
+	switch {
+	case other == nil || other.out.dead:
+		s.byID[l.id] = l
+		return nil
+	case s.cfg.handover:
+		return nil
 	}
+	return other
+}
+
+// joined has messages for the identity go to the link.
+func (r routing) joined(l *link) {
+	s := r.router
+	s.out.mu.Lock()
+	old := s.byID[l.id]
 	s.byID[l.id] = l
 	s.out.add(l)
-	return old, nil
+	s.out.mu.Unlock()
+	if old != nil && old != l {
+		old.fail(ErrTakenOver)
+	}
 }
 
 // nextID makes an identity as libzmq does: a zero byte and four that count.

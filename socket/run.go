@@ -90,13 +90,14 @@ func (r *run) release(taken []Msg) {
 func (d *direct) flush() bool {
 	q := &d.twin.core.in
 	if q.closed {
+		d.self.out.dead = true
 		return false
 	}
 	if d.kept.n == 0 {
 		return true
 	}
 	msgs, n := d.take()
-	if !d.twin.core.receives || d.twin.in.refused {
+	if !d.twin.core.receives {
 		q.loseAll(d.twin, NotExpected, n)
 	} else {
 		q.pushAll(d.twin, msgs, n)

@@ -18,6 +18,9 @@ import (
 func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool {
 	l, err := c.shakeHands(ctx, ep, conn)
 	if err != nil {
+		if l != nil { // over inproc the other side has it, too
+			l.fail(err)
+		}
 		conn.Close()
 		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: address(conn), Err: err})
 		return false
@@ -62,13 +65,13 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 	c.mu.Unlock()
 	switch {
 	case closing:
-		return nil, ErrClosed
+		return l, ErrClosed
 	case !inTime && errors.Is(context.Cause(ctx), ErrTimeout):
-		return nil, fmt.Errorf("%w: no handshake within %v", ErrTimeout, c.cfg.handshakeTimeout)
+		return l, fmt.Errorf("%w: no handshake within %v", ErrTimeout, c.cfg.handshakeTimeout)
 	case !inTime:
-		return nil, ErrDisconnected
+		return l, ErrDisconnected
 	case ep.bound && i < 0:
-		return nil, ErrEvicted
+		return l, ErrEvicted
 	}
 	return l, err
 }
@@ -97,16 +100,15 @@ func (c *core) join(l *link) bool {
 	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.name] != l.ep {
 		c.mu.Unlock()
 		l.fail(ErrDisconnected)
-		c.role.left(l) // over inproc the peer may have told its subscriptions already
 		return false
 	}
 	c.links[l] = struct{}{}
 	c.mu.Unlock()
 
-	if err := c.role.joined(l); err != nil {
+	if err := c.role.admit(l); err != nil {
 		l.fail(err)
 		c.detach(l)
-		c.in.refuse(l)
+		defer close(l.parted)
 		kind := HandshakeFailed
 		if errors.Is(err, ErrIdentityInUse) {
 			kind = DuplicateIdentity
@@ -114,6 +116,18 @@ func (c *core) join(l *link) bool {
 		c.events.add(Event{Kind: kind, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err})
 		return false
 	}
+	if l.direct != nil {
+		if err := l.direct.agree(); err != nil {
+			l.fail(err)
+			c.detach(l)
+			defer close(l.parted)
+			// Over the other transports, too, a peer is up before it is seen that it does not want us.
+			c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+			c.events.add(Event{Kind: PeerDown, Endpoint: l.ep.name, Peer: l.peer, Err: err})
+			return false
+		}
+	}
+	c.role.joined(l)
 	c.in.fetchFormer()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	if l.direct != nil {
@@ -138,11 +152,15 @@ func (c *core) part(l *link) {
 	l.ep.up--
 	c.peers.wakeAll()
 	c.mu.Unlock()
+	defer close(l.parted)
 	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
 }
 
 // detach takes a failed link out of the socket.
 func (c *core) detach(l *link) {
+	if l.direct != nil {
+		l.direct.part()
+	}
 	c.out.mu.Lock()
 	settled := c.out.remove(l)
 	c.out.mu.Unlock()

@@ -130,12 +130,10 @@ type subscriber struct {
 }
 
 // joined tells a new peer all subscriptions.
-func (r subscriber) joined(l *link) error {
-	if err := r.plain.joined(l); err != nil {
-		return err
-	}
+func (r subscriber) joined(l *link) {
+	r.plain.joined(l)
 	if l.direct != nil {
-		l.direct.awaitTwin() // a publisher greets before it hears of subscriptions
+		<-l.direct.twin.direct.joined // a publisher greets before it hears of subscriptions
 	}
 	s := r.subs
 	s.changes.Lock()
@@ -145,10 +143,10 @@ func (r subscriber) joined(l *link) error {
 		for t := range s.counts {
 			l.subscribe(true, t)
 		}
-		return nil
+		return
 	}
 	if len(s.counts) == 0 {
-		return nil
+		return
 	}
 	l.sendCommand(false, func(b []byte) []byte {
 		for t := range s.counts {
@@ -156,7 +154,6 @@ func (r subscriber) joined(l *link) error {
 		}
 		return b
 	})
-	return nil
 }
 
 func (r subscriber) left(l *link) {
@@ -169,9 +166,7 @@ func (r subscriber) left(l *link) {
 func (l *link) subscribe(add bool, topic string) {
 	switch {
 	case l.direct != nil:
-		if err := l.direct.twin.core.role.subscription(l.direct.twin, add, []byte(topic)); err != nil {
-			l.direct.twin.fail(err)
-		}
+		l.direct.subscribe(add, topic)
 	case add:
 		l.sendCommand(false, func(b []byte) []byte { return zmtp.AppendSubscribe(b, l.sess.Version, []byte(topic)) })
 	default:

@@ -117,12 +117,9 @@ type showing struct {
 	subs *subscribers
 }
 
-func (r showing) joined(l *link) error {
-	if err := r.plain.joined(l); err != nil {
-		return err
-	}
+func (r showing) joined(l *link) {
+	r.plain.joined(l)
 	r.subs.greet(l)
-	return nil
 }
 
 func (r showing) left(l *link) {

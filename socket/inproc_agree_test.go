@@ -1,0 +1,119 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// TestBothSidesComeToOneResult: two sides that are to be linked over inproc, either of which may end or be refused meanwhile, both go on
+// or both do not.
+func TestBothSidesComeToOneResult(t *testing.T) {
+	errEnd := errors.New("ended by the test")
+	wanted := func(*link) error { return nil }
+	for _, tt := range []struct {
+		name  string
+		one   func(l *link) error // before it agrees
+		other func(l *link) error
+		ends  int // which side ends at any moment; 0 for neither
+		want  func(agreed bool) bool
+	}{
+		{"both want to", wanted, wanted, 0, func(agreed bool) bool { return agreed }},
+		{"one refuses", func(*link) error { return errEnd }, wanted, 0, func(agreed bool) bool { return !agreed }},
+		{"the other refuses", wanted, func(*link) error { return errEnd }, 0, func(agreed bool) bool { return !agreed }},
+		{"one ends", wanted, wanted, 1, func(bool) bool { return true }},
+		{"the other ends", wanted, wanted, 2, func(bool) bool { return true }},
+		{"both end", wanted, wanted, 3, func(bool) bool { return true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for range 200 {
+				links := greeted(t)
+				var results [2]error
+				var all sync.WaitGroup
+				for i, before := range []func(*link) error{tt.one, tt.other} {
+					l := links[i]
+					all.Go(func() {
+						err := before(l)
+						if err == nil {
+							err = l.direct.agree()
+						}
+						if err != nil {
+							l.fail(err)
+						}
+						results[i] = err
+					})
+					if tt.ends&(1<<i) != 0 {
+						all.Go(func() { l.fail(errEnd) })
+					}
+				}
+				all.Wait()
+				if (results[0] == nil) != (results[1] == nil) {
+					t.Fatalf("one: %v, the other: %v", results[0], results[1])
+				}
+				if !tt.want(results[0] == nil) {
+					t.Fatalf("both: %v", results[0])
+				}
+				links[0].conn.Close()
+			}
+		})
+	}
+}
+
+// greeted makes the two links of an inproc connection that have greeted each other and not joined.
+func greeted(t *testing.T) (links [2]*link) {
+	t.Helper()
+	space := transport.NewInproc()
+	ln, err := space.Listen(t.Context(), "here")
+	must(t, err)
+	defer ln.Close()
+	dialled, err := space.Dial(t.Context(), "here")
+	must(t, err)
+	accepted, err := ln.Accept()
+	must(t, err)
+	push, pull := NewPush(), NewPull()
+	ep := &endpointState{name: "inproc://here"}
+	links[0] = newLink(push.core, ep, dialled, nil, nil)
+	links[1] = newLink(pull.core, ep, accepted, nil, nil)
+	var both sync.WaitGroup
+	for _, l := range links {
+		both.Go(func() {
+			if err := greet(context.Background(), l.core, l.conn.(transport.Direct), l); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	return links
+}
+
+// TestAdmittedAfterClose: what has come for a link that is admitted to an inbox that has closed is discarded, once.
+func TestAdmittedAfterClose(t *testing.T) {
+	links := greeted(t)
+	push, pull := links[0], links[1]
+	push.core.out.mu.Lock()
+	for range 3 {
+		if !push.offer(&parcel{frames: String("12345").Frames, size: 5}) {
+			t.Fatal("a message was not taken")
+		}
+	}
+	push.core.out.mu.Unlock()
+	in := &pull.core.in
+	in.close()
+	in.admit(pull)
+	want := Ledger{Received: Count{3, 15}, Discarded: map[Reason]Count{SocketClosed: {3, 15}}}
+	var socket, link Ledger
+	in.counts.fill(&socket)
+	pull.in.counts.fill(&link)
+	for name, l := range map[string]Ledger{"socket": socket, "link": link} {
+		if l.Received != want.Received || l.Unread != want.Unread || l.Handed != want.Handed || l.Discarded[SocketClosed] != want.Discarded[SocketClosed] || l.Check() != nil {
+			t.Errorf("the ledger of the %s: %+v, %v", name, l, l.Check())
+		}
+	}
+	if m, _, err := in.get(t.Context(), true); !errors.Is(err, ErrClosed) {
+		t.Errorf("received %v, %v after the close", m, err)
+	}
+	push.conn.Close()
+}
