@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long a requester waits for one reply.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // request sends requests, one after the other, and checks that each reply is the one to its request.
 func (a *actor) request(ctx context.Context) {

@@ -108,7 +108,7 @@ func (a *actor) target() (lane int, frames [][]byte) {
 		id := a.Peers[a.rand.IntN(len(a.Peers))]
 		return id, [][]byte{[]byte(identity(id))}
 	case roleXSub: // upstream: its first byte must not be that of a subscription
-		return 0, [][]byte{[]byte("up")}
+		return upstream, [][]byte{[]byte("up")}
 	}
 	return 0, nil
 }
@@ -183,12 +183,12 @@ func (a *actor) receive(ctx context.Context) {
 			}
 			return
 		}
-		a.took(m)
+		a.took(ctx, m)
 	}
 }
 
 // took notes a message received.
-func (a *actor) took(m socket.Msg) {
+func (a *actor) took(ctx context.Context, m socket.Msg) {
 	if a.Role == roleXPub {
 		if _, ok := socket.ParseSubscription(m); ok {
 			a.mu.Lock()
@@ -213,6 +213,25 @@ func (a *actor) took(m socket.Msg) {
 		return
 	}
 	a.note(m.From, n)
+	if a.Acks {
+		a.ack(ctx, m, n)
+	}
+}
+
+// ack answers a ROUTER's message to the one who sent it.
+func (a *actor) ack(ctx context.Context, m socket.Msg, of note) {
+	s, ok := a.sock.(socket.Sender)
+	if !ok {
+		return
+	}
+	seq := a.next(of.From.Member)
+	n := note{Scenario: a.scenario, stream: stream{a.key, of.From.Member}, Seq: seq, Ask: of.Seq}
+	within, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := s.Send(within, socket.NewMsg(m.Frames[0], n.write(noteSize))); err != nil {
+		a.refuse(of.From.Member, seq)
+		a.unlessNamed(err)
+	}
 }
 
 // readNote reads what a message says of itself, behind some frames of the role's.

@@ -22,8 +22,10 @@ import (
 func check(p *plan, all []*evidence) verdict {
 	var v verdict
 	for _, e := range all {
-		v.Sent += e.accepted()
-		v.Received += e.handed() - e.Other
+		if m := p.member(e.Member); !m.Proxied && m.Backend == 0 {
+			v.Sent += e.accepted() - e.Answers
+			v.Received += e.handed() - e.Other
+		}
 		checkLedger(&v, p, e)
 		if !p.disturbed() {
 			v.find(lost, e.Asked.failed(), "%s %s: requests without a reply though nothing was cut: %+v", e.Role, e.key, e.Asked)

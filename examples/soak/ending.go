@@ -19,7 +19,7 @@ func (s *scenario) end(ctx context.Context) error {
 		if err := s.each(s.ids(), func(id int) error { return s.quiet(ctx, id) }); err != nil {
 			return err
 		}
-		if err := s.settled(ctx, s.ids(), false); err != nil {
+		if err := s.settled(ctx, s.ids(), nil); err != nil {
 			return err
 		}
 		s.mu.Lock()
@@ -34,10 +34,12 @@ func (s *scenario) end(ctx context.Context) error {
 			return err
 		}
 		s.pending.Wait()
-		if rest := slices.Concat(ranks[i+1:]...); len(rest) > 0 {
-			if err := s.settled(ctx, rest, i == 0 && !s.plan.Settle); err != nil {
-				return err
-			}
+		rest := slices.Concat(ranks[i+1:]...)
+		if len(rest) == 0 {
+			break
+		}
+		if err := s.settled(ctx, rest, s.alone(ranks[i+1:])); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -57,6 +59,19 @@ func (s *scenario) ranks() [][]int {
 		ranks[n] = append(ranks[n], m.ID)
 	}
 	return ranks[:]
+}
+
+// alone are the members that should have no peers any more when those before them have ended.
+func (s *scenario) alone(ranks [][]int) (ids []int) {
+	for _, id := range ranks[0] {
+		if !s.plan.member(id).Proxied {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 && len(ranks) > 1 {
+		return ranks[1]
+	}
+	return ids
 }
 
 func (s *scenario) quiet(ctx context.Context, id int) error {
@@ -108,12 +123,12 @@ const (
 )
 
 // settled waits until members have received all that was sent to them: no queue, nothing unread, and nothing that changes.
-// With alone they should have no peers any more either.
-func (s *scenario) settled(ctx context.Context, ids []int, alone bool) error {
+// Those that should be alone have no peers either.
+func (s *scenario) settled(ctx context.Context, ids, alone []int) error {
 	began, changed := time.Now(), time.Now()
 	var before string
 	for {
-		now, open, peers, err := s.progress(ctx, ids)
+		now, open, peers, err := s.progress(ctx, ids, alone)
 		if err != nil {
 			return err
 		}
@@ -121,7 +136,7 @@ func (s *scenario) settled(ctx context.Context, ids []int, alone bool) error {
 			before, changed = now, time.Now()
 		}
 		calm := time.Since(changed)
-		if calm > stillJoined || calm > still && (!alone || peers == 0) {
+		if calm > stillJoined || calm > still && peers == 0 {
 			return nil
 		}
 		if time.Since(began) > arriveWithin {
@@ -134,8 +149,9 @@ func (s *scenario) settled(ctx context.Context, ids []int, alone bool) error {
 	}
 }
 
-// progress tells how far members are, whether something is queued or unread, and how many peers they have.
-func (s *scenario) progress(ctx context.Context, ids []int) (now string, open bool, peers int, err error) {
+// progress tells how far members are, whether something is queued or unread, and how many peers those have that should
+// have none.
+func (s *scenario) progress(ctx context.Context, ids, alone []int) (now string, open bool, peers int, err error) {
 	for _, id := range ids {
 		if s.isOver(id) {
 			continue
@@ -147,7 +163,9 @@ func (s *scenario) progress(ctx context.Context, ids []int) (now string, open bo
 		l := r.Ledger
 		now += fmt.Sprintf("%d: %d %d %d %d; ", id, l.Delivered, l.Queued, l.Received, l.Unread)
 		open = open || l.Queued > 0 || l.Unread > 0
-		peers += r.Peers
+		if slices.Contains(alone, id) {
+			peers += r.Peers
+		}
 	}
 	return now, open, peers, nil
 }

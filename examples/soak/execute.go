@@ -53,6 +53,7 @@ func carryOut(ctx context.Context, p *plan, base string) (verdict, error) {
 	if err != nil {
 		v.find(stuck, 1, "%v", err)
 	}
+	v.Sockets = describe(s.order)
 	return v, nil
 }
 

@@ -8,7 +8,16 @@ import (
 
 // The patterns, in the order in which scenarios take them.
 var patterns = []string{
-	"pipeline", // PUSH to PULL
+	"pipeline",       // PUSH to PULL
+	"pubsub",         // PUB and XPUB to SUB and XSUB, and XSUB upstream to XPUB
+	"requests",       // REQ and REP
+	"routing",        // DEALER and ROUTER, both ways
+	"proxied-work",   // PUSH, a proxy of PULL and PUSH, PULL
+	"pair",           // PAIR, both ways
+	"acks",           // DEALER that ends while a ROUTER acknowledges
+	"proxied-topics", // PUB, a proxy of XSUB and XPUB, SUB
+	"dealers",        // DEALER to DEALER
+	"proxied-calls",  // REQ, a proxy of ROUTER and DEALER, REP
 }
 
 // A maker makes one plan.
@@ -23,10 +32,7 @@ func makePlan(seed uint64, number int) *plan {
 	k.p.Pattern = patterns[number%len(patterns)]
 	k.p.Transport = k.pick("tcp", "tcp", "tcp", "ipc", "ipc", "inproc")
 	k.p.For = k.between(2*time.Second, 5*time.Second)
-	switch k.p.Pattern {
-	case "pipeline":
-		k.pipeline()
-	}
+	k.members()
 	k.place()
 	k.faults()
 	return k.p
@@ -56,7 +62,7 @@ func (k maker) settings() (o settings) {
 		o.Heartbeat = []time.Duration{100 * time.Millisecond, 250 * time.Millisecond}[k.IntN(2)]
 	}
 	if k.chance(40) {
-		o.Buffers = []int{4 << 10, 64 << 10}[k.IntN(2)]
+		o.Buffers = []int{64 << 10, 256 << 10}[k.IntN(2)]
 	}
 	return o
 }
@@ -114,23 +120,19 @@ func (k maker) some(role string, n int) (ids []int) {
 	return ids
 }
 
-func (k maker) pipeline() {
-	push, pull := k.some(rolePush, 3), k.some(rolePull, 3)
-	for _, id := range push {
-		m := k.p.member(id)
-		k.sends(m)
-		m.Options.Least = k.chance(30)
-	}
-	k.either(push, pull)
-	k.slow(push, pull)
-	k.p.Flows = []flow{{Kind: spread, From: push, To: pull}}
-}
-
-// place puts all members into one process where they must be in one.
+// place puts members into one process where they must be in one.
 func (k maker) place() {
 	if k.p.Transport == "inproc" {
 		for i := range k.p.Members {
 			k.p.Members[i].Process = 0
+		}
+	} else { // a proxy's two sockets are in one, and those after it move up
+		n := -1
+		for i := range k.p.Members {
+			if !k.p.Members[i].Proxied {
+				n++
+			}
+			k.p.Members[i].Process = n
 		}
 	}
 	k.p.Early = k.chance(40)

@@ -21,7 +21,9 @@ func (k maker) faults() {
 			continue
 		}
 		st.At = at + time.Duration(i)*every + k.between(0, every/4+time.Millisecond)
-		st.For = min(st.For, max(every, 50*time.Millisecond))
+		if st.How != floodDeaf {
+			st.For = min(st.For, max(every, 50*time.Millisecond))
+		}
 		k.p.Steps = append(k.p.Steps, st)
 	}
 	if m := k.receiver(); m != nil && k.chance(50) {
@@ -54,6 +56,10 @@ func (k maker) fault() (step, bool) {
 	st := step{Do: can[k.IntN(len(can))], Member: m.ID, For: k.between(50*time.Millisecond, 1500*time.Millisecond)}
 	if st.Do == stepFlood {
 		st.How = k.floodOf(m)
+		if st.How == floodDeaf {
+			st.For = 8 * time.Second // to the end: who asks beside it must not wait for it
+			k.p.loosen(m.ID)
+		}
 	}
 	return st, true
 }
@@ -88,10 +94,8 @@ func (k maker) possible(m *member) (can []string) {
 // whose messages a cut on one side says little about the other.
 func (p *plan) mild() bool {
 	round := p.Number / len(patterns)
-	for _, m := range p.Members {
-		if m.Proxied {
-			return round%8 != 7
-		}
+	if slices.ContainsFunc(p.Members, func(m member) bool { return m.Proxied }) {
+		return round%8 != 7
 	}
 	return round%2 == 0
 }
@@ -111,5 +115,17 @@ func (k maker) floodOf(m *member) string {
 	case rolePush, roleDealer, rolePair, roleReq, roleXSub:
 		return k.pick(floodHalfOpen, floodConnect) // a peer would be sent messages
 	}
-	return k.pick(floodPing, floodTopics, floodGarbage, floodHalfOpen, floodConnect, floodClaims)
+	if m.Role == rolePull || m.Role == roleSub || m.Options.Overflow == "block" {
+		return k.pick(floodPing, floodTopics, floodGarbage, floodHalfOpen, floodConnect, floodClaims)
+	}
+	return k.pick(floodPing, floodTopics, floodGarbage, floodHalfOpen, floodConnect, floodClaims, floodDeaf, floodDeaf)
+}
+
+// loosen says of a member's flows that strangers have a part in its ledger.
+func (p *plan) loosen(id int) {
+	for i, f := range p.Flows {
+		if slices.Contains(slices.Concat(f.From, f.To, f.Via), id) {
+			p.Flows[i].Loose = true
+		}
+	}
 }

@@ -75,8 +75,9 @@ func TestPlansCoverEverything(t *testing.T) {
 		}
 	}
 	want := []string{
-		stepKill, stepPause, stepCut, stepStall, stepMove, stepRejoin, stepEnd, stepFlood, stepReplace,
-		floodHalfOpen, floodConnect,
+		stepKill, stepPause, stepCut, stepStall, stepMove, stepRejoin, stepEnd, stepFlood, stepReplace, stepFlap,
+		floodPing, floodTopics, floodGarbage, floodHalfOpen, floodConnect, floodClaims, floodDeaf,
+		rolePush, rolePull, rolePub, roleSub, roleReq, roleRep, roleDealer, roleRouter, rolePair, roleXPub, roleXSub,
 	}
 	if canSuspend {
 		want = append(want, stepStop)

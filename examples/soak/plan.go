@@ -32,10 +32,11 @@ type member struct {
 	Size    [2]int        `json:"size"`  // of a message, bytes: from, to
 	Delay   time.Duration `json:"delay"` // the work on each message received
 	Options settings      `json:"options"`
-	Close   bool          `json:"close"` // ends by Close, not by Shutdown
-	Source  bool          `json:"source"`
+	Close   bool          `json:"close"`             // ends by Close, not by Shutdown
+	Source  bool          `json:"source"`            // it sends of itself
+	Acks    bool          `json:"acks,omitempty"`    // it answers each message with one
 	Backend int           `json:"backend,omitempty"` // the other socket of the proxy that this one is the frontend of
-	Proxied bool          `json:"proxied,omitempty"` // this one is a backend
+	Proxied bool          `json:"proxied,omitempty"` // this one is a backend, whose frontend is the member before it
 }
 
 // Settings are a socket's options; zero values are Yodel's defaults.

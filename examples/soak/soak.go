@@ -54,6 +54,9 @@ func (o *flags) soak(ctx context.Context, out, errs io.Writer) (int, error) {
 			if err != nil {
 				return // interrupted
 			}
+			if v.ok() && o.number < 0 {
+				v.Sockets = nil // who asks for one wants to see it
+			}
 			if t.add(result{p, time.Since(began), v}); !v.ok() && !o.keep {
 				cancel()
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,8 @@ type verdict struct {
 	Cut      uint64            `json:"cut"`      // on a connection when it was cut: may be lost, and counts as delivered
 	Columns  map[string]uint64 `json:"columns"`
 	Notes    []string          `json:"notes,omitempty"` // what was found first, in words
+
+	Sockets []string `json:"sockets,omitempty"` // what each did; of a scenario that failed, or that was run alone
 
 	told map[string]int
 }
@@ -68,4 +71,4 @@ func (v *verdict) plus(o verdict) {
 }
 
 // sortedKeys returns the keys of a map, sorted.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
