@@ -9,8 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// patience is how long a requester waits for one reply.
-const patience = 10 * time.Second
+// patience is how long a requester waits for one reply: longer than any step stops or pauses a replier.
+const patience = 6 * time.Second
 
 // request sends requests, one after the other, and checks that each reply is the one to its request.
 func (a *actor) request(ctx context.Context) {

@@ -24,8 +24,16 @@ func describe(all []*evidence) (lines []string) {
 	}
 	for _, e := range all {
 		lines = append(lines, e.line(since))
+		strangers := 0
 		for _, c := range e.Conns {
+			if c.Peer == (key{}) {
+				strangers++
+				continue
+			}
 			lines = append(lines, "    "+c.line(since))
+		}
+		if strangers > 0 {
+			lines = append(lines, fmt.Sprintf("    with strangers: %d", strangers))
 		}
 	}
 	return lines

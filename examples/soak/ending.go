@@ -170,6 +170,23 @@ func (s *scenario) progress(ctx context.Context, ids, alone []int) (now string, 
 	return now, open, peers, nil
 }
 
+// stacks are what the goroutines of all processes do.
+func (s *scenario) stacks(ctx context.Context) (out []string) {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	for n, p := range s.procs {
+		if p == nil {
+			continue
+		}
+		p.resume()
+		if r, err := p.call(ctx, command{Do: cmdStack}); err == nil {
+			out = append(out, fmt.Sprintf("process %d:", n))
+			out = append(out, strings.Split(r.Endpoint, "\n")...)
+		}
+	}
+	return out
+}
+
 // finish ends all processes and relays.
 func (s *scenario) finish() {
 	s.pending.Wait()

@@ -95,6 +95,21 @@ func (e *evidence) accepted() uint64 {
 	return n
 }
 
+// dropped and discarded count what the last ledger names.
+func (e *evidence) dropped() uint64 {
+	if e.Ledger == nil {
+		return 0
+	}
+	return total(e.Ledger.Dropped)
+}
+
+func (e *evidence) discarded() uint64 {
+	if e.Ledger == nil {
+		return 0
+	}
+	return total(e.Ledger.Discarded)
+}
+
 // handed counts the messages that the application had from Recv.
 func (e *evidence) handed() uint64 {
 	n := e.Other

@@ -22,6 +22,7 @@ type scenario struct {
 	evidence map[key]*evidence
 	order    []*evidence
 	faults   []report
+	totals   *ledger        // of a mix
 	bound    map[int]string // the endpoint each binder has
 	relays   map[int]*relay
 	moved    int
@@ -41,19 +42,30 @@ func carryOut(ctx context.Context, p *plan, base string) (verdict, error) {
 		plan: p, dir: dir, procs: make([]*process, p.processes()), current: make([]key, len(p.Members)),
 		evidence: make(map[key]*evidence), bound: make(map[int]string), relays: make(map[int]*relay),
 	}
-	err = s.run(ctx)
+	if p.Mix != nil {
+		err = s.runMix(ctx)
+	} else {
+		err = s.run(ctx)
+	}
+	var stacks []string
+	if err != nil {
+		stacks = s.stacks(ctx)
+	}
 	s.finish()
 	if ctx.Err() != nil {
 		return verdict{}, context.Cause(ctx)
 	}
 	v := check(p, s.order)
+	if l := s.totals; l != nil {
+		v.Sent, v.Received, v.Dropped = l.Accepted, l.Handed, total(l.Dropped)+total(l.Discarded)
+	}
 	for _, f := range s.faults {
 		v.find(f.Column, 1, "%s", f.Text)
 	}
 	if err != nil {
 		v.find(stuck, 1, "%v", err)
 	}
-	v.Sockets = describe(s.order)
+	v.Sockets = append(describe(s.order), stacks...)
 	return v, nil
 }
 
@@ -92,6 +104,19 @@ func (s *scenario) run(ctx context.Context) error {
 	return s.end(ctx)
 }
 
+// runMix is a scenario in one process, which knows by itself what to do.
+func (s *scenario) runMix(ctx context.Context) error {
+	if err := s.launch(ctx, 0, 0); err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, s.plan.For+3*mixGrace)
+	defer cancel()
+	_, err := s.procs[0].call(within, command{
+		Do: cmdMix, Mix: s.plan.Mix, For: s.plan.For, Seed: s.plan.Seed + uint64(s.plan.Number),
+	})
+	return err
+}
+
 // launch starts a process and makes the sockets of its members.
 func (s *scenario) launch(ctx context.Context, n, life int) error {
 	p, err := startProcess(ctx, s.take)
@@ -126,6 +151,10 @@ func (s *scenario) take(r report) {
 	defer s.mu.Unlock()
 	if r.Says == saysFault {
 		s.faults = append(s.faults, r)
+		return
+	}
+	if r.Says == saysTotals {
+		s.totals = r.Ledger
 		return
 	}
 	if e := s.evidence[r.Key]; e != nil {

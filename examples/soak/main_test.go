@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -10,11 +11,57 @@ import (
 
 // TestMain: the test program is a worker too, for soak runs itself.
 func TestMain(m *testing.M) {
-	if os.Getenv("SOAK_WORKER") != "" {
+	switch {
+	case os.Getenv("SOAK_WORKER") == "":
+		os.Exit(m.Run())
+	case os.Getenv("SOAK_PLANT") == "race":
+		fmt.Fprintln(os.Stderr, "WARNING: DATA RACE")
+		_ = work(os.Stdin, os.Stdout)
+		os.Exit(66)
+	case os.Getenv("SOAK_PLANT") != "":
+		_ = work(os.Stdin, &planter{plant: os.Getenv("SOAK_PLANT")})
+	default:
 		main()
-		return
 	}
-	os.Exit(m.Run())
+}
+
+// A planter is the output of a worker that says once what is not so.
+type planter struct {
+	plant string
+	done  bool
+}
+
+// Write is given a line at a time.
+func (p *planter) Write(b []byte) (int, error) {
+	line, says := string(b), `"says":"`+saysGot+`"`
+	if !p.done && strings.Contains(line, says) {
+		p.done = true
+		switch p.plant {
+		case "loss":
+			return len(b), nil
+		case "double":
+			line += line
+		}
+	}
+	_, err := os.Stdout.WriteString(line)
+	return len(b), err
+}
+
+// TestPlantedFaultsAreSeen: a worker that ends as one with a data race does, and receivers that claim to have got less, or
+// more, than they did.
+func TestPlantedFaultsAreSeen(t *testing.T) {
+	for plant, column := range map[string]string{"race": crashed, "loss": lost, "double": doubled} {
+		t.Run(plant, func(t *testing.T) {
+			t.Setenv("SOAK_PLANT", plant)
+			v, err := carryOut(t.Context(), small("tcp"), shortDir(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Columns[column] == 0 {
+				t.Errorf("nothing %s: %+v", column, v)
+			}
+		})
+	}
 }
 
 // small is a plan of one sender and one receiver that takes a moment.

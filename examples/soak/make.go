@@ -18,6 +18,7 @@ var patterns = []string{
 	"proxied-topics", // PUB, a proxy of XSUB and XPUB, SUB
 	"dealers",        // DEALER to DEALER
 	"proxied-calls",  // REQ, a proxy of ROUTER and DEALER, REP
+	"mix",            // anything, in one process
 }
 
 // A maker makes one plan.
@@ -32,6 +33,10 @@ func makePlan(seed uint64, number int) *plan {
 	k.p.Pattern = patterns[number%len(patterns)]
 	k.p.Transport = k.pick("tcp", "tcp", "tcp", "ipc", "ipc", "inproc")
 	k.p.For = k.between(2*time.Second, 5*time.Second)
+	if k.p.Pattern == "mix" {
+		k.mixing()
+		return k.p
+	}
 	k.members()
 	k.place()
 	k.faults()

@@ -57,7 +57,7 @@ func (k maker) fault() (step, bool) {
 	if st.Do == stepFlood {
 		st.How = k.floodOf(m)
 		if st.How == floodDeaf {
-			st.For = 8 * time.Second // to the end: who asks beside it must not wait for it
+			st.For = patience + 3*time.Second // to the end: who asks beside it must not wait for it
 			k.p.loosen(m.ID)
 		}
 	}

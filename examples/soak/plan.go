@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A plan is one scenario, whole: who takes part, what is sent how, and what goes wrong when. It follows from a seed and
 // a number and from nothing else (make.go), so that either can be run again.
@@ -15,6 +18,7 @@ type plan struct {
 	Members   []member      `json:"members"`
 	Flows     []flow        `json:"flows"`
 	Steps     []step        `json:"steps"` // by time
+	Mix       *mixPlan      `json:"mix,omitempty"`
 }
 
 // A member is one socket.
@@ -97,6 +101,9 @@ func (p *plan) member(id int) *member { return &p.Members[id-1] }
 
 // processes is how many processes the plan needs.
 func (p *plan) processes() (n int) {
+	if p.Mix != nil {
+		return 1
+	}
 	for _, m := range p.Members {
 		n = max(n, m.Process+1)
 	}
@@ -113,26 +120,23 @@ func (p *plan) starters(process int) (ids []int) {
 	return ids
 }
 
-// disturbed: a step ends connections, or looks to the other side as if they had ended.
+// disturbed: a step ends connections, or looks to somebody as if they had ended.
 func (p *plan) disturbed() bool {
-	for _, st := range p.Steps {
+	return slices.ContainsFunc(p.Steps, func(st step) bool {
 		switch st.Do {
 		case stepPause, stepFlap, stepEnd, stepFlood:
+			return false
 		case stepStop:
-			if st.For > p.member(st.Member).silence()/2 {
-				return true
-			}
-		default:
-			return true
+			return slices.ContainsFunc(p.Members, func(m member) bool { return st.For > m.silence()/2 })
 		}
-	}
-	return false
+		return true
+	})
 }
 
-// silence is how long the member's peers hear nothing before they give it up.
+// silence is how long the member hears nothing of a peer before it gives it up.
 func (m *member) silence() time.Duration {
 	if m.Options.Heartbeat > 0 {
 		return 3 * m.Options.Heartbeat
 	}
-	return 15 * time.Second
+	return 15 * time.Second // Yodel's default
 }

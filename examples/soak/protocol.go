@@ -24,7 +24,7 @@ const (
 	cmdFlap    = "flap"    // to subscribe and cancel For a while
 	cmdState   = "state"   // how far it is
 	cmdEnd     = "end"     // to shut down, For at most, or to close; answered once that is over
-	cmdStack   = "stack"   // what all goroutines do, to standard error
+	cmdStack   = "stack"   // what all goroutines do, instead of an endpoint
 	cmdMix     = "mix"     // random operations, see mix.go
 )
 

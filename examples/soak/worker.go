@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 )
@@ -93,7 +94,9 @@ func (w *worker) member(k key) *actor {
 func (w *worker) obey(ctx context.Context, c command) (string, error) {
 	switch c.Do {
 	case cmdStack:
-		return "", pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+		var b strings.Builder
+		err := pprof.Lookup("goroutine").WriteTo(&b, 2)
+		return b.String(), err
 	case cmdMix:
 		return "", w.mix(ctx, c)
 	}
