@@ -65,7 +65,8 @@ func carryOut(ctx context.Context, p *plan, base string) (verdict, error) {
 	if err != nil {
 		v.find(stuck, 1, "%v", err)
 	}
-	v.Sockets = append(describe(s.order), stacks...)
+	v.Sockets = describe(s.order)
+	v.Stacks = stacks
 	return v, nil
 }
 

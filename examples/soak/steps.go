@@ -11,6 +11,9 @@ import (
 // do does one step. Those that last go on by themselves.
 func (s *scenario) do(ctx context.Context, st step) error {
 	m := s.plan.member(st.Member)
+	if s.isOver(m.ID) {
+		return nil // by an earlier step
+	}
 	switch st.Do {
 	case stepKill:
 		return s.restart(ctx, m.Process)

@@ -70,6 +70,11 @@ func (t *table) add(r result) {
 		for _, n := range r.Verdict.Sockets {
 			fmt.Fprintf(t.out, "    %s\n", n)
 		}
+		if t.o.verbose {
+			for _, n := range r.Verdict.Stacks {
+				fmt.Fprintf(t.out, "    %s\n", n)
+			}
+		}
 		if !r.Verdict.ok() {
 			fmt.Fprintf(t.out, "  again: soak --seed %d --number %d\n", t.o.seed, r.Plan.Number)
 		}

@@ -30,6 +30,7 @@ type verdict struct {
 	Notes    []string          `json:"notes,omitempty"` // what was found first, in words
 
 	Sockets []string `json:"sockets,omitempty"` // what each did; of a scenario that failed, or that was run alone
+	Stacks  []string `json:"stacks,omitempty"`  // of a scenario that got stuck: what all goroutines did
 
 	told map[string]int
 }
