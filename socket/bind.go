@@ -16,9 +16,10 @@ import (
 
 // An endpointState is one address that a socket is bound to or connects to.
 type endpointState struct {
-	name   string // of a bound one, the actual endpoint
-	asked  string // what Bind was given
-	as     string // the identity that ConnectAs gave the peer
+	name   string                    // of a bound one, the actual endpoint
+	asked  string                    // what Bind was given
+	as     string                    // the identity that ConnectAs gave the peer
+	accept func(node [16]byte) error // see ConnectNode; nil for every peer
 	bound  bool
 	ln     transport.Listener // if bound
 	cancel context.CancelFunc // ends the attempts to connect

@@ -13,15 +13,17 @@ import (
 // connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events, WaitConnected and
 // WaitPeers. To connect to the same endpoint again changes nothing. The error matches transport.ErrAddress for an
 // endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by events.
-func (c *core) Connect(endpoint string) error { return c.connectAs(endpoint, "") }
+func (c *core) Connect(endpoint string) error { return c.connectTo(endpoint, "", nil) }
 
-func (c *core) connectAs(endpoint, id string) error {
+func (c *core) connectAs(endpoint, id string) error { return c.connectTo(endpoint, id, nil) }
+
+func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) error {
 	t, parsed, err := c.resolve(endpoint, transport.ForConnect)
 	if err != nil {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpointState{name: endpoint, as: id, cancel: cancel}
+	ep := &endpointState{name: endpoint, as: id, accept: accept, cancel: cancel}
 	c.mu.Lock()
 	if c.closing || c.connected[endpoint] != nil {
 		closing := c.closing

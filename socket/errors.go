@@ -45,6 +45,9 @@ var (
 	ErrLimit = errors.New("limit hit")
 	// ErrSlow: the peer's queue was full under the policy Disconnect.
 	ErrSlow = errors.New("the peer is too slow")
+	// ErrWrongNode, of a HandshakeFailed event: at an endpoint given to ConnectNode another node answered than is
+	// accepted there. Nothing was sent to it.
+	ErrWrongNode = errors.New("another node answers there")
 	// ErrIdentityInUse, of a DuplicateIdentity event, also returned by ConnectAs: another peer of this Router has the
 	// identity already.
 	ErrIdentityInUse = errors.New("the identity is in use")

@@ -79,6 +79,9 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 // greet does the handshake proper.
 func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
 	if d, ok := conn.(transport.Direct); ok {
+		if err := ep.check(thisNode()); err != nil {
+			return nil, err
+		}
 		l := newLink(c, ep, conn, nil, nil)
 		return l, greet(ctx, c, d, l)
 	}
@@ -87,6 +90,7 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 		Identity:    c.cfg.identity,
 		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
+		Admit:       ep.admit(),
 	})
 	if err != nil {
 		return nil, err

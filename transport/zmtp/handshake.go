@@ -39,6 +39,10 @@ type Config struct {
 	// one is refused from its header alone. Zero or less means
 	// [DefaultMaxMetadata].
 	MaxMetadata int
+	// Admit judges the peer before it is told who we are: our READY waits for the peer's, and is sent only if Admit
+	// returns nil. Until then the peer cannot take us for connected and send us anything. An error ends the
+	// handshake. Two ends that both wait so would wait for ever: leave it to the end that dials. nil admits every peer.
+	Admit func(*Session) error
 }
 
 // Session is what a handshake agreed on, and what the peer told about itself.
@@ -60,9 +64,10 @@ type Session struct {
 
 // Handshake agrees with the peer at the other end of rw, by the NULL mechanism: it
 // sends the greeting, reads the peer's, sends READY, reads the peer's READY, and
-// sends nothing after it. Both ends may be ours: it waits for the peer in neither
-// step before it sends its own, and it reads while it writes, so that two of them
-// do not block each other even over a connection without buffers.
+// sends nothing after it. Both ends may be ours: without [Config.Admit] it waits
+// for the peer in neither step before it sends its own, and it reads while it
+// writes, so that two of them do not block each other even over a connection
+// without buffers.
 //
 // It has no time limit of its own. To bound it, close rw from another goroutine:
 // that ends its Read and its Write. The one goroutine it starts has ended when it
@@ -72,7 +77,7 @@ type Session struct {
 // Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism,
 // ErrMalformed, ErrTooLarge, ErrSocketType or ErrRefused; an unusable cfg wraps
 // ErrConfig; an end of the stream half way wraps [io.ErrUnexpectedEOF]; other
-// errors of rw are wrapped as they come.
+// errors of rw, and that of Admit, are wrapped as they come.
 func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
 	ready, err := cfg.ready()
 	if err != nil {
@@ -132,15 +137,17 @@ func (c Config) ready() ([]byte, error) {
 	return AppendReady(nil, c.metadata()), nil
 }
 
-// converse is the reading half. It calls greeted once the peer's greeting has
-// been accepted.
-func converse(r io.Reader, cfg Config, greeted func()) (*Session, error) {
+// converse is the reading half. It calls ready when our READY is to be sent: once
+// the peer's greeting has been accepted or, with Admit, the peer itself.
+func converse(r io.Reader, cfg Config, ready func()) (*Session, error) {
 	in := inbox{r: r, buf: make([]byte, 0, readSize)}
 	version, err := readGreeting(&in)
 	if err != nil {
 		return nil, err
 	}
-	greeted()
+	if cfg.Admit == nil {
+		ready()
+	}
 	limit := cfg.MaxMetadata
 	if limit <= 0 {
 		limit = DefaultMaxMetadata
@@ -151,11 +158,20 @@ func converse(r io.Reader, cfg Config, greeted func()) (*Session, error) {
 	}
 	s, err := parseReady(body, cfg.SocketType)
 	if err != nil {
+		if cfg.Admit != nil && errors.Is(err, ErrSocketType) {
+			ready() // the peer may know why, see Handshake
+		}
 		return nil, err
 	}
 	s.Version = version
 	if len(in.buf) > 0 {
 		s.Rest = bytes.Clone(in.buf) // do not pin the whole buffer
+	}
+	if cfg.Admit != nil {
+		if err := cfg.Admit(s); err != nil {
+			return nil, fmt.Errorf("zmtp: handshake: %w", err)
+		}
+		ready()
 	}
 	return s, nil
 }

@@ -71,6 +71,47 @@ func TestHandshakeOursWithOurs(t *testing.T) {
 	})
 }
 
+// Who asks first is known to the peer only once it has been admitted.
+func TestHandshakeAdmit(t *testing.T) {
+	refusal := errors.New("somebody else")
+	for name, tc := range map[string]struct {
+		peer      SocketType
+		admit     error
+		want      error // of the end that asks
+		peerError error
+	}{
+		"admitted":   {peer: Pull},
+		"refused":    {peer: Pull, admit: refusal, want: refusal, peerError: io.ErrUnexpectedEOF},
+		"wrong type": {peer: Pub, want: ErrSocketType, peerError: ErrSocketType},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ca, cb := net.Pipe()
+			defer cb.Close()
+			peer := shake(cb, Config{SocketType: tc.peer, Identity: []byte("who")})
+			asked := false
+			s, err := Handshake(ca, Config{SocketType: Push, Admit: func(s *Session) error {
+				asked = true
+				if s.PeerType != tc.peer {
+					t.Errorf("asked about a %v", s.PeerType)
+				}
+				return tc.admit
+			}})
+			ca.Close()
+			wantError(t, err, tc.want)
+			if (s != nil) != (tc.want == nil) || asked != (tc.want != ErrSocketType) {
+				t.Errorf("session %v, asked: %t", s, asked)
+			}
+			wantError(t, (<-peer).err, tc.peerError)
+		})
+	}
+	c := &script{in: bytes.NewReader(join(greetingNull, readyDealer))}
+	_, err := Handshake(c, Config{SocketType: Router, Admit: func(*Session) error { return refusal }})
+	wantError(t, err, refusal)
+	if len(c.out) != GreetingSize {
+		t.Errorf("%d bytes were sent, want the greeting alone", len(c.out))
+	}
+}
+
 func TestHandshakeBytesSent(t *testing.T) {
 	c := &script{in: bytes.NewReader(join(greetingNull, readyDealer))}
 	if _, err := Handshake(c, Config{SocketType: Router}); err != nil {
