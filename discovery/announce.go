@@ -16,12 +16,35 @@ import (
 )
 
 // Bound is what Announce asks of a socket. The methods may be called at any time by any goroutine.
+//
+// A Bound may have one more method, as the sockets of package socket do:
+//
+//	NodeID() [16]byte
+//
+// It returns the id that the socket shows to its peers in the handshake, by which those who find the service can tell it from
+// somebody else who answers at the same endpoint: see [Record.PeerID]. A node announces it if it is the same for all that it
+// announces.
 type Bound interface {
 	// Type is the socket's type as ZMTP names it, such as "PUB".
 	Type() string
 	// Endpoints are those that it is bound to now. One with the host "*", "0.0.0.0" or "[::]" stands for all addresses of this
 	// host.
 	Endpoints() []string
+}
+
+// A member is a Bound that tells what it shows to its peers, see Bound.
+type member interface{ NodeID() [16]byte }
+
+// peerID returns what all sockets show to their peers; the zero ID if that is not the same for all.
+func peerID(offers []offered) (id ID) {
+	for i, o := range offers {
+		m, ok := o.socket.(member)
+		if !ok || i > 0 && ID(m.NodeID()) != id {
+			return ID{}
+		}
+		id = m.NodeID()
+	}
+	return id
 }
 
 // offered is a socket that Announce was given.
@@ -131,14 +154,17 @@ func reachable(links ifaces.Snapshot) []netip.Addr {
 // compose makes the record of what is offered at present, but for its revision.
 func (n *Node) compose(offers []offered, links ifaces.Snapshot) Record {
 	r := n.base.Clone()
-	r.Host = n.hostToken()
+	r.Host, r.Files = n.hostToken()
+	var found []offered
 	everywhere := false
 	for _, o := range offers {
 		if s, ok := o.record(); ok {
 			r.Services = append(r.Services, s)
+			found = append(found, o)
 			everywhere = everywhere || slices.ContainsFunc(s.Endpoints, func(e string) bool { return strings.HasPrefix(e, "tcp://*:") })
 		}
 	}
+	r.PeerID = peerID(found)
 	slices.SortStableFunc(r.Services, func(a, b Service) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), slices.Compare(a.Endpoints, b.Endpoints))
 	})

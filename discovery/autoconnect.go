@@ -21,7 +21,15 @@ import (
 // They wait until an endpoint given to Connect has a live connection, or none. They return nil then, and an error as soon as
 // ctx ends, or when the Connector does not connect to the endpoint any more.
 //
-// Of a Connector without them nothing is known but what it was told. The best endpoint of a node then counts as connected at
+// And it may have a third, by which it is told apart who answers at an endpoint:
+//
+//	ConnectNode(endpoint string, accept func(node [16]byte) error) error
+//
+// It is called in place of Connect. With each connection, before the socket takes any part in it, accept is called with the id
+// that the peer shows, the zero one if none; unless it returns nil the connection ends at once, and the socket tries again.
+// None of the methods may wait for a call of accept. Without this method whoever answers is taken for the node.
+//
+// Of a Connector without the first two nothing is known but what it was told. The best endpoint of a node then counts as connected at
 // once; the others are used only when a later record no longer has that one. A node that expired is disconnected after
 // Policy.Drain, like one that left, and whoever says that it left is believed.
 type Connector interface {
@@ -38,6 +46,10 @@ type stater interface {
 // AutoConnect connects s to each node that w finds to offer a service ("": any), as p allows, until ctx ends. It then has
 // disconnected all that it connected, and returns nil. It returns an error if w cannot be watched, or stops before ctx does.
 //
+// Who answers at an endpoint is asked who it is, where that can be told (see [Connector] and [Record.PeerID]): another than the
+// node that was announced there gets no connection, so that no message goes to it, and the node's next endpoint has its turn. If
+// there is none, PeerFailed says so with [ErrWrongNode].
+//
 // Of each node one endpoint is connected. The best is tried first, and each 250 ms the next as well, until one answers; the
 // others are disconnected again. So for a moment there may be two connections to a node. When none answers, w is asked to
 // confirm that the node is there (see [Confirmer]), and all starts again after a pause.
@@ -47,7 +59,8 @@ type stater interface {
 // records are not proven (see [Open]) that has to come from an address that the node was known by when it was connected; other
 // endpoints said from elsewhere are tried behind its own once the connection is lost.
 //
-// Two nodes with the same endpoint share one connection, which stays until both have gone. Endpoints that the application connects
+// Two nodes with the same endpoint share one connection, which stays until both have gone; if it can be told which of the two
+// answers, that one alone counts as connected. Endpoints that the application connects
 // itself should not be announced as well: they are disconnected with the node.
 func AutoConnect(ctx context.Context, s Connector, w Watcher, service string, p Policy) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -76,6 +89,7 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 		done:    make(chan struct{}),
 	}
 	a.stater, _ = s.(stater)
+	a.checker, a.p.checks = s.(checker)
 	a.confirmer, _ = w.(Confirmer)
 	if typed, ok := s.(interface{ Type() string }); ok && len(a.types) == 0 {
 		a.types = fitting[typed.Type()]
@@ -117,6 +131,7 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 type connecting struct {
 	s         Connector
 	stater    stater    // nil if s is none
+	checker   checker   // likewise
 	confirmer Confirmer // nil if there is none
 	service   string
 	types     []string
@@ -213,6 +228,7 @@ type link struct {
 	proven   bool // it was up before
 	began    time.Time
 	stop     func() // ends its tracker
+	answer   answer
 }
 
 // acquire makes a node a user of the link to an endpoint.
@@ -221,16 +237,22 @@ func (a *connecting) acquire(n *target, endpoint string) (*link, error) {
 		l.users = append(l.users, n)
 		return l, nil
 	}
-	if err := a.s.Connect(endpoint); err != nil {
+	l := &link{endpoint: endpoint, users: []*target{n}, began: time.Now(), stop: func() {}}
+	if err := a.connect(l); err != nil {
 		return nil, err
 	}
-	l := &link{endpoint: endpoint, users: []*target{n}, began: time.Now(), stop: func() {}}
 	a.links[endpoint] = l
 	if a.stater == nil {
 		l.up, l.proven = true, true
 		return l, nil
 	}
 	a.dials++
+	a.track(l)
+	return l, nil
+}
+
+// track follows whether a link is up, until it is stopped.
+func (a *connecting) track(l *link) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	a.wg.Go(func() {
@@ -239,17 +261,20 @@ func (a *connecting) acquire(n *target, endpoint string) (*link, error) {
 			if !up {
 				wait = a.stater.WaitDisconnected
 			}
-			err := wait(ctx, endpoint)
+			err := wait(ctx, l.endpoint)
 			if ctx.Err() != nil {
 				return
 			}
-			a.post(func() { a.changed(l, up, err) })
+			a.post(func() {
+				if ctx.Err() == nil { // nor stopped meanwhile
+					a.changed(l, up, err)
+				}
+			})
 			if err != nil {
 				return
 			}
 		}
 	})
-	return l, nil
 }
 
 // release takes a user from a link, and ends it if that was the last.
@@ -305,7 +330,7 @@ func (a *connecting) changed(l *link, up bool, err error) {
 			a.dials--
 		}
 		for _, n := range users {
-			if n.phase == dialing {
+			if n.phase == dialing && a.isAt(n, l) {
 				a.connected(n, l)
 			}
 		}

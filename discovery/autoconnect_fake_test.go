@@ -264,6 +264,7 @@ type stage struct {
 	mu      sync.Mutex
 	links   ifaces.Snapshot
 	changes []string
+	errs    []error // of these, those that have one
 }
 
 // onStage runs a test with an AutoConnect for "orders". Whatever the test does, in the end all must be disconnected.
@@ -286,6 +287,9 @@ func onStage(t *testing.T, p Policy, connector func(*fakeSocket) Connector, test
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.changes = append(g.changes, string(c.Kind))
+			if c.Err != nil {
+				g.errs = append(g.errs, c.Err)
+			}
 		}
 		var c Connector = g.s
 		if connector != nil {

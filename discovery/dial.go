@@ -35,6 +35,7 @@ type target struct {
 	id     ID
 	record Record
 	rumor  *Record  // nil, or what strangers say of it since it was connected
+	others []string // the endpoints of the plan that are rumor's alone
 	gone   Kind     // "", or Left or Expired
 	plan   []string // the endpoints to try, best first
 	phase  phase
@@ -71,8 +72,14 @@ func (a *connecting) replan(n *target, anew bool) {
 			a.silence(&n.over)
 			a.silence(&n.step)
 		}
-		a.follow(n)
-		return
+		if a.isAt(n, n.live) {
+			a.follow(n)
+			return
+		}
+		l := n.live // to the process that the node was before
+		n.live = nil
+		a.release(n, l)
+		a.tell(PeerLost, n, l.endpoint, ErrWrongNode)
 	case dialing:
 		for _, l := range slices.Clone(n.tries) {
 			if !slices.Contains(n.plan, l.endpoint) {
@@ -106,13 +113,11 @@ func (a *connecting) replan(n *target, anew bool) {
 // choose makes the plan anew. If there is none, the error says why.
 func (a *connecting) choose(n *target) error {
 	plan, err := a.p.choose(&n.record, a.service, a.types, a.at)
+	n.others = nil
 	if n.rumor != nil { // behind its own: it may have moved
 		others, _ := a.p.choose(n.rumor, a.service, a.types, a.at)
-		for _, e := range others {
-			if !slices.Contains(plan, e) {
-				plan = append(plan, e)
-			}
-		}
+		n.others = slices.DeleteFunc(others, func(e string) bool { return slices.Contains(plan, e) })
+		plan = append(plan, n.others...)
 	}
 	if len(plan) > 0 {
 		first := n.skip % len(plan)
@@ -234,7 +239,7 @@ func (a *connecting) dial(n *target) {
 		return // it was about to share a connection, and stays in the queue
 	}
 	a.enter(n, dialing)
-	n.over = a.alarm(a.p.DialTimeout, func() { a.failed(n, errNoAnswer) })
+	n.over = a.alarm(a.p.DialTimeout, func() { a.failed(n, a.why(n)) })
 	a.advance(n)
 }
 
@@ -261,7 +266,7 @@ func (a *connecting) advance(n *target) {
 			continue
 		}
 		n.tries = append(n.tries, l)
-		if l.up {
+		if l.up && a.isAt(n, l) {
 			a.connected(n, l)
 			return
 		}
@@ -302,7 +307,7 @@ func (a *connecting) lost(n *target) {
 		return
 	}
 	n.tries, n.tried = []*link{l}, []string{l.endpoint}
-	n.over = a.alarm(a.p.DialTimeout, func() { a.failed(n, errNoAnswer) })
+	n.over = a.alarm(a.p.DialTimeout, func() { a.failed(n, a.why(n)) })
 	n.step = a.alarm(stagger, func() { a.advance(n) })
 }
 

@@ -24,6 +24,7 @@ const (
 	rankSource // where the announcement came from: it surely reaches us, so we probably reach it
 	rankOnLink
 	rankOther
+	rankOtherFiles // a path that may lead to another file here
 	rankNever
 )
 
@@ -45,9 +46,9 @@ type vantage struct {
 // A chooser judges the endpoints of one record.
 type chooser struct {
 	vantage
+	p        *Policy
 	r        *Record
 	sources  []netip.Addr // where it came from
-	offLink  bool
 	sameHost bool
 	found    []candidate
 	problem  error // of the first that is refused
@@ -61,7 +62,7 @@ type candidate struct {
 // choose returns the endpoints at which the services with a name and one of the types may be connected to, best first. If there
 // is none, the error says why.
 func (p *Policy) choose(r *Record, service string, types []string, at vantage) ([]string, error) {
-	c := &chooser{vantage: at, r: r, sources: r.From[:min(len(r.From), maxAddrs)], offLink: p.OffLink}
+	c := &chooser{vantage: at, p: p, r: r, sources: r.From[:min(len(r.From), maxAddrs)]}
 	// Anybody can write our token into a record. But nobody else has our addresses: the kernel drops what comes from outside
 	// and claims to be from here.
 	elsewhere := func(a netip.Addr) bool { return !at.links.Local(a) }
@@ -131,8 +132,10 @@ func (c *chooser) judge(endpoint string) {
 	}
 }
 
-// ipc uses a path only on the same host, and only if there is a socket: containers may share a network and no files.
+// ipc uses a path only on the same host, and only if there is a socket: containers may share a network and no files. Where the
+// node sees other files than we do it may be somebody else's. Names in the abstract namespace belong to the network.
 func (c *chooser) ipc(path string) error {
+	r := rankIPC
 	switch {
 	case len(path) > maxIPCPath || path == "*" || path == "@" || strings.IndexFunc(path, func(r rune) bool { return r < ' ' }) >= 0:
 		return errors.New("it is no path")
@@ -144,8 +147,13 @@ func (c *chooser) ipc(path string) error {
 		return errors.New("the path is relative")
 	case !c.exists(path):
 		return errors.New("there is no such socket here")
+	case c.p.Files == "" || c.r.Files == "" || c.p.Files == c.r.Files:
+	case c.p.checks && c.r.PeerID != ID{}:
+		r = rankOtherFiles
+	default:
+		return errors.New("the node sees other files than this process: it may be another socket here")
 	}
-	c.add("ipc://"+path, rankIPC)
+	c.add("ipc://"+path, r)
 	return nil
 }
 
@@ -219,7 +227,7 @@ func (c *chooser) name(host, port string) error {
 	case c.r.Vouched:
 	case local && !c.sameHost:
 		return errors.New("it is on another host")
-	case !local && !c.offLink:
+	case !local && !c.p.OffLink:
 		return errors.New("a host name may lead anywhere; Policy.OffLink allows that")
 	}
 	c.add("tcp://"+host+":"+port, rankOther)
@@ -253,7 +261,7 @@ func (c *chooser) addr(a netip.Addr, port uint16) error {
 		return fmt.Errorf("%v is an address of this host, and the node is on another", a)
 	case c.links.OnLink(a):
 		r = rankOnLink
-	case !c.offLink && !given:
+	case !c.p.OffLink && !given:
 		return fmt.Errorf("%v is in none of this host's networks; Policy.OffLink allows that", a)
 	}
 	c.add("tcp://"+netip.AddrPortFrom(a, port).String(), r)

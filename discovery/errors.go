@@ -17,6 +17,8 @@ var (
 	ErrLimit = errors.New("discovery: limit reached")
 	// ErrNoEndpoint says that a node has no endpoint which the policy allows to connect to.
 	ErrNoEndpoint = errors.New("discovery: no endpoint of the node may be connected to")
+	// ErrWrongNode says that another node answers at an endpoint than the one that was announced there.
+	ErrWrongNode = errors.New("discovery: another node answers")
 	// ErrClosed says that the node or the table is closed.
 	ErrClosed = errors.New("discovery: closed")
 )

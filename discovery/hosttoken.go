@@ -14,14 +14,22 @@ import (
 //
 // On Linux it is made of /etc/machine-id, which ought to be unknown outside and is not to be seen in it, the boot id, and the
 // network namespace of the calling thread; on other systems of the host's name and the hardware addresses of its interfaces.
-func HostToken() string { return hostToken(system{os.ReadFile, os.Readlink, hardware}) }
+func HostToken() string { return hostToken(thisSystem()) }
 
-// A system is where HostToken asks.
+// FilesToken returns what [Record.Files] says here: 16 hexadecimal digits, the same for all processes of this host that find the
+// same files at the same paths (on Linux: those in one mount namespace with the same root directory), and of no meaning to
+// anybody else. "" means that this is not known: on systems that have no such thing, or do not tell.
+func FilesToken() string { return filesToken(thisSystem()) }
+
+// A system is where HostToken and FilesToken ask.
 type system struct {
 	read     func(path string) ([]byte, error)
 	readlink func(path string) (string, error)
 	hardware func() []string // what else identifies this host, most lasting first; may be empty
+	root     func() (string, error)
 }
+
+func thisSystem() system { return system{os.ReadFile, os.Readlink, hardware, rootDir} }
 
 // token makes the token of parts. Each has a zero byte after it, so that nothing can move from one to the next.
 func token(parts ...string) string {

@@ -117,7 +117,8 @@ func (r *Record) bounded() error {
 		return fmt.Errorf("%w: %v has too much of something", ErrRecord, r.ID)
 	}
 	err := errors.Join(checkGroup(r.Group), checkText("name", r.Name, maxName), checkText("wire protocol", r.Wire, maxName),
-		checkText("host token", r.Host, maxName), checkText("key", r.Key, maxName))
+		checkText("host token", r.Host, maxName),
+		checkText("files token", r.Files, maxName), checkText("key", r.Key, maxName))
 	for _, s := range r.Services {
 		err = errors.Join(err, checkText("service", s.Name, maxName), checkText("socket type", s.Type, maxName))
 		if len(s.Endpoints) > 64 {

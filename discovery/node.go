@@ -24,8 +24,8 @@ type Node struct {
 	ended   chan struct{} // closed when Close is through
 	wg      sync.WaitGroup
 
-	hostOnce sync.Once
-	host     string
+	hostOnce    sync.Once
+	host, files string // see hostToken
 
 	// turn is held by whoever announces; it guards the next four.
 	turn         chan struct{}
@@ -80,9 +80,14 @@ func NewNode(b Backend, opts ...NodeOption) *Node {
 // ID returns the node's ID.
 func (n *Node) ID() ID { return n.base.ID }
 
-func (n *Node) hostToken() string {
-	n.hostOnce.Do(func() { n.host = cmp.Or(n.host, HostToken()) })
-	return n.host
+// hostToken returns where this node is: what Record.Host and Record.Files say.
+func (n *Node) hostToken() (host, files string) {
+	n.hostOnce.Do(func() {
+		if n.host == "" {
+			n.host, n.files = HostToken(), FilesToken()
+		}
+	})
+	return n.host, n.files
 }
 
 // startLocked starts follow with the first Announce.
@@ -109,7 +114,9 @@ func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error
 		o.applyConnect(&p)
 	}
 	p.Group = cmp.Or(p.Group, n.base.Group)
-	p.Host = cmp.Or(p.Host, n.hostToken())
+	if host, files := n.hostToken(); p.Host == "" {
+		p.Host, p.Files = host, files
+	}
 	if p.Self == (ID{}) {
 		p.Self = n.base.ID
 	}

@@ -11,7 +11,8 @@ import (
 // connects to each node that offers the service with a type of socket that fits, over this host or the local network.
 //
 // Whatever the policy says, endpoints are tried in this order: ipc and then loopback on the same host, the addresses that the
-// announcement came from, other addresses on the networks that this host is in, all others. And never: multicast,
+// announcement came from, other addresses on the networks that this host is in, all others; an ipc path is last if it may lead
+// to another file here, see Files. And never: multicast,
 // unspecified and broadcast addresses, port 0, link-local addresses unless the announcement came from there, and addresses of
 // this host when the node is on another; [Record.Vouched] lifts the last two.
 type Policy struct {
@@ -26,6 +27,10 @@ type Policy struct {
 	// Host is the token of this host; "" is what [HostToken] returns. Endpoints that are good on one host alone are used
 	// only if the record has the same one and, if it came over a network, came from an address of this host.
 	Host string
+	// Files is the token of the files that are seen here, if Host is given; where that is "" it is what [FilesToken] returns.
+	// An ipc path announced by a node that sees other files may lead to another socket here: it comes last, and is used only
+	// if it can be told who answers there (see [Record.PeerID] and [Connector]).
+	Files string
 	// OffLink allows endpoints beyond the networks that this host is in, and those with host names, which may lead
 	// anywhere. False by default: who announces could have us connect to whatever we can reach.
 	OffLink bool
@@ -51,6 +56,7 @@ type Policy struct {
 
 	source ifaces.Source     // nil: the system
 	exists func(string) bool // nil: whether there is a file
+	checks bool              // whether it can be told who answers
 }
 
 // A ChangeKind says what a [Change] tells.
@@ -98,7 +104,7 @@ func (p *Policy) setDefaults() {
 		p.Drain = 10 * time.Second
 	}
 	if p.Host == "" {
-		p.Host = HostToken()
+		p.Host, p.Files = HostToken(), FilesToken()
 	}
 	if p.source == nil {
 		p.source = ifaces.System

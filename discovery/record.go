@@ -26,6 +26,13 @@ type Record struct {
 	// Host is the same for nodes on one host and in one network namespace, see [HostToken]. Between these, ipc endpoints and
 	// loopback addresses can be used.
 	Host string
+	// Files is the same for nodes that find the same files at the same paths, see [FilesToken]; "" if it is not known. Between nodes
+	// of one Host for which it differs, a path need not lead to the socket that was announced.
+	Files string
+	// PeerID is what the node's sockets show to their peers as theirs: the node id of the handshake, see [Bound]. Who answers at an
+	// endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever answers is taken for the
+	// node then.
+	PeerID ID
 	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it.
 	Key string
 	// Addrs are the addresses at which the node can be reached, for endpoints with the host "*". None is link-local:

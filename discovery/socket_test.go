@@ -72,3 +72,79 @@ func TestRealWildcards(t *testing.T) {
 		})
 	}
 }
+
+// elsewhere is a socket that shows another id than it announces.
+type elsewhere struct{ *socket.Pull }
+
+func (elsewhere) NodeID() [16]byte { return [16]byte{1} }
+
+// The sockets of this module are told apart by who answers: nobody but the node that was announced gets a message.
+func TestRealSocketsOfAnotherNode(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	e := newEther(t)
+	node := func(o ...NodeOption) *Node {
+		return NewNode(port{e, home[0].Addrs[0].Addr()}, append(o, withWorld(here, ifaces.System))...)
+	}
+	wrong, right, client := node(), node(), node()
+	stranger, pull, push := socket.NewPull(), socket.NewPull(), socket.NewPush()
+	defer stranger.Close()
+	defer pull.Close()
+	defer push.Close()
+	for s, n := range map[Bound]*Node{elsewhere{stranger}: wrong, pull: right} {
+		_, err := s.(socket.Socket).Bind(ctx, "tcp://127.0.0.1:0")
+		must(t, err)
+		must(t, n.Announce(ctx, "work", s))
+	}
+	failed := make(chan Change, 16)
+	must(t, client.Connect("work", push, WithPolicy(Policy{OnChange: func(c Change) {
+		if c.Kind == PeerFailed {
+			failed <- c
+		}
+	}})))
+	select {
+	case c := <-failed:
+		if !errors.Is(c.Err, ErrWrongNode) || c.Record.ID != wrong.ID() {
+			t.Errorf("%v failed: %v", c.Record.ID, c.Err)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody says that another node answers")
+	}
+	refused := false
+	for ev := range push.Events(ctx) {
+		refused = ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, socket.ErrWrongNode) && errors.Is(ev.Err, ErrWrongNode)
+		if refused {
+			break
+		}
+	}
+	if !refused {
+		t.Error("the socket has no event that says so")
+	}
+	must(t, push.WaitPeers(ctx, 1))
+	must(t, push.Send(ctx, socket.String("for the right one")))
+	m, err := pull.Recv(ctx)
+	must(t, err)
+	if string(m.Bytes()) != "for the right one" {
+		t.Errorf("received %q", m.Bytes())
+	}
+	must(t, client.Close(ctx))
+	if got := stranger.Stats().Received.Messages; got != 0 {
+		t.Errorf("the other got %d messages", got)
+	}
+	must(t, wrong.Close(ctx))
+	must(t, right.Close(ctx))
+}
+
+func TestEachRoleAsksWhoAnswers(t *testing.T) {
+	for _, s := range []socket.Socket{
+		socket.NewPush(), socket.NewPull(), socket.NewPub(), socket.NewSub(), socket.NewReq(), socket.NewRep(),
+		socket.NewDealer(), socket.NewRouter(), socket.NewPair(), socket.NewXPub(), socket.NewXSub(),
+	} {
+		_, asks := s.(checker)
+		m, tells := s.(member)
+		if !asks || !tells || m.NodeID() != [16]byte(socket.ThisNode()) {
+			t.Errorf("%s: asks who answers: %t, tells who it is: %t", s.Type(), asks, tells)
+		}
+		must(t, s.Close())
+	}
+}

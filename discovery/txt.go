@@ -33,6 +33,7 @@ const (
 //	g=          Group, or its tag; "default" for ""
 //	n=          Name
 //	p= m= k=    Wire, Host, Key
+//	f= y=       Files, PeerID
 //	h=          Addrs, separated by commas
 //	s0= … s15=  Services: name,type and then the endpoints: t5555 for tcp://*:5555, t10.0.0.1:5555, i/path and i@name for ipc,
 //	            u and the whole endpoint for any other
@@ -148,6 +149,10 @@ func (r *Record) write() *writer {
 	w.some("p", r.Wire, checkToken("wire protocol", r.Wire))
 	w.some("m", r.Host, checkToken("host token", r.Host))
 	w.some("k", r.Key, checkZ85(r.Key))
+	w.some("f", r.Files, checkToken("files token", r.Files))
+	if r.PeerID != (ID{}) {
+		w.add("y", r.PeerID.String())
+	}
 	w.addrs(r.Addrs)
 	w.services(r.Services)
 	w.meta(r.Meta)

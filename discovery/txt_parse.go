@@ -122,6 +122,12 @@ func (p *parser) value(key, value string) (err error) {
 		r.Host, err = value, checkToken("host token", value)
 	case "k":
 		r.Key, err = value, checkZ85(value)
+	case "f":
+		r.Files, err = value, checkToken("files token", value)
+	case "y":
+		if r.PeerID, err = ParseID(value); err == nil && r.PeerID == (ID{}) {
+			err = errors.New("the zero id is none")
+		}
 	case "h":
 		r.Addrs, err = parseAddrs(value)
 	case "l":

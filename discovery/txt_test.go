@@ -15,9 +15,10 @@ import (
 var full = discovery.Record{
 	ID:          discovery.ID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 	Incarnation: 1760000000000, Revision: 12,
-	Group: "prod", Name: `Jürgen's "box", 100%`, Wire: "zmtp/3.1", Host: "0123456789abcdef",
-	Key:   "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
-	Addrs: []netip.Addr{netip.MustParseAddr("10.0.12.34"), netip.MustParseAddr("fd00::12")},
+	Group: "prod", Name: `Jürgen's "box", 100%`, Wire: "zmtp/3.1", Host: "0123456789abcdef", Files: "fedcba9876543210",
+	PeerID: discovery.ID{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1},
+	Key:    "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+	Addrs:  []netip.Addr{netip.MustParseAddr("10.0.12.34"), netip.MustParseAddr("fd00::12")},
 	Services: []discovery.Service{
 		{Name: "orders", Type: "PUB", Endpoints: []string{
 			"tcp://*:5555", "tcp://10.0.12.34:5556", "tcp://[fd00::12]:5557", "tcp://db1.example:5558",
@@ -40,7 +41,7 @@ func TestTXTBytes(t *testing.T) {
 		"all": {full, []string{
 			"txtvers=1", "id=aaaqeayeaudaocajbifqydiob4", "i=mgj6k3cw", "r=12", "g=prod",
 			`n=J%C3%BCrgen's %22box%22, 100%25`, "p=zmtp/3.1", "m=0123456789abcdef",
-			"k=rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "h=10.0.12.34,fd00::12",
+			"k=rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "f=fedcba9876543210", "y=b4ha2dalbieqqbygaucagaqbaa", "h=10.0.12.34,fd00::12",
 			"s0=orders,PUB,t5555,t10.0.12.34:5556,t[fd00::12]:5557,tdb1.example:5558,i/run/a%2Cb 100%25.sock,i@orders,uws://10.0.12.34:80/a",
 			"s1=bare,", "m-az=", "m-zone=a=b,c", "l=15", "ts=mgj6k3gb", "bye=1", "x=__79_A",
 		}},
@@ -113,6 +114,7 @@ func TestTXTRefuses(t *testing.T) {
 		"name is not UTF-8":   {func(r *discovery.Record) { r.Name = "\xff" }, "cannot be shown"},
 		"wire":                {func(r *discovery.Record) { r.Wire = "zmtp 3" }, "wire protocol"},
 		"host":                {func(r *discovery.Record) { r.Host = "a,b" }, "host token"},
+		"files":               {func(r *discovery.Record) { r.Files = "a,b" }, "files token"},
 		"key":                 {func(r *discovery.Record) { r.Key = "short" }, "Z85"},
 		"link-local":          {addr("fe80::1"), "link-local"},
 		"zone":                {addr("fd00::1%eth0"), "link-local"},
@@ -225,6 +227,7 @@ func TestParseTXT(t *testing.T) {
 		"version 0":           {[]string{"txtvers=0", id}, nil},
 		"no id":               {[]string{"txtvers=1"}, nil},
 		"zero id":             {[]string{"txtvers=1", "id=aaaaaaaaaaaaaaaaaaaaaaaaaa"}, nil},
+		"zero peer id":        {[]string{"txtvers=1", id, "y=aaaaaaaaaaaaaaaaaaaaaaaaaa"}, nil},
 		"short id":            {[]string{"txtvers=1", "id=aeaa"}, nil},
 		"upper case id":       {[]string{"txtvers=1", strings.Replace(id, "aea", "AEA", 1)}, nil},
 		"id with spare bits":  {[]string{"txtvers=1", id[:len(id)-1] + "f"}, nil},

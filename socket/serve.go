@@ -66,6 +66,8 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 	switch {
 	case closing:
 		return l, ErrClosed
+	case errors.Is(err, ErrWrongNode): // whoever refused it may have disconnected at once
+		return l, err
 	case !inTime && errors.Is(context.Cause(ctx), ErrTimeout):
 		return l, fmt.Errorf("%w: no handshake within %v", ErrTimeout, c.cfg.handshakeTimeout)
 	case !inTime:

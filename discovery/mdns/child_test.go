@@ -25,6 +25,10 @@ func child(what string) int {
 		err = childAnnounce(ctx, arg)
 	case "member":
 		err = childMember(ctx, arg)
+	case "files":
+		err = childFiles(ctx, arg)
+	case "finder":
+		err = childFinder(ctx, arg)
 	case "loopback":
 		for _, first := range []string{"announce", "watch"} {
 			if err == nil {

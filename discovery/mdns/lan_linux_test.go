@@ -366,6 +366,32 @@ func TestLANUnshare(t *testing.T) {
 	}
 }
 
+// Two processes on one host, in mount namespaces of their own: a path may lead each to another socket.
+func TestLANOtherFiles(t *testing.T) {
+	lan.RequireUnshare(t)
+	for _, tc := range []struct{ name, files, endpoints, want string }{
+		{"other files, the same path", "other", "tcp://127.0.0.1:0", "wrong node: false\nstranger: 0\nannounced: 3"},
+		{"other files, nothing but the path", "other", "", "wrong node: true\nstranger: 0\nannounced: 0"},
+		{"the same files, nothing but the path", "same", "", "wrong node: false\nstranger: 0\nannounced: 3"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			dir, err := os.MkdirTemp("", "files") // a short path, which t.TempDir is not
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(dir)
+			cmd := exec.CommandContext(ctx, "unshare", "-rnm", "sh", "-c", `ip link set lo up && exec "$0"`, os.Args[0])
+			cmd.Env = append(os.Environ(), childEnv+"=files "+tc.files+" "+dir+" "+tc.endpoints)
+			out, err := cmd.CombinedOutput()
+			if got := strings.TrimSpace(string(out)); err != nil || got != tc.want {
+				t.Errorf("%v, it says\n%s\nwant\n%s", err, got, tc.want)
+			}
+		})
+	}
+}
+
 // Two processes on a host that has nothing but loopback, and on one that has more.
 func TestLANSameHost(t *testing.T) {
 	n := lan.New(t)
