@@ -14,9 +14,10 @@ const (
 	minSlab   = 512      // an idle peer's buffer
 	maxSlab   = 24 << 10 // a busy peer's buffer
 	bodyAlone = 8 << 10
-	// A body longer than bodyAlone has its own buffer. It starts at this size, or at the size of the largest body the
-	// peer has already sent whole, and doubles as bytes arrive: a claim costs nothing.
+	// A body longer than bodyAlone has its own buffer, which grows as bytes arrive (long.go). It starts at this size, or at
+	// that of the largest body the peer has already sent whole, up to bodyKnown: a claim costs nothing.
 	bodyStart = 64 << 10
+	bodyKnown = 1 << 20
 	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size, from which it
 	// is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to surgeBody. (Measured over tcp:
 	// 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB 24 and 27.)
@@ -64,11 +65,12 @@ type Reader struct {
 	s, e     int              // surge[s:e] is read and not yet in a slab
 	flooding bool             // the last read filled what it was given
 
-	long     *longBody // under way, nil if none: the first have bytes of it have come
+	long     *longBody   // under way, nil if none: the first have bytes of it have come
+	parts    []*longBody // of a very long body, what came before long; full
 	have     int
 	bodySize int
 	bodyMore bool
-	largest  int // the longest body this peer has sent whole
+	largest  int // the longest body this peer has sent whole, up to bodyKnown
 
 	afterBody bool // a long body was the last that came
 	fresh     int  // bytes in buffers that were made, up to busyAfter
@@ -119,13 +121,10 @@ func (r *Reader) Flooding() bool { return r.flooding }
 // fill does one read, into the body under way or into the slab.
 func (r *Reader) fill() error {
 	if r.long != nil {
-		body := r.long[0]
-		if r.have == len(body) {
-			grown := takeBody(min(2*len(body), r.bodySize))
-			copy(grown[0], body)
-			r.long.recycle()
-			r.long, body = grown, grown[0]
+		if r.have == len(r.long[0]) {
+			r.growBody()
 		}
+		body := r.long[0]
 		if r.two != nil && len(body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
 			return r.fillTwo()
 		}
@@ -315,27 +314,4 @@ func commandLimit(lim Limits) int {
 		return lim.MaxCommand
 	}
 	return bodyStart
-}
-
-// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
-func (r *Reader) startBody(come []byte, size int, more bool) {
-	r.long = takeBody(min(size, max(bodyStart, r.largest, len(come))))
-	r.made(len(r.long[0]))
-	r.have = copy(r.long[0], come)
-	r.bodySize, r.bodyMore = size, more
-	r.r = r.w
-	if size > surgeBody && !r.lent { // nothing but headers was in it
-		r.r, r.w = 0, 0
-	}
-}
-
-// endBody adds the long body, which is there whole, to the message under way.
-func (r *Reader) endBody() {
-	r.largest = max(r.largest, r.bodySize)
-	r.size += int64(r.bodySize)
-	if m := r.lists.addLong(r.long, r.bodyMore); m != nil {
-		r.batch = append(r.batch, m)
-		r.size = 0
-	}
-	r.long, r.afterBody = nil, true
 }

@@ -1,0 +1,84 @@
+package zmtp
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// How the buffer of a long body grows. A claim of any size costs bodyStart; a buffer doubles when it is full, so that what is
+// held stays within twice what has come.
+//
+// To double a body of gigabytes would copy it over and over, and hold it one and a half times at the end, beside the garbage
+// of all steps before. So once partsFrom bytes have come no more are copied: they stay in parts of partSize each until an
+// eighth of the body is there. Then the whole gets its buffer, into which the parts are copied, and the rest is read straight
+// into that. It takes one and an eighth of the body at most, and what has not come of it yet takes up addresses rather than
+// memory, since nothing has touched it.
+const (
+	partsFrom = 32 << 20
+	partSize  = 16 << 20
+	bodyTrust = 8 // times what has come
+)
+
+// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
+func (r *Reader) startBody(come []byte, size int, more bool) {
+	r.long = takeBody(min(size, max(bodyStart, r.largest, len(come))))
+	r.made(len(r.long[0]))
+	r.have = copy(r.long[0], come)
+	r.bodySize, r.bodyMore = size, more
+	r.r = r.w
+	if size > surgeBody && !r.lent { // nothing but headers was in it
+		r.r, r.w = 0, 0
+	}
+}
+
+// endBody adds the long body, which is there whole, to the message under way.
+func (r *Reader) endBody() {
+	r.largest = max(r.largest, min(r.bodySize, bodyKnown))
+	r.size += int64(r.bodySize)
+	if m := r.lists.addLong(r.long, r.bodyMore); m != nil {
+		r.batch = append(r.batch, m)
+		r.size = 0
+	}
+	r.long, r.afterBody = nil, true
+}
+
+// growBody makes room for more of the long body under way, whose buffer is full.
+func (r *Reader) growBody() {
+	come := r.have
+	for _, p := range r.parts {
+		come += len(p[0])
+	}
+	if come >= partsFrom && r.bodySize/bodyTrust > come {
+		r.parts = append(r.parts, r.long)
+		r.long, r.have = takeBody(partSize), 0
+		return
+	}
+	size := r.bodySize
+	if come < partsFrom {
+		size = min(2*come, size)
+	}
+	if size >= hugeBody {
+		makeWay(uint64(size))
+	}
+	grown := takeBody(size)
+	r.have = 0
+	for _, p := range append(r.parts, r.long) {
+		r.have += copy(grown[0][r.have:], p[0])
+		p.recycle()
+	}
+	r.long, r.parts = grown, nil
+}
+
+// hugeBody is the size from which a body is worth a collection. No peer sends one unless the limit on messages was raised to that.
+const hugeBody = 256 << 20
+
+// makeWay has what is left of earlier bodies of that kind collected and given back before memory is taken for another. Left to
+// itself the collector lets a process grow to twice what is in use: with one message of a gigabyte after the other, to three times
+// the message. A heap that is small beside the body has nothing to give, and of one that is far larger it is no great part.
+func makeWay(size uint64) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > size/4 && m.HeapAlloc < 4*size {
+		debug.FreeOSMemory()
+	}
+}
