@@ -44,7 +44,7 @@ func (o *outbox) balanceLater(ctx context.Context, wait bool, m Msg) error {
 		if o.hasLive() {
 			return nil, o.overflow(m, ErrWouldBlock)
 		}
-		if o.connect > 0 && !o.core.cfg.immediate && (!o.core.cfg.sendMark.reached(o.waits) || o.core.cfg.overflow == Conflate) {
+		if o.connect > 0 && !o.core.cfg.immediate && (!o.core.cfg.sendMark.reached(weigh(o.waits, o.further, queuedFrame)) || o.core.cfg.overflow == Conflate) {
 			o.wait(m)
 			return nil, nil
 		}
@@ -119,6 +119,7 @@ func (o *outbox) wait(m Msg) {
 	}
 	o.pending.push(m)
 	o.waits.add(m.Size())
+	o.further += m.further()
 	o.accept(m.Size())
 	o.tell(nil, m)
 }
@@ -177,6 +178,7 @@ func (o *outbox) dropWaiting(n int, why Reason) {
 		m := o.pending.pop()
 		c := Count{1, uint64(m.Size())}
 		o.waits = o.waits.minus(c)
+		o.further -= m.further()
 		o.counts.queued = o.counts.queued.minus(c)
 		o.counts.dropped.add(why, c)
 	}
@@ -193,6 +195,7 @@ func (o *outbox) flushPending() {
 		}
 		o.pending.pop()
 		o.waits.sub(p.size)
+		o.further -= m.further()
 		l.start(false)
 	}
 	o.drained()

@@ -26,6 +26,8 @@ type batch struct {
 	base  int // segments that shift has taken off whole
 	head  int // bytes of segs[base] that it has taken off
 	count Count
+	// further is how many frames there are beyond the first of each message.
+	further uint64
 }
 
 // A segment is a run of bytes: part of a slab, or the body of one frame. The last segment in a slab carries the slab,
@@ -185,7 +187,9 @@ func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 		b.base = 0
 	}
 	b.head = off
-	b.count.sub(Msg{Frames: frames}.Size())
+	m := Msg{Frames: frames}
+	b.count.sub(m.Size())
+	b.further -= m.further()
 	return frames, wire
 }
 

@@ -6,11 +6,12 @@ import "slices"
 // out of its queue at once. It is for the time while only that link has any, so that receiving stays fair. Messages in hand
 // count as unread.
 type hand struct {
-	link  *link
-	chunk *chunk
-	msgs  []Msg  // of chunk, those not handed out yet
-	taken Count  // handed out since settle
-	quiet uint64 // messages to go before the link, which is full, can be down to half
+	link    *link
+	chunk   *chunk
+	msgs    []Msg  // of chunk, those not handed out yet
+	taken   Count  // handed out since settle
+	further uint64 // of it, frames beyond the first of each message
+	quiet   uint64 // messages to go before the link, which is full, can be down to half
 }
 
 // lendFrom is how many messages a queue must have to be worth a lock less for each.
@@ -44,11 +45,12 @@ func (q *inbox) fromHand() (m Msg, l *link, ok bool) {
 		h.msgs[0] = Msg{}
 		h.msgs = h.msgs[1:]
 		h.taken.add(m.Size())
+		h.further += m.further()
 		if q.keep != nil {
-			size := m.Size()
+			size, further := m.Size(), m.further()
 			var why Reason
 			if m, why = q.keep(l, m); why != "" {
-				q.unkept(why, size)
+				q.unkept(why, size, further)
 				continue
 			}
 		}
@@ -66,15 +68,18 @@ func (q *inbox) fromHand() (m Msg, l *link, ok bool) {
 }
 
 // unkept makes the last message taken from the hand one that was discarded.
-func (q *inbox) unkept(why Reason, size int) {
+func (q *inbox) unkept(why Reason, size int, further uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := &q.hand
 	h.taken = h.taken.minus(Count{1, uint64(size)})
+	h.further -= further
 	q.settle()
 	n := Count{1, uint64(size)}
 	h.link.in.counts.unread = h.link.in.counts.unread.minus(n)
 	q.counts.unread = q.counts.unread.minus(n)
+	q.lessFrames(h.link, further)
+	q.weighDeparted(h.link)
 	q.discard(h.link, why, n)
 }
 
@@ -88,7 +93,9 @@ func (q *inbox) settle() {
 		c.unread = c.unread.minus(h.taken)
 		c.handed = c.handed.plus(h.taken)
 	}
-	h.taken = Count{}
+	q.lessFrames(h.link, h.further)
+	h.taken, h.further = Count{}, 0
+	q.weighDeparted(h.link)
 }
 
 // putBack ends the time of a hand: what is left of it goes back to the front of its queue, and the other links come first.

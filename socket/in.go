@@ -28,6 +28,11 @@ func (l *link) read() error {
 		MaxCommand: maxCommand,
 	})
 	l.in.turn.reader, l.in.turn.yields = r, l.core.now()
+	for l.in.full.Load() { // held back from the start
+		if err := l.pause(); err != nil {
+			return err
+		}
+	}
 	for {
 		msgs, err := r.Next(l.command)
 		l.in.turn.stream = len(msgs) > 1

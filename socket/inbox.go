@@ -23,14 +23,15 @@ type inbox struct {
 	recv sync.Mutex // held by whoever takes messages out; before mu
 	hand hand       // guarded by recv
 
-	mu     sync.Mutex
-	round  []*link // links with something in their queue
-	next   int
-	lent   *link       // whose messages are in hand
-	crowd  atomic.Bool // while they are, another link has some too
-	closed bool
-	counts inCounts
-	unread waitlist
+	mu      sync.Mutex
+	round   []*link // links with something in their queue
+	next    int
+	lent    *link       // whose messages are in hand
+	crowd   atomic.Bool // while they are, another link has some too
+	closed  bool
+	counts  inCounts
+	further uint64 // frames in unread messages beyond the first of each
+	unread  waitlist
 
 	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
 	members  atomic.Int32  // links that were admitted and have not left; changes under mu
@@ -43,6 +44,7 @@ type inbox struct {
 	former   *link       // was the only one
 	lingered uint64      // messages that had come when a receiver lingered last
 	news     atomic.Bool // something was put into the queue since
+	departed departed
 	_        [64]byte
 	lazy     atomic.Bool // it may now; on a cache line that only this changes
 	_        [64]byte
@@ -58,6 +60,7 @@ func (q *inbox) admit(l *link) {
 		return
 	}
 	l.in.ready = true
+	q.holdLate(l)
 	q.members.Add(1)
 	q.oneLender(l)
 	q.recall()
@@ -66,6 +69,8 @@ func (q *inbox) admit(l *link) {
 
 // leave ends the membership of a link that is lost. What it has brought can still be received.
 func (q *inbox) leave(l *link) {
+	q.recv.Lock()
+	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if l.in.ready {
@@ -79,12 +84,14 @@ func (q *inbox) leave(l *link) {
 	if q.former == l {
 		q.former = nil
 	}
+	l.in.gone = true
+	q.depart(l)
 }
 
 // discardUnread discards what a link has in its queue.
 func (in *linkIn) discardUnread(why Reason) {
 	in.counts.discarded.add(why, in.counts.unread)
-	in.counts.unread = Count{}
+	in.counts.unread, in.further = Count{}, 0
 	in.queue = queue{}
 	in.active = false
 }
@@ -126,27 +133,31 @@ func (q *inbox) push(l *link, m Msg) {
 	in.counts.unread.add(size)
 	q.counts.received.add(size)
 	q.counts.unread.add(size)
+	if len(m.Frames) > 1 {
+		q.moreFrames(l, m.further())
+	}
 	q.limit(l)
 }
 
-// pushAll queues the messages of a run, n altogether.
-func (q *inbox) pushAll(l *link, msgs []Msg, n Count) {
+// pushAll queues the messages of a run, n altogether, with further frames beyond the first of each.
+func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 	l.in.queue.pushAll(msgs)
 	for _, c := range []*inCounts{&l.in.counts, &q.counts} {
 		c.received = c.received.plus(n)
 		c.unread = c.unread.plus(n)
 	}
+	q.moreFrames(l, further)
 	q.limit(l)
 }
 
 // limit closes a link's queue that has come to its high-water mark.
 func (q *inbox) limit(l *link) {
 	in := &l.in
-	if in.limit.reached(in.counts.unread) && !l.core.cfg.latest {
+	if in.limit.reached(in.load()) && !l.core.cfg.latest {
 		in.full.Store(true) // first: who takes from the hand now sees it and looks again
 		if q.recv.TryLock() {
 			q.settle()
-			in.full.Store(in.limit.reached(in.counts.unread))
+			in.full.Store(in.held() || in.limit.reached(in.load()))
 			q.recv.Unlock()
 		}
 	}
@@ -163,7 +174,11 @@ func (q *inbox) notify(l *link, m Msg) error {
 	if limit := l.core.cfg.limits.MaxSubscriptions; limit > 0 && l.in.queue.n > 2*limit+defaultHWM {
 		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at", ErrLimit, 2*limit)
 	}
+	if l.in.gone {
+		l = q.heir(l)
+	}
 	q.push(l, m)
+	q.weighDeparted(l)
 	q.announce(l, 1)
 	return nil
 }
@@ -293,6 +308,10 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 	}
 	in.counts.unread.sub(size)
 	q.counts.unread.sub(size)
+	if len(m.Frames) > 1 {
+		q.lessFrames(l, m.further())
+	}
+	q.weighDeparted(l)
 	if q.keep != nil {
 		m, why = q.keep(l, m)
 	}
@@ -307,7 +326,7 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 
 // reopen reports whether the link's queue, which was full, is down to half now.
 func (q *inbox) reopen(l *link) bool {
-	if !l.in.full.Load() || !l.in.limit.cleared(l.in.counts.unread) {
+	if !l.in.full.Load() || l.in.held() || !l.in.limit.cleared(l.in.load()) {
 		return false
 	}
 	l.in.full.Store(false)
@@ -322,11 +341,14 @@ func (q *inbox) discard(l *link, why Reason, n Count) {
 // dropOldest discards the oldest message of a link.
 func (q *inbox) dropOldest(l *link, why Reason) {
 	in := &l.in
-	n := Count{1, uint64(in.queue.pop().Size())}
+	m := in.queue.pop()
+	n := Count{1, uint64(m.Size())}
+	q.lessFrames(l, m.further())
 	in.counts.unread = in.counts.unread.minus(n)
 	q.counts.unread = q.counts.unread.minus(n)
 	q.discard(l, why, n)
-	in.full.Store(false)
+	q.weighDeparted(l)
+	in.full.Store(in.held())
 	if in.queue.n == 0 {
 		q.leaveRound(l)
 	}
@@ -384,6 +406,6 @@ func (q *inbox) close() {
 	}
 	q.round = nil
 	q.counts.discarded.add(SocketClosed, q.counts.unread) // also of links that have not been admitted yet
-	q.counts.unread = Count{}
+	q.counts.unread, q.further = Count{}, 0
 	q.unread.wakeAll()
 }

@@ -83,15 +83,21 @@ type linkOut struct {
 
 // linkIn is the part of a link that belongs to the way in.
 type linkIn struct {
-	queue  queue
-	counts inCounts
-	limit  mark
-	ready  bool          // its messages may be handed out
-	active bool          // in the inbox's round
-	full   atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
-	exact  bool          // the sender may drop the oldest messages, so that none is lent
-	resume chan struct{} // tells the paused reader to go on
-	turn   turn
+	queue    queue
+	counts   inCounts
+	further  uint64 // frames in unread messages beyond the first of each
+	limit    mark
+	ready    bool          // its messages may be handed out
+	active   bool          // in the inbox's round
+	full     atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
+	exact    bool          // the sender may drop the oldest messages, so that none is lent
+	late     bool          // joined while peers that have gone were at their mark (departed.go)
+	gone     bool          // has left the inbox
+	departed bool          // only a queue, of a peer that has gone
+	heir     *link         // that has the queue now
+	left     uint64        // what counts of it among the peers that have gone
+	resume   chan struct{} // tells the paused reader to go on
+	turn     turn
 }
 
 // A mark is a high-water mark in messages and in bytes; zero means no limit.

@@ -97,8 +97,10 @@ func WithSendHWM(messages int) Option {
 	return option(func(c *config) { c.sendMark.messages = atLeastZero(messages) })
 }
 
-// WithSendHWMBytes is like [WithSendHWM] in payload bytes; whichever is reached first counts. A message may go over
-// it, the next one then finds the queue full. The default is 64 MiB; zero or less means no limit.
+// WithSendHWMBytes is like [WithSendHWM] in bytes; whichever is reached first counts. A message counts with its payload and
+// with what its frames cost beside: 2 bytes each once it waits for one peer, 32 each before there is one and over inproc.
+// ([Ledger] has the payload alone.) A message may go over the mark, the next one then finds the queue full. The default
+// is 64 MiB; zero or less means no limit.
 func WithSendHWMBytes(bytes int64) Option {
 	return option(func(c *config) { c.sendMark.bytes = atLeastZero(bytes) })
 }
@@ -110,8 +112,12 @@ func WithRecvHWM(messages int) Option {
 	return option(func(c *config) { c.recvMark.messages = atLeastZero(messages) })
 }
 
-// WithRecvHWMBytes is like [WithRecvHWM] in payload bytes; whichever is reached first counts. The default is 64 MiB;
-// zero or less means no limit.
+// WithRecvHWMBytes is like [WithRecvHWM] in bytes; whichever is reached first counts. A message counts with its payload and
+// 32 bytes for each frame, which is about what that costs in a queue. The default is 64 MiB; zero or less means no limit.
+//
+// All peers that have gone share one such mark for what they have left unread, in which each counts for another 2 KiB. While
+// they are at it the socket reads from the peers that it has, but not from new ones, until that is down to half. Nothing is dropped:
+// new peers feel it as backpressure.
 func WithRecvHWMBytes(bytes int64) Option {
 	return option(func(c *config) { c.recvMark.bytes = atLeastZero(bytes) })
 }

@@ -33,9 +33,12 @@ func (l *link) offer(m *parcel) bool {
 	} else {
 		o.open.add(m.frames, m.size)
 	}
+	if len(m.frames) > 1 {
+		o.open.further += uint64(len(m.frames)) - 1
+	}
 	o.queued.add(m.size)
 	o.counts.accepted.add(m.size)
-	o.full = !conflate && l.core.cfg.sendMark.reached(o.queued)
+	o.full = !conflate && l.core.cfg.sendMark.reached(o.load())
 	return true
 }
 
@@ -51,7 +54,7 @@ func (l *link) another(m Msg, size int) bool {
 	}
 	o.queued.add(size)
 	o.counts.accepted.add(size)
-	o.full = l.core.cfg.sendMark.reached(o.queued)
+	o.full = l.core.cfg.sendMark.reached(o.load())
 	l.core.out.accept(size)
 	return true
 }
@@ -190,7 +193,7 @@ func (l *link) wrote(n int, err error) {
 // reopen lets messages in again once the queue is down to half.
 func (l *link) reopen() {
 	o := &l.out
-	if o.full && !o.dead && l.core.cfg.sendMark.cleared(o.queued) {
+	if o.full && !o.dead && l.core.cfg.sendMark.cleared(o.load()) {
 		o.full = false
 		l.opened()
 	}

@@ -30,11 +30,12 @@ type outbox struct {
 	links   []*link
 	lone    *link // the only one, if messages may take the short way (another)
 	next    int
-	pending queue // not empty only while no link has room
-	waits   Count // in pending
-	connect int   // endpoints that are being connected to: with one, messages may wait for the first peer
-	shut    bool  // takes no new messages
-	closed  bool  // what is still queued is dropped
+	pending queue  // not empty only while no link has room
+	waits   Count  // in pending
+	further uint64 // frames in pending beyond the first of each message
+	connect int    // endpoints that are being connected to: with one, messages may wait for the first peer
+	shut    bool   // takes no new messages
+	closed  bool   // what is still queued is dropped
 	counts  outCounts
 	room    waitlist // for room in a link or in pending
 	idle    waitlist // for queued to be zero
@@ -163,8 +164,10 @@ func (o *outbox) drained() {
 // recovered takes back what a lost link had not written.
 func (o *outbox) recovered(l *link, unsent []Msg) {
 	var n Count
+	var further uint64
 	for _, m := range unsent {
 		n.add(m.Size())
+		further += m.further()
 	}
 	if !o.keeps || o.closed || o.core.cfg.connectOnce && !l.ep.bound {
 		l.dropped(l.lostReason(), n)
@@ -174,6 +177,7 @@ func (o *outbox) recovered(l *link, unsent []Msg) {
 	l.out.queued = l.out.queued.minus(n)
 	l.out.counts.returned = l.out.counts.returned.plus(n)
 	o.waits = o.waits.plus(n)
+	o.further += further
 	o.pending.unshift(unsent)
 	if o.assigned != nil {
 		for _, m := range unsent {
@@ -274,7 +278,7 @@ func (o *outbox) close() {
 	o.shut, o.closed = true, true
 	o.counts.queued = o.counts.queued.minus(o.waits)
 	o.counts.dropped.add(SocketClosed, o.waits)
-	o.pending, o.waits = queue{}, Count{}
+	o.pending, o.waits, o.further = queue{}, Count{}, 0
 	o.room.wakeAll()
 	o.drained()
 }

@@ -125,3 +125,20 @@ func (q *queue) unshift(ms []Msg) {
 	}
 	q.n += len(ms)
 }
+
+// compact gives up what a short queue holds on to beside its messages: places for more, and the slabs that small frames are in.
+func (q *queue) compact() {
+	if q.n > firstChunk {
+		return
+	}
+	ms := make([]Msg, 0, q.n)
+	for q.n > 0 {
+		m := q.pop()
+		if m.Size() < referTo {
+			m = m.clone()
+		}
+		ms = append(ms, m)
+	}
+	*q = queue{}
+	q.unshift(ms)
+}

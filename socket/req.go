@@ -162,7 +162,7 @@ func (s *Req) isCurrent(m Msg) bool {
 func (s *Req) keep(l *link, m Msg) (Msg, Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.asked || l != s.to {
+	if !s.asked || s.to == nil || l.peer != s.to.peer { // by its peer: the link that has a reply may not be the one that was asked
 		return m, StaleReply
 	}
 	body := m.Frames

@@ -19,18 +19,19 @@ import (
 //
 // But for some, a run is guarded by the sender's out.mu.
 type run struct {
-	some  atomic.Bool
-	chunk *chunk
-	n     int
-	count Count
-	late  Count // of it, what is in no other count yet
-	room  mark  // that the peer's queue had for a run; none if zero
+	some    atomic.Bool
+	chunk   *chunk
+	n       int
+	count   Count
+	late    Count  // of it, what is in no other count yet
+	further uint64 // frames beyond the first of each message
+	room    mark   // that the peer's queue had for a run; none if zero
 }
 
 // mayKeep reports whether one more message may be added to the run.
 func (d *direct) mayKeep() bool {
 	r := &d.kept
-	return d.twin.core.in.lazy.Load() && uint64(r.n) < r.room.messages && r.count.Bytes < r.room.bytes && !d.self.core.out.shut
+	return d.twin.core.in.lazy.Load() && uint64(r.n) < r.room.messages && r.load().Bytes < r.room.bytes && !d.self.core.out.shut
 }
 
 // keep adds a message to the run, if it may.
@@ -45,6 +46,7 @@ func (d *direct) keep(m Msg, size int) bool {
 	r.chunk.msgs[r.n] = m
 	r.n++
 	r.count.add(size)
+	r.further += m.further()
 	return true
 }
 
@@ -52,19 +54,20 @@ func (d *direct) keep(m Msg, size int) bool {
 // peer, and costs about half of what the way through offer does.
 func (d *direct) another(m Msg, size int) bool {
 	r := &d.kept
-	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.count.Bytes+uint64(size) >= r.room.bytes ||
+	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.load().Bytes+m.weight(size) >= r.room.bytes ||
 		!d.twin.core.in.lazy.Load() || d.self.core.out.shut || d.self.out.dead {
 		return false
 	}
 	r.chunk.msgs[r.n] = Msg{Frames: m.Frames, From: d.me}
 	r.n++
 	r.count.add(size)
+	r.further += m.further()
 	r.late.add(size)
 	return true
 }
 
 // take empties the run. The messages are valid until release.
-func (d *direct) take() ([]Msg, Count) {
+func (d *direct) take() (msgs []Msg, n Count, further uint64) {
 	r := &d.kept
 	d.self.out.counts.accepted = d.self.out.counts.accepted.plus(r.late)
 	d.self.out.queued = d.self.out.queued.plus(r.late)
@@ -72,10 +75,10 @@ func (d *direct) take() ([]Msg, Count) {
 	box.accepted = box.accepted.plus(r.late)
 	box.queued = box.queued.plus(r.late)
 	r.late = Count{}
-	msgs, n := r.chunk.msgs[:r.n], r.count
-	r.n, r.count, r.room = 0, Count{}, mark{}
+	msgs, n, further = r.chunk.msgs[:r.n], r.count, r.further
+	r.n, r.count, r.further, r.room = 0, Count{}, 0, mark{}
 	r.some.Store(false)
-	return msgs, n
+	return msgs, n, further
 }
 
 // release gives back what held the messages that were taken.
@@ -96,11 +99,11 @@ func (d *direct) flush() bool {
 	if d.kept.n == 0 {
 		return true
 	}
-	msgs, n := d.take()
+	msgs, n, further := d.take()
 	if !d.twin.core.receives {
 		q.loseAll(d.twin, NotExpected, n)
 	} else {
-		q.pushAll(d.twin, msgs, n)
+		q.pushAll(d.twin, msgs, n, further)
 		q.announce(d.twin, len(msgs))
 		d.grant()
 	}
@@ -137,7 +140,7 @@ func (d *direct) unsent() []Msg {
 	if d.kept.n == 0 {
 		return nil
 	}
-	taken, _ := d.take()
+	taken, _, _ := d.take()
 	msgs := slices.Clone(taken)
 	d.kept.release(taken)
 	return msgs
@@ -151,7 +154,7 @@ func (d *direct) grant() {
 	if !q.lazy.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() || d.self.core.cfg.leastOutstanding {
 		return
 	}
-	d.kept.room = d.twin.in.limit.room(d.twin.in.counts.unread)
+	d.kept.room = d.twin.in.limit.room(d.twin.in.load())
 }
 
 // room is what is left below the mark, up to one run.

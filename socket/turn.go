@@ -171,7 +171,7 @@ func (q *inbox) takeTurn(ctx context.Context) *link {
 		return nil
 	}
 	t := &l.in.turn
-	if t.holder != nobodyReads || t.wanted {
+	if t.holder != nobodyReads || t.wanted || l.in.full.Load() {
 		return nil
 	}
 	t.holder = receiverReads
