@@ -241,6 +241,13 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 		conn.Close()
 		return
 	}
+	if c.crowded() {
+		c.mu.Unlock()
+		at := address(conn)
+		conn.Close()
+		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: at, Err: ErrTooManyPeers})
+		return
+	}
 	var evicted net.Conn
 	if len(c.incoming) >= c.cfg.limits.MaxHandshakes {
 		evicted = c.incoming[0].conn
@@ -258,6 +265,12 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 		defer c.wg.Done()
 		c.serve(context.Background(), ep, conn)
 	}()
+}
+
+// crowded reports whether no peer may come in any more. mu is held.
+func (c *core) crowded() bool {
+	limit := c.cfg.limits.MaxPeers
+	return limit > 0 && c.taken >= limit
 }
 
 // Unbind stops listening at an endpoint, given as it was bound or as Bind or Endpoints returned it, and ends the

@@ -63,11 +63,16 @@ type Limits struct {
 	MaxTopic int
 	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000.
 	MaxSubscriptions int
-	// MaxMetadata is the size of a peer's READY command in bytes; the default is 4,096. It cannot be taken away.
+	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the default
+	// is 4,096. It cannot be taken away.
 	MaxMetadata int
 	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more waits for
 	// room, and ends the oldest, with ErrEvicted, once that has had 100 ms. The default is 1,024. It cannot be taken away.
 	MaxHandshakes int
+	// MaxPeers is the number of peers that may be connected at a time by way of the endpoints this socket is bound to. One
+	// more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The default is
+	// 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
+	MaxPeers int
 }
 
 // An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair when
@@ -125,6 +130,7 @@ func defaults() config {
 			MaxSubscriptions: 100_000,
 			MaxMetadata:      4096,
 			MaxHandshakes:    1024,
+			MaxPeers:         65_536,
 		},
 		linger:     defaultLinger,
 		transports: make(map[string]transport.Transport, 4),

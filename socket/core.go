@@ -38,6 +38,7 @@ type core struct {
 	connected  map[string]*endpointState
 	links      map[*link]struct{}
 	up         int // links that have joined
+	taken      int // of links, those that came in at a bound endpoint
 	peers      waitlist
 	handshakes map[net.Conn]struct{}
 	incoming   []incoming    // handshakes of accepted connections, oldest first

@@ -59,6 +59,9 @@ var (
 	ErrDisconnected = errors.New("disconnected by this side")
 	// ErrEvicted, of a HandshakeFailed event: a handshake gave way to newer ones (see Limits).
 	ErrEvicted = errors.New("handshake given up in favour of newer connections")
+	// ErrTooManyPeers, of a HandshakeFailed event: as many peers as Limits allow were connected, so that this one was turned
+	// away.
+	ErrTooManyPeers = errors.New("as many peers as MaxPeers allows are connected")
 	// ErrTimeout, of a HandshakeFailed or ConnectFailed event: a handshake or an attempt to connect took longer than
 	// WithHandshakeTimeout or WithConnectTimeout allows.
 	ErrTimeout = errors.New("timed out")

@@ -47,7 +47,7 @@ const (
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
-	// ErrEvicted, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection.
+	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection.
 	HandshakeFailed
 	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
 	DuplicateIdentity

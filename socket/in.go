@@ -22,7 +22,9 @@ func (l *link) read() error {
 	if lim.MaxTopic == 0 {
 		maxCommand = math.MaxInt
 	}
-	r := zmtp.NewReader(lifeReader{l}, l.sess.Rest, zmtp.Limits{
+	rest := l.sess.Rest
+	l.sess.Rest = nil // it is read once
+	r := zmtp.NewReader(lifeReader{l}, rest, zmtp.Limits{
 		MaxMessage: lim.MaxMessage,
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,

@@ -203,6 +203,7 @@ func WithLimits(l Limits) Option {
 		if l.MaxHandshakes > 0 {
 			c.limits.MaxHandshakes = l.MaxHandshakes
 		}
+		set(&c.limits.MaxPeers, l.MaxPeers)
 	})
 }
 

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -91,7 +92,7 @@ func (c *core) metadata() map[string]string {
 func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 	p := &Peer{
 		Type:     string(s.PeerType),
-		Identity: s.Identity,
+		Identity: bytes.Clone(s.Identity), // a part of the whole READY otherwise
 		Endpoint: endpoint,
 		Address:  address,
 		Metadata: make(map[string]string, len(s.Metadata)),

@@ -97,7 +97,9 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 	if err != nil {
 		return nil, err
 	}
-	return newLink(c, ep, conn, sess, newPeer(sess, ep.name, address(conn))), nil
+	peer := newPeer(sess, ep.name, address(conn))
+	sess.Metadata, sess.Identity = nil, nil // the peer has them
+	return newLink(c, ep, conn, sess, peer), nil
 }
 
 // join makes a link part of the socket, unless the socket or the endpoint is on its way out.
@@ -108,7 +110,17 @@ func (c *core) join(l *link) bool {
 		l.fail(ErrDisconnected)
 		return false
 	}
+	if l.ep.bound && c.crowded() { // with handshakes that were under way when the last place was taken
+		c.mu.Unlock()
+		l.fail(ErrTooManyPeers)
+		c.role.left(l)
+		c.events.add(Event{Kind: HandshakeFailed, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers})
+		return false
+	}
 	c.links[l] = struct{}{}
+	if l.ep.bound {
+		c.taken++
+	}
 	c.mu.Unlock()
 
 	if err := c.role.admit(l); err != nil {
@@ -177,6 +189,9 @@ func (c *core) detach(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.links, l)
+	if l.ep.bound {
+		c.taken--
+	}
 }
 
 // isClosed reports whether err says that the socket was closed.

@@ -21,6 +21,11 @@ const (
 	// READY, and so also the bound on what is read past them.
 	readSize = 512
 
+	// A READY may have a property for each propertyWeight bytes of its limit, and
+	// minProperties in any case.
+	propertyWeight = 64
+	minProperties  = 16
+
 	// maxEmptyReads bounds how often a Read may return nothing at all.
 	maxEmptyReads = 100
 )
@@ -36,8 +41,8 @@ type Config struct {
 	// them. Names of applications start with "X-".
 	Properties Metadata
 	// MaxMetadata is the most bytes the body of the peer's READY may have; a larger
-	// one is refused from its header alone. Zero or less means
-	// [DefaultMaxMetadata].
+	// one is refused from its header alone. It may have a property for each 64 of
+	// those bytes, and 16 in any case. Zero or less means [DefaultMaxMetadata].
 	MaxMetadata int
 	// Admit judges the peer before it is told who we are: our READY waits for the peer's, and is sent only if Admit
 	// returns nil. Until then the peer cannot take us for connected and send us anything. An error ends the
@@ -156,7 +161,7 @@ func converse(r io.Reader, cfg Config, ready func()) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := parseReady(body, cfg.SocketType)
+	s, err := parseReady(body, cfg.SocketType, max(minProperties, limit/propertyWeight))
 	if err != nil {
 		if cfg.Admit != nil && errors.Is(err, ErrSocketType) {
 			ready() // the peer may know why, see Handshake
@@ -225,8 +230,8 @@ func readCommandFrame(in *inbox, limit uint64) ([]byte, error) {
 	}
 }
 
-// parseReady judges the peer's first command.
-func parseReady(body []byte, local SocketType) (*Session, error) {
+// parseReady judges the peer's first command, which may have so many properties.
+func parseReady(body []byte, local SocketType, properties int) (*Session, error) {
 	name, data, err := ParseCommand(body)
 	if err != nil {
 		return nil, err
@@ -242,7 +247,7 @@ func parseReady(body []byte, local SocketType) (*Session, error) {
 	default:
 		return nil, fail("handshake", ErrMalformed, "the first command is %.64q; want READY or ERROR", name)
 	}
-	m, err := ParseMetadata(data)
+	m, err := parseMetadata(data, properties)
 	if err != nil {
 		return nil, err
 	}

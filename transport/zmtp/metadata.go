@@ -120,14 +120,23 @@ func AppendMetadata(b []byte, m Metadata) []byte {
 // is cut short, an empty name, or a value that claims more bytes than there are
 // is ErrMalformed. Names are taken with any characters and in any case. Names and
 // values are copies.
-func ParseMetadata(b []byte) (Metadata, error) {
+func ParseMetadata(b []byte) (Metadata, error) { return parseMetadata(b, math.MaxInt) }
+
+// parseMetadata takes at most so many properties: each costs about as much again
+// as one of 64 bytes, so that a READY of nothing but empty ones would weigh 16
+// times what was sent.
+func parseMetadata(b []byte, most int) (Metadata, error) {
 	var m Metadata
+	b = bytes.Clone(b) // one copy for all values
 	for at := 0; at < len(b); {
+		if len(m) == most {
+			return nil, fail("metadata", ErrTooLarge, "more than %d properties", most)
+		}
 		name, value, n, err := parseProperty(b[at:])
 		if err != nil {
 			return nil, fail("metadata", ErrMalformed, "property %d at byte %d: %s", len(m), at, err)
 		}
-		m = append(m, Property{Name: string(name), Value: bytes.Clone(value)})
+		m = append(m, Property{Name: string(name), Value: value})
 		at += n
 	}
 	return m, nil
@@ -154,6 +163,6 @@ func parseProperty(b []byte) (name, value []byte, n int, err error) {
 	if uint64(valueLen) > uint64(len(rest)) {
 		return nil, nil, 0, fmt.Errorf("value of %d bytes where %d are left", valueLen, len(rest))
 	}
-	value = rest[:valueLen]
+	value = rest[:valueLen:valueLen]
 	return name, value, nameLengthSize + nameLen + valueLengthSize + int(valueLen), nil
 }

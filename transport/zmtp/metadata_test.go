@@ -142,3 +142,32 @@ func TestMetadataValidate(t *testing.T) {
 		})
 	}
 }
+
+// TestHandshakeManyProperties: metadata costs about what it weighs, however many properties it is cut into.
+func TestHandshakeManyProperties(t *testing.T) {
+	ready := func(n int) []byte {
+		m := Metadata{{PropertySocketType, []byte("PUSH")}}
+		for range n - 1 {
+			m = append(m, Property{"a", nil})
+		}
+		return AppendReady(nil, m)
+	}
+	for _, tt := range []struct {
+		name     string
+		limit, n int
+		err      error
+	}{
+		{"as many as the default has room for", 0, 64, nil},
+		{"one more", 0, 65, ErrTooLarge},
+		{"all that 4 KiB hold", 0, 588, ErrTooLarge},
+		{"a small limit", 256, 16, nil},
+		{"a small limit, one more", 256, 17, ErrTooLarge},
+		{"a large limit", 64 << 10, 1024, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := bytes.NewReader(join(greetingNull, ready(tt.n)))
+			_, err := Handshake(&script{in: in}, Config{SocketType: Pull, MaxMetadata: tt.limit})
+			wantError(t, err, tt.err)
+		})
+	}
+}
