@@ -28,6 +28,7 @@ type core struct {
 	in      inbox
 	yielder yielder
 	heart   heart
+	known   known
 	events  eventLog
 	done    chan struct{}  // closed when the socket begins to close for good
 	wg      sync.WaitGroup // every goroutine of the socket but the logger

@@ -1,5 +1,5 @@
 // Package socket is what an application holds: one type for each ZeroMQ socket role, speaking ZMTP 3.1 (RFC 37) over
-// tcp, ipc and inproc, with libzmq and every other ZeroMQ, and with no broker in between.
+// tcp, ipc and inproc, with libzmq 4.0 or newer and every other ZeroMQ of ZMTP 3, and with no broker in between.
 //
 //	pull := socket.NewPull()
 //	defer pull.Close()

@@ -37,6 +37,8 @@ var (
 var (
 	// ErrHeartbeat: nothing came from the peer for the heartbeat timeout (or for the time the peer itself allowed).
 	ErrHeartbeat = errors.New("no sign of life within the heartbeat timeout")
+	// ErrNoHeartbeat, of a HeartbeatOff event: the peer hung up on its first PING.
+	ErrNoHeartbeat = errors.New("the peer hung up on our first PING; it gets none on its next connections")
 	// ErrProtocol, of a ProtocolError event: the peer sent a command out of place. What is not ZMTP at all matches
 	// zmtp.ErrMalformed.
 	ErrProtocol = errors.New("protocol error")

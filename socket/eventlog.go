@@ -84,6 +84,6 @@ func (e *eventLog) all(ctx context.Context) iter.Seq[Event] {
 // logTo writes every event to log until the socket closes.
 func (e *eventLog) logTo(log *slog.Logger) {
 	for ev := range e.all(context.Background()) {
-		log.LogAttrs(context.Background(), ev.Kind.level(), "yodel: "+ev.Kind.String(), ev.attrs()...)
+		log.LogAttrs(context.Background(), ev.level(), "yodel: "+ev.Kind.String(), ev.attrs()...)
 	}
 }

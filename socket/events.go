@@ -30,7 +30,7 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, SlowPeer, Dropped and Missed are ours alone.
+// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -47,7 +47,9 @@ const (
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
-	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection.
+	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection. It
+	// matches zmtp.ErrSilent if a connection that came in ended without a byte, as those of TCP health checks do: that is
+	// nothing to be alarmed about, and logged for debugging only.
 	HandshakeFailed
 	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
 	DuplicateIdentity
@@ -60,6 +62,10 @@ const (
 	ProtocolError
 	// LimitHit: in place of PeerDown, because the peer went over one of our Limits.
 	LimitHit
+	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first PING it got and
+	// has never answered one. It gets none on its next connections, and is not dropped for silence there. Err matches
+	// ErrNoHeartbeat.
+	HeartbeatOff
 	// Retrying: the next attempt to connect to Endpoint begins after Retry.
 	Retrying
 	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), the first
@@ -83,7 +89,7 @@ var eventNames = [...]string{
 	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
 	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
-	LimitHit: "limit hit", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped", Unbound: "unbound",
+	LimitHit: "limit hit", HeartbeatOff: "heartbeat off", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped", Unbound: "unbound",
 	Disconnected: "disconnected", Closed: "closed", Missed: "missed",
 }
 
@@ -96,9 +102,17 @@ func (k EventKind) String() string {
 }
 
 // level is how loud the event is in a log.
+func (e Event) level() slog.Level {
+	if e.quiet {
+		return slog.LevelDebug
+	}
+	return e.Kind.level()
+}
+
+// level is how loud events of the kind are in a log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
+	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo
@@ -118,6 +132,8 @@ type Event struct {
 	Reason   Reason        // why messages were dropped
 	Retry    time.Duration // the pause before the next attempt
 	Count    uint64        // how many
+
+	quiet bool // less trouble than its kind
 }
 
 // String is one line for people: "peer down PULL 10.0.0.7:5555 at tcp://…: the peer closed the connection".

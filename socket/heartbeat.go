@@ -17,11 +17,15 @@ import (
 //     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, its silence is put
 //     down to that; a Yodel gives signs of life even then. The silence that counts begins after it.
 //   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
+//   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for it the next
+//     time: it is treated as a 3.0 peer (known.go).
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
 //     sent last and we have not read yet.
 
-// pingable reports whether PING may be sent: a 3.0 peer might hand it to its application.
-func (l *link) pingable() bool { return l.direct == nil && l.sess.Version.HasCommands() }
+// pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1 cannot stand it.
+func (l *link) pingable() bool {
+	return l.direct == nil && !l.life.spared && l.sess.Version.HasCommands()
+}
 
 // startHeart begins to watch the link.
 func (l *link) startHeart() {
@@ -105,6 +109,7 @@ func (l *link) stuck() bool {
 func (l *link) sendPing() {
 	now := int64(l.core.now())
 	l.life.ping.Store(now)
+	l.life.pings.Add(1)
 	l.life.armed.Store(now)
 	ttl := l.core.cfg.heartbeat.ttl
 	l.sendCommand(true, func(b []byte) []byte {
@@ -113,6 +118,14 @@ func (l *link) sendPing() {
 		}
 		return zmtp.AppendPing(b, ttl, nil)
 	})
+}
+
+// heard notes a PING or PONG of the peer.
+func (l *link) heard() {
+	if !l.life.answered.Load() {
+		l.life.answered.Store(true)
+		l.core.known.answered(l)
+	}
 }
 
 // pinged answers a PING. A peer that sends PINGs and does not read the answers gets no more than a few of them.

@@ -152,10 +152,12 @@ func (l *link) command(name string, data []byte) error {
 		if err != nil {
 			return err
 		}
+		l.heard()
 		l.pinged(ttl, context)
 		return nil
 	case "PONG":
-		return nil // that it came is all it says
+		l.heard() // that it came is all it says
+		return nil
 	case "READY":
 		return fmt.Errorf("%w: a second READY", ErrProtocol)
 	case "ERROR":

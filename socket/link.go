@@ -44,6 +44,10 @@ type link struct {
 		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
 		excused atomic.Int64 // until when silence meant nothing
 
+		pings    atomic.Int64 // how many PINGs we have sent
+		answered atomic.Bool  // the peer has sent PING or PONG
+		spared   bool         // the peer gets no PING; set before there are any
+
 		// Guarded by core.heart.mu.
 		due     time.Duration // when beat is
 		slot    int           // the link's place among core.heart.links, from 1; 0 if it is not among them

@@ -173,7 +173,7 @@ func WithHandshakeTimeout(d time.Duration) Option {
 //     tenths of a second, rounded up, and clipped to 65.5 s.
 //
 // Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor dropped
-// for silence. Over inproc there are no heartbeats, nor any need of them.
+// for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING ([HeartbeatOff]). Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {

@@ -22,9 +22,12 @@ func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool
 			l.fail(err)
 		}
 		conn.Close()
-		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: address(conn), Err: err})
+		c.known.failed(ep, conn, err)
+		quiet := ep.bound && errors.Is(err, zmtp.ErrSilent)
+		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: address(conn), Err: err, quiet: quiet})
 		return false
 	}
+	c.known.succeeded(ep, conn)
 	if !c.join(l) {
 		return false
 	}
@@ -93,6 +96,7 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
 		Admit:       ep.admit(),
+		Staged:      c.known.wary(ep, conn),
 	})
 	if err != nil {
 		return nil, err
@@ -123,6 +127,7 @@ func (c *core) join(l *link) bool {
 	}
 	c.mu.Unlock()
 
+	l.life.spared = c.known.spares(l)
 	if err := c.role.admit(l); err != nil {
 		l.fail(err)
 		c.detach(l)
@@ -172,6 +177,9 @@ func (c *core) part(l *link) {
 	c.mu.Unlock()
 	defer close(l.parted)
 	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
+	if c.known.ended(l) {
+		c.events.add(Event{Kind: HeartbeatOff, Endpoint: l.ep.name, Peer: l.peer, Err: ErrNoHeartbeat})
+	}
 }
 
 // detach takes a failed link out of the socket.

@@ -14,8 +14,9 @@ var (
 	// TLS hello, a port scanner.
 	ErrNotZMTP = errors.New("not a ZMTP peer")
 
-	// ErrVersion means the far side speaks ZMTP 1 or 2 (libzmq before 4.0), which
-	// this package refuses: those versions carry no mechanism and no commands.
+	// ErrVersion means the far side speaks ZMTP 1 or 2 (libzmq before 4.0, JeroMQ
+	// before 0.4.1), which this package refuses: those versions carry no mechanism
+	// and no commands. The text says which.
 	ErrVersion = errors.New("ZMTP version not supported")
 
 	// ErrMechanism means the far side wants another security mechanism than ours.
@@ -37,6 +38,11 @@ var (
 	// [*RefusedError], which carries the peer's reason. Trying again with the
 	// same settings will not help.
 	ErrRefused = errors.New("refused by the peer")
+
+	// ErrSilent means the connection ended before the far side had sent a byte, as
+	// TCP health checks and port scanners leave it. It comes beside the
+	// connection's own error.
+	ErrSilent = errors.New("nothing came from the peer")
 
 	// ErrConfig means our own [Config] or [Metadata] is unusable; nothing was sent.
 	ErrConfig = errors.New("unusable configuration")

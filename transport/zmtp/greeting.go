@@ -117,19 +117,23 @@ func CheckGreetingPrefix(b []byte) error {
 		// A ZMTP 1 peer may give the length of its identity in the long form:
 		// ff, eight bytes of length, then flags, which are zero.
 		if b[atSignatureEnd] == 0 {
-			return fail("greeting", ErrVersion, "the peer speaks ZMTP 1.0; want 3.0 or later (libzmq 4.0 or later)")
+			return oldVersion("1.0", "libzmq 2")
 		}
 		return fail("greeting", ErrNotZMTP, "the signature ends in %#02x; want %#02x", b[atSignatureEnd], signatureLast)
 	}
 	if len(b) > atMajor && b[atMajor] < 3 {
 		// The byte is a revision in old peers: 0 is ZMTP 1.0, 1 is ZMTP 2.0.
-		old := "2.0"
 		if b[atMajor] == 0 {
-			old = "1.0"
+			return oldVersion("1.0", "libzmq 2")
 		}
-		return fail("greeting", ErrVersion, "the peer speaks ZMTP %s; want 3.0 or later (libzmq 4.0 or later)", old)
+		return oldVersion("2.0", "libzmq before 4.0, JeroMQ before 0.4.1")
 	}
 	return nil
+}
+
+// oldVersion says what an old peer speaks, and which programs do.
+func oldVersion(version, who string) error {
+	return fail("greeting", ErrVersion, "the peer speaks ZMTP %s (%s); want 3.0 or later", version, who)
 }
 
 // stranger names, as well as the bytes at hand allow, who does not start with
@@ -138,7 +142,7 @@ func stranger(b []byte) error {
 	const want = "a ZMTP greeting starts with 0xff"
 	// ZMTP 1: an identity frame, length then flags; 01 00 is the anonymous one.
 	if len(b) == 1 && b[0] == 1 || len(b) > 1 && b[0] != 0 && b[1] == 0 {
-		return fail("greeting", ErrVersion, "the peer speaks ZMTP 1.0; want 3.0 or later (libzmq 4.0 or later)")
+		return oldVersion("1.0", "libzmq 2")
 	}
 	seen := b[:min(len(b), 16)]
 	for _, k := range [...]struct{ prefix, what string }{

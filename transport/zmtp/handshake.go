@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,6 +50,13 @@ type Config struct {
 	// returns nil. Until then the peer cannot take us for connected and send us anything. An error ends the
 	// handshake. Two ends that both wait so would wait for ever: leave it to the end that dials. nil admits every peer.
 	Admit func(*Session) error
+	// Staged sends the greeting in parts, as libzmq does, each when the peer has
+	// shown as much of its own: the signature at once, then the version, then the
+	// rest. A peer of ZMTP 2 hangs up on a whole greeting before it says which
+	// version it speaks, but tells after a signature. It costs a round trip to a
+	// peer that does the same, and nothing to one that sends all at once. Two
+	// staged ends do not wait for each other. The default is all at once.
+	Staged bool
 }
 
 // Session is what a handshake agreed on, and what the peer told about itself.
@@ -89,9 +98,19 @@ func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	w := startWriter(rw)
-	w.send(AppendGreeting(nil, Greeting{Version: highest, Mechanism: mechanismNull}))
+	greeting := greeter{
+		w:      w,
+		staged: cfg.Staged,
+		rest:   AppendGreeting(nil, Greeting{Version: highest, Mechanism: mechanismNull}),
+		ready:  ready,
+	}
+	if cfg.Staged {
+		greeting.send(atMajor)
+	} else {
+		greeting.flush()
+	}
 
-	s, err := converse(rw, cfg, func() { w.send(ready) })
+	s, err := converse(rw, cfg, &greeting)
 	switch {
 	case err == nil:
 		if err := w.finish(); err != nil {
@@ -101,6 +120,7 @@ func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
 	case errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism):
 		// The peer is in good faith: let it have our side, so that it can tell its
 		// user the same reason and not just that the connection ended.
+		greeting.flush()
 		_ = w.finish()
 	default:
 		w.abandon(rw)
@@ -142,16 +162,65 @@ func (c Config) ready() ([]byte, error) {
 	return AppendReady(nil, c.metadata()), nil
 }
 
-// converse is the reading half. It calls ready when our READY is to be sent: once
-// the peer's greeting has been accepted or, with Admit, the peer itself.
-func converse(r io.Reader, cfg Config, ready func()) (*Session, error) {
+// A greeter sends our greeting, in parts or at once.
+type greeter struct {
+	w      *writer
+	staged bool
+	rest   []byte // not sent yet
+	ready  []byte // our READY
+}
+
+func (g *greeter) send(n int) {
+	if n > 0 {
+		g.w.send(g.rest[:n:n])
+		g.rest = g.rest[n:]
+	}
+}
+
+func (g *greeter) flush() { g.send(len(g.rest)) }
+
+func (g *greeter) sendReady() {
+	g.rest = append(g.rest, g.ready...)
+	g.flush()
+}
+
+// seen sends what a peer may have that has sent n bytes of its own, which were
+// accepted. When its greeting is whole the rest goes together with our READY.
+func (g *greeter) seen(n int) {
+	const whole = GreetingSize - atMajor
+	switch {
+	case n == atMajor && len(g.rest) == whole:
+		g.send(1)
+	case n > atMajor && n < GreetingSize:
+		g.flush()
+	}
+}
+
+// hungUp guesses why a peer hung up after n bytes of its greeting; empty if it
+// has no idea.
+func (g *greeter) hungUp(n int) string {
+	var who []string
+	if !g.staged && (n == 0 || n >= atMajor) {
+		who = append(who, "a peer of ZMTP 2.0 (libzmq before 4.0, JeroMQ before 0.4.1)")
+	}
+	if n >= atMajor { // libzmq sends its mechanism last and hangs up once ours is another
+		who = append(who, "a libzmq that wants another security mechanism than our "+mechanismNull)
+	}
+	return strings.Join(who, ", or ")
+}
+
+// converse is the reading half. It sends our READY once the peer's greeting has
+// been accepted or, with Admit, the peer itself.
+func converse(r io.Reader, cfg Config, ours *greeter) (*Session, error) {
 	in := inbox{r: r, buf: make([]byte, 0, readSize)}
-	version, err := readGreeting(&in)
+	version, err := readGreeting(&in, ours)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Admit == nil {
-		ready()
+		ours.sendReady()
+	} else {
+		ours.flush()
 	}
 	limit := cfg.MaxMetadata
 	if limit <= 0 {
@@ -164,7 +233,7 @@ func converse(r io.Reader, cfg Config, ready func()) (*Session, error) {
 	s, err := parseReady(body, cfg.SocketType, max(minProperties, limit/propertyWeight))
 	if err != nil {
 		if cfg.Admit != nil && errors.Is(err, ErrSocketType) {
-			ready() // the peer may know why, see Handshake
+			ours.sendReady() // the peer may know why, see Handshake
 		}
 		return nil, err
 	}
@@ -176,24 +245,25 @@ func converse(r io.Reader, cfg Config, ready func()) (*Session, error) {
 		if err := cfg.Admit(s); err != nil {
 			return nil, fmt.Errorf("zmtp: handshake: %w", err)
 		}
-		ready()
+		ours.sendReady()
 	}
 	return s, nil
 }
 
-// readGreeting takes the peer's greeting and returns the version to speak.
-func readGreeting(in *inbox) (Version, error) {
+// readGreeting takes the peer's greeting and returns the version to speak. Ours
+// goes out along with it.
+func readGreeting(in *inbox, ours *greeter) (Version, error) {
 	for len(in.buf) < GreetingSize {
 		if err := in.more("greeting"); err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) && len(in.buf) >= atMajor {
-				// libzmq sends its mechanism last and hangs up once ours is another.
-				err = fmt.Errorf("%w (so does a libzmq that wants another security mechanism than our %s)", err, mechanismNull)
+			if who := ours.hungUp(len(in.buf)); who != "" && errors.Is(err, io.ErrUnexpectedEOF) {
+				err = fmt.Errorf("%w (so does %s)", err, who)
 			}
 			return Version{}, err
 		}
 		if err := CheckGreetingPrefix(in.buf); err != nil {
 			return Version{}, err
 		}
+		ours.seen(len(in.buf))
 	}
 	g, err := ParseGreeting(in.take(GreetingSize))
 	if err != nil {
@@ -264,8 +334,9 @@ func parseReady(body []byte, local SocketType, properties int) (*Session, error)
 
 // inbox holds bytes that have been read and not yet used.
 type inbox struct {
-	r   io.Reader
-	buf []byte
+	r    io.Reader
+	buf  []byte
+	came bool // something has
 }
 
 // more reads once more, at least one byte. The buffer grows only when it is full,
@@ -278,16 +349,28 @@ func (in *inbox) more(what string) error {
 	for range maxEmptyReads {
 		n, err := in.r.Read(window)
 		in.buf = in.buf[:len(in.buf)+n]
-		switch {
-		case n > 0:
+		if n > 0 {
+			in.came = true
 			return nil // an error, if any, comes back with the next read
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("zmtp: handshake: peer closed the connection after %d bytes of its %s: %w", len(in.buf), what, io.ErrUnexpectedEOF)
-		case err != nil:
-			return fmt.Errorf("zmtp: handshake: read %s: %w", what, err)
+		}
+		if err != nil {
+			return in.ended(what, err)
 		}
 	}
 	return fmt.Errorf("zmtp: handshake: read %s: %w", what, io.ErrNoProgress)
+}
+
+// ended words the error of a read.
+func (in *inbox) ended(what string, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("peer closed the connection after %d bytes of its %s: %w", len(in.buf), what, io.ErrUnexpectedEOF)
+	} else {
+		err = fmt.Errorf("read %s: %w", what, err)
+	}
+	if ours := errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe); !in.came && !ours {
+		err = fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return fmt.Errorf("zmtp: handshake: %w", err)
 }
 
 // take splits off the first n bytes.
@@ -307,8 +390,8 @@ type writer struct {
 
 // startWriter begins a writer on w. It must be ended by finish or abandon.
 func startWriter(w io.Writer) *writer {
-	// Room for the greeting and READY: send never blocks.
-	wr := &writer{queue: make(chan []byte, 2), done: make(chan struct{})}
+	// Room for the greeting, in three parts at most, and READY: send never blocks.
+	wr := &writer{queue: make(chan []byte, 4), done: make(chan struct{})}
 	go func() {
 		defer close(wr.done)
 		for b := range wr.queue {
