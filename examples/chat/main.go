@@ -4,7 +4,7 @@
 //	go run ./examples/chat --name bob
 //
 // What you type is said to everybody in the room, and what others say is printed, one line each. --room chooses another
-// room than the lobby. The end of the input (Ctrl-D) ends it.
+// room than the lobby. The end of the input (Ctrl-D) ends it, as do Ctrl-C and the end of whoever reads what it prints.
 //
 // In pipes nothing but messages is printed, so that programs can take part:
 //
@@ -19,11 +19,12 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/yodel-mq/yodel/examples/internal/cli"
 )
 
 func main() {
@@ -33,8 +34,7 @@ func main() {
 	on := flag.String("interface", "", "the network interface to chat on; by default all but public ones")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx, _ := cli.Context(context.Background()) // a second Ctrl-C ends the program at once
 	if err := chat(ctx, *name, *roomName, *on, *notices); err != nil {
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
@@ -47,6 +47,9 @@ func chat(ctx context.Context, name, roomName, on string, notices bool) error {
 		return err
 	}
 	defer r.leave()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer cli.WatchReader(os.Stdout, func() { cancel(errUnread) })()
 	r.notice("you are %s, in the room %s; Ctrl-D ends", name, roomName)
 	go r.watch()
 	go r.listen(ctx)
@@ -69,10 +72,15 @@ func chat(ctx context.Context, name, roomName, on string, notices bool) error {
 				return err
 			}
 		case <-ctx.Done():
-			return nil
+			if err := context.Cause(ctx); errors.Is(err, errUnread) {
+				return err
+			}
+			return nil // a signal: as good an end as any
 		}
 	}
 }
+
+var errUnread = errors.New("nobody reads any more what is printed")
 
 // isTerminal reports whether somebody sits at f, as far as a file can tell.
 func isTerminal(f *os.File) bool {

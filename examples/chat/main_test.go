@@ -42,11 +42,20 @@ type person struct {
 
 func start(t *testing.T, args ...string) *person {
 	t.Helper()
+	return startTo(t, nil, args...)
+}
+
+// startTo starts one whose standard output is given, unless nil.
+func startTo(t *testing.T, stdout *os.File, args ...string) *person {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	p := &person{t: t, out: newOutput(), errors: newOutput()}
 	p.cmd = exec.CommandContext(ctx, os.Args[0], append([]string{"--interface", loopback(t)}, args...)...)
 	p.cmd.Env = append(os.Environ(), asChat+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.errors
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err == nil {
 		err = p.cmd.Start()

@@ -18,18 +18,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/yodel-mq/yodel/examples/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := cli.Context(context.Background()) // Ctrl-C, for one, ends it
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second) // far more than needed: a hang is a failure, too
 	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	defer cli.WatchReader(os.Stdout, func() { giveUp(errors.New("nobody reads any more what is printed")) })()
 
 	var err error
 	if len(os.Args) > 1 && os.Args[1] == "guest" {

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package cli
+
+import "os"
+
+func watchReader(*os.File, func()) (stop func()) { return func() {} }
