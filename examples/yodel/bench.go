@@ -30,6 +30,7 @@ type bench struct {
 	size, count, subscribers int
 	hwm                      int
 	timeout                  time.Duration
+	reached                  *reached // of the side that connects, else nil
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -42,15 +43,16 @@ func (a *app) benchCommand() *cobra.Command {
 	for _, side := range []struct {
 		name, short string
 		count       int
+		prints      bool
 		run         func(b *bench, ctx context.Context, endpoint string) error
 	}{
-		{"recv", "Bind, receive and print the throughput", 1_000_000, (*bench).recv},
-		{"send", "Connect and send to a recv", 1_000_000, (*bench).send},
-		{"echo", "Bind and answer a ping", 100_000, (*bench).echo},
-		{"ping", "Connect, ask an echo and print the round-trip times", 100_000, (*bench).ping},
-		{"publish", "Bind, wait for the subscribers and publish to them", 1_000_000, (*bench).publish},
-		{"subscribe", "Connect, receive from a publish and print the throughput", 1_000_000, (*bench).subscribe},
-		{"inproc", "Send and receive within this process and print the throughput", 1_000_000, (*bench).inproc},
+		{"recv", "Bind, receive and print the throughput", 1_000_000, true, (*bench).recv},
+		{"send", "Connect and send to a recv", 1_000_000, false, (*bench).send},
+		{"echo", "Bind and answer a ping", 100_000, false, (*bench).echo},
+		{"ping", "Connect, ask an echo and print the round-trip times", 100_000, true, (*bench).ping},
+		{"publish", "Bind, wait for the subscribers and publish to them", 1_000_000, false, (*bench).publish},
+		{"subscribe", "Connect, receive from a publish and print the throughput", 1_000_000, true, (*bench).subscribe},
+		{"inproc", "Send and receive within this process and print the throughput", 1_000_000, true, (*bench).inproc},
 	} {
 		b := &bench{app: a}
 		sub := &cobra.Command{Use: side.name + " ENDPOINT", Short: side.short, Long: side.short + ".\n\n" + benchHelp, Args: cobra.ExactArgs(1)}
@@ -64,7 +66,17 @@ func (a *app) benchCommand() *cobra.Command {
 			if err := b.check(); err != nil {
 				return err
 			}
-			return b.status(side.run(b, cmd.Context(), append(args, "")[0]))
+			ctx := cmd.Context()
+			if side.prints {
+				var stop func()
+				ctx, stop = b.whileRead(ctx)
+				defer stop()
+			}
+			err := side.run(b, ctx, append(args, "")[0])
+			if why := context.Cause(ctx); err != nil && isBrokenPipe(why) {
+				return why
+			}
+			return b.status(err)
 		}
 		fs := sub.Flags()
 		fs.SortFlags = false
@@ -95,10 +107,10 @@ func (b *bench) check() error {
 
 // status turns what a side came to into an exit status.
 func (b *bench) status(err error) error {
-	if _, ok := errors.AsType[*statusError](err); ok || err == nil {
-		return err
+	if _, ok := errors.AsType[*statusError](err); !ok && err != nil {
+		err = failf("%w", err)
 	}
-	return failf("%w", err)
+	return b.reached.explain(err)
 }
 
 // guard bounds work on a socket by --timeout. done turns the error of the work into what to report.
@@ -107,6 +119,7 @@ func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, d
 	stop := cancelWhenIdle(traffic(sock), b.timeout, cancel)
 	return ctx, func(err error) error {
 		stop()
+		b.reached.end()
 		cause := context.Cause(ctx)
 		cancel(nil)
 		led := sock.Stats().Ledger
@@ -139,7 +152,11 @@ func (b *bench) connect(sock anySocket, endpoint string) error {
 	if err := checkEndpoint(endpoint, transport.ForConnect); err != nil {
 		return err
 	}
-	return sock.Connect(endpoint)
+	if err := sock.Connect(endpoint); err != nil {
+		return err
+	}
+	b.reached = b.watchEndpoints(sock, []string{endpoint})
+	return nil
 }
 
 // benchOptions are those of all sockets here. Close need not linger: what matters is sent before.

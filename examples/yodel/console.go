@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -19,12 +20,16 @@ type console struct {
 
 const eraseLine = "\r\x1b[K"
 
-// printf prints a line, whatever --quiet says.
+// printf prints a line, whatever --quiet says, without anything that a terminal would obey.
 func (c *console) printf(format string, args ...any) {
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n") // of errors that were joined
+	for i, line := range lines {
+		lines[i] = clean(line)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
-	_, _ = fmt.Fprintf(c.w, format+"\n", args...)
+	_, _ = io.WriteString(c.w, strings.Join(lines, "\n")+"\n")
 }
 
 // notef prints a line unless --quiet.

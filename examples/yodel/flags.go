@@ -43,8 +43,9 @@ type socketFlags struct {
 	hasTopic bool
 	topics   []string
 
-	echo bool
-	exec string
+	echo        bool
+	exec        string
+	execTimeout time.Duration
 }
 
 // The formats of --format.
@@ -105,6 +106,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	if v.is(replies) {
 		fs.BoolVar(&f.echo, "echo", false, "reply with the request (the default)")
 		fs.StringVar(&f.exec, "exec", "", "run `CMD` by sh for each request, which it gets on standard input, and reply with its output")
+		fs.DurationVar(&f.execTimeout, "exec-timeout", 0, "kill a CMD that runs for longer than `D`, with all that it has started, and reply with nothing; 0: never")
 	}
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing could be sent or received for `D` (default never)")
 	if v.is(sends) || v.is(replies) {
@@ -161,6 +163,7 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		{"linger", int64(f.linger)},
 		{"wait", int64(f.wait)},
 		{"stats", int64(f.stats)},
+		{"exec-timeout", int64(f.execTimeout)},
 	} {
 		if n.value < 0 {
 			return usagef("--%s is negative: it must be 0 or more", n.flag)
@@ -171,6 +174,8 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		return usagef("--data and --file exclude each other")
 	case f.echo && f.exec != "":
 		return usagef("--echo and --exec exclude each other")
+	case f.execTimeout > 0 && f.exec == "":
+		return usagef("--exec-timeout is for --exec: give that, too")
 	case fs.Changed("exec") && strings.TrimSpace(f.exec) == "":
 		return usagef("--exec is empty: give it a command")
 	case fs.Changed("id") && (f.id == "" || len(f.id) > 255 || f.id[0] == 0):

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
-	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -19,24 +20,19 @@ type printer struct {
 	w      *lockedWriter
 	format string
 	delim  []byte
+	clean  bool // of lines: for a terminal, without what it would obey
 	b      []byte
 
 	subscriptions bool // of an XPUB: json says what they mean
 }
 
-// A lockedWriter is what the printers of one output share.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bufio.Writer
-}
-
 func newPrinter(w io.Writer, format string, delim []byte) *printer {
-	return &printer{w: &lockedWriter{w: bufio.NewWriterSize(w, 64<<10)}, format: format, delim: delim}
+	return &printer{w: newLockedWriter(w), format: format, delim: delim, clean: isTerminal(w)}
 }
 
 // as makes another printer of the same output.
 func (p *printer) as(format string) *printer {
-	return &printer{w: p.w, format: format, delim: p.delim}
+	return &printer{w: p.w, format: format, delim: p.delim, clean: p.clean}
 }
 
 // print writes one message.
@@ -44,7 +40,7 @@ func (p *printer) print(m socket.Msg) error {
 	p.b = p.b[:0]
 	switch p.format {
 	case "raw":
-		return p.writeRaw(m.Frames)
+		return p.w.write(true, m.Frames...)
 	case "json":
 		p.b = append(p.b, '{')
 		p.b = appendFrames(p.b, m.Frames)
@@ -70,11 +66,19 @@ func (p *printer) print(m socket.Msg) error {
 			case "hex":
 				p.b = hex.AppendEncode(p.b, f)
 			default:
-				p.b = append(p.b, f...)
+				p.b = p.appendText(p.b, f)
 			}
 		}
 	}
-	return p.writeLine()
+	return p.writeLine(true)
+}
+
+// appendText appends the bytes of a frame or of a line, for a terminal without what it would obey.
+func (p *printer) appendText(b, text []byte) []byte {
+	if p.clean {
+		return appendClean(b, text)
+	}
+	return append(b, text...)
 }
 
 // printLine confirms a line that was sent, for --confirm.
@@ -85,49 +89,25 @@ func (p *printer) printLine(it item) error {
 		p.b = appendFrames(p.b, it.frames)
 		p.b = append(p.b, '}')
 	} else {
-		p.b = append(p.b, it.line...)
+		p.b = p.appendText(p.b, it.line)
 	}
-	return p.writeLine()
+	return p.writeLine(false)
 }
 
-// writeLine writes what is in p.b and a newline.
-func (p *printer) writeLine() error {
+// writeLine writes what is in p.b, which is a message if so said, and a newline.
+func (p *printer) writeLine(message bool) error {
 	p.b = append(p.b, '\n')
-	p.w.mu.Lock()
-	_, err := p.w.w.Write(p.b)
-	p.w.mu.Unlock()
+	err := p.w.write(message, p.b)
 	if cap(p.b) > 1<<20 {
 		p.b = nil
 	}
-	if err != nil {
-		return outputError(err)
-	}
-	return nil
+	return err
 }
 
-// writeRaw writes frames with nothing added.
-func (p *printer) writeRaw(frames [][]byte) error {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	for _, f := range frames {
-		if _, err := p.w.w.Write(f); err != nil {
-			return outputError(err)
-		}
-	}
-	return nil
-}
+func (p *printer) flush() error { return p.w.flush() }
 
-func (p *printer) flush() error {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	if p.w.w.Buffered() == 0 {
-		return nil
-	}
-	if err := p.w.w.Flush(); err != nil {
-		return outputError(err)
-	}
-	return nil
-}
+// unprinted is how many messages were not written whole.
+func (p *printer) unprinted() uint64 { return p.w.unwritten() }
 
 func appendFrames(b []byte, frames [][]byte) []byte {
 	b = append(b, `"frames":[`...)
@@ -150,7 +130,24 @@ func appendJSON(b []byte, s string) []byte {
 	if enc.Encode(s) != nil {
 		return append(b, `""`...)
 	}
-	return append(b, bytes.TrimRight(buf.Bytes(), "\n")...)
+	return append(b, escapeControls(bytes.TrimRight(buf.Bytes(), "\n"))...)
+}
+
+// escapeControls escapes in JSON the control characters that JSON may leave as they are and terminals obey: those from
+// \u007f to \u009f.
+func escapeControls(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		if unicode.IsControl(r) {
+			b = fmt.Appendf(b, `\u%04x`, r)
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
 }
 
 // origin names who a message came from: its identity or else its address.

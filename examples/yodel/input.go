@@ -13,6 +13,11 @@ import (
 // The formats of --input: each reads what the --format of the same name prints.
 var inputs = []string{"line", "quoted", "hex", "json"}
 
+const inputHelp = `A line ends in a newline. With --input line all before it is the message, also a carriage return, as in files from
+Windows: take it off with tr -d '\r' if it is not meant. With quoted, hex and json it is no part of the message. An
+empty line is an empty message, but with quoted and json, in which an empty message is written otherwise: there lines
+with nothing but blanks are skipped.`
+
 // A badLine is a line that is not in the form that --input promises.
 type badLine struct {
 	line []byte
@@ -26,10 +31,18 @@ func isBadLine(err error) bool {
 	return ok
 }
 
+// skips reports whether a line is no message and no mistake: a blank one, where no message looks like that.
+func (f *socketFlags) skips(line []byte) bool {
+	return (f.input == "json" || f.input == "quoted") && len(bytes.TrimSpace(line)) == 0
+}
+
 // split makes the frames of a line, --topic first.
 func (f *socketFlags) split(line []byte) ([][]byte, error) {
 	var frames [][]byte
 	why := ""
+	if f.input != "line" && !bytes.Contains(f.delim, []byte{'\r'}) {
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+	}
 	switch f.input {
 	case "quoted":
 		frames, why = splitQuoted(line, f.delim)

@@ -5,7 +5,8 @@
 //	seq 10 | yodel push --connect tcp://127.0.0.1:5557
 //
 // Results go to standard output, everything else to standard error. The exit status is 0 when done, 1 when something
-// failed, 2 for wrong usage and 3 when --timeout passed with nothing to show.
+// failed, 2 for wrong usage and 3 when --timeout passed with nothing to show. SIGHUP, SIGTERM and SIGQUIT end it as Ctrl-C
+// does, unless it was started to ignore them; and a verb that prints ends, with status 1, when its reader has gone.
 //
 // Start reading at run (root.go) and verbs.go; then send.go, recv.go, request.go, reply.go and twoway.go are one way of
 // using a socket each, session.go is what they share; discover.go is how they find peers by name;
@@ -15,17 +16,11 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/yodel-mq/yodel/examples/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-
-	// Go ends a program that writes to a closed pipe by a signal; we want the error instead, to close the socket. Notify
-	// rather than Ignore, because a command run by --exec would inherit that.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-
+	ctx, _ := cli.Context(context.Background())
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -21,7 +21,9 @@ With --json an event is {"time":…,"kind":…} and, where there is something to
 end, before the handshake), "peer" (type, identity, address, node), "error", "reason" (why messages were dropped),
 "retry" (the pause before the next attempt) and "count".
 
-Status 3 means that there was not one event.`
+Status 3 means that there was not one event.
+
+When nobody reads its standard output any more, the tool ends with status 1 and without a word.`
 
 func (a *app) monitorCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -61,6 +63,8 @@ func (a *app) monitorOne(v *verb) *cobra.Command {
 func (s *session) monitor(ctx context.Context) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
+	ctx, stopReading := s.whileRead(ctx)
+	defer stopReading()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
@@ -90,6 +94,8 @@ func (s *session) monitor(ctx context.Context) error {
 	switch {
 	case failed != nil:
 		return failed
+	case isBrokenPipe(context.Cause(ctx)):
+		return context.Cause(ctx)
 	case ctx.Err() == nil:
 		return err
 	case n == 0:
@@ -110,10 +116,10 @@ func (s *session) work(ctx context.Context) error {
 	return s.verb.run(ctx, s)
 }
 
-// printEvent prints one event at once: somebody is watching.
+// printEvent prints one event at once: somebody is watching. Strangers have a say in what is printed.
 func (s *session) printEvent(ev socket.Event) error {
 	if !s.json {
-		return s.print(ev.Time.Format("15:04:05.000") + " " + ev.String() + "\n")
+		return s.print(ev.Time.Format("15:04:05.000") + " " + clean(ev.String()) + "\n")
 	}
 	return s.printJSON(newEventLine(ev))
 }

@@ -24,7 +24,9 @@ own clock) and the endpoints; with --watch the time and the event come first. Wi
 "endpoints":[…]}]}; an event is added, updated, left (it said goodbye) or expired (it was not heard of any more).
 
 With --timeout the list waits that long for the first peer, and no longer than that for the others; --watch ends when it
-has passed. Status 3 means that there was nobody all that time.`
+has passed. Status 3 means that there was nobody all that time.
+
+When nobody reads its standard output any more, the tool ends with status 1 and without a word.`
 
 // peersFlags are the flags of peers.
 type peersFlags struct {
@@ -62,10 +64,12 @@ func (a *app) peersCommand() *cobra.Command {
 func (a *app) peers(ctx context.Context, f *peersFlags) error {
 	node := a.node(f.place)
 	defer node.Close(context.Background()) //nolint:errcheck // it has nothing to say goodbye to
-	within := ctx
+	read, stop := a.whileRead(ctx)
+	defer stop()
+	within := read
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
-		within, cancel = context.WithTimeoutCause(ctx, f.timeout, errIdle)
+		within, cancel = context.WithTimeoutCause(read, f.timeout, errIdle)
 		defer cancel()
 	}
 	events, err := node.Watch(within, discovery.Query{})
@@ -76,6 +80,8 @@ func (a *app) peers(ctx context.Context, f *peersFlags) error {
 	switch {
 	case err != nil:
 		return err
+	case isBrokenPipe(context.Cause(within)):
+		return context.Cause(within)
 	case seen == 0 && within.Err() != nil && ctx.Err() == nil:
 		return nothingf("nobody in group %s for %v", f.place.group, f.timeout)
 	case ctx.Err() != nil:

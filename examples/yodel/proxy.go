@@ -35,6 +35,7 @@ type forwarder struct {
 	capture           *socket.Pub // or nil
 	control           socket.ProxyControl
 	flags             proxyFlags
+	reached           [2]*reached // of the two sides
 	began             time.Time
 }
 
@@ -81,10 +82,11 @@ func (p *forwarder) main(ctx context.Context) error {
 	if err := p.attach(ctx, front, back); err != nil {
 		return failf("%w", err)
 	}
+	p.reached = [2]*reached{p.watchEndpoints(p.frontend, front.connects()), p.watchEndpoints(p.backend, back.connects())}
 	stop := p.watch()
 	err = p.forward(ctx)
 	stop()
-	return err
+	return p.reached[1].explain(p.reached[0].explain(err))
 }
 
 // sides checks the flags.
@@ -147,6 +149,8 @@ func (p *forwarder) forward(ctx context.Context) error {
 	err := socket.Proxy(work, p.frontend, p.backend, opts...)
 	why := context.Cause(work)
 
+	p.reached[0].end()
+	p.reached[1].end()
 	drain, done := context.WithTimeout(context.Background(), p.flags.linger)
 	defer done()
 	left := p.close(drain)

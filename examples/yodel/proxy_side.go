@@ -94,4 +94,12 @@ func (s side) fits(other side) error {
 	return nil
 }
 
+// connects are the endpoints that the side connects to.
+func (s side) connects() []string {
+	if s.connect {
+		return []string{s.endpoint}
+	}
+	return nil
+}
+
 func (s side) String() string { return fmt.Sprintf("%s %s", s.role, s.endpoint) }

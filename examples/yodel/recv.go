@@ -9,11 +9,14 @@ import (
 
 const recvHelp = `Messages are printed as --format says: line (frames joined by --delim, one message a line), quoted and hex (the same
 with each frame as a Go string or in hexadecimal), json ({"frames":["…base64…"],"from":"…"}) or raw (the bytes,
-nothing added). A message is never held back while the next is awaited.
+nothing added). On a terminal, line shows what the terminal would obey, and newlines in a message, as \x1b and \n; in a
+pipe or a file each byte is as it came. A message is never held back while the next is awaited.
 
 With --count N the tool ends with status 0 after N messages. With --timeout it gives up when nothing was received for
 that long: status 3 if nothing was received at all, 1 if there was something but less than --count, 0 otherwise.
-Ctrl-C ends with status 0, or 1 before --count is reached.`
+Ctrl-C ends with status 0, or 1 before --count is reached.
+
+` + readerHelp
 
 // over is a context that has ended: what Recv then returns was there already.
 var over = func() context.Context {
@@ -24,8 +27,10 @@ var over = func() context.Context {
 
 // runRecv is pull and sub.
 func runRecv(ctx context.Context, s *session) error {
-	out := newPrinter(s.stdout, s.flags.format, s.flags.delim)
-	err := s.recvAll(ctx, s.sock.(receiver), out)
+	out := s.printer(s.flags.format)
+	read, stop := s.whileRead(ctx)
+	defer stop()
+	err := s.recvAll(read, s.sock.(receiver), out)
 	if e := out.flush(); e != nil && (err == nil || !isBrokenPipe(err)) {
 		err = e
 	}

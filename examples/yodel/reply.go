@@ -1,19 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os/exec"
-	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
 
 const replyHelp = `Each request is answered by itself, frame by frame (--echo), or by the output of a command (--exec): sh runs it with the
 frames of the request, joined by --delim, on standard input; what it writes to standard output is the reply, as one
-frame, to the byte. A command that fails is reported on standard error and its requester gets an empty reply. Requests
-are answered one at a time.
+frame, to the byte. Requests are answered one at a time.
+
+A command that fails, that runs for longer than --exec-timeout or that writes more than a message may have is reported on
+standard error, and its requester gets an empty reply. At the end of that time, and when the tool is told to end, the
+command is killed with all that it has started: it runs in a process group of its own. A command that succeeds and leaves
+something running is done: what that has not written to its standard output a second later is no part of the reply.
 
 With --count N the tool ends with status 0 after N replies. With --timeout it gives up when no request came for that
 long: status 3 if there was none at all, 1 if there were some but less than --count, 0 otherwise. A requester that is
@@ -63,21 +64,4 @@ func (s *session) reply(ctx context.Context, sock *socket.Rep, m socket.Msg) err
 		err = sock.Send(ctx, socket.NewMsg(nil))
 	}
 	return err
-}
-
-// runCommand answers a request by --exec. It fails only when interrupted.
-func (s *session) runCommand(ctx context.Context, m socket.Msg) (socket.Msg, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", s.flags.exec)
-	cmd.Stdin = bytes.NewReader(bytes.Join(m.Frames, s.flags.delim))
-	cmd.Stderr = s.con
-	cmd.WaitDelay = time.Second // for children of the command that hold its output open
-	reply, err := cmd.Output()
-	if ctx.Err() != nil {
-		return socket.Msg{}, context.Cause(ctx)
-	}
-	if err != nil {
-		s.con.printf("command: %v; sent an empty reply", err)
-		reply = nil
-	}
-	return socket.NewMsg(reply), nil
 }

@@ -14,7 +14,10 @@ to the one before has been printed, as --format says.
 A peer that is lost before it has replied is a failure (status 1). A request waits for a peer to appear and for its
 reply for as long as --timeout says, by default for ever: status 3 if no reply had come at all by then, else 1.
 --confirm prints each request once the socket has accepted it, before its reply. Ctrl-C ends with status 0, or 1 while a
-reply is awaited.`
+reply is awaited. A line that makes no message, or one that the socket does not take, is reported and not sent; the
+others are, and the status is 1 at the end.
+
+` + inputHelp + "\n\n" + readerHelp
 
 // runRequests is req.
 func runRequests(ctx context.Context, s *session) error {
@@ -23,18 +26,24 @@ func runRequests(ctx context.Context, s *session) error {
 		return err
 	}
 	defer src.close()
-	out := newPrinter(s.stdout, s.flags.format, s.flags.delim)
+	out := s.printer(s.flags.format)
 	confirm := out.as(s.lineFormat())
 
-	err = s.requestAll(ctx, s.sock.(*socket.Req), src, out, confirm)
+	read, stop := s.whileRead(ctx)
+	defer stop()
+	err = s.requestAll(read, s.sock.(*socket.Req), src, out, confirm)
 	if e := out.flush(); err == nil {
 		err = e
 	}
 	switch {
 	case err == nil:
-		return s.drain(ctx) // all replies are here; the ledger may still have to hear that the last request has left
+		// All replies are here; the ledger may still have to hear that the last request has left.
+		if err = s.drain(ctx); err == nil {
+			err = s.refusals()
+		}
+		return err
 	case interrupted(ctx, err):
-		return nil
+		return s.refusals()
 	case errors.Is(err, errIdle) && s.messages.Load() == 0:
 		return nothingf("no reply for %v", s.flags.timeout)
 	case errors.Is(err, errIdle):
@@ -48,11 +57,14 @@ func runRequests(ctx context.Context, s *session) error {
 
 func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, out, confirm *printer) error {
 	f := s.flags
-	for n := 0; f.count == 0 || n < f.count; n++ {
+	for n := 0; f.count == 0 || n < f.count; {
 		it, err := src.next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case src.refuses(err):
+			s.refuse(err)
+			continue
 		case err != nil:
 			return err
 		case n == 0:
@@ -63,9 +75,15 @@ func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, 
 		if err != nil {
 			return err
 		}
-		if err := s.send(ctx, sock, socket.Msg{Frames: it.frames}, out); err != nil {
+		err = s.send(ctx, sock, socket.Msg{Frames: it.frames}, out)
+		switch {
+		case src.refuses(err):
+			s.refuse(err)
+			continue
+		case err != nil:
 			return err
 		}
+		n++
 		if f.confirm {
 			if err := confirm.printLine(it); err != nil {
 				return err
@@ -77,7 +95,7 @@ func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, 
 		reply, err := s.recvOne(ctx, sock)
 		switch {
 		case err != nil && interrupted(ctx, err):
-			return failf("interrupted: no reply to request %d", n+1)
+			return failf("interrupted: no reply to request %d", n)
 		case err != nil:
 			return err
 		}

@@ -67,6 +67,13 @@ By --announce and --find they meet by name instead, on this host and the local n
   yodel pull --announce work
   seq 10 | yodel push --find work
 
+An endpoint that is connected to and has no peer is told on standard error within a second, with what went wrong.
+--quiet keeps that for the end, in case of a failure.
+
+SIGTERM, SIGHUP (the terminal has gone) and SIGQUIT end it in good order, as Ctrl-C does; a second one ends it at once,
+SIGQUIT with a dump of what it was doing, but for SIGHUP. What was ignored when it was started stays ignored, as SIGHUP
+under nohup, and SIGINT and SIGQUIT in the background of a script.
+
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to show.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

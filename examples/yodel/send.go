@@ -14,7 +14,10 @@ const sendHelp = `Messages are the lines of standard input, split into frames at
 At the end the tool waits up to --linger for messages to leave; messages that are then left are a failure (status 1).
 With --timeout it also gives up when nothing could be sent for that long: status 3 if nothing has left at all, else 1.
 Waiting for input is not bounded. Ctrl-C stops reading, leaves queued messages one more second and ends with status 0
-if all have left, else 1. --count is an upper bound: an input that ends earlier is no failure.`
+if all have left, else 1. --count is an upper bound: an input that ends earlier is no failure. A line that makes no
+message, or one that the socket does not take, is reported and not sent; the others are, and the status is 1 at the end.
+
+` + inputHelp
 
 // runSend is push and pub.
 func runSend(ctx context.Context, s *session) error {
@@ -24,15 +27,23 @@ func runSend(ctx context.Context, s *session) error {
 		return err
 	}
 	defer src.close()
-	out := newPrinter(s.stdout, s.lineFormat(), s.flags.delim)
+	out := s.printer(s.lineFormat())
+	read, stop := ctx, func() {}
+	if s.flags.confirm {
+		read, stop = s.whileRead(ctx)
+	}
+	defer stop()
 
-	err = s.sendAll(ctx, sock, src, out)
+	err = s.sendAll(read, sock, src, out)
 	if e := out.flush(); err == nil {
 		err = e
 	}
 	switch {
 	case err == nil || interrupted(ctx, err):
-		return s.drain(ctx)
+		if err = s.drain(ctx); err == nil {
+			err = s.refusals()
+		}
+		return err
 	case errors.Is(err, errIdle):
 		s.close()
 		if s.sock.Stats().Delivered.Messages == 0 {
@@ -53,7 +64,7 @@ func runSend(ctx context.Context, s *session) error {
 // sendAll sends what src has. Lines are confirmed in out, which is flushed before each wait.
 func (s *session) sendAll(ctx context.Context, sock sender, src source, out *printer) error {
 	f := s.flags
-	for n := 0; f.count == 0 || n < f.count; n++ {
+	for n := 0; f.count == 0 || n < f.count; {
 		if !src.ready() {
 			if err := out.flush(); err != nil {
 				return err
@@ -63,6 +74,9 @@ func (s *session) sendAll(ctx context.Context, sock sender, src source, out *pri
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case src.refuses(err):
+			s.refuse(err)
+			continue
 		case err != nil:
 			return err
 		case n == 0:
@@ -74,15 +88,22 @@ func (s *session) sendAll(ctx context.Context, sock sender, src source, out *pri
 			return err
 		}
 		m := socket.Msg{Frames: it.frames}
-		if err := s.send(ctx, sock, m, out); err != nil {
+		size := m.Size()
+		err = s.send(ctx, sock, m, out)
+		switch {
+		case src.refuses(err):
+			s.refuse(err)
+			continue
+		case err != nil:
 			return err
 		}
+		n++
 		if f.confirm {
 			if err := out.printLine(it); err != nil {
 				return err
 			}
 		}
-		s.done(m.Size())
+		s.done(size)
 	}
 	return nil
 }

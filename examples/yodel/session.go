@@ -24,7 +24,16 @@ type session struct {
 	messages, bytes atomic.Int64
 	closing         atomic.Bool // no progress line any more
 
+	out     *printer // what is printed, or nil
+	reached *reached // what keeps endpoints from having peers, or nil
+
 	twoWay // for the verbs that converse
+}
+
+// printer makes the printer of what the verb prints.
+func (s *session) printer(format string) *printer {
+	s.out = newPrinter(s.stdout, format, s.flags.delim)
+	return s.out
 }
 
 // done counts one message.
@@ -46,14 +55,17 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 				return err
 			}
 			defer s.close()
+			s.reached = a.watchEndpoints(s.sock, f.connect)
 			stop := s.watch(true)
 			err = v.run(cmd.Context(), s)
 			stop()
+			s.reached.end()
 			s.close()
+			s.noteUnprinted(err)
 			if !isBrokenPipe(err) {
 				s.summary(cmd.Context())
 			}
-			return err
+			return s.reached.explain(err)
 		},
 	}
 	f.register(cmd.Flags(), v)
@@ -120,7 +132,7 @@ func (s *session) within(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeoutCause(ctx, s.flags.timeout, errIdle)
 }
 
-// interrupted reports whether err is there because of Ctrl-C.
+// interrupted reports whether err is there because of Ctrl-C, or of another signal that ends the program.
 func interrupted(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err()))
+	return ctx.Err() != nil && !isBrokenPipe(err) && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err()))
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/yodel-mq/yodel/socket"
 )
 
 // A source gives a sender its messages: the lines of standard input, --data or --file.
@@ -21,6 +23,9 @@ type source interface {
 	begun() <-chan struct{}
 	// finish makes next return io.EOF once it has returned what has been read already.
 	finish()
+	// refuses reports whether err, of next or of sending what next returned, concerns that message alone, so that the next
+	// one may do better.
+	refuses(err error) bool
 	// close ends the source.
 	close()
 }
@@ -34,7 +39,7 @@ type item struct {
 // maxLine is the longest line that is taken: the socket's limit on a message.
 const maxLine = 64 << 20
 
-var errLongLine = fmt.Errorf("standard input: a line of more than %d bytes, the limit on a message", maxLine)
+var errLongLine = fmt.Errorf("standard input: a line of more than %d bytes, the limit on a message; the rest was not read", maxLine)
 
 // source opens what the flags name.
 func (f *socketFlags) source(stdin io.Reader) (source, error) {
@@ -57,7 +62,7 @@ func (f *socketFlags) source(stdin io.Reader) (source, error) {
 		}
 		return &repeated{item{[]byte(f.file), append(f.prefix(), body)}, times}, nil
 	}
-	return newLines(stdin, f.split), nil
+	return newLines(stdin, f.skips, f.split), nil
 }
 
 // repeated gives the same message several times.
@@ -77,9 +82,10 @@ func (r *repeated) next(ctx context.Context) (item, error) {
 	return r.item, nil
 }
 
-func (r *repeated) ready() bool { return true }
-func (r *repeated) finish()     {}
-func (r *repeated) close()      {}
+func (r *repeated) ready() bool        { return true }
+func (r *repeated) refuses(error) bool { return false } // the next one is the same
+func (r *repeated) finish()            {}
+func (r *repeated) close()             {}
 
 func (r *repeated) begun() <-chan struct{} {
 	c := make(chan struct{})
@@ -90,6 +96,7 @@ func (r *repeated) begun() <-chan struct{} {
 // lines reads messages from standard input, one a line. A goroutine reads, since a read cannot be interrupted, and hands
 // over all the lines that one read has brought.
 type lines struct {
+	skips   func(line []byte) bool
 	split   func(line []byte) ([][]byte, error)
 	batches chan batch
 	first   chan struct{} // closed when one batch has been read
@@ -103,8 +110,11 @@ type batch struct {
 	err   error // after the lines
 }
 
-func newLines(r io.Reader, split func([]byte) ([][]byte, error)) *lines {
-	l := &lines{split: split, batches: make(chan batch, 1), first: make(chan struct{}), enough: make(chan struct{}), quit: make(chan struct{})}
+func newLines(r io.Reader, skips func([]byte) bool, split func([]byte) ([][]byte, error)) *lines {
+	l := &lines{
+		skips: skips, split: split, batches: make(chan batch, 1),
+		first: make(chan struct{}), enough: make(chan struct{}), quit: make(chan struct{}),
+	}
 	go l.read(bufio.NewReaderSize(r, 64<<10))
 	return l
 }
@@ -114,6 +124,10 @@ func (l *lines) finish()     { close(l.enough) }
 func (l *lines) close()      { close(l.quit) }
 
 func (l *lines) begun() <-chan struct{} { return l.first }
+
+func (l *lines) refuses(err error) bool {
+	return isBadLine(err) || errors.Is(err, socket.ErrUnroutable) || errors.Is(err, socket.ErrNoFrames) || errors.Is(err, socket.ErrTooLarge)
+}
 
 func (l *lines) next(ctx context.Context) (item, error) {
 	if ctx.Err() != nil {
@@ -146,7 +160,7 @@ func (l *lines) read(r *bufio.Reader) {
 		var b batch
 		for b.err == nil {
 			var line []byte
-			if line, b.err = readLine(r, maxLine); line != nil {
+			if line, b.err = readLine(r, maxLine); line != nil && !l.skips(line) {
 				b.lines = append(b.lines, line)
 			}
 			if waiting, _ := r.Peek(r.Buffered()); bytes.IndexByte(waiting, '\n') < 0 {

@@ -235,10 +235,8 @@ func TestBrokenPipe(t *testing.T) {
 			}
 		}
 	}
-	t.Run("receiver", func(t *testing.T) {
-		pull := startWith(t, strings.NewReader(""), closed(t), "pull", "--bind", anyPort)
-		startInput(t, "", "push", "--connect", pull.endpoint(), "--data", "x").exit(0)
-		check(t, pull)
+	t.Run("receiver", func(t *testing.T) { // before anything has come
+		check(t, startWith(t, strings.NewReader(""), closed(t), "pull", "--bind", anyPort))
 	})
 	t.Run("sender", func(t *testing.T) {
 		pull := start(t, "pull", "--bind", anyPort)
@@ -278,9 +276,15 @@ func TestProcess(t *testing.T) {
 		cmd.Stderr = stderr
 		return cmd, stderr
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
-			cmd, stderr := command(t, "pull", "--bind", anyPort)
+			temp, err := os.MkdirTemp("", "y") // shorter than t.TempDir: paths of sockets are limited
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(temp) })
+			cmd, stderr := command(t, "pull", "--bind", "ipc://*")
+			cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -294,10 +298,13 @@ func TestProcess(t *testing.T) {
 			if !strings.Contains(stderr.String(), "received 0 messages") {
 				t.Errorf("stderr %q", stderr)
 			}
+			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
 		})
 	}
 	t.Run("closed standard output", func(t *testing.T) {
-		cmd, stderr := command(t, "pull", "--bind", anyPort, "--count", "1")
+		cmd, stderr := command(t, "pull", "--bind", anyPort)
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -308,8 +315,6 @@ func TestProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		p := &tool{t: t, stderr: stderr}
-		startInput(t, "", "push", "--connect", p.endpoint(), "--data", "x").exit(0)
 		err = cmd.Wait()
 		if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != 1 {
 			t.Errorf("%v, want status 1\n%s", err, stderr)

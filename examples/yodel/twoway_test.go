@@ -357,7 +357,8 @@ func TestTwoWayFailures(t *testing.T) {
 		p := startWith(t, strings.NewReader(""), brokenPipe{}, "pair", "--bind", anyPort)
 		startInput(t, "", "pair", "--connect", p.endpoint(), "--data", "x")
 		p.exit(1)
-		if s := p.stderr.String(); strings.Count(s, "\n") != 1 {
+		// What it was told of is gone; the message is not, without a word.
+		if s := p.stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasSuffix(s, "\npair: 1 message received and not printed\n") {
 			t.Errorf("stderr %q", s)
 		}
 	})
@@ -375,7 +376,7 @@ func TestTwoWayFailures(t *testing.T) {
 		p.exit(2)
 		p.says("--data: ")
 	})
-	t.Run("a bad line ends a sender", func(t *testing.T) {
+	t.Run("a bad line fails a sender", func(t *testing.T) {
 		p := startInput(t, "zz\n", "push", "--connect", ipcEndpoint(t), "--input", "hex")
 		p.exit(1)
 		p.says("two digits a byte")

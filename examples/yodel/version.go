@@ -54,7 +54,7 @@ func (a *app) printJSON(v any) error {
 	if err != nil {
 		return failf("%w", err)
 	}
-	return a.print(string(line) + "\n")
+	return a.print(string(escapeControls(line)) + "\n")
 }
 
 func outputError(err error) error { return &statusError{statusFailed, &errOutput{err}} }

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+// A reached follows the endpoints of a socket. Of one that is connected to and has no peer it says why, before a second
+// has passed and when the reason changes: a name may be misspelt. A peer that is just starting is there sooner. Of one
+// that is bound it says so if somebody connects in vain.
+type reached struct {
+	con  *console
+	over chan struct{} // closed when the socket is and all is known
+
+	mu        sync.Mutex
+	endpoints []string // in the order in which they came up
+	states    map[string]*reaching
+	ended     bool
+	timer     *time.Timer
+}
+
+// reaching is one endpoint.
+type reaching struct {
+	bound bool
+	peers int
+	from  time.Time // when there began to be no peer
+	err   error     // of the last attempt; nil while there is none yet
+	who   string    // who made it, at a bound endpoint
+	said  string    // what was said of it last
+	next  time.Time // when more may be said
+}
+
+const (
+	sayAfter = 600 * time.Millisecond
+	sayEvery = 10 * time.Second
+)
+
+// An eventful is a socket as far as its events go.
+type eventful interface {
+	Events(ctx context.Context) iter.Seq[socket.Event]
+}
+
+// watchEndpoints follows sock until it is closed: what it binds and those endpoints that it connects to.
+func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
+	r := &reached{con: a.con, endpoints: slices.Clone(connects), over: make(chan struct{}), states: make(map[string]*reaching)}
+	for _, e := range connects {
+		r.states[e] = &reaching{from: time.Now()}
+	}
+	r.timer = time.AfterFunc(sayAfter, r.say)
+	go func() {
+		defer close(r.over)
+		for ev := range sock.Events(context.Background()) {
+			r.take(ev)
+		}
+	}()
+	return r
+}
+
+// take takes note of an event.
+func (r *reached) take(ev socket.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.states[ev.Endpoint]
+	if s == nil && ev.Kind == socket.Listening {
+		s = &reaching{bound: true, from: ev.Time}
+		r.states[ev.Endpoint] = s
+		r.endpoints = append(r.endpoints, ev.Endpoint)
+	}
+	if s == nil || r.ended {
+		return
+	}
+	switch ev.Kind {
+	case socket.PeerUp:
+		*s = reaching{bound: s.bound, peers: s.peers + 1}
+		return
+	case socket.PeerDown, socket.ProtocolError, socket.LimitHit:
+		s.peers--
+		s.from = ev.Time
+		if !s.bound {
+			s.err = ev.Err
+		}
+	case socket.ConnectFailed, socket.HandshakeFailed, socket.DuplicateIdentity:
+		s.err, s.who = ev.Err, ev.Address
+		if ev.Peer != nil {
+			s.who = ev.Peer.String()
+		}
+	default:
+		return
+	}
+	r.timer.Reset(max(0, sayAfter-time.Since(s.from)))
+}
+
+// say tells of endpoints that have had no peer for long enough, if there is something new to tell.
+func (r *reached) say() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	wait := time.Duration(-1)
+	for _, e := range r.endpoints {
+		s := r.states[e]
+		if r.ended || s.peers > 0 || s.bound && s.err == nil {
+			continue
+		}
+		due := s.from.Add(sayAfter)
+		if s.next.After(due) {
+			due = s.next
+		}
+		if d := due.Sub(now); d > 0 {
+			if wait < 0 || d < wait {
+				wait = d
+			}
+			continue
+		}
+		text := s.why(e)
+		if text == s.said {
+			continue
+		}
+		s.said, s.next = text, now.Add(sayEvery)
+		switch {
+		case s.bound:
+			r.con.notef("%s: %s could not become a peer: %s", e, s.who, text)
+		case s.err == nil:
+			s.next = now // what comes of it is news
+			fallthrough
+		default:
+			r.con.notef("%s: %s; trying again", e, text)
+		}
+	}
+	if wait >= 0 {
+		r.timer.Reset(wait)
+	}
+}
+
+// why says why there is no peer.
+func (s *reaching) why(endpoint string) string {
+	if s.err == nil {
+		return "no answer yet"
+	}
+	return strings.TrimPrefix(s.err.Error(), "transport: dial "+endpoint+": ")
+}
+
+// end stops telling: what happens from now on is the end of the socket.
+func (r *reached) end() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	r.timer.Stop()
+}
+
+// explain adds to an error what keeps endpoints from having a peer: that may be the reason. It waits for the socket to be
+// closed.
+func (r *reached) explain(err error) error {
+	e, ok := errors.AsType[*statusError](err)
+	if r == nil || !ok || isBrokenPipe(err) {
+		return err
+	}
+	<-r.over
+	var why []string
+	for _, name := range r.endpoints {
+		s := r.states[name]
+		if s.peers > 0 || s.bound && s.err == nil || s.err != nil && strings.Contains(err.Error(), s.err.Error()) {
+			continue
+		}
+		why = append(why, name+": "+s.why(name))
+	}
+	if len(why) == 0 {
+		return err
+	}
+	return &statusError{e.status, fmt.Errorf("%w (%s)", err, strings.Join(why, "; "))}
+}
