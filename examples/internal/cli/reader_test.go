@@ -6,10 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
-
-const patience = 30 * time.Second
 
 // watch watches w and returns a channel that is closed when its reader has gone.
 func watch(t *testing.T, w io.Writer) (gone chan struct{}, stop func()) {

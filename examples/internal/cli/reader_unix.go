@@ -40,9 +40,9 @@ func watchReader(f *os.File, gone func()) (stop func()) {
 		}()
 	}
 	return sync.OnceFunc(func() {
-		w.Close()
+		_ = w.Close()
 		<-over
-		r.Close()
+		_ = r.Close()
 	})
 }
 

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
 // TestReaderGone: it is seen without a write, whether it went before the watch or during it.
 func TestReaderGone(t *testing.T) {
 	pair := func(t *testing.T) (r, w *os.File) {
