@@ -2,11 +2,7 @@ package transport
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"net/netip"
-	"strconv"
 	"time"
 )
 
@@ -20,20 +16,29 @@ import (
 //	tcp://192.0.2.7:5557, tcp://[2001:db8::7]:5557
 //	tcp://eth0:5557      the interface's first address, IPv4 preferred
 //	tcp://host:5557      the host name's first address, IPv4 preferred
+//	tcp://*:5000-5100    the first free port of a range, here of every address
 //
 // Port 0 or * binds any free port; [Listener.Address] tells which. An
-// interface name goes before a host name.
+// interface name goes before a host name. On a host without IPv6 every address is every IPv4 address. As with
+// libzmq, brackets may be around any host, not an IPv6 address alone.
 //
 // To connect, host is an IP address (IPv6 in brackets) or a host name. A name is
-// resolved anew at each Dial, and its IPv6 and IPv4 addresses are tried side by
-// side (RFC 6555). As with libzmq, "source:port;host:port" also says where to
-// connect from; the source has one of the forms for binding.
+// resolved anew at each Dial, and its addresses are tried in the order of RFC 6724, IPv6 and IPv4 by turns: another
+// one when an attempt fails or 250 ms have passed, the earlier ones going on meanwhile (RFC 8305). If the
+// context has a deadline the pause is as short as it takes to begin with the last address before half of the time is over,
+// so that dead ones never keep the others from their turn. No more than 32 attempts are under way at once.
+//
+// As with libzmq, "source:port;host:port" also says where to
+// connect from; the source has one of the forms for binding, but for the range. Of several addresses that the source
+// stands for, as those of an interface, each address of the target gets the first one of its own family, a link-local
+// one if it is link-local itself; the zone of a link-local target without one is the source's.
 //
 // Nagle's algorithm is always off (TCP_NODELAY): batching is done above, where
 // it needs no delay.
 //
 // Listeners made here also have a method Addr() net.Addr, which returns the
-// bound address as the kernel has it, wildcards included.
+// bound address as the kernel has it, wildcards included. [Listener.Address] has in place of a wildcard an address at which
+// this host reaches the listener: 127.0.0.1 or, where that does not exist, [::1] or an address of an interface that is up.
 type TCP struct {
 	// KeepAliveIdle is how long a connection is silent before the kernel
 	// probes whether the peer's host is still there (ZMQ_TCP_KEEPALIVE,
@@ -79,86 +84,14 @@ func (*TCP) Validate(address string, use Use) error {
 	return err
 }
 
-// Dial implements [Transport]. A connection to itself is refused with
-// [ErrSelfConnect].
-func (t *TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
-	a, err := parseTCP(address, ForConnect)
+// Canonical implements [Canonicalizer]: IP addresses and ports are written in one way, wildcards as *, and the name of a host
+// to connect to in lower case. Names are not resolved.
+func (*TCP) Canonical(address string, use Use) string {
+	a, err := parseTCP(address, use)
 	if err != nil {
-		return nil, err
+		return address
 	}
-	fail := func(err error) (net.Conn, error) {
-		return nil, &OpError{Op: "dial", Endpoint: "tcp://" + address, Err: err}
-	}
-	target := net.JoinHostPort(a.host, strconv.Itoa(a.port))
-	if t.DialContext != nil {
-		c, err := t.DialContext(ctx, "tcp", target)
-		if err != nil {
-			return fail(err)
-		}
-		return c, nil
-	}
-	d := net.Dialer{Resolver: t.Resolver}
-	d.KeepAlive, d.KeepAliveConfig = t.keepAlive()
-	if a.source != nil {
-		_, ip, err := t.local(ctx, a.source.host)
-		if err != nil {
-			return fail(fmt.Errorf("source address: %w", err))
-		}
-		d.LocalAddr = &net.TCPAddr{IP: ip.AsSlice(), Port: a.source.port, Zone: ip.Zone()}
-		d.Control = reuseAddress
-	}
-	c, err := d.DialContext(ctx, "tcp", target)
-	if err != nil {
-		return fail(err)
-	}
-	conn, err := t.newConn(c.(*net.TCPConn))
-	if err != nil {
-		return fail(errors.Join(err, c.Close()))
-	}
-	// With nobody listening, a dial to a port in the ephemeral range can meet
-	// itself (simultaneous open) and would then keep the port from its owner.
-	if conn.LocalAddr().String() == conn.RemoteAddr().String() {
-		return fail(errors.Join(fmt.Errorf("%w, since nobody listens there; try again later", ErrSelfConnect), conn.Close()))
-	}
-	return conn, nil
-}
-
-// Listen implements [Transport]. An address that is taken gives
-// [ErrAddressInUse].
-func (t *TCP) Listen(ctx context.Context, address string) (Listener, error) {
-	a, err := parseTCP(address, ForBind)
-	if err != nil {
-		return nil, err
-	}
-	fail := func(err error) (Listener, error) {
-		return nil, &OpError{Op: "listen", Endpoint: "tcp://" + address, Err: err}
-	}
-	if err := ctx.Err(); err != nil {
-		return fail(err)
-	}
-	network, ip, err := t.local(ctx, a.host)
-	if err != nil {
-		return fail(err)
-	}
-	var lc net.ListenConfig
-	lc.KeepAlive, lc.KeepAliveConfig = t.keepAlive()
-	lc.SetMultipathTCP(false) // Go's default is true on Linux; no peer of ours dials with it
-	ln, err := lc.Listen(ctx, network, tcpString(ip, a.port))
-	switch {
-	case isInUse(err):
-		return fail(&inUseError{advice: "stop the other program or bind another port (0 is any free one)", cause: err})
-	case err != nil:
-		return fail(err)
-	}
-	return &tcpListener{TCPListener: ln.(*net.TCPListener), tcp: t, endpoint: "tcp://" + address, address: dialable(ln.Addr().(*net.TCPAddr))}, nil
-}
-
-// tcpString is ip:port for package net, where no host is the wildcard.
-func tcpString(ip netip.Addr, port int) string {
-	if !ip.IsValid() {
-		return net.JoinHostPort("", strconv.Itoa(port))
-	}
-	return netip.AddrPortFrom(ip, uint16(port)).String()
+	return a.String()
 }
 
 // keepAlive translates the fields for net.Dialer and net.ListenConfig, whose
@@ -193,33 +126,4 @@ func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {
 		}
 	}
 	return conn, nil
-}
-
-// tcpListener inherits Addr, the bound address as the kernel has it.
-type tcpListener struct {
-	*net.TCPListener
-	tcp      *TCP
-	endpoint string
-	address  string
-}
-
-func (l *tcpListener) Accept() (net.Conn, error) {
-	c, err := l.AcceptTCP()
-	if err != nil {
-		return nil, &OpError{Op: "accept", Endpoint: l.endpoint, Err: err}
-	}
-	conn, err := l.tcp.newConn(c)
-	if err != nil {
-		return nil, &OpError{Op: "accept", Endpoint: l.endpoint, Err: errors.Join(err, c.Close())}
-	}
-	return conn, nil
-}
-
-func (l *tcpListener) Address() string { return l.address }
-
-func (l *tcpListener) Close() error {
-	if err := l.TCPListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return &OpError{Op: "close", Endpoint: l.endpoint, Err: err}
-	}
-	return nil
 }

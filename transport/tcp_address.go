@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -10,9 +11,28 @@ import (
 
 // tcpAddress is an address taken apart.
 type tcpAddress struct {
-	host   string      // host name, interface name or IP; "" is the wildcard
+	host   string      // host name, interface name or IP without brackets; "" is the wildcard
 	port   int         // 0 is "any free one"
+	last   int         // of a range of ports that begins at port; else port
 	source *tcpAddress // where to connect from; nil is "let the kernel choose"
+}
+
+// String is the address in the one form that all its spellings share.
+func (a tcpAddress) String() string {
+	host, port := a.host, strconv.Itoa(a.port)
+	if host == "" {
+		host = "*"
+	}
+	if a.port == 0 {
+		port = "*"
+	} else if a.last != a.port {
+		port += "-" + strconv.Itoa(a.last)
+	}
+	s := net.JoinHostPort(host, port)
+	if a.source != nil {
+		s = a.source.String() + ";" + s
+	}
+	return s
 }
 
 // parseTCP takes address apart and checks that it makes sense for use. Names
@@ -28,8 +48,11 @@ func parseTCP(address string, use Use) (tcpAddress, error) {
 			return bad("a source address (before ';') is for connecting", "write it as tcp://"+from)
 		}
 		s, problem, fix := splitTCP(from, ForBind)
-		if problem != "" {
+		switch {
+		case problem != "":
 			return bad("source address: "+problem, fix)
+		case s.last != s.port:
+			return bad("source address: a range of ports can be bound, not connected from", "write one port, or 0 for any free one")
 		}
 		source, target = &s, to
 	}
@@ -68,18 +91,40 @@ func splitTCP(s string, use Use) (a tcpAddress, problem, fix string) {
 	case port == "*":
 		port = "0"
 	}
-	n, err := strconv.ParseUint(port, 10, 16) // refuses signs, spaces and service names
-	if err != nil {
-		return a, fmt.Sprintf("port %q is not a number from 0 to 65535", port), "write it as in tcp://127.0.0.1:5557"
+	if notIP == nil {
+		host = ip.String()
+	} else if use == ForConnect {
+		host = strings.ToLower(host) // when bound, it may be the name of an interface
 	}
-	if n == 0 && use == ForConnect { // "00"
-		return a, "port 0 (any free one) can be bound, not connected to", "write the port that the peer has bound"
-	}
-	return tcpAddress{host: host, port: int(n)}, "", ""
+	a.host = host
+	return portsTCP(a, port, use)
 }
 
-// splitHostPort is net.SplitHostPort with messages that say what to write.
-// An IPv6 host comes back without its brackets.
+// portsTCP adds the port or range of ports to an address.
+func portsTCP(a tcpAddress, port string, use Use) (_ tcpAddress, problem, fix string) {
+	const example = "write it as in tcp://127.0.0.1:5557"
+	from, to, isRange := strings.Cut(port, "-")
+	if !isRange || from == "" { // "-1" is a negative number
+		from, to, isRange = port, port, false
+	}
+	first, err := strconv.ParseUint(from, 10, 16) // refuses signs, spaces and service names
+	last, err2 := strconv.ParseUint(to, 10, 16)
+	a.port, a.last = int(first), int(last)
+	switch {
+	case isRange && use == ForConnect:
+		return a, "a range of ports can be bound, not connected to", "write the port that the peer has bound"
+	case isRange && (err != nil || err2 != nil || first == 0 || first > last):
+		return a, fmt.Sprintf("%q is not a range of ports", port), "write the lower and the upper one, from 1 to 65535, as in tcp://*:5000-5100"
+	case err != nil:
+		return a, fmt.Sprintf("port %q is not a number from 0 to 65535", port), example
+	case first == 0 && use == ForConnect: // "00"
+		return a, "port 0 (any free one) can be bound, not connected to", "write the port that the peer has bound"
+	}
+	return a, "", ""
+}
+
+// splitHostPort is net.SplitHostPort with messages that say what to write. As with libzmq, brackets may be around any host,
+// not an IPv6 address alone: programs write "[%s]:%d" to be right in either case. The host comes back without them.
 func splitHostPort(s string) (host, port, problem, fix string) {
 	if s == "" {
 		return "", "", "no host and no port", "write it as tcp://host:port"
@@ -89,8 +134,8 @@ func splitHostPort(s string) (host, port, problem, fix string) {
 		if !ok {
 			return "", "", "no ']' after the IPv6 address", "write it as in tcp://[::1]:5557"
 		}
-		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
-			return "", "", fmt.Sprintf("%q is not an IPv6 address, and brackets are for those", host), "write it as in tcp://[::1]:5557 or tcp://127.0.0.1:5557"
+		if host == "" {
+			return "", "", "no host in the brackets", "write it as in tcp://[::1]:5557, or tcp://*:5557 for every address"
 		}
 		if rest == "" {
 			return "", "", "no port", "add one, as in tcp://" + s + ":5557"
@@ -123,6 +168,9 @@ func checkHost(host string) (problem, fix string) {
 			return fmt.Sprintf("%q in the host", r), "write it as in tcp://host:port"
 		}
 	}
+	if strings.Contains(host, ":") { // in brackets
+		return fmt.Sprintf("%q is not an IPv6 address", host), "write it as in tcp://[::1]:5557"
+	}
 	// "127.0.0.300" or "127.1" is a slip, not a name to look up.
 	if strings.Trim(host, "0123456789.") == "" {
 		return fmt.Sprintf("%q is not an IPv4 address", host), "write four numbers from 0 to 255, as in tcp://127.0.0.1:5557"
@@ -132,7 +180,7 @@ func checkHost(host string) (problem, fix string) {
 
 // portOr is port, if it can be connected to, or else one for an example.
 func portOr(port, example string) string {
-	if port == "" || port == "*" || port == "0" {
+	if port == "" || port == "*" || port == "0" || strings.Contains(port, "-") {
 		return example
 	}
 	return port

@@ -12,24 +12,62 @@ import (
 // name of an interface, or a host name, in this order. network is what package net
 // must be told: 0.0.0.0 means IPv4 only, whereas the other wildcards are dual stack.
 func (t *TCP) local(ctx context.Context, host string) (network string, addr netip.Addr, err error) {
+	ips, _, err := t.addresses(ctx, host)
+	if err != nil {
+		return "", netip.Addr{}, err
+	}
+	if addr = ips[0]; len(ips) > 1 {
+		addr = preferIPv4(ips)
+	}
+	if addr == netip.IPv4Unspecified() {
+		return "tcp4", addr, nil
+	}
+	return "tcp", addr, nil
+}
+
+// addresses returns what host stands for on this host, at least one address. If it is the name of an interface, ifi is that.
+func (t *TCP) addresses(ctx context.Context, host string) (ips []netip.Addr, ifi string, err error) {
+	ips, ifi, err = here(host)
+	if err != nil || len(ips) > 0 {
+		return ips, ifi, err
+	}
+	if ips, err = t.lookup(ctx, host); err != nil {
+		return nil, "", fmt.Errorf("no interface (there are %s) and no host has the name %q: %w", interfaceNames(), host, err)
+	}
+	return ips, "", nil
+}
+
+// here returns the addresses of host if it can be told without asking others: of the wildcard, an IP address or an interface.
+func here(host string) (ips []netip.Addr, ifi string, err error) {
 	if host == "" {
-		return "tcp", netip.Addr{}, nil
+		return []netip.Addr{netip.IPv6Unspecified()}, "", nil
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip == netip.IPv4Unspecified() {
-			return "tcp4", ip, nil
-		}
-		return "tcp", ip, nil
+		return []netip.Addr{ip}, "", nil
 	}
 	if ifi, err := net.InterfaceByName(host); err == nil {
-		ip, err := interfaceAddr(ifi)
-		return "tcp", ip, err
+		ips, err := interfaceAddr(ifi)
+		return ips, ifi.Name, err
 	}
-	ips, err := t.resolver().LookupNetIP(ctx, "ip", host)
+	return nil, "", nil
+}
+
+// lookup returns the addresses of a host name, at least one, in the order of preference of RFC 6724.
+func (t *TCP) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	found, err := t.resolver().LookupIPAddr(ctx, host) // LookupNetIP loses the zones
 	if err != nil {
-		return "", netip.Addr{}, fmt.Errorf("no interface (there are %s) and no host has the name %q: %w", interfaceNames(), host, err)
+		return nil, err
 	}
-	return "tcp", preferIPv4(ips), nil
+	ips := make([]netip.Addr, 0, len(found))
+	for _, f := range found {
+		if ip, ok := netip.AddrFromSlice(f.IP); ok {
+			ips = append(ips, ip.Unmap().WithZone(f.Zone))
+		}
+	}
+	if len(ips) == 0 {
+		return nil, &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
+	}
+	return ips, nil
 }
 
 func (t *TCP) resolver() *net.Resolver {
@@ -39,15 +77,15 @@ func (t *TCP) resolver() *net.Resolver {
 	return net.DefaultResolver
 }
 
-// interfaceAddr returns the first usable address of an interface: IPv4, else
-// IPv6, else link-local IPv6, which needs its zone to be of any use.
-func interfaceAddr(ifi *net.Interface) (netip.Addr, error) {
+// interfaceAddr returns the usable addresses of an interface, at least one, link-local IPv6 last, which needs its zone to be
+// of any use.
+func interfaceAddr(ifi *net.Interface) ([]netip.Addr, error) {
 	if ifi.Flags&net.FlagUp == 0 {
-		return netip.Addr{}, fmt.Errorf("interface %s is down; bring it up or bind another", ifi.Name)
+		return nil, fmt.Errorf("interface %s is down; bring it up or bind another", ifi.Name)
 	}
 	addrs, err := ifi.Addrs()
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("addresses of interface %s: %w", ifi.Name, err)
+		return nil, fmt.Errorf("addresses of interface %s: %w", ifi.Name, err)
 	}
 	var ips, linkLocal []netip.Addr
 	for _, a := range addrs {
@@ -65,10 +103,10 @@ func interfaceAddr(ifi *net.Interface) (netip.Addr, error) {
 		}
 		ips = append(ips, ip)
 	}
-	if ip := preferIPv4(append(ips, linkLocal...)); ip.IsValid() {
-		return ip, nil
+	if ips = append(ips, linkLocal...); len(ips) > 0 {
+		return ips, nil
 	}
-	return netip.Addr{}, fmt.Errorf("interface %s has no address; give it one or bind another", ifi.Name)
+	return nil, fmt.Errorf("interface %s has no address; give it one or bind another", ifi.Name)
 }
 
 // preferIPv4 returns the first IPv4 address, or else the first address.
@@ -96,33 +134,4 @@ func interfaceNames() string {
 		names[i] = ifi.Name
 	}
 	return strings.Join(names, ", ")
-}
-
-// dialable is the address at which a peer on this host reaches a listener
-// bound to a: a wildcard becomes the loopback address.
-func dialable(a *net.TCPAddr) string {
-	ip := a.IP
-	switch {
-	case !ip.IsUnspecified():
-	case ip.To4() != nil || hasIPv4Loopback():
-		ip = net.IPv4(127, 0, 0, 1) // a wildcard that is not IPv4 is dual stack
-	default:
-		ip = net.IPv6loopback
-	}
-	return (&net.TCPAddr{IP: ip, Port: a.Port, Zone: a.Zone}).String()
-}
-
-// hasIPv4Loopback reports whether 127.0.0.1 can be dialled here; on a host
-// with IPv6 alone it cannot.
-func hasIPv4Loopback() bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return true
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.IsLoopback() && n.IP.To4() != nil {
-			return true
-		}
-	}
-	return false
 }

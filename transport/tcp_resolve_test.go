@@ -13,12 +13,15 @@ import (
 	"testing"
 )
 
-// fakeDNS answers every question with one address, in memory.
+// fakeDNS answers every question with one address, or with several, in memory.
 type fakeDNS struct {
-	answer atomic.Value // netip.Addr
+	answer atomic.Value // netip.Addr or, for several, addrs
 	asked  atomic.Int64
 	wg     sync.WaitGroup
 }
+
+// addrs are the answers of a fakeDNS that has several.
+type addrs []netip.Addr
 
 func (d *fakeDNS) resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -59,20 +62,27 @@ func (d *fakeDNS) reply(query []byte) []byte {
 	question := query[header:end]
 	kind := binary.BigEndian.Uint16(question[len(question)-4:])
 
-	ip := d.answer.Load().(netip.Addr)
-	wanted := uint16(28) // AAAA
-	if ip.Is4() {
-		wanted = 1
+	ips, several := d.answer.Load().(addrs)
+	if !several {
+		ips = addrs{d.answer.Load().(netip.Addr)}
 	}
 	var answers []byte
-	if kind == wanted {
+	count := byte(0)
+	for _, ip := range ips {
+		wanted := uint16(28) // AAAA
+		if ip.Is4() {
+			wanted = 1
+		}
+		if kind != wanted {
+			continue
+		}
+		count++
 		answers = append(answers, 0xc0, header) // the name in the question
 		answers = binary.BigEndian.AppendUint16(answers, kind)
 		answers = append(answers, 0, 1, 0, 0, 0, 60) // IN, for a minute
 		answers = binary.BigEndian.AppendUint16(answers, uint16(ip.BitLen()/8))
 		answers = append(answers, ip.AsSlice()...)
 	}
-	count := byte(min(len(answers), 1))
 	// Same id; a recursive answer without error; one question.
 	return slices.Concat(query[:2], []byte{0x81, 0x80, 0, 1, 0, count, 0, 0, 0, 0}, question, answers)
 }

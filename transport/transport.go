@@ -63,6 +63,22 @@ type Listener interface {
 	Address() string
 }
 
+// Canonicalizer is what a transport may be able to do beyond [Transport],
+// found by type assertion: to tell which addresses are the same.
+type Canonicalizer interface {
+	// Canonical returns an address, valid for use, in the one form that its spellings share. It is valid for the
+	// same use and means the same, whatever becomes of the process's working directory. It does no I/O beyond asking
+	// for that.
+	Canonical(address string, use Use) string
+}
+
+// NamedListener is what a listener may be able to do beyond [Listener], found by type assertion: to know other names of
+// its own, such as that of the interface whose address it is bound to.
+type NamedListener interface {
+	// Named reports whether address, valid to bind, names the listener. It asks nobody beyond this host.
+	Named(address string) bool
+}
+
 // TryWriter is what a connection may be able to do beyond [net.Conn], found by
 // type assertion: to write without waiting.
 type TryWriter interface {
