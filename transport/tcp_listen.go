@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -48,7 +46,7 @@ func (t *TCP) Listen(ctx context.Context, address string) (Listener, error) {
 // listenRange binds the first port that can be had.
 func (t *TCP) listenRange(ctx context.Context, network string, ip netip.Addr, a tcpAddress) (ln *net.TCPListener, err error) {
 	for port := a.port; port <= a.last; port++ {
-		if ln, err = t.listenPort(ctx, network, ip, port, a.host == ""); err == nil || ctx.Err() != nil {
+		if ln, err = t.listenPort(ctx, network, ip, port); err == nil || ctx.Err() != nil {
 			return ln, err
 		}
 		if !portTaken(err) {
@@ -58,20 +56,23 @@ func (t *TCP) listenRange(ctx context.Context, network string, ip netip.Addr, a 
 	return nil, err
 }
 
-// listenPort binds one port. Without a host it asks for [::] by name: package net, left to choose, takes 0.0.0.0 alone where
-// 127.0.0.1 does not exist.
-func (t *TCP) listenPort(ctx context.Context, network string, ip netip.Addr, port int, noHost bool) (*net.TCPListener, error) {
+// listenPort binds one port. For all addresses it asks for one socket for both families by name: package net, left to
+// choose, takes 0.0.0.0 alone where 127.0.0.1 does not exist.
+func (t *TCP) listenPort(ctx context.Context, network string, ip netip.Addr, port int) (*net.TCPListener, error) {
 	var lc net.ListenConfig
 	lc.KeepAlive, lc.KeepAliveConfig = t.keepAlive()
 	lc.SetMultipathTCP(false) // Go's default is true on Linux; no peer of ours dials with it
-	at, every := netip.AddrPortFrom(ip, uint16(port)).String(), net.JoinHostPort("", strconv.Itoa(port))
-	if noHost && (runtime.GOOS == "openbsd" || runtime.GOOS == "dragonfly") {
-		at = every // no socket there is for both families
+	at := netip.AddrPortFrom(ip, uint16(port)).String()
+	if ip == netip.IPv6Unspecified() && dualStack != nil {
+		both := lc
+		both.Control = dualStack
+		if ln, err := both.Listen(ctx, "tcp6", at); err == nil {
+			return ln.(*net.TCPListener), nil
+		} else if portTaken(err) {
+			return nil, err
+		} // else a host without IPv6
 	}
 	ln, err := lc.Listen(ctx, network, at)
-	if noHost && err != nil && !portTaken(err) {
-		ln, err = lc.Listen(ctx, network, every) // a host without IPv6
-	}
 	if err != nil {
 		return nil, err
 	}
