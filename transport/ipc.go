@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 )
 
 // IPC is the transport for ipc://path: unix stream sockets, between processes
@@ -23,9 +22,24 @@ import (
 //
 // Listen takes over a socket file that a dead process has left behind, but
 // only when nobody listens on it; a file that is not a socket is never
-// touched. Of any number of processes that take over the same file at once exactly one wins.
+// touched, nor one of which it cannot be told whether somebody listens, as one of
+// another user may be. Of any number of processes that take over the same file at once exactly one wins: they
+// hold a lock meanwhile, on a file beside it with ".yodel-lock" added to its name. To bind a free path takes no lock.
 // Close removes the file if it is still the listener's own.
+//
+// A socket file that somebody removes under a living listener, as cleaners of temporary directories do, is made
+// again within two seconds while Accept is being called, if its path is still free; connections that exist are not
+// concerned. Accept returns an error that says so, or that the path belongs to somebody else now, once, and works on.
+//
+// The path that Listen gives back, and the one that [IPC.Canonical] does, is absolute: a peer, or this process
+// later, may have another working directory. A path too long for that stays relative.
 type IPC struct {
+	// Mode is what the permissions of a socket file are made, such as 0o660, whatever the umask: who may write to it
+	// may connect. They are set before the socket listens, so that nobody connects by earlier ones. 0 leaves them to
+	// the umask, which usually lets this user alone connect. Bits beyond 0o777 are ignored. The directory of ipc://*
+	// lets those in who may connect. Windows, where access is up to the directory, and abstract names have no modes.
+	Mode fs.FileMode
+
 	// SendBuffer is how many bytes the kernel holds for each connection in each
 	// direction (ZMQ_SNDBUF; a receiver has no buffer of its own here). 0 means
 	// 512 KiB, or as much of it as the system allows (net.core.wmem_max on
@@ -50,6 +64,14 @@ func (*IPC) Scheme() string { return "ipc" }
 // Validate implements [Transport]; its errors are [AddressError] values.
 func (*IPC) Validate(address string, use Use) error {
 	return checkIPC(address, use, runtime.GOOS)
+}
+
+// Canonical implements [Canonicalizer]: a path is made absolute. Symbolic links are not followed.
+func (*IPC) Canonical(address string, _ Use) string {
+	if address == "*" || strings.HasPrefix(address, "@") {
+		return address
+	}
+	return reachable(address, absolute(address))
 }
 
 // Dial implements [Transport].
@@ -80,11 +102,11 @@ func (t *IPC) Listen(ctx context.Context, address string) (Listener, error) {
 	switch {
 	case err != nil:
 	case address == "*":
-		l, err = listenFresh(ctx)
+		l, err = listenFresh(t.Mode.Perm())
 	case strings.HasPrefix(address, "@"):
 		l, err = listenAbstract(ctx, address)
 	default:
-		l, err = listenPath(ctx, address)
+		l, err = listenPath(ctx, address, t.Mode.Perm())
 	}
 	if err != nil {
 		return nil, &OpError{Op: "listen", Endpoint: "ipc://" + address, Err: err}
@@ -161,62 +183,6 @@ func (c *ipcConn) LocalAddr() net.Addr { return c.bound }
 // RemoteAddr is the bound path; see LocalAddr.
 func (c *ipcConn) RemoteAddr() net.Addr { return c.bound }
 
-// ipcListener owns a listening socket and, unless abstract, its file.
-type ipcListener struct {
-	ipc     *IPC
-	ln      *net.UnixListener
-	address string      // what a peer dials
-	path    string      // absolute path of the file; "" if abstract
-	file    fs.FileInfo // the file as it was made, to know it again
-	dir     string      // private directory to remove too; "" if none
-	close   func() error
-}
-
-func newIPCListener(ln *net.UnixListener, address, path string, file fs.FileInfo, dir string) *ipcListener {
-	ln.SetUnlinkOnClose(false) // it would remove whatever is there
-	l := &ipcListener{ln: ln, address: address, path: path, file: file, dir: dir}
-	l.close = sync.OnceValue(l.remove)
-	return l
-}
-
-func (l *ipcListener) Address() string { return l.address }
-
-func (l *ipcListener) Accept() (net.Conn, error) {
-	c, err := l.ln.AcceptUnix()
-	if err == nil {
-		var conn *ipcConn
-		if conn, err = l.ipc.newConn(c, l.address); err == nil {
-			return conn, nil
-		}
-		err = errors.Join(err, c.Close())
-	}
-	return nil, &OpError{Op: "accept", Endpoint: "ipc://" + l.address, Err: err}
-}
-
-func (l *ipcListener) Close() error { return l.close() }
-
-// remove takes the file away before it closes the socket: as long as the
-// socket listens nobody takes the path over, so the file cannot change hands
-// between the look and the removal.
-func (l *ipcListener) remove() error {
-	var errs []error
-	if l.path != "" {
-		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
-			errs = append(errs, os.Remove(l.path))
-		}
-	}
-	errs = append(errs, l.ln.Close())
-	if l.dir != "" {
-		if err := os.Remove(l.dir); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return &OpError{Op: "close", Endpoint: "ipc://" + l.address, Err: err}
-	}
-	return nil
-}
-
 // reachable is the absolute form of path if it fits in a socket's address, or
 // else path itself: a peer may have another working directory.
 func reachable(path, absolute string) string {
@@ -226,10 +192,16 @@ func reachable(path, absolute string) string {
 	return absolute
 }
 
-// absolute is path seen from the root, for a Close after a change of directory.
+// absolute is path seen from the root. It keeps a ".." as it is, since that may follow a symbolic link.
 func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
+	if !strings.Contains(path, "..") {
+		if abs, err := filepath.Abs(path); err == nil {
+			return abs
+		}
+		return path
+	}
+	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+		return wd + string(filepath.Separator) + path
 	}
 	return path
 }

@@ -8,45 +8,51 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
 const (
 	// lockPatience is how long Listen waits for another process that is
-	// binding in the same directory, which takes milliseconds.
+	// taking the same file over, which takes milliseconds.
 	lockPatience = 5 * time.Second
 
-	// probePause comes between two looks at a socket that seems dead: another program
-	// may be between bind and listen, and BSD kernels also refuse when a
+	// probePause comes between two looks at a socket that seems dead: BSD kernels also refuse when a
 	// living listener's backlog is full.
 	probePause = 20 * time.Millisecond
+
+	// settlingTime is the age at which a socket file that nobody listens on counts as dead: its maker may be between bind
+	// and listen.
+	settlingTime = 100 * time.Millisecond
 )
 
 var (
 	// errLockBusy: somebody else holds the lock; try again.
-	errLockBusy = errors.New("another process is binding in the same directory")
+	errLockBusy = errors.New("another process is taking it over")
 
 	// errNoLock: no lock can be had here at all.
-	errNoLock = errors.New("the directory cannot be locked")
+	errNoLock = errors.New("no lock can be had there")
 )
 
-// listenPath binds a path in the file system. It holds a lock on the
-// directory from the first look to the bind, because looking, removing and
-// binding are three steps: without it a process could remove, as stale, the
-// file that another has bound since. The lock is on the directory itself, so
-// nothing is left behind, and the kernel drops it if the process dies.
-func listenPath(ctx context.Context, path string) (*ipcListener, error) {
-	release, lockErr := lockDirectory(ctx, path)
-	switch {
-	case lockErr == nil:
-		defer release()
-	case !errors.Is(lockErr, errNoLock):
-		return nil, lockErr
-	}
-	for range 3 { // more only if the file keeps changing under us
-		ln, err := bindPath(ctx, path)
+// listenPath binds a path in the file system, after the removal of what a dead process has left there, if need be. To
+// look, remove and bind are three steps, so that a process could remove, as dead, the file that another has bound since:
+// who removes holds a lock, on a file of our own that nobody has other reasons to lock. Who binds a free path needs none: it
+// removes nothing, and fails if it is too late.
+func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListener, error) {
+	var release func()
+	defer func() {
+		if release != nil {
+			release()
+		}
+	}()
+	for range 4 { // one look without the lock, one with it; more only if the file keeps changing under us
+		ln, file, err := bindPath(path, mode)
+		if err == nil {
+			abs := absolute(path)
+			return newIPCListener(ln, reachable(path, abs), abs, file), nil
+		}
 		if !isInUse(err) {
-			return ln, err
+			return nil, err
 		}
 		there, err := os.Lstat(path)
 		switch {
@@ -57,45 +63,54 @@ func listenPath(ctx context.Context, path string) (*ipcListener, error) {
 		case there.Mode()&fs.ModeSocket == 0:
 			return nil, fmt.Errorf("the path is taken by a file that is not a socket (%s); remove it or choose another path", there.Mode())
 		}
-		alive, err := listening(ctx, path)
-		switch {
-		case err != nil:
+		if err := dead(ctx, path); err != nil {
 			return nil, err
-		case alive:
-			return nil, fmt.Errorf("%w: somebody listens there; stop them or choose another path", ErrAddressInUse)
-		case lockErr != nil:
-			return nil, fmt.Errorf("%w: a dead process has left the file, which is not taken over because %w; remove it", ErrAddressInUse, lockErr)
+		}
+		if release == nil {
+			if release, err = lockFile(ctx, path+".yodel-lock"); err != nil {
+				if ctx.Err() != nil {
+					return nil, err
+				}
+				return nil, fmt.Errorf("%w: a dead process has left the file, which is not taken over because %w; remove it yourself", ErrAddressInUse, err)
+			}
+			continue // what was seen before may have changed
+		}
+		age := max(0, time.Since(there.ModTime()))
+		if err := pause(ctx, max(probePause, settlingTime-age)); err != nil {
+			return nil, err
+		}
+		if err := dead(ctx, path); err != nil {
+			return nil, err
 		}
 		if now, err := os.Lstat(path); err != nil || !os.SameFile(there, now) {
 			continue // not the file that was found dead
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("a dead process has left the file: %w", err)
+			return nil, fmt.Errorf("%w: a dead process has left the file, and it cannot be removed: %w", ErrAddressInUse, err)
 		}
 	}
 	return nil, fmt.Errorf("%w: the file keeps changing hands", ErrAddressInUse)
 }
 
-func bindPath(ctx context.Context, path string) (*ipcListener, error) {
-	ln, err := listenUnix(ctx, path)
-	if err != nil {
-		if dir := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("directory %s does not exist; create it first: %w", dir, err)
-		}
-		return nil, err
+// bindPath makes a socket file with a mode, 0 for that of the umask, and listens on it.
+func bindPath(path string, mode fs.FileMode) (*net.UnixListener, fs.FileInfo, error) {
+	ln, file, err := bindUnix(path, mode)
+	if dir := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("directory %s does not exist; create it first: %w", dir, err)
 	}
-	abs := absolute(path)
-	file, err := os.Lstat(abs)
 	if err != nil {
-		return nil, errors.Join(err, ln.Close())
+		return nil, nil, err
 	}
-	return newIPCListener(ln, reachable(path, abs), abs, file, ""), nil
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(now, file) {
+		// Somebody took it for dead before the socket listened.
+		return nil, nil, errors.Join(&inUseError{advice: "the file keeps changing hands", cause: syscall.EADDRINUSE}, ln.Close())
+	}
+	return ln, file, nil
 }
 
-// listenFresh binds a path nobody else can know or reach: os.MkdirTemp makes
-// the directory for this user alone.
-func listenFresh(ctx context.Context) (*ipcListener, error) {
-	dir, err := os.MkdirTemp("", "yodel-")
+// listenFresh binds a path nobody else can know or, unless the mode says otherwise, reach.
+func listenFresh(mode fs.FileMode) (*ipcListener, error) {
+	dir, err := os.MkdirTemp("", "yodel-") // for this user alone
 	if err != nil {
 		return nil, err
 	}
@@ -103,67 +118,80 @@ func listenFresh(ctx context.Context) (*ipcListener, error) {
 	if err := (*IPC)(nil).Validate(path, ForBind); err != nil {
 		return nil, errors.Join(fmt.Errorf("the directory for temporary files has too long a name; set TMPDIR: %w", err), os.Remove(dir))
 	}
-	l, err := bindPath(ctx, path)
+	if err := letIn(dir, mode); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	ln, file, err := bindPath(path, mode)
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
-	l.dir = dir
+	abs := absolute(path)
+	l := newIPCListener(ln, reachable(path, abs), abs, file)
+	l.dir = filepath.Dir(abs)
 	return l, nil
+}
+
+// makePrivate makes a directory for this user and those who may write to a file of a mode in it.
+func makePrivate(dir string, mode fs.FileMode) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return letIn(dir, mode)
+}
+
+// letIn lets those into a directory that is this user's alone who may write to a file of a mode in it.
+func letIn(dir string, mode fs.FileMode) error {
+	if mode&0o022 == 0 {
+		return nil
+	}
+	return os.Chmod(dir, 0o700|mode&0o022>>1)
 }
 
 // listenAbstract binds a name that has no file; the kernel frees it when the
 // process dies, so there is nothing to take over.
 func listenAbstract(ctx context.Context, name string) (*ipcListener, error) {
-	ln, err := listenUnix(ctx, name)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "unix", name)
 	switch {
 	case isInUse(err):
 		return nil, fmt.Errorf("%w: somebody listens there; stop them or choose another name", ErrAddressInUse)
 	case err != nil:
 		return nil, err
 	}
-	return newIPCListener(ln, name, "", nil, ""), nil
+	return newIPCListener(ln.(*net.UnixListener), name, "", nil), nil
 }
 
-func listenUnix(ctx context.Context, path string) (*net.UnixListener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, err
+// dead returns nil if nobody listens on the socket file at path, which only a refused connection proves, and otherwise what
+// is to be done.
+func dead(ctx context.Context, path string) error {
+	d := net.Dialer{Timeout: time.Second}
+	c, err := d.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		c.Close()
+		return fmt.Errorf("%w: somebody listens there; stop them or choose another path", ErrAddressInUse)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isRefused(err), errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.EAGAIN), os.IsTimeout(err): // its backlog is full
+		return fmt.Errorf("%w: somebody listens there, very busy; stop them or choose another path", ErrAddressInUse)
+	case errors.Is(err, syscall.EPROTOTYPE):
+		return fmt.Errorf("%w: a socket of another kind is bound there; stop its owner or choose another path", ErrAddressInUse)
 	}
-	return ln.(*net.UnixListener), nil
-}
-
-// listening reports whether somebody listens on the socket file at path. Only
-// a refused connection proves that nobody does.
-func listening(ctx context.Context, path string) (bool, error) {
-	for try := range 2 {
-		if try > 0 {
-			if err := pause(ctx, probePause); err != nil {
-				return false, err
-			}
-		}
-		d := net.Dialer{Timeout: time.Second}
-		c, err := d.DialContext(ctx, "unix", path)
-		if err == nil {
-			return true, c.Close()
-		}
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		if !isRefused(err) && !errors.Is(err, fs.ErrNotExist) {
-			// A full backlog, no permission, another kind of socket: taken.
-			return true, nil
-		}
+	if inner, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = inner
 	}
-	return false, nil
+	return fmt.Errorf("%w: a socket is there already, and whether somebody listens on it cannot be told (%w); "+
+		"remove it if nobody does, or choose another path", ErrAddressInUse, err)
 }
 
-// lockDirectory waits for the lock on the directory of path. The error is
-// errNoLock where there is none to be had.
-func lockDirectory(ctx context.Context, path string) (release func(), err error) {
+// lockFile waits for the lock that is held by who locks the file at path. The error is errNoLock where there is none to be
+// had.
+func lockFile(ctx context.Context, path string) (release func(), err error) {
 	wait := time.Millisecond
 	for deadline := time.Now().Add(lockPatience); ; {
-		release, err = tryLockDirectory(path)
+		release, err = tryLock(path)
 		if !errors.Is(err, errLockBusy) || time.Now().After(deadline) {
 			return release, err
 		}

@@ -2,5 +2,5 @@
 
 package transport
 
-// tryLockDirectory: no portable lock here, so nothing is taken over.
-func tryLockDirectory(string) (release func(), err error) { return nil, errNoLock }
+// tryLock: no portable lock here, so nothing is taken over.
+func tryLock(string) (release func(), err error) { return nil, errNoLock }

@@ -5,19 +5,18 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 )
 
-// Windows has no lock on a directory. A file that is opened for one process
-// alone and vanishes when closed does the same, also if the process dies.
 const (
 	fileFlagDeleteOnClose = 0x04000000
 	errorSharingViolation = syscall.Errno(32)
 )
 
-func tryLockDirectory(path string) (release func(), err error) {
-	name, err := syscall.UTF16PtrFromString(filepath.Join(filepath.Dir(path), ".yodel-ipc.lock"))
+// tryLock makes a file that is opened for one process
+// alone and vanishes when closed, also if the process dies.
+func tryLock(path string) (release func(), err error) {
+	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", errNoLock, err)
 	}
@@ -26,7 +25,7 @@ func tryLockDirectory(path string) (release func(), err error) {
 	case err == nil:
 		return func() { _ = syscall.CloseHandle(h) }, nil
 	case errors.Is(err, errorSharingViolation):
-		return nil, errLockBusy
+		return nil, fmt.Errorf("%w, or keeps %s open", errLockBusy, path)
 	}
 	return nil, fmt.Errorf("%w (%w)", errNoLock, err)
 }
