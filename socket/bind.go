@@ -17,6 +17,7 @@ import (
 // An endpointState is one address that a socket is bound to or connects to.
 type endpointState struct {
 	name   string                    // of a bound one, the actual endpoint
+	key    string                    // of a connected one, the form that all spellings of its name share
 	asked  string                    // what Bind was given
 	as     string                    // the identity that ConnectAs gave the peer
 	accept func(node [16]byte) error // see ConnectNode; nil for every peer
@@ -273,21 +274,16 @@ func (c *core) crowded() bool {
 	return limit > 0 && c.taken >= limit
 }
 
-// Unbind stops listening at an endpoint, given as it was bound or as Bind or Endpoints returned it, and ends the
-// connections that came in there. Messages queued for them go to other peers where the role allows that. The error matches ErrNotBound if
-// there is no such endpoint; otherwise it is that of closing the listener, which is out of use all the same.
+// Unbind stops listening at an endpoint and ends the connections that came in there. It may be given as it was bound,
+// also with the actual port in place of a wildcard or a range, as Bind or Endpoints returned it, by the name of the
+// interface that has its address, or spelled otherwise; a name that fits several endpoints is the first one's in
+// alphabetical order. Messages queued for its connections go to other peers where the role allows that. The error
+// matches ErrNotBound if there is no such endpoint; otherwise it is that of closing the listener, which is out of use
+// all the same.
 func (c *core) Unbind(endpoint string) error {
+	ep := c.boundAt(endpoint)
 	c.mu.Lock()
-	ep := c.bound[endpoint]
-	if ep == nil {
-		for _, e := range c.bound {
-			if e.asked == endpoint || e.listening() == endpoint {
-				ep = e
-				break
-			}
-		}
-	}
-	if ep == nil {
+	if ep == nil || c.bound[ep.name] != ep {
 		c.mu.Unlock()
 		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: ErrNotBound}
 	}

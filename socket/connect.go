@@ -11,8 +11,10 @@ import (
 
 // Connect checks endpoint and returns at once; the socket then keeps connecting to it, and connects again when the
 // connection is lost, until Disconnect or Close. Whether and when it succeeds is told by events, WaitConnected and
-// WaitPeers. To connect to the same endpoint again changes nothing. The error matches transport.ErrAddress for an
-// endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by events.
+// WaitPeers. To connect to the same endpoint again, however it is spelled, changes nothing. A relative ipc path is
+// that of the working directory at this moment, whatever becomes of it later. The error matches transport.ErrAddress
+// for an endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by
+// events.
 func (c *core) Connect(endpoint string) error { return c.connectTo(endpoint, "", nil) }
 
 func (c *core) connectAs(endpoint, id string) error { return c.connectTo(endpoint, id, nil) }
@@ -22,10 +24,11 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 	if err != nil {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
 	}
+	parsed = canonical(t, parsed, transport.ForConnect)
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpointState{name: endpoint, as: id, accept: accept, cancel: cancel}
+	ep := &endpointState{name: endpoint, key: parsed.String(), as: id, accept: accept, cancel: cancel}
 	c.mu.Lock()
-	if c.closing || c.connected[endpoint] != nil {
+	if c.closing || c.connected[ep.key] != nil {
 		closing := c.closing
 		c.mu.Unlock()
 		cancel()
@@ -34,7 +37,7 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 		}
 		return nil
 	}
-	c.connected[endpoint] = ep
+	c.connected[ep.key] = ep
 	c.wg.Add(1)
 	c.mu.Unlock()
 
@@ -100,9 +103,9 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	return c.serve(ctx, ep, conn)
 }
 
-// WaitConnected waits until the connection to an endpoint, as it was given to Connect, is up: its handshake is done. With
-// a context that has ended it tells at once whether it is. The error matches ErrNotBound if the socket does not connect to
-// the endpoint, or stops to meanwhile.
+// WaitConnected waits until the connection to an endpoint, as it was given to Connect or spelled otherwise, is up:
+// its handshake is done. With a context that has ended it tells at once whether it is. The error matches ErrNotBound
+// if the socket does not connect to the endpoint, or stops to meanwhile.
 func (c *core) WaitConnected(ctx context.Context, endpoint string) error {
 	return c.waitEndpoint(ctx, endpoint, true)
 }
@@ -113,9 +116,10 @@ func (c *core) WaitDisconnected(ctx context.Context, endpoint string) error {
 }
 
 func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error {
+	key := c.spelling(endpoint, transport.ForConnect)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ep := c.connected[endpoint]
+	ep := c.connectedTo(endpoint, key)
 	if ep == nil {
 		return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
 	}
@@ -123,7 +127,7 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 		switch {
 		case c.closing:
 			return opError("wait for "+endpoint, ErrClosed)
-		case up && c.connected[endpoint] != ep:
+		case up && c.connected[ep.key] != ep:
 			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
 		case ctx.Err() != nil: // wait might see a wake-up first
 			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: context.Cause(ctx)}
@@ -137,12 +141,16 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 	return nil
 }
 
-// Disconnect stops connecting to an endpoint, given as to Connect, and ends the connection to it. Messages queued for it
-// go to other peers where the role allows that. The error matches ErrNotBound if the socket does not connect there.
+// Disconnect stops connecting to an endpoint, given as to Connect or spelled otherwise, and ends the connection to
+// it. Messages queued for it go to other peers where the role allows that. The error matches ErrNotBound if the
+// socket does not connect there.
 func (c *core) Disconnect(endpoint string) error {
+	key := c.spelling(endpoint, transport.ForConnect)
 	c.mu.Lock()
-	ep := c.connected[endpoint]
-	delete(c.connected, endpoint)
+	ep := c.connectedTo(endpoint, key)
+	if ep != nil {
+		delete(c.connected, ep.key)
+	}
 	c.peers.wakeAll() // who waits for this connection
 	c.mu.Unlock()
 	if ep == nil {
@@ -155,9 +163,9 @@ func (c *core) Disconnect(endpoint string) error {
 // expire ends what Connect began once the connection was lost, for WithoutReconnect.
 func (c *core) expire(ep *endpointState) {
 	c.mu.Lock()
-	current := c.connected[ep.name] == ep
+	current := c.connected[ep.key] == ep
 	if current {
-		delete(c.connected, ep.name)
+		delete(c.connected, ep.key)
 		c.peers.wakeAll()
 	}
 	c.mu.Unlock()

@@ -38,7 +38,8 @@ const (
 	BindFailed
 	// Accepted: a connection came in at Endpoint from Address; its handshake begins.
 	Accepted
-	// AcceptFailed: the listener returned Err; accepting goes on after a pause.
+	// AcceptFailed: the listener returned Err; accepting goes on after a pause. It is told so too that somebody has
+	// removed the socket file of an ipc endpoint, which is made again if its path is free.
 	AcceptFailed
 	// Connecting: an attempt to connect to Endpoint begins.
 	Connecting

@@ -146,7 +146,8 @@ func WithoutReconnect() Option {
 }
 
 // WithConnectTimeout bounds one attempt to connect, name look-up included. The default is 10 s; zero or less leaves it
-// to the transport (libzmq ZMQ_CONNECT_TIMEOUT).
+// to the transport (libzmq ZMQ_CONNECT_TIMEOUT). Of a name that has several addresses each is tried within the
+// time, however short that is; see [transport.TCP].
 func WithConnectTimeout(d time.Duration) Option {
 	return option(func(c *config) { c.connectTimeout = max(0, d) })
 }
@@ -227,8 +228,9 @@ func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) { c.logger = l })
 }
 
-// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give a
-// [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial. nil is none.
+// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give
+// a [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial, a [transport.IPC] to set who may
+// connect to the socket files that Bind makes. nil is none.
 func WithTransport(t transport.Transport) Option {
 	return option(func(c *config) {
 		if t != nil {

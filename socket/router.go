@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -102,8 +103,9 @@ func (s *Router) ConnectAs(endpoint, id string) error {
 
 // nameable reports why the peer at an endpoint cannot be called id.
 func (s *Router) nameable(at, id string) error {
+	key := s.spelling(at, transport.ForConnect)
 	s.mu.Lock()
-	same := s.connected[at]
+	same := s.connected[key]
 	other := ""
 	for _, ep := range s.connected {
 		if ep.as == id && ep != same {

@@ -109,7 +109,7 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 // join makes a link part of the socket, unless the socket or the endpoint is on its way out.
 func (c *core) join(l *link) bool {
 	c.mu.Lock()
-	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.name] != l.ep {
+	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.key] != l.ep {
 		c.mu.Unlock()
 		l.fail(ErrDisconnected)
 		return false

@@ -14,8 +14,8 @@ import (
 // longestBacklog is cut down by the system to what it allows, as package net does by reading that.
 const longestBacklog = 1<<16 - 1
 
-// bindUnix makes a socket file and listens on it. Package net would do both at once; between the two the file gets its mode,
-// while nobody can connect.
+// bindUnix makes a socket file and listens on it. Package net would do both at once; between the two the file gets
+// its mode, while nobody can connect.
 func bindUnix(path string, mode fs.FileMode) (*net.UnixListener, fs.FileInfo, error) {
 	syscall.ForkLock.RLock()
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

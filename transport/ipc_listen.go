@@ -21,8 +21,8 @@ const (
 	// living listener's backlog is full.
 	probePause = 20 * time.Millisecond
 
-	// settlingTime is the age at which a socket file that nobody listens on counts as dead: its maker may be between bind
-	// and listen.
+	// settlingTime is the age at which a socket file that nobody listens on counts as dead: its maker may be between
+	// bind and listen.
 	settlingTime = 100 * time.Millisecond
 )
 
@@ -35,9 +35,9 @@ var (
 )
 
 // listenPath binds a path in the file system, after the removal of what a dead process has left there, if need be. To
-// look, remove and bind are three steps, so that a process could remove, as dead, the file that another has bound since:
-// who removes holds a lock, on a file of our own that nobody has other reasons to lock. Who binds a free path needs none: it
-// removes nothing, and fails if it is too late.
+// look, remove and bind are three steps, so that a process could remove, as dead, the file that another has bound
+// since: who removes holds a lock, on a file of our own that nobody has other reasons to lock. Who binds a free path
+// needs none: it removes nothing, and fails if it is too late.
 func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListener, error) {
 	var release func()
 	defer func() {
@@ -61,7 +61,8 @@ func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListene
 		case err != nil:
 			return nil, err
 		case there.Mode()&fs.ModeSocket == 0:
-			return nil, fmt.Errorf("the path is taken by a file that is not a socket (%s); remove it or choose another path", there.Mode())
+			return nil, fmt.Errorf("the path is taken by a file that is not a socket (%s); "+
+				"remove it or choose another path", there.Mode())
 		}
 		if err := dead(ctx, path); err != nil {
 			return nil, err
@@ -71,7 +72,8 @@ func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListene
 				if ctx.Err() != nil {
 					return nil, err
 				}
-				return nil, fmt.Errorf("%w: a dead process has left the file, which is not taken over because %w; remove it yourself", ErrAddressInUse, err)
+				return nil, fmt.Errorf("%w: a dead process has left the file, which is not taken over because %w; "+
+					"remove it yourself", ErrAddressInUse, err)
 			}
 			continue // what was seen before may have changed
 		}
@@ -86,7 +88,8 @@ func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListene
 			continue // not the file that was found dead
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: a dead process has left the file, and it cannot be removed: %w", ErrAddressInUse, err)
+			return nil, fmt.Errorf("%w: a dead process has left the file, and it cannot be removed: %w",
+				ErrAddressInUse, err)
 		}
 	}
 	return nil, fmt.Errorf("%w: the file keeps changing hands", ErrAddressInUse)
@@ -103,7 +106,8 @@ func bindPath(path string, mode fs.FileMode) (*net.UnixListener, fs.FileInfo, er
 	}
 	if now, err := os.Lstat(path); err != nil || !os.SameFile(now, file) {
 		// Somebody took it for dead before the socket listened.
-		return nil, nil, errors.Join(&inUseError{advice: "the file keeps changing hands", cause: syscall.EADDRINUSE}, ln.Close())
+		taken := &inUseError{advice: "the file keeps changing hands", cause: syscall.EADDRINUSE}
+		return nil, nil, errors.Join(taken, ln.Close())
 	}
 	return ln, file, nil
 }
@@ -161,8 +165,8 @@ func listenAbstract(ctx context.Context, name string) (*ipcListener, error) {
 	return newIPCListener(ln.(*net.UnixListener), name, "", nil), nil
 }
 
-// dead returns nil if nobody listens on the socket file at path, which only a refused connection proves, and otherwise what
-// is to be done.
+// dead returns nil if nobody listens on the socket file at path, which only a refused connection proves, and
+// otherwise what is to be done.
 func dead(ctx context.Context, path string) error {
 	d := net.Dialer{Timeout: time.Second}
 	c, err := d.DialContext(ctx, "unix", path)
@@ -177,7 +181,8 @@ func dead(ctx context.Context, path string) error {
 	case errors.Is(err, syscall.EAGAIN), os.IsTimeout(err): // its backlog is full
 		return fmt.Errorf("%w: somebody listens there, very busy; stop them or choose another path", ErrAddressInUse)
 	case errors.Is(err, syscall.EPROTOTYPE):
-		return fmt.Errorf("%w: a socket of another kind is bound there; stop its owner or choose another path", ErrAddressInUse)
+		return fmt.Errorf("%w: a socket of another kind is bound there; stop its owner or choose another path",
+			ErrAddressInUse)
 	}
 	if inner, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = inner
@@ -186,8 +191,8 @@ func dead(ctx context.Context, path string) error {
 		"remove it if nobody does, or choose another path", ErrAddressInUse, err)
 }
 
-// lockFile waits for the lock that is held by who locks the file at path. The error is errNoLock where there is none to be
-// had.
+// lockFile waits for the lock that is held by who locks the file at path. The error is errNoLock where there is none
+// to be had.
 func lockFile(ctx context.Context, path string) (release func(), err error) {
 	wait := time.Millisecond
 	for deadline := time.Now().Add(lockPatience); ; {

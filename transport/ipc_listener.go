@@ -66,8 +66,9 @@ func (l *ipcListener) replaced(ln *net.UnixListener) bool {
 	return !l.closed && l.ln != ln
 }
 
-// checkFile makes the socket file again if it is gone. The error, if the file is not as it was when last looked at, says what
-// has become of it. While a socket lives its file cannot be mistaken for another: the system keeps what identifies it.
+// checkFile makes the socket file again if it is gone. The error, if the file is not as it was when last looked at,
+// says what has become of it. While a socket lives its file cannot be mistaken for another: the system keeps what
+// identifies it.
 func (l *ipcListener) checkFile() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +81,7 @@ func (l *ipcListener) checkFile() error {
 		l.lost = false
 		return nil
 	case err == nil:
-		err = errors.New("somebody has put another one in its place, to which peers connect now; close this one or that")
+		err = errors.New("somebody has put another one in its place, to which they connect; close this one or that")
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil // it cannot be told
 	default:
@@ -100,7 +101,7 @@ func (l *ipcListener) checkFile() error {
 		return nil // said before
 	}
 	l.lost = true
-	return fmt.Errorf("somebody removed the socket file, so that peers cannot connect: %w", err)
+	return fmt.Errorf("somebody removed the socket file, so that peers cannot connect here: %w", err)
 }
 
 // Close takes the file away before it closes the socket: as long as the

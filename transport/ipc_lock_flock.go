@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// tryLock makes the file at path, if there is none, and takes an advisory lock on it. It works
-// between goroutines too, since each call opens the file anew. The file goes with the lock; the lock of a process that dies
-// is free, and its file is used again. Nothing that somebody else puts in the place of the file can make it wait.
+// tryLock makes the file at path, if there is none, and takes an advisory lock on it. It works between goroutines
+// too, since each call opens the file anew. The file goes with the lock; the lock of a process that dies is free, and
+// its file is used again. Nothing that somebody else puts in the place of the file can make it wait.
 func tryLock(path string) (release func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {

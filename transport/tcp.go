@@ -22,11 +22,11 @@ import (
 // interface name goes before a host name. On a host without IPv6 every address is every IPv4 address. As with
 // libzmq, brackets may be around any host, not an IPv6 address alone.
 //
-// To connect, host is an IP address (IPv6 in brackets) or a host name. A name is
-// resolved anew at each Dial, and its addresses are tried in the order of RFC 6724, IPv6 and IPv4 by turns: another
-// one when an attempt fails or 250 ms have passed, the earlier ones going on meanwhile (RFC 8305). If the
-// context has a deadline the pause is as short as it takes to begin with the last address before half of the time is over,
-// so that dead ones never keep the others from their turn. No more than 32 attempts are under way at once.
+// To connect, host is an IP address (IPv6 in brackets) or a host name. A name is resolved anew at each Dial, and its
+// addresses are tried in the order of RFC 6724, IPv6 and IPv4 by turns: another one when an attempt fails or 250 ms
+// have passed, the earlier ones going on meanwhile (RFC 8305). If the context has a deadline the pause is as short as
+// it takes to begin with the last address before half of the time is over, so that dead ones never keep the others
+// from their turn. No more than 32 attempts are under way at once.
 //
 // As with libzmq, "source:port;host:port" also says where to
 // connect from; the source has one of the forms for binding, but for the range. Of several addresses that the source
@@ -36,9 +36,9 @@ import (
 // Nagle's algorithm is always off (TCP_NODELAY): batching is done above, where
 // it needs no delay.
 //
-// Listeners made here also have a method Addr() net.Addr, which returns the
-// bound address as the kernel has it, wildcards included. [Listener.Address] has in place of a wildcard an address at which
-// this host reaches the listener: 127.0.0.1 or, where that does not exist, [::1] or an address of an interface that is up.
+// Listeners made here also have a method Addr() net.Addr, which returns the bound address as the kernel has it,
+// wildcards included. [Listener.Address] has in place of a wildcard an address at which this host reaches the
+// listener: 127.0.0.1 or, where that does not exist, [::1] or an address of an interface that is up.
 type TCP struct {
 	// KeepAliveIdle is how long a connection is silent before the kernel
 	// probes whether the peer's host is still there (ZMQ_TCP_KEEPALIVE,
@@ -84,8 +84,8 @@ func (*TCP) Validate(address string, use Use) error {
 	return err
 }
 
-// Canonical implements [Canonicalizer]: IP addresses and ports are written in one way, wildcards as *, and the name of a host
-// to connect to in lower case. Names are not resolved.
+// Canonical implements [Canonicalizer]: IP addresses and ports are written in one way, wildcards as *, and the name
+// of a host to connect to in lower case. Names are not resolved.
 func (*TCP) Canonical(address string, use Use) string {
 	a, err := parseTCP(address, use)
 	if err != nil {

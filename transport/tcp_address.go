@@ -52,7 +52,8 @@ func parseTCP(address string, use Use) (tcpAddress, error) {
 		case problem != "":
 			return bad("source address: "+problem, fix)
 		case s.last != s.port:
-			return bad("source address: a range of ports can be bound, not connected from", "write one port, or 0 for any free one")
+			return bad("source address: a range of ports can be bound, not connected from",
+				"write one port, or 0 for any free one")
 		}
 		source, target = &s, to
 	}
@@ -114,7 +115,8 @@ func portsTCP(a tcpAddress, port string, use Use) (_ tcpAddress, problem, fix st
 	case isRange && use == ForConnect:
 		return a, "a range of ports can be bound, not connected to", "write the port that the peer has bound"
 	case isRange && (err != nil || err2 != nil || first == 0 || first > last):
-		return a, fmt.Sprintf("%q is not a range of ports", port), "write the lower and the upper one, from 1 to 65535, as in tcp://*:5000-5100"
+		return a, fmt.Sprintf("%q is not a range of ports", port),
+			"write the lower and the upper one, from 1 to 65535, as in tcp://*:5000-5100"
 	case err != nil:
 		return a, fmt.Sprintf("port %q is not a number from 0 to 65535", port), example
 	case first == 0 && use == ForConnect: // "00"
@@ -123,8 +125,9 @@ func portsTCP(a tcpAddress, port string, use Use) (_ tcpAddress, problem, fix st
 	return a, "", ""
 }
 
-// splitHostPort is net.SplitHostPort with messages that say what to write. As with libzmq, brackets may be around any host,
-// not an IPv6 address alone: programs write "[%s]:%d" to be right in either case. The host comes back without them.
+// splitHostPort is net.SplitHostPort with messages that say what to write. As with libzmq, brackets may be around any
+// host, not an IPv6 address alone: programs write "[%s]:%d" to be right in either case. The host comes back without
+// them.
 func splitHostPort(s string) (host, port, problem, fix string) {
 	if s == "" {
 		return "", "", "no host and no port", "write it as tcp://host:port"

@@ -42,8 +42,8 @@ type route struct {
 	to   netip.AddrPort
 }
 
-// routes returns the ways to reach an address, at least one, best first: of each of the host's addresses, and of the source's
-// the one that goes with it.
+// routes returns the ways to reach an address, at least one, best first: of each of the host's addresses, and of the
+// source's the one that goes with it.
 func (t *TCP) routes(ctx context.Context, a tcpAddress) ([]route, error) {
 	targets := make([]netip.Addr, 1)
 	var err error
@@ -76,13 +76,14 @@ func (t *TCP) routes(ctx context.Context, a tcpAddress) ([]route, error) {
 		routes = append(routes, r)
 	}
 	if len(routes) == 0 {
-		return nil, fmt.Errorf("source address: %q (%v) and %q (%v) have no address family in common", a.source.host, sources, a.host, targets)
+		return nil, fmt.Errorf("source address: %q (%v) and %q (%v) have no address family in common",
+			a.source.host, sources, a.host, targets)
 	}
 	return routes, nil
 }
 
-// sourceFor chooses the source address for a target: the first one of its family, before that one that is link-local as the
-// target is, or is not. The result is the zero Addr if any will do.
+// sourceFor chooses the source address for a target: the first one of its family, before that one that is link-local
+// as the target is, or is not. The result is the zero Addr if any will do.
 func sourceFor(to netip.Addr, sources []netip.Addr) (from netip.Addr, ok bool) {
 	for _, s := range sources {
 		switch {
@@ -98,8 +99,8 @@ func sourceFor(to netip.Addr, sources []netip.Addr) (from netip.Addr, ok bool) {
 	return from, ok
 }
 
-// alternate puts IPv6 and IPv4 addresses by turns, beginning with the family of the first (RFC 8305, section 4), so that a
-// host whose one family does not work is not reached last.
+// alternate puts IPv6 and IPv4 addresses by turns, beginning with the family of the first (RFC 8305, section 4), so
+// that a host whose one family does not work is not reached last.
 func alternate(ips []netip.Addr) []netip.Addr {
 	var first, other []netip.Addr
 	for _, ip := range ips {

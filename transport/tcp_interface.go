@@ -25,7 +25,8 @@ func (t *TCP) local(ctx context.Context, host string) (network string, addr neti
 	return "tcp", addr, nil
 }
 
-// addresses returns what host stands for on this host, at least one address. If it is the name of an interface, ifi is that.
+// addresses returns what host stands for on this host, at least one address. If it is the name of an interface, ifi
+// is that.
 func (t *TCP) addresses(ctx context.Context, host string) (ips []netip.Addr, ifi string, err error) {
 	ips, ifi, err = here(host)
 	if err != nil || len(ips) > 0 {
@@ -37,7 +38,8 @@ func (t *TCP) addresses(ctx context.Context, host string) (ips []netip.Addr, ifi
 	return ips, "", nil
 }
 
-// here returns the addresses of host if it can be told without asking others: of the wildcard, an IP address or an interface.
+// here returns the addresses of host if it can be told without asking others: of the wildcard, an IP address or an
+// interface.
 func here(host string) (ips []netip.Addr, ifi string, err error) {
 	if host == "" {
 		return []netip.Addr{netip.IPv6Unspecified()}, "", nil
@@ -77,8 +79,8 @@ func (t *TCP) resolver() *net.Resolver {
 	return net.DefaultResolver
 }
 
-// interfaceAddr returns the usable addresses of an interface, at least one, link-local IPv6 last, which needs its zone to be
-// of any use.
+// interfaceAddr returns the usable addresses of an interface, at least one, link-local IPv6 last, which needs its
+// zone to be of any use.
 func interfaceAddr(ifi *net.Interface) ([]netip.Addr, error) {
 	if ifi.Flags&net.FlagUp == 0 {
 		return nil, fmt.Errorf("interface %s is down; bring it up or bind another", ifi.Name)

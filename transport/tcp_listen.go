@@ -44,7 +44,9 @@ func (t *TCP) Listen(ctx context.Context, address string) (Listener, error) {
 }
 
 // listenRange binds the first port that can be had.
-func (t *TCP) listenRange(ctx context.Context, network string, ip netip.Addr, a tcpAddress) (ln *net.TCPListener, err error) {
+func (t *TCP) listenRange(ctx context.Context, network string, ip netip.Addr, a tcpAddress) (
+	ln *net.TCPListener, err error,
+) {
 	for port := a.port; port <= a.last; port++ {
 		if ln, err = t.listenPort(ctx, network, ip, port); err == nil || ctx.Err() != nil {
 			return ln, err
@@ -105,7 +107,8 @@ func (l *tcpListener) Accept() (net.Conn, error) {
 
 func (l *tcpListener) Address() string { return l.address }
 
-// Named implements [NamedListener]: the port is that of the listener, and the host one of its names, found without asking others.
+// Named implements [NamedListener]: the port is that of the listener, and the host one of its names, found without
+// asking others.
 func (l *tcpListener) Named(address string) bool {
 	a, err := parseTCP(address, ForBind)
 	bound := l.Addr().(*net.TCPAddr)
@@ -142,8 +145,9 @@ func dialable(a *net.TCPAddr) string {
 	return netip.AddrPortFrom(thisHost(hostAddrs(), a.IP.To4() != nil), uint16(a.Port)).String()
 }
 
-// thisHost chooses, from the addresses of a host, the one at which the host itself reaches a listener of all of them, or of
-// the IPv4 ones alone: a loopback address if it has one, which a host with IPv6 alone or a bare network namespace may not.
+// thisHost chooses, from the addresses of a host, the one at which the host itself reaches a listener of all of them,
+// or of the IPv4 ones alone: a loopback address if it has one, which a host with IPv6 alone or a bare network
+// namespace may not.
 func thisHost(ips []netip.Addr, ipv4 bool) netip.Addr {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	rank := func(ip netip.Addr) int {

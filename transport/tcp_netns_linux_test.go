@@ -19,8 +19,8 @@ const noLoopbackEnv = "YODEL_TEST_NO_LOOPBACK"
 
 func init() { children[noLoopbackEnv] = childWithoutLoopback }
 
-// childWithoutLoopback binds every address where the loopback interface has no IPv4 address, and connects to what Address
-// says and to [::1].
+// childWithoutLoopback binds every address where the loopback interface has no IPv4 address, and connects to what
+// Address says and to [::1].
 func childWithoutLoopback(string) int {
 	if err := loopbackWithoutIPv4(); err != nil {
 		fmt.Println("unavailable:", err)
