@@ -2,11 +2,9 @@ package socket_test
 
 import (
 	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -68,17 +66,12 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 		}
 	})
 	t.Run("what was meant goes before what is alike", func(t *testing.T) {
-		if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
-			t.Skip("no IPv6 here:", err)
-		} else {
-			l.Close()
-		}
 		pull := closing(t, socket.NewPull())
-		ipv4 := bind(t, pull, "tcp://127.0.0.1:*")
-		ipv6 := bind(t, pull, strings.Replace(ipv4, "127.0.0.1", "[::1]", 1))
-		must(t, pull.Unbind(ipv6))
-		if left := pull.Endpoints(); len(left) != 1 || left[0] != ipv4 {
-			t.Errorf("bound to %v, want %s", left, ipv4)
+		first := bind(t, pull, "tcp://127.0.0.1:*")
+		second := bind(t, pull, "tcp://localhost:*") // whose address is that of the first
+		must(t, pull.Unbind(strings.Replace(second, "127.0.0.1", "localhost", 1)))
+		if left := pull.Endpoints(); len(left) != 1 || left[0] != first {
+			t.Errorf("bound to %v, want %s", left, first)
 		}
 	})
 	t.Run("what it is not", func(t *testing.T) {
@@ -191,19 +184,5 @@ func TestRemovedSocketFileIsAnEvent(t *testing.T) {
 	expect(t, pull, "hello")
 	if _, err := closing(t, socket.NewPull()).Bind(within(t), "ipc://"+path); !errors.Is(err, transport.ErrAddressInUse) {
 		t.Errorf("a second one may bind: %v", err)
-	}
-}
-
-func TestModeOfASocketFile(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("files have no modes here")
-	}
-	path := filepath.Join(shortTemp(t), "s")
-	pull := closing(t, socket.NewPull(socket.WithTransport(&transport.IPC{Mode: 0o660})))
-	bind(t, pull, "ipc://"+path)
-	info, err := os.Lstat(path)
-	must(t, err)
-	if got := info.Mode(); got != fs.ModeSocket|0o660 {
-		t.Errorf("mode %v", got)
 	}
 }

@@ -111,3 +111,9 @@ func needIPv6(t testing.TB) {
 	}
 	_ = l.Close()
 }
+
+// unavailable skips a test for lack of what the machine does not give it.
+func unavailable(t testing.TB, what string) {
+	t.Helper()
+	t.Skip(what)
+}

@@ -81,7 +81,7 @@ func TestTCPEveryAddressWithoutIPv4Loopback(t *testing.T) {
 	needIPv6(t)
 	self, err := os.Executable()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(os.Environ(), noLoopbackEnv+"=1", "GORACE=atexit_sleep_ms=0")
@@ -93,7 +93,7 @@ func TestTCPEveryAddressWithoutIPv4Loopback(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	said := strings.TrimSpace(string(out))
 	if len(out) == 0 && err != nil || strings.HasPrefix(said, "unavailable") {
-		t.Skip("no network namespace of our own:", err, said)
+		unavailable(t, fmt.Sprint("no network namespace of our own: ", err, said))
 	}
 	if err != nil || said != "good" {
 		t.Errorf("%v: %s", err, said)
