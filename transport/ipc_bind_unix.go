@@ -27,7 +27,7 @@ func bindUnix(path string, mode fs.FileMode) (*net.UnixListener, fs.FileInfo, er
 		return nil, nil, os.NewSyscallError("socket", err)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	defer f.Close() // FileListener works on a copy
+	defer func() { _ = f.Close() }() // FileListener works on a copy
 	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
 		return nil, nil, os.NewSyscallError("bind", err)
 	}

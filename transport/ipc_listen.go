@@ -170,12 +170,15 @@ func listenAbstract(ctx context.Context, name string) (*ipcListener, error) {
 func dead(ctx context.Context, path string) error {
 	d := net.Dialer{Timeout: time.Second}
 	c, err := d.DialContext(ctx, "unix", path)
+	end, limited := ctx.Deadline()
 	switch {
 	case err == nil:
 		c.Close()
 		return fmt.Errorf("%w: somebody listens there; stop them or choose another path", ErrAddressInUse)
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case limited && !time.Now().Before(end): // package net may see that before ctx does
+		return context.DeadlineExceeded
 	case isRefused(err), errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, syscall.EAGAIN), os.IsTimeout(err): // its backlog is full

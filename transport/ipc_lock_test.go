@@ -179,7 +179,7 @@ func TestIPCFileThatMayNotBeAsked(t *testing.T) {
 				listen(t, NewIPC(), path)
 			} else {
 				stale(t, path)
-				defer os.Remove(path)
+				t.Cleanup(func() { _ = os.Remove(path) })
 			}
 			if err := os.Chmod(path, 0); err != nil {
 				t.Fatal(err)

@@ -107,7 +107,7 @@ func needIPv6(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
-		t.Skip("no IPv6 here:", err)
+		unavailable(t, "no IPv6 here: "+err.Error())
 	}
 	_ = l.Close()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func parseAddrs(s string) (ips []netip.Addr) {
-	for _, f := range strings.Fields(s) {
+	for f := range strings.FieldsSeq(s) {
 		ips = append(ips, netip.MustParseAddr(f))
 	}
 	return ips
