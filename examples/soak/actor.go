@@ -79,7 +79,8 @@ func (a *actor) followEvents(ctx context.Context) {
 		case socket.PeerUp:
 			a.report(report{Says: saysUp, Conn: a.incoming(e.Peer).id, Peer: whose(e.Peer), At: e.Time})
 		case socket.PeerDown, socket.ProtocolError, socket.LimitHit:
-			r := report{Says: saysDown, Conn: a.incoming(e.Peer).id, Peer: whose(e.Peer), At: e.Time, Ending: a.ending.Load(), Sent: a.lasts()}
+			r := report{Says: saysDown, Conn: a.incoming(e.Peer).id, Peer: whose(e.Peer), At: e.Time}
+			r.Ending, r.Sent = a.ending.Load(), a.lasts()
 			if e.Err != nil {
 				r.Text = e.Err.Error()
 				r.Clean = errors.Is(e.Err, socket.ErrDisconnected) || errors.Is(e.Err, io.EOF)

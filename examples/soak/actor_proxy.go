@@ -20,7 +20,8 @@ func (a *actor) forward(ctx context.Context) error {
 	var control socket.ProxyControl
 	run := func() {
 		defer cancel()
-		err := socket.Proxy(ctx, a.sock, back.sock, socket.WithProxyControl(&control), socket.WithProxyDrain(5*time.Second))
+		err := socket.Proxy(ctx, a.sock, back.sock,
+			socket.WithProxyControl(&control), socket.WithProxyDrain(5*time.Second))
 		if err != nil && !errors.Is(err, socket.ErrClosed) {
 			a.fault(unnamed, fmt.Errorf("proxy: %w", err))
 		}

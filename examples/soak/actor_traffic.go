@@ -132,7 +132,8 @@ func split(b []byte, how int) [][]byte {
 	return [][]byte{b}
 }
 
-// next takes the next number of a lane. It counts as tried from now on, so that a message cannot come before its number.
+// next takes the next number of a lane. It counts as tried from now on, so that a message cannot come before its
+// number.
 func (a *actor) next(n int) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()

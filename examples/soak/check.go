@@ -1,24 +1,25 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 )
 
 // check balances what the members of a scenario sent against what they received and against their ledgers.
 //
-// Of a flow that is spread (PUSH, DEALER, PAIR, REQ) every message that Send took must have come to one receiver; of one
-// that fans out (PUB, XPUB, XSUB) every message after the first that a subscriber got must have come to that subscriber;
-// of one that is addressed (ROUTER, REP) every message must have come to its address. What is missing must be named: by a
-// ledger as dropped or discarded, or by a connection that was cut. A cut explains what was sent between the last message
-// that the receiver had from that connection and the moment when the sender heard of its end, and nothing else: see
-// cuts.go.
+// Of a flow that is spread (PUSH, DEALER, PAIR, REQ) every message that Send took must have come to one receiver; of
+// one that fans out (PUB, XPUB, XSUB) every message after the first that a subscriber got must have come to that
+// subscriber; of one that is addressed (ROUTER, REP) every message must have come to its address. What is missing must
+// be named: by a ledger as dropped or discarded, or by a connection that was cut. A cut explains what was sent between
+// the last message that the receiver had from that connection and the moment when the sender heard of its end, and
+// nothing else: see cuts.go.
 //
 // Nothing may come twice, unless a request may be repeated; nothing may come that Send refused; and on one connection
-// nothing may come before what was sent earlier. Where a sender with several peers has lost one, what was queued for that
-// one goes to others and may come later than its number says; there the order is not checked.
+// nothing may come before what was sent earlier. Where a sender with several peers has lost one, what was queued for
+// that one goes to others and may come later than its number says; there the order is not checked.
 //
-// While no process was killed the ledgers of all senders and of all receivers must agree: delivered = received, less what
-// the cuts explain.
+// While no process was killed the ledgers of all senders and of all receivers must agree: delivered = received, less
+// what the cuts explain.
 func check(p *plan, all []*evidence) verdict {
 	var v verdict
 	calm := !p.disturbed() && !silent(p, all)
@@ -29,7 +30,8 @@ func check(p *plan, all []*evidence) verdict {
 		}
 		checkLedger(&v, p, e)
 		if calm {
-			v.find(lost, e.Asked.failed(), "%s %s: requests without a reply though nothing was cut: %+v", e.Role, e.key, e.Asked)
+			v.find(lost, e.Asked.failed(), "%s %s: requests without a reply though nothing was cut: %+v",
+				e.Role, e.key, e.Asked)
 			if e.EndErr != "" {
 				v.find(lost, 1, "%s %s did not end cleanly though nothing was cut: %s", e.Role, e.key, e.EndErr)
 			}
@@ -61,21 +63,23 @@ func checkLedger(v *verdict, p *plan, e *evidence) {
 	}
 	v.Dropped += total(l.Dropped) + total(l.Discarded)
 	if out := l.Delivered + l.Queued + total(l.Dropped); out != l.Accepted {
-		v.find(unnamed, difference(out, l.Accepted), "%s %s: accepted %d, but delivered %d, queued %d, dropped %v", e.Role, e.key,
-			l.Accepted, l.Delivered, l.Queued, l.Dropped)
+		v.find(unnamed, difference(out, l.Accepted), "%s %s: accepted %d, but delivered %d, queued %d, dropped %v",
+			e.Role, e.key, l.Accepted, l.Delivered, l.Queued, l.Dropped)
 	}
 	if in := l.Handed + l.Unread + total(l.Discarded); in != l.Received {
-		v.find(unnamed, difference(in, l.Received), "%s %s: received %d, but handed %d, unread %d, discarded %v", e.Role, e.key,
-			l.Received, l.Handed, l.Unread, l.Discarded)
+		v.find(unnamed, difference(in, l.Received), "%s %s: received %d, but handed %d, unread %d, discarded %v",
+			e.Role, e.key, l.Received, l.Handed, l.Unread, l.Discarded)
 	}
 	v.find(unnamed, l.Queued, "%s %s: queued after its end", e.Role, e.key)
 	v.find(unnamed, l.Unread, "%s %s: unread after its end", e.Role, e.key)
 	m := p.member(e.Member)
 	if n := e.accepted(); n != l.Accepted && countsOnce(m, e) {
-		v.find(unnamed, difference(n, l.Accepted), "%s %s: Send took %d, the ledger accepted %d", e.Role, e.key, n, l.Accepted)
+		v.find(unnamed, difference(n, l.Accepted), "%s %s: Send took %d, the ledger accepted %d",
+			e.Role, e.key, n, l.Accepted)
 	}
 	if n := e.handed(); n != l.Handed {
-		v.find(unnamed, difference(n, l.Handed), "%s %s: Recv returned %d, the ledger handed %d", e.Role, e.key, n, l.Handed)
+		v.find(unnamed, difference(n, l.Handed), "%s %s: Recv returned %d, the ledger handed %d",
+			e.Role, e.key, n, l.Handed)
 	}
 }
 
@@ -124,56 +128,66 @@ type flowCheck struct {
 
 	missing uint64 // and no cut explains it
 	cut     uint64 // missing because of a cut
+	told    uint64 // of those missing, found to be lost
 	example string
 }
 
 // stream checks one stream: what became of each number.
 func (x *flowCheck) stream(s *evidence, lane int, st *sent) {
 	id := stream{s.key, lane}
-	refused := make(map[uint64]bool)
-	st.Refused.each(func(n uint64) { refused[n] = true })
+	refused := make(numbers)
+	st.Refused.each(func(n uint64) { refused[n]++ })
 	receivers := x.to
 	if x.flow.Kind == direct {
 		receivers = lives(x.to, []int{lane})
 	}
-	got := make(map[uint64]int)
+	got := make(numbers)
 	for _, r := range receivers {
 		own := got
 		if x.flow.Kind == fan {
-			own = make(map[uint64]int)
+			own = make(numbers)
 		}
 		for _, c := range r.Conns {
 			x.order(s, r, c.Got[id])
 			c.Got[id].each(func(n uint64) {
 				own[n]++
 				if own[n] > 1 && !x.flow.Again {
-					x.v.find(doubled, 1, "message %d of %s, lane %d, came to %s %s again", n, s.key, lane, r.Role, r.key)
+					x.v.find(doubled, 1, "message %d of %s came to %s %s again", n, id, r.Role, r.key)
 				}
-				if refused[n] || n > st.Last && !s.Killed && !s.Failed {
-					x.v.find(unnamed, 1, "message %d of %s, lane %d, came to %s although Send did not take it", n, s.key, lane, r.key)
+				if refused[n] > 0 || n > st.Last && !s.Killed && !s.Failed {
+					x.v.find(unnamed, 1, "message %d of %s came to %s although Send did not take it", n, id, r.key)
 				}
 			})
 		}
 		if x.flow.Kind == fan {
-			x.subscriber(s, r, id, st, refused, own)
+			x.subscriber(s, r, id, tally{1, st.Last, refused, own})
 		}
 	}
 	if x.flow.Kind != fan {
-		x.account(s, 1, st.Last, refused, got, x.windows(s, receivers, lane))
+		x.account(s, tally{1, st.Last, refused, got}, x.windows(s, receivers, lane))
 	}
 }
 
-// account finds what of a range of numbers is missing.
-func (x *flowCheck) account(s *evidence, first, last uint64, refused map[uint64]bool, got map[uint64]int, cuts windows) {
-	for n := first; n <= last; n++ {
+// Numbers counts how often each number came.
+type numbers map[uint64]int
+
+// A tally is which numbers of a stream should have come, which Send refused of these, and which came.
+type tally struct {
+	first, last  uint64
+	refused, got numbers
+}
+
+// account finds what is missing.
+func (x *flowCheck) account(s *evidence, t tally, cuts windows) {
+	for n := t.first; n <= t.last; n++ {
 		switch {
-		case refused[n] || got[n] > 0:
+		case t.refused[n] > 0 || t.got[n] > 0:
 		case cuts.have(n):
 			x.cut++
 		default:
 			x.missing++
 			if x.example == "" {
-				x.example = s.Role + " " + s.String() + ": first message missing: " + number(n) + " of " + number(last)
+				x.example = fmt.Sprintf("%s %s: first message missing: %d of %d", s.Role, s.key, n, t.last)
 			}
 		}
 	}
@@ -231,7 +245,7 @@ func (x *flowCheck) strays() {
 		for _, c := range r.Conns {
 			for id, rs := range c.Got {
 				if slices.Contains(x.flow.From, id.From.Member) && id.Lane != r.Member {
-					x.v.find(wrong, rs.count(), "messages of %s for member %d came to %s %s", id.From, id.Lane, r.Role, r.key)
+					x.v.find(wrong, rs.count(), "messages of %s came to %s %s", id, r.Role, r.key)
 				}
 			}
 		}
@@ -257,7 +271,7 @@ func (x *flowCheck) named() {
 	names += before
 	if x.missing > names {
 		x.v.find(lost, x.missing-names, "%s; %d missing, %d dropped or discarded by name", x.example, x.missing, names)
-		x.cut += x.missing - names // told once
+		x.told = x.missing - names
 	}
 }
 
@@ -299,14 +313,14 @@ func (x *flowCheck) hop(from, to []*evidence) {
 	if received > delivered+changes {
 		x.v.find(unnamed, received-delivered-changes, "received by all: %d; delivered by all: %d", received, delivered)
 	}
-	explained := x.cut
+	explained := x.told + x.cut
 	if x.plan.Transport == "inproc" {
-		explained = 0
+		explained = x.told
 	} else if broken && (x.flow.Kind == fan || len(x.via) > 0) {
 		return // not counted there
 	}
 	if delivered > received+explained {
-		x.v.find(lost, delivered-received-explained, "delivered by all: %d; received by all: %d; explained by cuts: %d",
+		x.v.find(lost, delivered-received-explained, "delivered by all: %d; received by all: %d; explained: %d",
 			delivered, received, explained)
 	}
 }

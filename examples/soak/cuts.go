@@ -1,9 +1,6 @@
 package main
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
 // A window is the numbers above low up to high.
 type window struct{ low, high uint64 }
@@ -22,8 +19,9 @@ func (ws windows) have(n uint64) bool {
 const forever = math.MaxUint64
 
 // windows returns what the cuts between a sender and its receivers explain. A connection that was cut explains the
-// numbers from the last that the receiver had by it to the last that was sent when the sender heard of its end.
-// Over inproc nothing is in a kernel: a message that was delivered is in the receiver's ledger, and no cut explains anything.
+// numbers from the last that the receiver had by it to the last that was sent when the sender heard of its end. Over
+// inproc nothing is in a kernel: a message that was delivered is in the receiver's ledger, and no cut explains
+// anything.
 func (x *flowCheck) windows(s *evidence, receivers []*evidence, lane int) (ws windows) {
 	if x.plan.Transport == "inproc" {
 		return nil
@@ -136,5 +134,3 @@ func contains(cs []*conn, c *conn) bool {
 	}
 	return false
 }
-
-func number(n uint64) string { return strconv.FormatUint(n, 10) }

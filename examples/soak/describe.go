@@ -62,8 +62,10 @@ func (e *evidence) line(since func(time.Time) string) string {
 		fmt.Fprintf(&b, "; %s from %s to %s %s", how, since(e.Began), since(e.Ended), e.EndErr)
 	}
 	if l := e.Ledger; l != nil {
-		fmt.Fprintf(&b, "; ledger: accepted %d, delivered %d, queued %d, dropped %v; received %d, handed %d, unread %d, discarded %v",
-			l.Accepted, l.Delivered, l.Queued, l.Dropped, l.Received, l.Handed, l.Unread, l.Discarded)
+		fmt.Fprintf(&b, "; ledger: accepted %d, delivered %d, queued %d, dropped %v",
+			l.Accepted, l.Delivered, l.Queued, l.Dropped)
+		fmt.Fprintf(&b, "; received %d, handed %d, unread %d, discarded %v",
+			l.Received, l.Handed, l.Unread, l.Discarded)
 	}
 	return b.String()
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// endWithin bounds a Shutdown. It is as long as receivers may take for all that is on its way, and as they may be stopped.
+// endWithin bounds a Shutdown. It is as long as receivers may take for all that is on its way, and as they may be
+// stopped.
 const endWithin = 60 * time.Second
 
 // end ends the scenario so that nothing need be lost: senders first, then what stands in between, then receivers. Where
@@ -114,16 +115,16 @@ func (s *scenario) endOne(ctx context.Context, id int) error {
 	return err
 }
 
-// How long everything that is on its way may take, how long nothing may change before it counts as arrived, and how long
-// if there are still connections that should have ended.
+// How long everything that is on its way may take, how long nothing may change before it counts as arrived, and how
+// long if there are still connections that should have ended.
 const (
 	arriveWithin = 90 * time.Second
 	still        = 400 * time.Millisecond
 	stillJoined  = 5 * time.Second
 )
 
-// settled waits until members have received all that was sent to them: no queue, nothing unread, and nothing that changes.
-// Those that should be alone have no peers either.
+// settled waits until members have received all that was sent to them: no queue, nothing unread, and nothing that
+// changes. Those that should be alone have no peers either.
 func (s *scenario) settled(ctx context.Context, ids, alone []int) error {
 	began, changed := time.Now(), time.Now()
 	var before string

@@ -143,7 +143,9 @@ func (s *scenario) open(ctx context.Context, id, life int) error {
 	s.evidence[k] = e
 	s.order = append(s.order, e)
 	s.mu.Unlock()
-	return s.tell(ctx, id, command{Do: cmdOpen, Member: m, Scenario: s.plan.Number, Seed: s.plan.Seed + uint64(s.plan.Number)})
+	return s.tell(ctx, id, command{
+		Do: cmdOpen, Member: m, Scenario: s.plan.Number, Seed: s.plan.Seed + uint64(s.plan.Number),
+	})
 }
 
 // take adds a worker's report to the evidence.

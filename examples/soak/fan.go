@@ -18,12 +18,16 @@ func laneOf(topic string) int {
 
 // subscriber checks what of a stream came to one subscriber of it: from the first message that it got, all, less what
 // was sent between the end of one of its connections and the first message on the next.
-func (x *flowCheck) subscriber(s, r *evidence, id stream, st *sent, refused map[uint64]bool, got map[uint64]int) {
-	if id.Lane == upstream && r.Role != roleXPub || id.Lane != upstream && !slices.Contains(x.plan.member(r.Member).Topics, topicOf(id.Lane)) {
-		return // not asked for, or only for a while
+func (x *flowCheck) subscriber(s, r *evidence, id stream, t tally) {
+	asked := slices.Contains(x.plan.member(r.Member).Topics, topicOf(id.Lane))
+	if id.Lane == upstream {
+		asked = r.Role == roleXPub // the only one to receive it
+	}
+	if !asked {
+		return // or only for a while
 	}
 	if cuts := x.viaOf(s, r); cuts != nil {
-		x.account(s, 1, st.Last, refused, got, cuts)
+		x.account(s, t, cuts)
 		return
 	}
 	var cuts windows
@@ -49,7 +53,8 @@ func (x *flowCheck) subscriber(s, r *evidence, id stream, st *sent, refused map[
 			return // it may have come when all was over
 		}
 	}
-	x.account(s, first, st.Last, refused, got, cuts)
+	t.first = first
+	x.account(s, t, cuts)
 }
 
 // viaOf is what cuts explain when there is a proxy in between.

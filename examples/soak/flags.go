@@ -24,15 +24,15 @@ type flags struct {
 	verbose   bool
 }
 
-const usage = `Soak runs sockets of every role against each other, in processes of their own and over every transport, does to them what
-networks, hosts and strangers do, and then balances every ledger against every receiver.
+const usage = `Soak runs sockets of every role against each other, in processes of their own and over every transport, does
+to them what networks, hosts and strangers do, and then balances every ledger against every receiver.
 
 	go run ./examples/soak                          one minute
 	go run -race ./examples/soak --duration 1h
 	go run ./examples/soak --seed 7 --number 42     scenario 42 of seed 7 again, alone
 
-It prints a line for each scenario that failed, and a table at the end. The exit status is 0 if every column is zero, 1 if
-one is not, 2 if the flags make no sense.
+It prints each scenario that failed, and a table at the end. The exit status is 0 if every column is zero, 1 if one is
+not or nothing ran, 2 if the flags make no sense.
 
 `
 
@@ -48,7 +48,7 @@ func readFlags(args []string, errs io.Writer) (*flags, error) {
 	fs.IntVar(&o.number, "number", -1, "run the scenario of this `number` alone")
 	fs.StringVar(&only, "only", "", "`patterns` to run, by commas, of: "+strings.Join(patterns, " "))
 	fs.StringVar(&o.transport, "transport", "", "run the scenarios over this transport alone: tcp, ipc or inproc")
-	fs.StringVar(&o.json, "json", "", "write plans and verdicts to this `file`, - for standard output, a JSON object a line")
+	fs.StringVar(&o.json, "json", "", "write plans and verdicts to this `file`, an object a line; - is standard output")
 	fs.BoolVar(&o.keep, "keep", false, "go on after a scenario has failed")
 	fs.BoolVar(&o.plan, "plan", false, "print the plan of --number as JSON and run nothing")
 	fs.BoolVar(&o.verbose, "verbose", false, "print a line for every scenario")

@@ -47,8 +47,8 @@ func (p *planter) Write(b []byte) (int, error) {
 	return len(b), err
 }
 
-// TestPlantedFaultsAreSeen: a worker that ends as one with a data race does, and receivers that claim to have got less, or
-// more, than they did.
+// TestPlantedFaultsAreSeen: a worker that ends as one with a data race does, and receivers that claim to have got less,
+// or more, than they did.
 func TestPlantedFaultsAreSeen(t *testing.T) {
 	for plant, column := range map[string]string{"race": crashed, "loss": lost, "double": doubled} {
 		t.Run(plant, func(t *testing.T) {

@@ -27,7 +27,8 @@ func (k maker) faults() {
 		k.p.Steps = append(k.p.Steps, st)
 	}
 	if m := k.receiver(); m != nil && k.chance(50) {
-		st := step{Do: stepPause, Member: m.ID, At: k.p.For - 200*time.Millisecond, For: k.between(500*time.Millisecond, 3*time.Second)}
+		st := step{Do: stepPause, Member: m.ID, At: k.p.For - 200*time.Millisecond}
+		st.For = k.between(500*time.Millisecond, 3*time.Second)
 		if canSuspend && k.p.Transport != "inproc" && k.chance(50) {
 			st.Do = stepStop
 		}

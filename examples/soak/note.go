@@ -34,6 +34,8 @@ type stream struct {
 	Lane int `json:"lane"`
 }
 
+func (s stream) String() string { return fmt.Sprintf("%s, lane %d", s.From, s.Lane) }
+
 // A note is what a message says of itself.
 type note struct {
 	Scenario int // so that a message that strays is seen

@@ -14,8 +14,8 @@ type pace struct {
 
 func newPace(rate int) *pace { return &pace{rate: rate, began: time.Now()} }
 
-// wait waits until it is time for the next one, and tells false if ctx ends first. Who is late may make up for at most a
-// tenth of a second.
+// wait waits until it is time for the next one, and tells false if ctx ends first. Who is late may make up for at most
+// a tenth of a second.
 func (p *pace) wait(ctx context.Context) bool {
 	if p.rate > 0 {
 		due := p.began.Add(time.Duration(p.count) * time.Second / time.Duration(p.rate))

@@ -9,7 +9,7 @@ import (
 
 // The columns of a verdict, all of which must be zero.
 const (
-	lost       = "lost"         // a message that a ledger calls delivered, and neither a receiver nor a fault explains it
+	lost       = "lost"         // a message that was accepted, did not come, and no drop or cut explains it
 	doubled    = "doubled"      // a message that came twice
 	disordered = "out of order" // a message that came after one that was sent later on the same connection
 	unnamed    = "unnamed"      // a message that no ledger accounts for, or that a ledger has and nobody sent
@@ -25,7 +25,7 @@ type verdict struct {
 	Sent     uint64            `json:"sent"`     // messages for which Send returned nil
 	Received uint64            `json:"received"` // messages that Recv returned
 	Dropped  uint64            `json:"dropped"`  // named by a ledger
-	Cut      uint64            `json:"cut"`      // on a connection when it was cut: may be lost, and counts as delivered
+	Cut      uint64            `json:"cut"`      // that did not come because a connection was cut
 	Columns  map[string]uint64 `json:"columns"`
 	Notes    []string          `json:"notes,omitempty"` // what was found first, in words
 

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// A worker is one process of a scenario. It has the sockets that the controller tells it to make, and says what they do.
+// A worker is one process of a scenario. It has the sockets that the controller tells it to make, and says what they
+// do.
 type worker struct {
 	mu    sync.Mutex // guards out, which is written a line at a time
 	out   *json.Encoder
