@@ -5,21 +5,28 @@ import (
 	"slices"
 )
 
-// check balances what the members of a scenario sent against what they received and against their ledgers.
+// check balances what the members of a scenario sent against what they received and against their ledgers. What is
+// promised, and so what is looked for:
 //
-// Of a flow that is spread (PUSH, DEALER, PAIR, REQ) every message that Send took must have come to one receiver; of
-// one that fans out (PUB, XPUB, XSUB) every message after the first that a subscriber got must have come to that
-// subscriber; of one that is addressed (ROUTER, REP) every message must have come to its address. What is missing must
-// be named: by a ledger as dropped or discarded, or by a connection that was cut. A cut explains what was sent between
-// the last message that the receiver had from that connection and the moment when the sender heard of its end, and
-// nothing else: see cuts.go.
-//
-// Nothing may come twice, unless a request may be repeated; nothing may come that Send refused; and on one connection
-// nothing may come before what was sent earlier. Where a sender with several peers has lost one, what was queued for
-// that one goes to others and may come later than its number says; there the order is not checked.
-//
-// While no process was killed the ledgers of all senders and of all receivers must agree: delivered = received, less
-// what the cuts explain.
+//   - PUSH to PULL, DEALER to DEALER or ROUTER, PAIR, REQ to REP: each message that Send took comes to one receiver, once. A
+//     message for which Send returned an error comes to nobody. A request may come again if it may be repeated (WithRetry),
+//     and need not come if Do returned an error.
+//   - PUB and XPUB to SUB and XSUB, XSUB upstream to XPUB: from the first message of a topic that a subscriber got, each one
+//     comes to it, once, but for those sent while it was not connected.
+//   - ROUTER to DEALER, REP to REQ: each message comes to its address, once, and to nobody else.
+//   - On one connection messages come in the order they were sent. But where a sender had several peers and lost one, what
+//     was queued for that one goes to others, later than its number says.
+//   - A proxy changes none of this.
+//   - What did not come was dropped or discarded, and the ledgers of the sockets on its way name as many; or a connection
+//     was cut: killed, reset, silent for too long, or ended by the receiver first. A cut explains what was sent between the
+//     last message that the receiver had from that connection and the moment when the sender heard of its end, and nothing
+//     else (cuts.go). With a proxy in between it explains everything that did not come. A sender that ends by Shutdown with
+//     no error cuts nothing: all it took comes, however slow or stopped the receiver is. One that ends by Close may leave
+//     behind what the receiver had not read.
+//   - Each ledger balances, at every moment; at the end nothing is queued or unread in it, and it has accepted and handed
+//     over what its program saw. Delivered by all senders is received by all receivers, less what the cuts explain. Over
+//     inproc a cut explains nothing: the two are equal.
+//   - Each request has the reply to it, or Do says why not; where nothing was cut, each has its reply.
 func check(p *plan, all []*evidence) verdict {
 	var v verdict
 	calm := !p.disturbed() && !silent(p, all)

@@ -87,7 +87,7 @@ func (k maker) possible(m *member) (can []string) {
 	add(m.Binds && !proxy, stepMove)
 	add(len(m.To) > 0 && !proxy, stepRejoin)
 	add(!proxy && m.Role != roleReq && m.Role != roleRep, stepReplace)
-	add(m.Source && k.sources() > 1, stepEnd)
+	add(m.Source && k.sources() > 1 && !k.p.sole(m.ID), stepEnd)
 	return can
 }
 
@@ -99,6 +99,11 @@ func (p *plan) mild() bool {
 		return round%8 != 7
 	}
 	return round%2 == 0
+}
+
+// sole: nobody else receives what others send to the member.
+func (p *plan) sole(id int) bool {
+	return slices.ContainsFunc(p.Flows, func(f flow) bool { return f.Kind == spread && slices.Equal(f.To, []int{id}) })
 }
 
 func (k maker) sources() (n int) {
