@@ -88,6 +88,7 @@ func (a *actor) followEvents(ctx context.Context) {
 			a.report(r)
 		case socket.Missed:
 			a.fault(stuck, fmt.Errorf("missed %d events", e.Count))
+		default: // what led to these
 		}
 	}
 }

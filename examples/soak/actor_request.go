@@ -42,7 +42,7 @@ func (a *actor) ask(ctx context.Context, req *socket.Req) bool {
 	began := time.Now()
 	m, err := req.Do(within, socket.NewMsg(split(body, a.rand.IntN(8))...))
 	if took := time.Since(began); took > patience+grace {
-		a.fault(stuck, fmt.Errorf("Do with a context of %v took %v", patience, took))
+		a.fault(stuck, fmt.Errorf("one Do with a context of %v took %v", patience, took))
 	}
 	a.count(err)
 	switch {
@@ -105,7 +105,7 @@ func (a *actor) reply(ctx context.Context) {
 func (a *actor) answer(ctx context.Context, rep *socket.Rep, m socket.Msg) {
 	asks, err := a.readNote(m, 0)
 	if err != nil { // of a stranger, who gets its own words back
-		if whose(m.From) != (key{}) {
+		if whose(m.From) != (key{}) && !a.Strange {
 			a.fault(wrong, fmt.Errorf("request of %s: %w", whose(m.From), err))
 		}
 		a.mu.Lock()

@@ -16,7 +16,7 @@ import (
 //   - ROUTER to DEALER, REP to REQ: each message comes to its address, once, and to nobody else.
 //   - On one connection messages come in the order they were sent. But where a sender had several peers and lost one, what
 //     was queued for that one goes to others, later than its number says.
-//   - A proxy changes none of this.
+//   - A proxy changes none of this while its connections last.
 //   - What did not come was dropped or discarded, and the ledgers of the sockets on its way name as many; or a connection
 //     was cut: killed, reset, silent for too long, or ended by the receiver first. A cut explains what was sent between the
 //     last message that the receiver had from that connection and the moment when the sender heard of its end, and nothing
@@ -214,17 +214,15 @@ func (x *flowCheck) order(s, r *evidence, rs runs) {
 	})
 }
 
-// ordered: nothing that the sender, or a proxy on the way, had queued for one peer can have gone to another.
+// ordered: nothing that the sender had queued for one peer can have gone to another, and a proxy on the way had no two
+// connections that would take turns.
 func (x *flowCheck) ordered(s *evidence) bool {
-	if x.flow.Kind != spread {
-		return true
-	}
-	if len(x.via) == 0 && oneAtATime(s) {
+	if len(x.via) == 0 && (x.flow.Kind != spread || oneAtATime(s)) {
 		return true
 	}
 	for _, e := range append([]*evidence{s}, x.via...) {
 		for _, c := range e.Conns {
-			if c.Down && !(c.Ending && c.Clean) {
+			if c.Down && (!c.Ending || !c.Clean) {
 				return false
 			}
 		}

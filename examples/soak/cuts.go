@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A window is the numbers above low up to high.
 type window struct{ low, high uint64 }
@@ -35,7 +38,7 @@ func (x *flowCheck) windows(s *evidence, receivers []*evidence, lane int) (ws wi
 		downs, mine := x.downs(s, r), s.with(r.key)
 		reached = reached || len(mine) > 0
 		for k, c := range mine {
-			if !contains(downs, c) {
+			if !slices.Contains(downs, c) {
 				continue
 			}
 			high := uint64(forever)
@@ -124,13 +127,4 @@ func least(lows []uint64, from int) uint64 {
 		n = min(n, low)
 	}
 	return n
-}
-
-func contains(cs []*conn, c *conn) bool {
-	for _, d := range cs {
-		if d == c {
-			return true
-		}
-	}
-	return false
 }

@@ -37,7 +37,7 @@ func carryOut(ctx context.Context, p *plan, base string) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer removeAll(dir)
 	s := &scenario{
 		plan: p, dir: dir, procs: make([]*process, p.processes()), current: make([]key, len(p.Members)),
 		evidence: make(map[key]*evidence), bound: make(map[int]string), relays: make(map[int]*relay),

@@ -71,5 +71,5 @@ func (x *flowCheck) late(s, r *evidence) bool {
 		return false
 	}
 	mine := s.with(r.key)
-	return s.Killed || s.Failed || len(mine) == 0 || contains(x.downs(s, r), mine[len(mine)-1])
+	return s.Killed || s.Failed || len(mine) == 0 || slices.Contains(x.downs(s, r), mine[len(mine)-1])
 }

@@ -53,7 +53,7 @@ func readFlags(args []string, errs io.Writer) (*flags, error) {
 	fs.BoolVar(&o.plan, "plan", false, "print the plan of --number as JSON and run nothing")
 	fs.BoolVar(&o.verbose, "verbose", false, "print a line for every scenario")
 	fs.Usage = func() {
-		fmt.Fprint(errs, usage)
+		say(errs, "%s", usage)
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {

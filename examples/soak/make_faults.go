@@ -132,6 +132,9 @@ func (p *plan) loosen(id int) {
 	for i, f := range p.Flows {
 		if slices.Contains(slices.Concat(f.From, f.To, f.Via), id) {
 			p.Flows[i].Loose = true
+			for _, to := range f.To {
+				p.member(to).Strange = true
+			}
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (w *worker) mix(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer removeAll(dir)
 	m := &mix{mixPlan: c.Mix, w: w, total: ledger{Dropped: make(map[string]uint64), Discarded: make(map[string]uint64)}}
 	if err := m.addresses(dir); err != nil {
 		return err

@@ -13,7 +13,8 @@ import (
 func (m *mix) any(ctx context.Context, r *rand.Rand) {
 	sl := m.slots[r.IntN(len(m.slots))]
 	s := sl.get()
-	began, did := time.Now(), "nothing"
+	began := time.Now()
+	var did string
 	short, cancel := context.WithTimeout(ctx, time.Duration(r.IntN(3000))*time.Microsecond)
 	defer cancel()
 	endpoint := m.endpoints[r.IntN(len(m.endpoints))]

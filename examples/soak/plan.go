@@ -39,6 +39,7 @@ type member struct {
 	Close   bool          `json:"close"`             // ends by Close, not by Shutdown
 	Source  bool          `json:"source"`            // it sends of itself
 	Acks    bool          `json:"acks,omitempty"`    // it answers each message with one
+	Strange bool          `json:"strange,omitempty"` // it may be sent what is of nobody in the plan
 	Backend int           `json:"backend,omitempty"` // the other socket of the proxy that this one is the frontend of
 	Proxied bool          `json:"proxied,omitempty"` // this one is a backend, whose frontend is the member before it
 }

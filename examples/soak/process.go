@@ -152,7 +152,10 @@ func (p *process) ended() error {
 	if p.err == nil && text == "" {
 		return nil
 	}
-	return fmt.Errorf("soak: a worker ended: %v: %s", p.err, text)
+	if p.err == nil {
+		return fmt.Errorf("soak: a worker said: %s", text)
+	}
+	return fmt.Errorf("soak: a worker ended: %w: %s", p.err, text)
 }
 
 // complained: it said something that no worker should, before it was killed.

@@ -69,7 +69,8 @@ func (r *relay) serve(c net.Conn) {
 	r.mu.Lock()
 	target := r.target
 	r.mu.Unlock()
-	to, err := net.DialTimeout(r.network, target, grace)
+	d := net.Dialer{Timeout: grace}
+	to, err := d.DialContext(context.Background(), r.network, target)
 	if err != nil {
 		return
 	}

@@ -35,7 +35,7 @@ func (o *flags) soak(ctx context.Context, out, errs io.Writer) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	defer os.RemoveAll(dir)
+	defer removeAll(dir)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -93,8 +93,11 @@ func (o *flags) openLog(out io.Writer) (*json.Encoder, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("soak: --json: %w", err)
 	}
-	return json.NewEncoder(f), func() { f.Close() }, nil
+	return json.NewEncoder(f), func() { _ = f.Close() }, nil // what matters is printed
 }
+
+// removeAll removes a temporary directory; what cannot be removed is left to the system.
+func removeAll(dir string) { _ = os.RemoveAll(dir) }
 
 // A room has so many places.
 type room struct {

@@ -41,9 +41,9 @@ func (s *scenario) do(ctx context.Context, st step) error {
 	case stepRejoin:
 		return s.rejoin(ctx, m, st.For)
 	case stepEnd:
-		s.pending.Go(func() { s.endOne(ctx, m.ID) })
+		s.pending.Go(func() { _ = s.endOne(ctx, m.ID) }) // the evidence has how it ended
 	case stepReplace:
-		s.endOne(ctx, m.ID)
+		_ = s.endOne(ctx, m.ID) // the evidence has how it ended
 		return s.again(ctx, []int{m.ID})
 	case stepFlap:
 		s.pending.Go(func() { _ = s.tell(ctx, m.ID, command{Do: cmdFlap, For: st.For}) }) // it may be killed meanwhile

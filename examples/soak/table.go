@@ -57,33 +57,36 @@ func (t *table) add(r result) {
 		_ = t.log.Encode(r) // what matters is printed
 	}
 	if t.live {
-		fmt.Fprint(t.errs, "\r\x1b[K")
+		say(t.errs, "\r\x1b[K")
 	}
 	if !r.Verdict.ok() {
 		t.failed++
 	}
 	if t.o.json != "-" && (!r.Verdict.ok() || t.o.verbose) {
-		fmt.Fprintf(t.out, "scenario %d, %s: %s\n", r.Plan.Number, name, r.Verdict.line(r.Took))
+		say(t.out, "scenario %d, %s: %s\n", r.Plan.Number, name, r.Verdict.line(r.Took))
 		for _, n := range r.Verdict.Notes {
-			fmt.Fprintf(t.out, "  %s\n", n)
+			say(t.out, "  %s\n", n)
 		}
 		for _, n := range r.Verdict.Sockets {
-			fmt.Fprintf(t.out, "    %s\n", n)
+			say(t.out, "    %s\n", n)
 		}
 		if t.o.verbose {
 			for _, n := range r.Verdict.Stacks {
-				fmt.Fprintf(t.out, "    %s\n", n)
+				say(t.out, "    %s\n", n)
 			}
 		}
 		if !r.Verdict.ok() {
-			fmt.Fprintf(t.out, "  again: soak --seed %d --number %d\n", t.o.seed, r.Plan.Number)
+			say(t.out, "  again: soak --seed %d --number %d\n", t.o.seed, r.Plan.Number)
 		}
 	}
 	if t.live {
-		fmt.Fprintf(t.errs, "%d scenarios in %v, %d failed, %d messages received", t.runs,
+		say(t.errs, "%d scenarios in %v, %d failed, %d messages received", t.runs,
 			time.Since(t.began).Round(time.Second), t.failed, t.sum.Received)
 	}
 }
+
+// say prints. Where that fails there is nobody to tell.
+func say(w io.Writer, format string, a ...any) { _, _ = fmt.Fprintf(w, format, a...) }
 
 // line is a verdict on one line.
 func (v *verdict) line(took time.Duration) string {
@@ -103,20 +106,20 @@ func (t *table) end(took time.Duration) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.live {
-		fmt.Fprint(t.errs, "\r\x1b[K")
+		say(t.errs, "\r\x1b[K")
 	}
 	out := t.out
 	if t.o.json == "-" {
 		out = t.errs
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "scenario\truns\tsent\treceived\tdropped\tcut\t%s\t\n", strings.Join(columns, "\t"))
+	say(w, "scenario\truns\tsent\treceived\tdropped\tcut\t%s\t\n", strings.Join(columns, "\t"))
 	for _, name := range sortedKeys(t.rows) {
 		t.rows[name].sum.print(w, name, t.rows[name].scenarios)
 	}
 	t.sum.print(w, "all", t.runs)
-	_ = w.Flush() // there is nobody to tell
-	fmt.Fprintf(out, "seed %d, %d scenarios in %v, %d failed\n", t.o.seed, t.runs, took.Round(time.Second), t.failed)
+	_ = w.Flush() // nor here
+	say(out, "seed %d, %d scenarios in %v, %d failed\n", t.o.seed, t.runs, took.Round(time.Second), t.failed)
 	if t.failed > 0 || t.runs == 0 {
 		return 1
 	}
@@ -124,9 +127,9 @@ func (t *table) end(took time.Duration) int {
 }
 
 func (v *verdict) print(w io.Writer, name string, runs int) {
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t", name, runs, v.Sent, v.Received, v.Dropped, v.Cut)
+	say(w, "%s\t%d\t%d\t%d\t%d\t%d\t", name, runs, v.Sent, v.Received, v.Dropped, v.Cut)
 	for _, c := range columns {
-		fmt.Fprintf(w, "%d\t", v.Columns[c])
+		say(w, "%d\t", v.Columns[c])
 	}
-	fmt.Fprintln(w)
+	say(w, "\n")
 }
