@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -104,15 +105,12 @@ func (f *follower) load() (text string, changed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if !info.Mode().IsRegular() {
-		return "", false, &fs.PathError{Op: "read", Path: f.path, Err: errors.New("not a regular file")}
-	}
 	if f.info != nil && f.any && f.read == f.applied && os.SameFile(info, f.info) && info.Size() == f.info.Size() &&
 		info.ModTime().Equal(f.info.ModTime()) && f.readAt.Sub(info.ModTime()) > racy {
 		return "", false, nil
 	}
 	readAt := time.Now()
-	file, err := os.Open(f.path)
+	file, info, err := openRegular(f.path)
 	if err != nil {
 		return "", false, err
 	}
@@ -128,6 +126,24 @@ func (f *follower) load() (text string, changed bool, err error) {
 	changed = is != f.read || f.info == nil
 	f.info, f.readAt, f.read = info, readAt, is
 	return string(b), changed, nil
+}
+
+// openRegular opens a regular file and nothing else. What is at a path may be another thing from one moment to the next: so it
+// is judged once it is open, and not waited for, as a named pipe would have us wait for a writer.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
 }
 
 // trouble tells what is wrong, once.
