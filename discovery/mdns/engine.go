@@ -196,17 +196,23 @@ func (e *engine) heard(label string, r discovery.Record, ttl time.Duration) {
 	e.lapses.heard(label, r.ID, min(ttl, longest), time.Now())
 }
 
-// left implements sink. A goodbye that is not believed is a reason to ask.
+// left implements sink. It is for the table to say whose goodbye it can be, from that address; one that nobody can have said is
+// a reason to ask.
 func (e *engine) left(label string, from netip.Addr) {
-	id, ok := e.lapses.id(label)
-	if !ok {
+	ids := e.lapses.ids(label)
+	believed := false
+	for _, id := range ids {
+		if e.table.Leave(discovery.Record{ID: id, Bye: true, From: []netip.Addr{from}}) == nil {
+			believed = true
+			e.lapses.forget(id)
+		}
+	}
+	if believed {
 		return
 	}
-	if e.table.Leave(discovery.Record{ID: id, Bye: true, From: []netip.Addr{from}}) != nil {
+	for _, id := range ids {
 		e.confirm(id, true)
-		return
 	}
-	e.lapses.forget(id)
 }
 
 // asked implements sink. A daemon gets an answer that all can hear as well: one sent to its port might reach another socket on

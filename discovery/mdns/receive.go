@@ -153,7 +153,7 @@ func (r *receiver) response(m *dns.Msg, from netip.Addr) drop {
 			}
 			seen = append(seen, label)
 			record, ok := parse(rr.Txt)
-			if !ok {
+			if !ok || another(label, record.ID) {
 				result = dropRecord
 				continue
 			}
@@ -178,6 +178,12 @@ func (r *receiver) response(m *dns.Msg, from netip.Addr) drop {
 		}
 	}
 	return result
+}
+
+// another reports whether a label is the ID of another node, which alone may go by it.
+func another(label string, id discovery.ID) bool {
+	other, err := discovery.ParseID(label)
+	return err == nil && other != id
 }
 
 func parse(txt []string) (discovery.Record, bool) {

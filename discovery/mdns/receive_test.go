@@ -183,6 +183,9 @@ func TestHandle(t *testing.T) {
 				txtOf(m).Txt = append(txtOf(m).Txt, "a="+strings.Repeat("b", 250))
 			}
 		}), want: dropRecord},
+		{name: "under the id of another node", packet: announced(t, func(m *dns.Msg) {
+			txtOf(m).Hdr.Name = instanceName(discovery.ID{9}.String())
+		}), want: dropRecord},
 		{name: "next version", packet: announced(t, func(m *dns.Msg) { txtOf(m).Txt[0] = "txtvers=2" }), want: dropRecord},
 
 		{name: "question", packet: must(question()), asks: 1},
