@@ -72,7 +72,9 @@ func NewNode(b Backend, opts ...NodeOption) *Node {
 		connects: make(map[connectKey]*connect),
 	}
 	for _, o := range opts {
-		o.applyNode(n)
+		if o != nil {
+			o.applyNode(n)
+		}
 	}
 	return n
 }
@@ -111,7 +113,9 @@ func (n *Node) startLocked() {
 func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {
 	var p Policy
 	for _, o := range opts {
-		o.applyConnect(&p)
+		if o != nil {
+			o.applyConnect(&p)
+		}
 	}
 	p.Group = cmp.Or(p.Group, n.base.Group)
 	if host, files := n.hostToken(); p.Host == "" {

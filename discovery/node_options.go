@@ -6,7 +6,7 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
-// A NodeOption changes a Node before it starts.
+// A NodeOption changes a Node before it starts. Nil stands for none.
 type NodeOption interface{ applyNode(n *Node) }
 
 type nodeOption func(*Node)
@@ -59,7 +59,7 @@ func withWorld(host string, source ifaces.Source) NodeOption {
 	return nodeOption(func(n *Node) { n.host, n.source = host, source })
 }
 
-// A ConnectOption changes one call of [Node.Connect].
+// A ConnectOption changes one call of [Node.Connect]. Nil stands for none.
 type ConnectOption interface{ applyConnect(p *Policy) }
 
 type connectOption func(*Policy)

@@ -505,3 +505,21 @@ func (s *slow) Announce(ctx context.Context, r Record) (Announcement, error) {
 	<-s.goOn
 	return s.port.Announce(ctx, r)
 }
+
+func TestNilOptionsAreIgnored(t *testing.T) {
+	inEther(t, func(t *testing.T, e *ether) {
+		n := NewNode(port{e, home[0].Addrs[0].Addr()}, nil, WithName("named"), nil)
+		if n.base.Name != "named" {
+			t.Errorf("the name is %q", n.base.Name)
+		}
+		asked := make(chan string, 1)
+		p := Policy{Allow: func(endpoint string, _ *Record) bool { asked <- endpoint; return false }}
+		must(t, n.Connect("orders", newFakeSocket(), nil, WithPolicy(p), nil))
+		must(t, e.table.Put(offer(1, "tcp://*:1"), Forever))
+		settle(time.Second)
+		if len(asked) != 1 {
+			t.Error("the policy does not count")
+		}
+		must(t, n.Close(t.Context()))
+	})
+}

@@ -26,7 +26,9 @@ var _ discovery.Backend = (*Backend)(nil)
 func New(name string, opts ...Option) (*Backend, error) {
 	b := &Backend{name: name, config: config{interval: 5 * time.Second}}
 	for _, o := range opts {
-		o(&b.config)
+		if o != nil {
+			o(&b.config)
+		}
 	}
 	c := &b.config
 	switch {

@@ -35,7 +35,7 @@ type source struct {
 	port    uint16 // of addresses
 }
 
-// An Option changes what [New] does.
+// An Option changes what [New] does. Nil stands for none.
 type Option func(*config)
 
 // WithSRV looks up the SRV records of _label._tcp.name, and offers what they list as that service (1 to 63 bytes of a-z,

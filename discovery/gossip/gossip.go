@@ -24,7 +24,9 @@ func New(opts ...Option) (*Backend, error) {
 	b := &Backend{config: config{bind: ":7946", trust: discovery.Open()}}
 	c := &b.config
 	for _, o := range opts {
-		o(c)
+		if o != nil {
+			o(c)
+		}
 	}
 	switch {
 	case c.err != nil:

@@ -36,7 +36,7 @@ type config struct {
 	err  error
 }
 
-// An Option changes what [New] does.
+// An Option changes what [New] does. Nil stands for none.
 type Option func(*config)
 
 // WithBind says where to listen, as "host:port", for UDP and TCP alike: ":7946" by default, which is every address. The

@@ -113,3 +113,10 @@ func TestPortTaken(t *testing.T) {
 		t.Error("Announce works though the port is taken")
 	}
 }
+
+func TestNilOptionsAreIgnored(t *testing.T) {
+	b, err := New(nil, WithoutEncryption(), nil)
+	if err != nil || !b.config.open {
+		t.Errorf("%+v, %v", b, err)
+	}
+}

@@ -7,7 +7,7 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// An Option changes a Backend before it starts.
+// An Option changes a Backend before it starts. Nil stands for none.
 type Option interface{ apply(c *config) }
 
 type option func(*config)
@@ -68,7 +68,9 @@ func WithInterfaces(use func(net.Interface) bool) Option {
 func newConfig(opts []Option) config {
 	c := config{refresh: defaultRefresh, network: system{}}
 	for _, o := range opts {
-		o.apply(&c)
+		if o != nil {
+			o.apply(&c)
+		}
 	}
 	if c.table.Trust == nil {
 		c.table.Trust = discovery.Open()

@@ -20,7 +20,7 @@ type Backend struct {
 
 var _ discovery.Backend = (*Backend)(nil)
 
-// An Option changes what [File] does.
+// An Option changes what [File] does. Nil stands for none.
 type Option func(*Backend)
 
 // WithInterval says how often to look whether the file has changed: 1 s by default, at least 10 ms. What d is below that
@@ -56,7 +56,9 @@ func New(peers ...Peer) (*Backend, error) {
 func File(path string, opts ...Option) *Backend {
 	b := &Backend{interval: time.Second}
 	for _, o := range opts {
-		o(b)
+		if o != nil {
+			o(b)
+		}
 	}
 	b.lease = lease.New(func() (*session, error) {
 		s := newSession(b)

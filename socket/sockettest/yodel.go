@@ -12,7 +12,7 @@ import (
 )
 
 // Yodel returns the side of this module's own sockets. The options go to every socket it makes; with
-// [socket.WithTransport] the suite then runs over a transport of your own.
+// [socket.WithTransport] the suite then runs over a transport of your own. Nil stands for no option.
 func Yodel(opts ...socket.Option) Side {
 	return Side{
 		Name: "yodel",
@@ -93,13 +93,17 @@ func when[T any](wanted bool, o T) []T {
 	return nil
 }
 
-// join makes one list of options of a role out of two lists of options of that role and others.
+// join makes one list of options of a role out of two lists of options of that role and others. Nil stands for none.
 func join[T, A, B any](a []A, b []B) (all []T) {
 	for _, o := range a {
-		all = append(all, any(o).(T))
+		if any(o) != nil {
+			all = append(all, any(o).(T))
+		}
 	}
 	for _, o := range b {
-		all = append(all, any(o).(T))
+		if any(o) != nil {
+			all = append(all, any(o).(T))
+		}
 	}
 	return all
 }

@@ -114,3 +114,17 @@ func dial(ctx context.Context, endpoint string) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, scheme, address)
 }
+
+func TestNilOptionsAreIgnored(t *testing.T) {
+	side := sockettest.Yodel(nil, socket.WithIdentity("me"), nil)
+	for _, role := range []string{"PUSH", "PULL", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PAIR", "XPUB", "XSUB"} {
+		s := side.New(t, role, sockettest.Options{})
+		if s == nil {
+			t.Errorf("no %s", role)
+			continue
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", role, err)
+		}
+	}
+}

@@ -1,0 +1,13 @@
+package static
+
+import (
+	"testing"
+	"time"
+)
+
+func TestNilOptionsAreIgnored(t *testing.T) {
+	b := File("peers", nil, WithInterval(7*time.Second), nil)
+	if b.interval != 7*time.Second {
+		t.Errorf("interval is %v", b.interval)
+	}
+}
