@@ -176,6 +176,7 @@ func (o *outbox) makeRoom() *link {
 func (o *outbox) dropWaiting(n int, why Reason) {
 	for range n {
 		m := o.pending.pop()
+		o.begun.take(1)
 		c := Count{1, uint64(m.Size())}
 		o.waits = o.waits.minus(c)
 		o.further -= m.further()
@@ -188,12 +189,13 @@ func (o *outbox) dropWaiting(n int, why Reason) {
 func (o *outbox) flushPending() {
 	for o.pending.n > 0 {
 		m := *o.pending.first()
-		p := parcel{frames: m.Frames, size: m.Size()}
+		p := parcel{frames: m.Frames, size: m.Size(), begun: o.begun.first()}
 		l := o.place(&p)
 		if l == nil {
 			return
 		}
 		o.pending.pop()
+		o.begun.take(1)
 		o.waits.sub(p.size)
 		o.further -= m.further()
 		l.start(false)

@@ -204,17 +204,18 @@ func (b *batch) dropOldest() Count {
 }
 
 // undo empties the batch: of its messages, those that lie whole in the first written bytes count as delivered, all
-// others become messages again, in order.
-func (b *batch) undo(written int) (delivered Count, rest []Msg) {
+// others become messages again, in order. begun says that the first of those was written in part.
+func (b *batch) undo(written int) (delivered Count, rest []Msg, begun bool) {
 	for b.count.Messages > 0 {
 		frames, wire := b.shift(true)
 		if wire <= written {
 			delivered.add(Msg{Frames: frames}.Size())
 		} else {
+			begun = begun || written > 0
 			rest = append(rest, Msg{Frames: frames})
 		}
 		written -= min(wire, written) // a message written in part leaves none for the next
 	}
 	b.reset()
-	return delivered, rest
+	return delivered, rest, begun
 }

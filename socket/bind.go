@@ -264,7 +264,7 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	c.events.add(Event{Kind: Accepted, Endpoint: ep.name, Address: address(conn)})
 	go func() {
 		defer c.wg.Done()
-		c.serve(context.Background(), ep, conn)
+		c.serve(context.Background(), ep, conn, nil)
 	}()
 }
 
@@ -309,7 +309,7 @@ func (c *core) dropLinks(ep *endpointState) {
 	}
 	c.mu.Unlock()
 	for _, l := range links {
-		l.fail(ErrDisconnected)
+		l.retire()
 	}
 }
 

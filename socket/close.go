@@ -6,48 +6,66 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/yodel-mq/yodel/transport"
 )
 
 // How long the steps of closing may take at most; with the linger they stay under a second.
 const (
-	farewell  = 200 * time.Millisecond // for peers to read what is in the kernel and to close in turn
+	farewell  = 200 * time.Millisecond // of Close, for peers to read what is in the kernel and to close in turn
 	closeWait = 950 * time.Millisecond // for everything
 )
 
-// Shutdown closes the socket once everything it has accepted has been delivered to the transport: it takes no new
-// messages, waits for the queues to drain, also into peers that appear only now, and then closes as Close does. When ctx
-// ends first it closes all the same, within a second, and returns an error that says how many messages were not delivered; they are
-// counted in the ledger as dropped. (libzmq ZMQ_LINGER, with a name Go knows.)
+// Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits for the
+// queues to drain, also into peers that appear only now, and tells each peer that nothing follows; then it keeps the
+// connections until the peers have read to that end and closed in turn, and closes as Close does. The socket receives
+// nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go knows.)
+//
+// How long it waits is for ctx to say. Without a deadline a peer that never reads would be waited for without an end:
+// Shutdown then waits until each peer's host has acknowledged everything, or has taken nothing for 30 s; where the operating
+// system cannot tell (other than Linux), for 200 ms.
+//
+// When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been delivered,
+// counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of which it is not known
+// whether they have read it.
 func (c *core) Shutdown(ctx context.Context) error {
 	c.out.refuse()
 	err := c.out.waitIdle(ctx)
 	if err == nil {
 		err = ErrClosed // if anything is lost, then because somebody called Close meanwhile
 	}
-	c.end(time.Now().Add(closeWait))
+	unread := c.end(func() time.Time { return time.Now().Add(closeWait) }, c.untilRead(ctx))
 	c.out.mu.Lock()
 	lost := c.out.counts.dropped[SocketClosed].plus(c.out.counts.queued) // still queued: of a connection that does not end
 	c.out.mu.Unlock()
-	if lost.Messages > 0 {
+	switch {
+	case lost.Messages > 0:
 		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)
+	case unread.peers > 0:
+		err = fmt.Errorf("socket: shutdown: %w: %d peers had not closed; they were sent %d messages (%d bytes)",
+			ErrUnconfirmed, unread.peers, unread.sent.Messages, unread.sent.Bytes)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		}
+		return err
 	}
 	return nil
 }
 
 // Close gives queued messages the linger time to leave (see [WithLinger]), then ends every connection and waits for all
 // goroutines of the socket. It returns within a second. Calls that wait return ErrClosed; messages not delivered and
-// messages not received are counted in the ledger as dropped. To close again does nothing.
+// messages not received are counted in the ledger as dropped. Peers have up to 200 ms to read what was delivered and to close
+// first. For one that takes longer the connection stays half-closed, without a goroutine, until it closes, for at most two
+// minutes and while the process lasts, so that it can read the rest (on Linux); to know that it has, use Shutdown. To close
+// again does nothing; to close during a Shutdown ends that.
 func (c *core) Close() error {
 	begin := time.Now()
 	c.out.refuse()
+	c.hurry.Do(func() { close(c.hurried) })
 	if c.cfg.linger > 0 && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
 		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
 		cancel()
 	}
-	c.end(begin.Add(closeWait))
+	c.end(func() time.Time { return begin.Add(closeWait) }, c.forMoment)
 	return nil
 }
 
@@ -57,13 +75,14 @@ func (c *core) queued() Count {
 	return c.out.counts.queued
 }
 
-// end takes the socket down. A second caller waits for the first.
-func (c *core) end(deadline time.Time) {
+// end takes the socket down: it has wait wait for the peers, and for everything else until the deadline. It returns what the
+// peers may not have read. A second caller waits for the first.
+func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*link)) (left unread) {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
 		<-c.closed
-		return
+		return unread{}
 	}
 	c.closing = true
 	var eps []*endpointState
@@ -74,6 +93,7 @@ func (c *core) end(deadline time.Time) {
 		eps = append(eps, ep)
 	}
 	shaking := slices.Collect(maps.Keys(c.handshakes))
+	departed := slices.Collect(maps.Keys(c.departed))
 	c.peers.wakeAll()
 	c.mu.Unlock()
 
@@ -94,46 +114,25 @@ func (c *core) end(deadline time.Time) {
 		l.fetch()
 	}
 	c.in.close()
-	c.sayFarewell(links)
+	left = c.sayFarewell(links, wait)
 	c.out.close()
+	by := deadline()
 	close(c.done)
-	for _, l := range links {
+	for _, l := range append(links, departed...) {
+		if l.owed().Messages > 0 && l.direct == nil {
+			l.closeWrite(ErrDisconnected)
+		}
 		l.fail(ErrDisconnected)
 	}
-	c.waitFor(c.wg.Wait, deadline)
-	c.waitFor(c.heart.close, deadline)
+	c.waitFor(c.wg.Wait, by)
+	c.waitFor(c.heart.close, by)
 	c.yielder.close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {
-		c.waitFor(func() { <-c.logged }, deadline)
+		c.waitFor(func() { <-c.logged }, by)
 	}
 	close(c.closed)
-}
-
-// sayFarewell half-closes the connections whose messages have all been written and lets the peers close first. To close
-// at once, with bytes of theirs unread, would make the kernel throw away what they have not read yet. A peer that got no
-// message has none to lose; to read on from it would take what it could still give to somebody else.
-func (c *core) sayFarewell(links []*link) {
-	var waitFor []*link
-	for _, l := range links {
-		cw, ok := l.conn.(transport.CloseWriter)
-		c.out.mu.Lock()
-		quiet := !l.out.dead && l.out.queued.Messages == 0 && !l.out.writing
-		owed := l.out.counts.delivered.Messages > 0
-		if quiet {
-			l.out.dead = true
-		}
-		c.out.mu.Unlock()
-		if ok && quiet && owed && cw.CloseWrite() == nil {
-			l.resume() // a reader that was paused reads on, to see the peer's farewell
-			waitFor = append(waitFor, l)
-		}
-	}
-	if len(waitFor) > 0 {
-		t := time.NewTimer(farewell)
-		defer t.Stop()
-		c.waitNoLinks(waitFor, t.C)
-	}
+	return left
 }
 
 // waitFor waits for what should end by itself now. A transport that does not unblock on Close, or a logger that hangs,

@@ -20,6 +20,8 @@ type config struct {
 	connectTimeout   time.Duration
 	handshakeTimeout time.Duration
 	heartbeat        heartbeat
+	slowAfter        time.Duration // SlowPeer for a queue that has been full for as long; 0 for never
+	slowLimit        time.Duration // the same, and the connection is ended
 	limits           Limits
 	linger           time.Duration
 	logger           *slog.Logger
@@ -28,6 +30,7 @@ type config struct {
 	metadata zmtp.Metadata
 
 	immediate        bool // queueing senders
+	maxAttempts      int  // the same
 	leastOutstanding bool // Push, Dealer
 	latest           bool // receivers
 	probe            bool // Req, Dealer, Router
@@ -76,16 +79,16 @@ type Limits struct {
 }
 
 // An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair when
-// no peer has room, on a Pub, XPub and Router when one that the message is for has none. What is dropped is counted.
+// no peer has room, on a Pub, XPub, Router and Rep when one that the message is for has none. What is dropped is counted.
 type Overflow int
 
 const (
-	// Block waits in Send until there is room or the context ends. It is the default of all but Pub and XPub, where one
-	// slow subscriber then holds up all (libzmq ZMQ_XPUB_NODROP).
+	// Block waits in Send until there is room or the context ends. It is the default of all but Pub, XPub and Rep, where one
+	// peer that does not read then holds up all (libzmq ZMQ_XPUB_NODROP).
 	Block Overflow = iota
 	// Reject returns ErrWouldBlock from Send at once; nobody gets the message.
 	Reject
-	// DropNewest drops this message, for the peers that are full. It is the default of Pub and XPub.
+	// DropNewest drops this message, for the peers that are full. It is the default of Pub, XPub and Rep.
 	DropNewest
 	// DropOldest drops the oldest message that has not begun to leave or, if all have, this one.
 	DropOldest
@@ -110,6 +113,8 @@ const (
 	defaultHandshakeTimeout = 10 * time.Second
 	defaultInterval         = 5 * time.Second
 	defaultTimeout          = 15 * time.Second
+	defaultMaxAttempts      = 3
+	defaultSlowAfter        = 5 * time.Second
 	defaultLinger           = 500 * time.Millisecond
 	maxLinger               = 700 * time.Millisecond // Close returns within a second
 )
@@ -123,6 +128,8 @@ func defaults() config {
 		connectTimeout:   defaultConnectTimeout,
 		handshakeTimeout: defaultHandshakeTimeout,
 		heartbeat:        heartbeat{defaultInterval, defaultTimeout, defaultTimeout},
+		slowAfter:        defaultSlowAfter,
+		maxAttempts:      defaultMaxAttempts,
 		limits: Limits{
 			MaxMessage:       64 << 20,
 			MaxFrames:        1024,

@@ -45,23 +45,31 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 	c.out.connect++
 	c.out.room.wakeAll() // messages may wait for the first peer now
 	c.out.mu.Unlock()
-	go c.connectLoop(ctx, ep, t, parsed.Address)
+	go c.connectLoop(ctx, ep, t, parsed.Address, true)
 	return nil
 }
 
-// connectLoop keeps one connection up.
-func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string) {
+// connectLoop keeps one connection up. Unless it is the first, an attempt has just been lost.
+func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string, first bool) {
 	defer c.wg.Done()
 	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
-	for ctx.Err() == nil {
-		if c.connectOnce(ctx, ep, t, addr) {
+	replaced := false // another goroutine connects from now on; this one reads what is left
+	again := func() {
+		if !c.cfg.connectOnce {
+			replaced = true
+			c.wg.Add(1)
+			go c.connectLoop(ctx, ep, t, addr, false)
+		}
+	}
+	for ; ctx.Err() == nil; first = true {
+		if first && c.connectOnce(ctx, ep, t, addr, again) {
 			pause.reset()
 			if c.cfg.connectOnce {
 				c.expire(ep)
 				return
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || replaced {
 			return
 		}
 		d := pause.next()
@@ -74,7 +82,7 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 }
 
 // connectOnce makes one attempt and serves the connection until it is lost. It reports whether the handshake succeeded.
-func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string) bool {
+func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string, again func()) bool {
 	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
 	dial, cancel := ctx, context.CancelFunc(func() {})
 	if c.cfg.connectTimeout > 0 {
@@ -100,7 +108,7 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	c.handshakes[conn] = struct{}{}
 	c.mu.Unlock()
 	c.events.add(Event{Kind: Connected, Endpoint: ep.name, Address: address(conn)})
-	return c.serve(ctx, ep, conn)
+	return c.serve(ctx, ep, conn, again)
 }
 
 // WaitConnected waits until the connection to an endpoint, as it was given to Connect or spelled otherwise, is up:

@@ -38,13 +38,16 @@ type core struct {
 	bound      map[string]*endpointState // by actual endpoint
 	connected  map[string]*endpointState
 	links      map[*link]struct{}
-	up         int // links that have joined
-	taken      int // of links, those that came in at a bound endpoint
+	departed   map[*link]struct{} // not among them any more, but still being read
+	up         int                // links that have joined
+	taken      int                // of links, those that came in at a bound endpoint
 	peers      waitlist
 	handshakes map[net.Conn]struct{}
 	incoming   []incoming    // handshakes of accepted connections, oldest first
 	shaken     chan struct{} // tells those who accept that one of them is over
 	closing    bool
+	hurry      sync.Once // closes hurried, by which Close ends the wait of a Shutdown
+	hurried    chan struct{}
 	closed     chan struct{} // closed when Close or Shutdown is through
 }
 
@@ -98,8 +101,10 @@ func newCore(typ zmtp.SocketType, cfg config) *core {
 		bound:      make(map[string]*endpointState),
 		connected:  make(map[string]*endpointState),
 		links:      make(map[*link]struct{}),
+		departed:   make(map[*link]struct{}),
 		handshakes: make(map[net.Conn]struct{}),
 		closed:     make(chan struct{}),
+		hurried:    make(chan struct{}),
 		shaken:     make(chan struct{}, 1),
 	}
 	c.out.core = c

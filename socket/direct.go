@@ -161,6 +161,7 @@ func (d *direct) offer(p *parcel) bool {
 			q.dropOldest(d.twin, Replaced)
 		}
 		if d.twin.in.full.Load() {
+			d.self.filled()
 			return false
 		}
 		q.push(d.twin, m)
@@ -185,6 +186,9 @@ func (d *direct) open() bool {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if d.twin.in.full.Load() {
+		d.self.filled()
+	}
 	return d.flush() && !d.twin.in.full.Load()
 }
 

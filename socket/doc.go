@@ -65,6 +65,8 @@
 //	WithSendHWMBytes, WithRecvHWMBytes  high-water marks in bytes
 //	WithLeastOutstanding                to the peer with the least to do, instead of round robin
 //	WithRetry                           the request to another peer when the first is lost
+//	WithSlowPeer                        when a peer that takes nothing is named, and cut off
+//	WithMaxAttempts                     how often a message may cost a connection
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithLogger                          events to a slog.Logger
 //	WithTransport                       a transport of your own, or a given one with other settings

@@ -30,7 +30,7 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped and Missed are ours alone.
+// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped, Undelivered and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -69,12 +69,15 @@ const (
 	HeartbeatOff
 	// Retrying: the next attempt to connect to Endpoint begins after Retry.
 	Retrying
-	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), the first
-	// of a burst.
+	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), or it has been
+	// full for the time of WithSlowPeer. It is told once until the queue is down to half.
 	SlowPeer
 	// Dropped: the queue of Peer has room again; Count messages for it were dropped meanwhile. If the peer is lost first,
 	// only the ledger has that count.
 	Dropped
+	// Undelivered: a message was dropped because peers, the last of them Peer, ended the connection in the middle of it as often
+	// as WithMaxAttempts allows. Err says more.
+	Undelivered
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
@@ -90,8 +93,8 @@ var eventNames = [...]string{
 	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
 	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
-	LimitHit: "limit hit", HeartbeatOff: "heartbeat off", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped", Unbound: "unbound",
-	Disconnected: "disconnected", Closed: "closed", Missed: "missed",
+	LimitHit: "limit hit", HeartbeatOff: "heartbeat off", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
+	Undelivered: "undelivered", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed", Missed: "missed",
 }
 
 // String returns the kind in words, such as "peer up".
@@ -113,7 +116,8 @@ func (e Event) level() slog.Level {
 // level is how loud events of the kind are in a log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, BindFailed, AcceptFailed, Missed:
+	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, Undelivered, BindFailed,
+		AcceptFailed, Missed:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

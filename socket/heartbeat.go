@@ -15,7 +15,9 @@ import (
 //     the TTL; if nothing else goes to the peer for most of that time, a PONG takes it back.
 //   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose patience
 //     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, its silence is put
-//     down to that; a Yodel gives signs of life even then. The silence that counts begins after it.
+//     down to that, as long as its host answers the kernel; a Yodel gives signs of life even then. A peer that was sent the
+//     end of our stream is not asked for signs any more: its host's answers are all that counts. The silence that counts
+//     begins after it.
 //   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
 //   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for it the next
 //     time: it is treated as a 3.0 peer (known.go).
@@ -32,6 +34,9 @@ func (l *link) startHeart() {
 	h := l.core.cfg.heartbeat
 	if l.direct != nil || h.interval <= 0 || !l.pingable() {
 		return
+	}
+	if l.look != nil { // of a host that is asked this often, the heartbeat timeout shows whether it answers
+		l.look.ProbeWithin(int(h.timeout.Milliseconds() / 4))
 	}
 	l.core.heart.hasten(l, min(l.pingDue()-l.core.now(), h.timeout))
 }
@@ -51,23 +56,30 @@ func (l *link) pingDue() time.Duration {
 func (l *link) beat(late time.Duration) {
 	now := l.core.now()
 	h := l.core.cfg.heartbeat
-	read := time.Duration(l.life.read.Load())
-	paused := l.life.paused.Load()
 	next := never
-	if limit := l.allowed(); limit > 0 {
-		if paused || l.stuck() || late > limit/8 {
-			l.life.excused.Store(int64(now))
-		}
-		silence := now - max(read, time.Duration(l.life.excused.Load()))
-		if silence >= limit {
-			// Other links do not wait for a transport whose Close takes its time.
-			l.core.heart.running.Go(func() { l.fail(ErrHeartbeat) })
+	if by := time.Duration(l.life.retired.Load()); by > 0 {
+		if now >= by {
+			l.failLater(ErrDisconnected)
 			return
 		}
-		next = limit - silence
+		next = by - now
+	}
+	look, slow := l.checkFull(now)
+	if slow {
+		l.failLater(ErrSlow)
+		return
+	}
+	next = min(next, look)
+	if limit := l.allowed(); limit > 0 {
+		silence, look := l.silence(now, limit, late)
+		if silence >= limit {
+			l.failLater(ErrHeartbeat)
+			return
+		}
+		next = min(next, look)
 	}
 	if h.interval > 0 && l.pingable() {
-		if now >= l.pingDue() && !paused {
+		if now >= l.pingDue() && !l.life.paused.Load() {
 			l.sendPing()
 		}
 		next = min(next, max(l.pingDue()-now, h.interval/8))
@@ -85,6 +97,52 @@ func (l *link) beat(late time.Duration) {
 	}
 }
 
+// failLater is fail for the heart: other links do not wait for a transport whose Close takes its time.
+func (l *link) failLater(cause error) {
+	l.core.heart.running.Go(func() { l.fail(cause) })
+}
+
+// silence is how long the peer has owed a sign of life, and when to look again.
+func (l *link) silence(now, limit, late time.Duration) (silent, look time.Duration) {
+	stuck := l.stuck()
+	if l.life.paused.Load() || late > limit/8 || stuck && !l.hostSilent() {
+		l.life.excused.Store(int64(now))
+	}
+	silent = now - time.Duration(max(l.life.read.Load(), l.life.excused.Load()))
+	if silent >= limit && l.unread() {
+		l.life.excused.Store(int64(now)) // it is we who are late
+		silent = 0
+	}
+	look = limit - silent
+	if stuck && l.look != nil {
+		look = min(look, limit/8)
+	}
+	return silent, look
+}
+
+// stuck reports whether the peer's silence may come from not taking what we write, or from not being asked any more.
+func (l *link) stuck() bool {
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	return l.out.ending || l.out.writing && !l.peer.yodel
+}
+
+// inVain is how many times in a row a host has to leave the kernel without an answer to count as silent: once may be the
+// time that an answer takes.
+const inVain = 2
+
+// hostSilent reports whether the peer's host, too, does not answer.
+func (l *link) hostSilent() bool {
+	state, known := l.inspect()
+	return known && state.Unanswered >= inVain
+}
+
+// unread reports whether bytes have come that nobody has read yet.
+func (l *link) unread() bool {
+	state, known := l.inspect()
+	return known && state.Unread > 0
+}
+
 // allowed is the silence after which the peer counts as dead, 0 for any.
 func (l *link) allowed() (limit time.Duration) {
 	if h := l.core.cfg.heartbeat; h.interval > 0 && l.pingable() {
@@ -94,16 +152,6 @@ func (l *link) allowed() (limit time.Duration) {
 		limit = ttl
 	}
 	return limit
-}
-
-// stuck reports whether the peer's silence may come from not taking what we write.
-func (l *link) stuck() bool {
-	if l.peer.yodel {
-		return false
-	}
-	l.core.out.mu.Lock()
-	defer l.core.out.mu.Unlock()
-	return l.out.writing
 }
 
 func (l *link) sendPing() {
@@ -174,6 +222,10 @@ func (l *link) signEvery() time.Duration {
 // sign gives a sign of life if it is time for one.
 func (l *link) sign() {
 	if every := l.signEvery(); every > 0 && l.core.now()-time.Duration(l.life.wrote.Load()) >= every {
+		if l.peerEnded() {
+			l.endOut(errPeerClosed)
+			return
+		}
 		l.sendPong(nil)
 	}
 }

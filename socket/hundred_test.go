@@ -82,7 +82,7 @@ func TestHundredGoroutinesOnEachRole(t *testing.T) {
 			return []lane{{from: a, to: b, prefix: []string{"b"}, strip: 1}, {from: b, to: a, prefix: []string{"a"}, strip: 1}}
 		},
 		"DEALER REP": func(t *testing.T, endpoint string) []lane { // there and back
-			dealer, rep := closing(t, socket.NewDealer()), socket.NewRep()
+			dealer, rep := closing(t, socket.NewDealer()), socket.NewRep(socket.WithOverflow(socket.Block))
 			mirror(t, rep)
 			closing(t, rep)
 			link(t, dealer, rep, endpoint)

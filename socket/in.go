@@ -82,7 +82,8 @@ func (r lifeReader) noted(n int, err error) (int, error) {
 	return n, err
 }
 
-// queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room.
+// queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room. What was read is
+// kept whatever becomes of the link meanwhile.
 func (l *link) queueAll(msgs [][][]byte) error {
 	var ended error // that a receiver met behind these messages
 	for stood := false; ; stood = !stood {
@@ -90,20 +91,19 @@ func (l *link) queueAll(msgs [][][]byte) error {
 		if msgs = msgs[n:]; len(msgs) == 0 {
 			return ended
 		}
-		var err error
-		if stood {
-			err = l.pause()
-		} else {
+		if !stood {
 			msgs, ended = l.standBy(msgs)
+			continue
 		}
-		if err != nil {
-			for _, frames := range msgs {
-				l.core.in.reject(l, PeerGone, Msg{Frames: frames}.Size())
-			}
+		if err := l.pause(); err != nil {
+			l.core.in.putAll(l, msgs)
 			return err
 		}
 	}
 }
+
+// lookEvery is how often a reader that waits for room looks whether the peer has ended, which it cannot read yet.
+const lookEvery = 500 * time.Millisecond
 
 // pause waits until the application has made room. Being behind is not being dead: meanwhile the peer gets signs of
 // life, often enough for the PINGs it was heard to send.
@@ -114,23 +114,40 @@ func (l *link) pause() error {
 		l.life.paused.Store(false)
 	}()
 	l.sign()
+	every := l.signEvery() / 4 // a sign that is not due yet at one tick must not wait for twice as long
+	if l.look != nil && (every == 0 || every > lookEvery) {
+		every = lookEvery
+	}
 	var tick <-chan time.Time
-	if every := l.signEvery(); every > 0 {
-		t := time.NewTicker(every / 4) // a sign that is not due yet at one tick must not wait for twice as long
+	if every > 0 {
+		t := time.NewTicker(every)
 		defer t.Stop()
 		tick = t.C
 	}
 	for {
+		if l.over() && !l.departed.Load() {
+			l.core.depart(l)
+		}
 		select {
 		case <-l.in.resume:
-			return nil
+			if l.hasRoom() {
+				return nil
+			}
 		case <-l.gone:
 			return l.cause()
 		case <-tick:
+			if l.peerEnded() {
+				l.endOut(errPeerClosed)
+				tick = nil
+				continue
+			}
 			l.sign()
 		}
 	}
 }
+
+// hasRoom reports whether the inbox takes more from the link.
+func (l *link) hasRoom() bool { return !l.in.full.Load() || l.core.in.isClosed() }
 
 // resume tells the reader, or over inproc the peer, that there is room again.
 func (l *link) resume() {
@@ -167,6 +184,9 @@ func (l *link) command(name string, data []byte) error {
 		}
 		return fmt.Errorf("%w: the peer sent ERROR %q", ErrProtocol, reason)
 	case "SUBSCRIBE", "CANCEL":
+		if l.departed.Load() {
+			return nil
+		}
 		return l.core.role.subscription(l, name == "SUBSCRIBE", data)
 	}
 	return nil // RFC 37: unknown commands are ignored

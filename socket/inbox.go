@@ -118,6 +118,29 @@ func (q *inbox) put(l *link, msgs [][][]byte) int {
 	return len(msgs)
 }
 
+// putAll queues what was read from a link that has ended, whatever the high-water mark: it is one read at most.
+func (q *inbox) putAll(l *link, msgs [][][]byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		for _, frames := range msgs {
+			q.lose(l, SocketClosed, Msg{Frames: frames}.Size())
+		}
+		return
+	}
+	for _, frames := range msgs {
+		q.push(l, Msg{Frames: frames, From: l.peer})
+	}
+	q.announce(l, len(msgs))
+}
+
+// isClosed reports whether close was called.
+func (q *inbox) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
 // push queues one message.
 func (q *inbox) push(l *link, m Msg) {
 	in := &l.in

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strings"
@@ -81,12 +80,12 @@ func (k *known) spares(l *link) bool {
 	return len(k.hates.names) > 0 && l.direct == nil && k.hates.has(whoabouts(l))
 }
 
-// ended looks at how a link has ended, and reports whether its peer is one that hangs up on PING.
-func (k *known) ended(l *link) bool {
+// ended looks at why a link has ended, and reports whether its peer is one that hangs up on PING.
+func (k *known) ended(l *link, cause error) bool {
 	if l.direct != nil || l.peer.yodel || l.life.pings.Load() != 1 || l.life.answered.Load() {
 		return false
 	}
-	if l.core.now()-time.Duration(l.life.ping.Load()) > pingKills || !byPeer(l.cause()) {
+	if l.core.now()-time.Duration(l.life.ping.Load()) > pingKills || !byPeer(cause) {
 		return false
 	}
 	who := whoabouts(l)
@@ -97,12 +96,6 @@ func (k *known) ended(l *link) bool {
 	}
 	k.hates.add(who)
 	return true
-}
-
-// byPeer reports whether the far end ended a connection.
-func byPeer(err error) bool {
-	_, broken := errors.AsType[*net.OpError](err)
-	return broken || errors.Is(err, io.EOF)
 }
 
 // whereabouts is where a peer is expected again: at an endpoint that is connected, or from the host it came from.

@@ -20,10 +20,14 @@ type link struct {
 	conn net.Conn
 	sess *zmtp.Session
 	try  transport.TryWriter // nil if conn cannot write without blocking
+	look transport.Inspector // nil if nobody knows more of conn
 	pace *pace
 
 	gone   chan struct{} // closed by fail
 	parted chan struct{} // closed once the link has left the socket, or is not to take part
+
+	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
+	departed atomic.Bool // is not a member of the socket any more
 
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
@@ -43,6 +47,7 @@ type link struct {
 		pinged  atomic.Int64 // when the peer last sent PING
 		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
 		excused atomic.Int64 // until when silence meant nothing
+		retired atomic.Int64 // when the link ends though the peer has not closed; 0 if it stays
 
 		pings    atomic.Int64 // how many PINGs we have sent
 		answered atomic.Bool  // the peer has sent PING or PONG
@@ -62,27 +67,33 @@ type link struct {
 
 // linkOut is the part of a link that belongs to the way out.
 type linkOut struct {
-	open    batch  // takes what is sent
-	flight  batch  // is being written
-	control []byte // commands, which go ahead of open
-	ctlBusy []byte // the commands being written, ahead of flight
-	vec     [][]byte
-	rest    net.Buffers // of vec, during a write
-	drain   func()
-	written int   // bytes of ctlBusy and flight written so far
-	queued  Count // messages in open and flight
-	counts  outCounts
-	burst   uint64 // messages dropped since the link was last open to one
+	open     batch  // takes what is sent
+	flight   batch  // is being written
+	control  []byte // commands, which go ahead of open
+	ctlBusy  []byte // the commands being written, ahead of flight
+	vec      [][]byte
+	rest     net.Buffers // of vec, during a write
+	drain    func()
+	written  int   // bytes of ctlBusy and flight written so far
+	queued   Count // messages in open and flight
+	counts   outCounts
+	attempts attempts // of those in open and flight
+	burst    uint64   // messages dropped since the link was last open to one
 
-	writing  bool     // somebody is at it: a goroutine in drain, or a caller in writeNow
-	overflow Overflow // what to do when full
-	full     bool     // at the high-water mark, until the queue is down to half
-	joined   bool     // has become part of the socket
-	dead     bool     // takes nothing any more
-	detached bool     // has left the socket; what was unsent is accounted for once nobody writes
-	settled  chan struct{}
-	mark     uint64              // the last fan-out that met this link
-	topics   map[string]struct{} // what this peer is subscribed to
+	writing   bool          // somebody is at it: a goroutine in drain, or a caller in writeNow
+	overflow  Overflow      // what to do when full
+	full      bool          // at the high-water mark, until the queue is down to half
+	filled    time.Duration // when it came there; 0 if it is not there
+	named     bool          // a SlowPeer event told of that
+	joined    bool          // has become part of the socket
+	dead      bool          // takes nothing any more
+	removed   bool          // is not in the outbox any more; what was unsent is accounted for once nobody writes
+	ending    bool          // no more bytes follow: the end of our stream was sent, or is about to be
+	cause     error         // why the way out is over, maybe before the link is
+	settled   chan struct{} // closed once that is done
+	isSettled bool
+	mark      uint64              // the last fan-out that met this link
+	topics    map[string]struct{} // what this peer is subscribed to
 }
 
 // linkIn is the part of a link that belongs to the way in.
@@ -132,6 +143,7 @@ func (m mark) plus(n mark) (sum mark) {
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
+	l.look, _ = conn.(transport.Inspector)
 	l.pace = c.out.pace
 	if l.pace == nil {
 		l.pace = new(pace)
@@ -153,9 +165,12 @@ func (l *link) fail(cause error) {
 		l.failed.cause = cause
 		l.core.out.mu.Lock()
 		l.out.dead = true
+		if l.out.cause == nil {
+			l.out.cause = cause
+		}
 		l.core.out.mu.Unlock()
 		close(l.gone)
-		l.conn.Close()
+		l.hangUp()
 	})
 }
 

@@ -47,10 +47,11 @@ type (
 		XPubOption
 		XSubOption
 	}
-	// A SendOption configures a socket that sends what the application likes: not subscriptions, requests or replies.
+	// A SendOption configures a socket that sends what the application likes, replies included: not subscriptions or requests.
 	SendOption interface {
 		PushOption
 		PubOption
+		RepOption
 		DealerOption
 		RouterOption
 		PairOption
@@ -188,6 +189,21 @@ func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 			ttl = timeout
 		}
 		c.heartbeat = heartbeat{interval, timeout, ttl}
+	})
+}
+
+// WithSlowPeer sets when a peer that takes nothing is named and, if asked for, cut off. A queue that has been full for notice,
+// without coming down to half of its high-water mark, is told by a [SlowPeer] event, once until it does: under [Block], too,
+// where nothing is dropped. One that has been full for disconnect costs the peer its connection, with ErrSlow; it may come
+// back, and what was queued goes where the role sends it (another peer, or dropped as [PeerGone]). The defaults are 5 s and
+// never; for notice zero keeps the default and less than zero is never, for disconnect zero or less is never. (libzmq has no
+// such option; ZMQ_TCP_MAXRT comes near.)
+func WithSlowPeer(notice, disconnect time.Duration) Option {
+	return option(func(c *config) {
+		if notice != 0 {
+			c.slowAfter = max(0, notice)
+		}
+		c.slowLimit = max(0, disconnect)
 	})
 }
 

@@ -4,13 +4,14 @@ type sendOption func(*config)
 
 func (o sendOption) push(c *config)   { o(c) }
 func (o sendOption) pub(c *config)    { o(c) }
+func (o sendOption) rep(c *config)    { o(c) }
 func (o sendOption) dealer(c *config) { o(c) }
 func (o sendOption) router(c *config) { o(c) }
 func (o sendOption) pair(c *config)   { o(c) }
 func (o sendOption) xpub(c *config)   { o(c) }
 
-// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub and an XPub, [Block] on all
-// others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
+// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub and a Rep, [Block] on
+// all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
 func WithOverflow(p Overflow) SendOption {
 	return sendOption(func(c *config) {
 		if p >= Block && p <= Disconnect {
@@ -38,6 +39,18 @@ func (o queueOption) pair(c *config)   { o(c) }
 // ZMQ_IMMEDIATE). The default is to queue.
 func WithImmediate() QueueOption {
 	return queueOption(func(c *config) { c.immediate = true })
+}
+
+// WithMaxAttempts bounds how often the sending of one message may begin: when a peer ends the connection in the middle of a
+// message, as it does for one over its limit, the message goes to the next peer, or to the same one again; after n times it is
+// dropped as [Undeliverable], with an [Undelivered] event, and the messages behind it flow. A connection that is lost for other
+// reasons does not count. The default, and 0, is 3; less than 0 is no bound.
+func WithMaxAttempts(n int) QueueOption {
+	return queueOption(func(c *config) {
+		if n != 0 {
+			c.maxAttempts = n
+		}
+	})
 }
 
 // A BalanceOption configures a socket that spreads messages over its peers.

@@ -36,9 +36,13 @@ func (l *link) offer(m *parcel) bool {
 	if len(m.frames) > 1 {
 		o.open.further += uint64(len(m.frames)) - 1
 	}
+	o.attempts.add(int(o.queued.Messages), m.begun)
 	o.queued.add(m.size)
 	o.counts.accepted.add(m.size)
-	o.full = !conflate && l.core.cfg.sendMark.reached(o.load())
+	if !conflate && l.core.cfg.sendMark.reached(o.load()) {
+		o.full = true
+		l.filled()
+	}
 	return true
 }
 
@@ -54,7 +58,10 @@ func (l *link) another(m Msg, size int) bool {
 	}
 	o.queued.add(size)
 	o.counts.accepted.add(size)
-	o.full = l.core.cfg.sendMark.reached(o.load())
+	if l.core.cfg.sendMark.reached(o.load()) {
+		o.full = true
+		l.filled()
+	}
 	l.core.out.accept(size)
 	return true
 }
@@ -104,7 +111,11 @@ func (l *link) take() bool {
 
 // writeNow writes as much as goes without waiting. The caller is the link's writer and has something in flight.
 func (l *link) writeNow() {
-	n, err := l.try.TryWrite(l.out.vec[0])
+	var n int
+	err := l.writable()
+	if err == nil {
+		n, err = l.try.TryWrite(l.out.vec[0])
+	}
 	box := &l.core.out
 	box.mu.Lock()
 	l.wrote(n, err)
@@ -115,7 +126,9 @@ func (l *link) writeNow() {
 		l.spawn()
 	}
 	box.mu.Unlock()
-	l.failIf(err)
+	if err != nil {
+		l.endOut(err)
+	}
 }
 
 // spawn starts drain; a method value made once saves an allocation each time.
@@ -140,11 +153,16 @@ func (l *link) drain() {
 	l.pace.idle(l.core.now())
 	l.rest()
 	box.mu.Unlock()
-	l.failIf(err)
+	if err != nil {
+		l.endOut(err)
+	}
 }
 
 // write writes what is in flight, whole.
 func (l *link) write() (int, error) {
+	if err := l.writable(); err != nil {
+		return 0, err
+	}
 	o := &l.out
 	if len(o.vec) == 1 {
 		return l.conn.Write(o.vec[0])
@@ -152,12 +170,6 @@ func (l *link) write() (int, error) {
 	o.rest = o.vec // WriteTo takes off what it has written
 	n, err := o.rest.WriteTo(l.conn)
 	return int(n), err
-}
-
-func (l *link) failIf(err error) {
-	if err != nil {
-		l.fail(err)
-	}
 }
 
 // wrote accounts for n more bytes written.
@@ -201,6 +213,7 @@ func (l *link) reopen() {
 
 // opened tells those who wait that this link has room, and reports the messages that found it full.
 func (l *link) opened() {
+	l.out.filled, l.out.named = 0, false
 	if l.out.burst > 0 {
 		l.core.events.add(Event{Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst})
 		l.out.burst = 0
@@ -217,18 +230,22 @@ func (l *link) rest() {
 // settle closes the books of a link that has left the socket, once nobody writes to it.
 func (l *link) settle() {
 	o := &l.out
-	if !o.detached || o.writing {
+	if !o.removed || o.writing || o.isSettled {
 		return
 	}
-	delivered, unsent := o.flight.undo(max(0, o.written-len(o.ctlBusy)))
-	_, waiting := o.open.undo(0)
+	o.isSettled = true
+	delivered, unsent, begun := o.flight.undo(max(0, o.written-len(o.ctlBusy)))
+	_, waiting, _ := o.open.undo(0)
 	if l.direct != nil {
 		unsent = l.direct.unsent()
 	}
 	l.core.out.delivered(l, delivered)
-	l.core.out.recovered(l, append(unsent, waiting...))
+	unsent = append(unsent, waiting...)
+	if begun && l.core.out.keeps {
+		unsent = l.begun(unsent)
+	}
+	l.core.out.recovered(l, unsent)
 	o.vec, o.control, o.ctlBusy = nil, nil, nil
-	o.detached = false
 	close(o.settled)
 }
 
@@ -261,9 +278,8 @@ func (l *link) missed(why Reason, size int) {
 // refused counts a message that was for this link and found it full.
 func (l *link) refused(size int) {
 	l.missed(QueueFull, size)
-	if l.out.burst++; l.out.burst == 1 {
-		l.core.events.add(Event{Kind: SlowPeer, Endpoint: l.ep.name, Peer: l.peer})
-	}
+	l.out.burst++
+	l.nameSlow()
 }
 
 // A pace tells a lone message from a stream. It is shared by the links among which a socket spreads its messages.

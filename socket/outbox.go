@@ -23,6 +23,8 @@ type outbox struct {
 	// for pending.
 	keeps    bool
 	assigned func(l *link, m Msg)
+	// abandoned, if set, is told of a message that is dropped for good, and why.
+	abandoned func(m Msg, why error)
 	// lockstep says that each message waits for an answer, or is one, so that none comes right behind another.
 	lockstep bool
 
@@ -30,12 +32,13 @@ type outbox struct {
 	links   []*link
 	lone    *link // the only one, if messages may take the short way (another)
 	next    int
-	pending queue  // not empty only while no link has room
-	waits   Count  // in pending
-	further uint64 // frames in pending beyond the first of each message
-	connect int    // endpoints that are being connected to: with one, messages may wait for the first peer
-	shut    bool   // takes no new messages
-	closed  bool   // what is still queued is dropped
+	pending queue    // not empty only while no link has room
+	waits   Count    // in pending
+	further uint64   // frames in pending beyond the first of each message
+	begun   attempts // of those in pending
+	connect int      // endpoints that are being connected to: with one, messages may wait for the first peer
+	shut    bool     // takes no new messages
+	closed  bool     // what is still queued is dropped
 	counts  outCounts
 	room    waitlist // for room in a link or in pending
 	idle    waitlist // for queued to be zero
@@ -50,6 +53,7 @@ type parcel struct {
 	size   int
 	wire   []byte // the encoded message, if several links share it
 	shared bool   // several peers in this process would share the frames
+	begun  int    // how often it was begun and not finished
 }
 
 // send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
@@ -88,8 +92,9 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 	}
 }
 
-// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there.
-func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) error {
+// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the place of
+// the policy Block.
+func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
 	var slow *link
 	err := o.send(ctx, wait, func() (*link, error) {
@@ -98,21 +103,25 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg) e
 			return nil, ErrPeerLost
 		}
 		if !l.offer(&p) {
+			policy := l.out.overflow
+			if policy == Block {
+				policy = instead
+			}
 			switch {
 			case l.out.dead:
 				return nil, ErrPeerLost
-			case l.out.overflow == DropNewest:
+			case policy == DropNewest:
 				l.refused(p.size)
 				return nil, nil
-			case l.out.overflow == Disconnect:
+			case policy == Disconnect:
 				l.refused(p.size)
 				slow = l
 				return nil, nil
-			case l.out.overflow == Reject:
+			case policy == Reject:
 				return nil, errRejected
-			case l.out.overflow == DropOldest && l.makeRoom():
+			case policy == DropOldest && l.makeRoom():
 				l.offer(&p)
-			case l.out.overflow == DropOldest: // all there is has begun to leave
+			case policy == DropOldest: // all there is has begun to leave
 				l.refused(p.size)
 				return nil, nil
 			default:
@@ -147,6 +156,9 @@ func (o *outbox) accept(size int) {
 
 // delivered moves messages of a link from queued to delivered.
 func (o *outbox) delivered(l *link, n Count) {
+	if len(l.out.attempts) > 0 {
+		l.out.attempts.take(int(n.Messages))
+	}
 	l.out.queued = l.out.queued.minus(n)
 	l.out.counts.delivered = l.out.counts.delivered.plus(n)
 	o.counts.delivered = o.counts.delivered.plus(n)
@@ -179,6 +191,7 @@ func (o *outbox) recovered(l *link, unsent []Msg) {
 	o.waits = o.waits.plus(n)
 	o.further += further
 	o.pending.unshift(unsent)
+	o.begun.unshift(len(unsent), l.out.attempts)
 	if o.assigned != nil {
 		for _, m := range unsent {
 			o.assigned(nil, m)
@@ -225,6 +238,9 @@ func (o *outbox) choose() {
 
 // remove ends a link's part. The channel it returns is closed once the link's messages are accounted for.
 func (o *outbox) remove(l *link) (settled <-chan struct{}) {
+	if l.out.removed {
+		return l.out.settled
+	}
 	for i, other := range o.links {
 		if other == l {
 			o.links = slices.Delete(o.links, i, i+1)
@@ -235,7 +251,7 @@ func (o *outbox) remove(l *link) (settled <-chan struct{}) {
 		}
 	}
 	o.choose()
-	l.out.dead, l.out.detached = true, true
+	l.out.dead, l.out.removed = true, true
 	l.settle()
 	o.room.wakeAll() // those who wait for this very link
 	return l.out.settled
@@ -278,7 +294,7 @@ func (o *outbox) close() {
 	o.shut, o.closed = true, true
 	o.counts.queued = o.counts.queued.minus(o.waits)
 	o.counts.dropped.add(SocketClosed, o.waits)
-	o.pending, o.waits, o.further = queue{}, Count{}, 0
+	o.pending, o.waits, o.further, o.begun = queue{}, Count{}, 0, nil
 	o.room.wakeAll()
 	o.drained()
 }

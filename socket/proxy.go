@@ -12,9 +12,10 @@ import (
 // ROUTER and DEALER, XSUB and XPUB (subscriptions pass upstream), PULL and PUSH. The two sockets are the caller's to bind,
 // connect and close.
 //
-// Backpressure goes through: a message is taken from one socket only when the last one has found room in the other. A
-// message that can never be delivered, because a [Router] has lost the peer it is for, is counted and does not end the
-// proxy. When ctx ends, what the sockets had received by then is still forwarded, for at most the time of
+// Backpressure goes through: a message is taken from one socket only when the last one has found room in the other. But no
+// single peer holds up the others: what a [Router] has for a peer whose queue is full is dropped, as under [DropNewest], with
+// a [SlowPeer] event, unless the Router's own policy says otherwise. A message that can never be delivered, because a Router
+// has lost the peer it is for, is counted and does not end the proxy. When ctx ends, what the sockets had received by then is still forwarded, for at most the time of
 // [WithProxyDrain]; what is left stays in the ledgers of the sockets or is counted in [ProxyStats].
 //
 // The result is nil if ctx ended, an error that matches ErrClosed if a socket was closed first, and an error at once if
@@ -165,6 +166,11 @@ type proxy struct {
 	control *ProxyControl
 }
 
+// orDropper is a receiver of messages for one peer each, none of which the proxy can wait for.
+type orDropper interface {
+	sendOrDrop(ctx context.Context, m Msg) error
+}
+
 // A lane is one direction of a proxy.
 type lane struct {
 	*proxy
@@ -219,6 +225,13 @@ func (l *lane) run(ctx context.Context) error {
 	return nil
 }
 
+func (l *lane) send(ctx context.Context, m Msg) error {
+	if to, ok := l.to.(orDropper); ok {
+		return to.sendOrDrop(ctx, m)
+	}
+	return l.to.Send(ctx, m)
+}
+
 // one forwards one message, received before ctx ends and sent before late does.
 func (l *lane) one(ctx, late context.Context) error {
 	m, err := l.from.Recv(ctx)
@@ -236,7 +249,7 @@ func (l *lane) one(ctx, late context.Context) error {
 			l.stats.add(&l.stats.lane.Uncaptured, m)
 		}
 	}
-	if err := l.to.Send(late, m); err != nil {
+	if err := l.send(late, m); err != nil {
 		l.stats.add(&l.stats.lane.Dropped, m)
 		if isClosed(err) || late.Err() != nil {
 			return err

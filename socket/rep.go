@@ -17,7 +17,8 @@ import (
 //     envelope, which Recv takes off and Send puts back; a message without one is counted as discarded.
 //   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the next
 //     request can be received.
-//   - Mute: while the queue of that peer is full Send waits.
+//   - Mute: while the queue of that peer is full its replies are dropped, and counted, with a [SlowPeer] event: a peer that
+//     asks and does not read holds up nobody else. [WithOverflow] can have it disconnected, or have Send wait.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
@@ -38,11 +39,13 @@ const (
 	repIdle      repState = iota // a request may be received
 	repAnswering                 // a request was received
 	repSending                   // a Send is under way
+	repUnsent                    // it found no room: the reply can be sent again, or the next request be received instead
 )
 
 // NewRep returns a Rep that is neither bound nor connected. It does no I/O.
 func NewRep(opts ...RepOption) *Rep {
 	cfg := defaults()
+	cfg.overflow = DropNewest
 	for _, o := range opts {
 		if o != nil {
 			o.rep(&cfg)
@@ -79,9 +82,10 @@ var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
 // ErrState. When ctx ends it yields that as an error and stops; when the socket closes it just stops.
 func (s *Rep) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
 
-// Send replies to the request that was received last, waiting for room until ctx ends. The error matches ErrState if
-// there is none, ErrPeerLost if its peer is gone. The frames must not be changed afterwards. After ErrWouldBlock or the
-// end of ctx the reply can be sent again.
+// Send replies to the request that was received last. It waits for room, until ctx ends, only under WithOverflow([Block]).
+// The error matches ErrState if there is no request, ErrPeerLost if its peer is gone. The frames must not be changed
+// afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again, or the next request be received, which
+// gives the reply up.
 func (s *Rep) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
@@ -92,7 +96,7 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", err)
 	}
 	s.mu.Lock()
-	if s.state != repAnswering {
+	if s.state != repAnswering && s.state != repUnsent {
 		s.mu.Unlock()
 		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
 	}
@@ -101,22 +105,21 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
 	s.mu.Unlock()
 
-	err := s.out.route(ctx, wait, func() *link { return to }, reply)
+	err := s.out.route(ctx, wait, func() *link { return to }, reply, Block)
 	s.mu.Lock()
 	switch {
 	case s.turn != turn: // the next request has taken the place of this one
 	case err == nil || errors.Is(err, ErrPeerLost):
 		s.state, s.to, s.envelope = repIdle, nil, nil
 	default:
-		s.state = repAnswering
+		s.state = repUnsent
 	}
 	s.mu.Unlock()
+	s.in.poke() // for those who wait in Recv
 	switch {
 	case err == nil:
-		s.in.poke() // for those who wait in Recv
 		return nil
 	case errors.Is(err, ErrPeerLost):
-		s.in.poke()
 		return &PeerError{Op: "send to", Endpoint: to.ep.name, Peer: to.peer, Err: ErrPeerLost}
 	}
 	return opError("send", err)
@@ -126,7 +129,7 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 func (s *Rep) ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == repIdle || s.cfg.relaxedReplies
+	return s.state == repIdle || s.state == repUnsent || s.cfg.relaxedReplies
 }
 
 // stop ends a Recv that was waiting when another one got the request.

@@ -49,6 +49,7 @@ func NewReq(opts ...ReqOption) *Req {
 	c.out.keeps = true
 	s := &Req{core: c, turn: make(chan struct{}, 1), id: rand.Uint32()}
 	c.out.assigned = s.assigned
+	c.out.abandoned = s.abandoned
 	c.out.lockstep = true
 	c.in.keep = s.keep
 	c.in.stop = s.stop
@@ -151,6 +152,19 @@ func (s *Req) assigned(l *link, m Msg) {
 	defer s.mu.Unlock()
 	if s.asked && s.isCurrent(m) {
 		s.to = l
+	}
+}
+
+// abandoned lets Recv know that the request cannot be delivered.
+func (s *Req) abandoned(m Msg, why error) {
+	s.mu.Lock()
+	current := s.asked && s.isCurrent(m)
+	if current {
+		s.to, s.lost = nil, why
+	}
+	s.mu.Unlock()
+	if current {
+		s.in.poke()
 	}
 }
 

@@ -20,7 +20,9 @@ import (
 //   - Out: to the peer named by the first frame, which is taken off. If there is no such peer Send returns
 //     ErrUnroutable ([WithDropUnroutable] drops, and counts, where libzmq drops in silence). What was queued for a peer
 //     that is lost is dropped, and counted.
-//   - Mute: while the named peer's queue is full Send waits (see [WithOverflow]); others are not affected.
+//   - Mute: while the named peer's queue is full Send waits, so that a program with one loop for all peers is stopped by one
+//     that does not read: serve such peers by TrySend, or with [WithOverflow], where libzmq drops in silence. A peer that holds
+//     its queue full is named by a [SlowPeer] event and can be cut off ([WithSlowPeer]).
 //
 // A second peer that claims an identity in use is refused, with a [DuplicateIdentity] event, or takes over
 // ([WithHandover]). PeerUp and PeerDown tell of peers that come and go; their Peer is the From of the messages it sent.
@@ -51,12 +53,17 @@ func NewRouter(opts ...RouterOption) *Router {
 // Send sends the message to the peer that its first frame names, waiting for room until ctx ends. The error matches
 // ErrUnroutable if there is no such peer, or no more while Send waits, and ErrNoFrames if no frame follows the first. The
 // frames must not be changed afterwards.
-func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
+func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m, Block) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
-func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), false, m, Block) }
 
-func (s *Router) send(ctx context.Context, wait bool, m Msg) error {
+// sendOrDrop sends for a Proxy, which cannot wait for one peer of many: what would block is dropped, counted and told.
+func (s *Router) sendOrDrop(ctx context.Context, m Msg) error {
+	return s.send(ctx, true, m, DropNewest)
+}
+
+func (s *Router) send(ctx context.Context, wait bool, m Msg, instead Overflow) error {
 	if err := s.sendable(m); err != nil {
 		return opError("send", err)
 	}
@@ -65,7 +72,7 @@ func (s *Router) send(ctx context.Context, wait bool, m Msg) error {
 	}
 	id := m.Frames[0]
 	m.Frames = m.Frames[1:]
-	err := s.out.route(ctx, wait, func() *link { return s.byID[string(id)] }, m)
+	err := s.out.route(ctx, wait, func() *link { return s.byID[string(id)] }, m, instead)
 	switch {
 	case err == nil:
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"time"
@@ -14,8 +13,9 @@ import (
 )
 
 // serve takes a connection through its whole life: handshake, messages, end. It reports whether the handshake
-// succeeded. ctx ends a handshake; a link that is up is ended by fail.
-func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool {
+// succeeded. ctx ends a handshake; a link that is up is ended by fail or retire. again, if not nil, is called, by the same
+// goroutine and once at most, when the endpoint may connect anew while this connection is still being read.
+func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn, again func()) bool {
 	l, err := c.shakeHands(ctx, ep, conn)
 	if err != nil {
 		if l != nil { // over inproc the other side has it, too
@@ -28,6 +28,7 @@ func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool
 		return false
 	}
 	c.known.succeeded(ep, conn)
+	l.again = again
 	if !c.join(l) {
 		return false
 	}
@@ -36,15 +37,10 @@ func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn) bool
 	} else {
 		err = l.read()
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errPeerClosed
-	}
-	l.fail(err)
+	l.fail(l.endOfReading(err))
 	c.part(l)
 	return true
 }
-
-var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
 
 // shakeHands makes a link of a connection, within the handshake timeout.
 func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
@@ -169,6 +165,36 @@ func (c *core) join(l *link) bool {
 // part ends a failed link's membership, once all it had queued is accounted for.
 func (c *core) part(l *link) {
 	c.heart.stop(l)
+	if l.departed.Load() {
+		c.detachIn(l)
+		return
+	}
+	c.leave(l, l.cause())
+}
+
+// depart ends the membership of a link whose way out is over while the application is behind with what it brought: that goes
+// on, and a connecting endpoint connects anew. It is called by the link's own goroutine.
+func (c *core) depart(l *link) {
+	c.mu.Lock()
+	closing := c.closing
+	if !closing {
+		c.departed[l] = struct{}{}
+	}
+	c.mu.Unlock()
+	if closing {
+		return
+	}
+	l.departed.Store(true)
+	c.out.mu.Lock()
+	cause := l.out.cause
+	c.out.mu.Unlock()
+	c.leave(l, cause)
+	if l.again != nil {
+		l.again()
+	}
+}
+
+func (c *core) leave(l *link, cause error) {
 	c.detach(l)
 	c.mu.Lock()
 	c.up--
@@ -176,13 +202,13 @@ func (c *core) part(l *link) {
 	c.peers.wakeAll()
 	c.mu.Unlock()
 	defer close(l.parted)
-	c.events.add(Event{Kind: lossKind(l.cause()), Endpoint: l.ep.name, Peer: l.peer, Err: l.cause()})
-	if c.known.ended(l) {
+	c.events.add(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})
+	if c.known.ended(l, cause) {
 		c.events.add(Event{Kind: HeartbeatOff, Endpoint: l.ep.name, Peer: l.peer, Err: ErrNoHeartbeat})
 	}
 }
 
-// detach takes a failed link out of the socket.
+// detach takes a link out of the socket; one that is still being read stays in the inbox.
 func (c *core) detach(l *link) {
 	if l.direct != nil {
 		l.direct.part()
@@ -192,11 +218,21 @@ func (c *core) detach(l *link) {
 	c.out.mu.Unlock()
 	<-settled
 	l.fetch() // the other side may settle later
-	c.in.leave(l)
+	if !l.departed.Load() {
+		c.detachIn(l)
+	}
 	c.role.left(l)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.links, l)
+}
+
+// detachIn ends what a link holds of the way in, and its place among the connections.
+func (c *core) detachIn(l *link) {
+	c.in.leave(l)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.departed, l)
 	if l.ep.bound {
 		c.taken--
 	}

@@ -20,6 +20,9 @@ const (
 	PeerGone Reason = "peer gone"
 	// Unroutable: for an identity that no peer has, under WithDropUnroutable.
 	Unroutable Reason = "unroutable"
+	// Undeliverable: the peers that it was sent to ended the connection in the middle of it, as often as [WithMaxAttempts]
+	// allows; most likely it is over their limit.
+	Undeliverable Reason = "undeliverable"
 	// GivenUp: a request whose Req.Do ended before it left.
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued when the socket closed.

@@ -20,6 +20,9 @@ func (l *link) succeeds(elder *link) bool {
 	if !elder.ended() {
 		return false
 	}
+	if elder.direct == nil {
+		elder.endOut(errPeerClosed)
+	}
 	l.core.out.mu.Lock()
 	elder.out.dead = true
 	l.core.out.mu.Unlock()
@@ -37,7 +40,7 @@ func (l *link) succeeds(elder *link) bool {
 func (l *link) ended() bool {
 	d, ok := l.conn.(transport.Direct)
 	if !ok {
-		return false
+		return l.peerEnded()
 	}
 	select {
 	case <-d.Done():

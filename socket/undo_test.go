@@ -25,7 +25,14 @@ func checkUndo(t *testing.T, b *batch, ms []Msg, written int) {
 			defer slabs.Put(s.slab) // the messages are not kept here
 		}
 	}
-	delivered, rest := b.undo(written)
+	delivered, rest, begun := b.undo(written)
+	whole := 0
+	for _, m := range ms[:n] {
+		whole += len(encoded(m))
+	}
+	if want := n < len(ms) && written > whole; begun != want {
+		t.Fatalf("with %d bytes written the first message left is begun: %v, want %v", written, begun, want)
+	}
 	if want := countAll(ms[:n]); delivered != want {
 		t.Fatalf("with %d bytes written %v are delivered, want %v", written, delivered, want)
 	}

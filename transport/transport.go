@@ -107,6 +107,39 @@ type CloseWriter interface {
 	CloseWrite() error
 }
 
+// Inspector is what a connection may be able to do beyond [net.Conn], found by
+// type assertion: to tell what the operating system knows of it. Both methods
+// may be called at any time and wait for nothing.
+type Inspector interface {
+	// Inspect reports the state of the connection; ok is false where the
+	// operating system cannot tell.
+	Inspect() (state ConnState, ok bool)
+
+	// ProbeWithin asks for a peer's host that does not answer, or takes
+	// nothing, to be asked again after at most so many milliseconds. It is a
+	// hint: the answer is seen in ConnState.Unanswered.
+	ProbeWithin(ms int)
+}
+
+// ConnState is what the operating system knows of a connection.
+type ConnState struct {
+	// Ended: the peer's end of stream, or a reset, has come. What came before
+	// it may be unread still.
+	Ended bool
+	// Unread is the number of bytes that have come and were not read.
+	Unread int
+	// Unanswered is how many times in a row the peer's host was sent data again,
+	// or asked for room, without an answer of any kind. A host that is alive
+	// answers even while the peer's process takes nothing.
+	Unanswered int
+	// Unacknowledged is the number of bytes that were written and the peer's host
+	// has not acknowledged.
+	Unacknowledged int
+	// Acknowledged: CloseWrite was called, and the peer's host has all that was
+	// written and the end of it. Whether the peer has read it is not known.
+	Acknowledged bool
+}
+
 // Direct is a connection whose two ends live in one process. It carries no
 // bytes: Read and Write return an error that wraps [errors.ErrUnsupported],
 // and the ends swap Go values instead. Such a pair can share queues and so

@@ -34,6 +34,7 @@ var (
 	_ net.Conn              = (*conn)(nil)
 	_ transport.TryWriter   = (*conn)(nil)
 	_ transport.CloseWriter = (*conn)(nil)
+	_ transport.Inspector   = (*conn)(nil)
 )
 
 func newConn(n *Network, l *Link, local, remote addr, ns names) *conn {
@@ -141,6 +142,26 @@ func (c *conn) CloseWrite() error {
 	c.canWrite.Broadcast()
 	return nil
 }
+
+// Inspect tells what a kernel would know. A host behind a partition, or one that has vanished, answers nothing; one that is
+// stalled answers.
+func (c *conn) Inspect() (s transport.ConnState, ok bool) {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	if !c.stalled { // else this host does not even look
+		s.Ended = c.in.fin || c.err != nil
+		s.Unread = c.in.readable()
+	}
+	s.Acknowledged = c.out.fin
+	s.Unacknowledged = int(c.out.written - c.out.arrived)
+	if waits := c.out.next < len(c.out.wire) || c.out.room() == 0; waits && (c.out.held || c.out.dead) {
+		s.Unanswered = 2
+	}
+	return s, !c.closed
+}
+
+// ProbeWithin does nothing: Inspect knows at once.
+func (c *conn) ProbeWithin(int) {}
 
 // Close sends FIN behind all data written, which still arrives, and ends every Read and Write of this end. It does
 // not wait.

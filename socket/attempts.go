@@ -1,0 +1,86 @@
+package socket
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A message in the middle of which a peer ends the connection, for it is over that peer's limit or crashes it, would be
+// sent to the next peer and the next for ever, and nothing behind it would get through. So its attempts are counted, and after
+// WithMaxAttempts it is dropped. Only what was begun counts: messages behind it are sent again as often as it takes.
+
+// attempts tells, for the few messages in a queue that were begun before, how many stand ahead of each and how often it was
+// begun. It is in the order of the queue.
+type attempts []attempt
+
+type attempt struct{ ahead, n int }
+
+// add notes that the message behind ahead others was begun n times.
+func (a *attempts) add(ahead, n int) {
+	if n > 0 {
+		*a = append(*a, attempt{ahead, n})
+	}
+}
+
+// take notes that the first n messages have left the queue, and returns how often the first of them was begun.
+func (a *attempts) take(n int) (begun int) {
+	if len(*a) == 0 {
+		return 0
+	}
+	begun = a.first()
+	left := (*a)[:0]
+	for _, m := range *a {
+		if m.ahead >= n {
+			left = append(left, attempt{m.ahead - n, m.n})
+		}
+	}
+	*a = left
+	return begun
+}
+
+// first is how often the first message in the queue was begun.
+func (a attempts) first() int {
+	if len(a) > 0 && a[0].ahead == 0 {
+		return a[0].n
+	}
+	return 0
+}
+
+// unshift notes that n messages were put in front, begun as often as front says.
+func (a *attempts) unshift(n int, front attempts) {
+	all := slices.Clone(front)
+	for _, m := range *a {
+		all = append(all, attempt{m.ahead + n, m.n})
+	}
+	*a = all
+}
+
+// begun takes note that the first of the unsent messages was begun when the link was lost, and drops it if that was once
+// too often. core.out.mu is held.
+func (l *link) begun(unsent []Msg) []Msg {
+	cause := l.out.cause
+	most := l.core.cfg.maxAttempts
+	if most <= 0 || !byPeer(cause) {
+		return unsent
+	}
+	n := l.out.attempts.first() + 1
+	if n < most {
+		if l.out.attempts.first() > 0 {
+			l.out.attempts[0].n = n
+		} else {
+			l.out.attempts = slices.Insert(l.out.attempts, 0, attempt{0, n})
+		}
+		return unsent
+	}
+	l.out.attempts.take(1)
+	m := unsent[0]
+	size := m.Size()
+	l.dropped(Undeliverable, Count{1, uint64(size)})
+	err := fmt.Errorf("%w: a message of %d bytes was begun %d times, and each time the peer ended the connection, the last time with: %w",
+		ErrUndeliverable, size, n, cause)
+	l.core.events.add(Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Undeliverable, Count: 1, Err: err})
+	if l.core.out.abandoned != nil {
+		l.core.out.abandoned(m, &PeerError{Op: "send to", Endpoint: l.ep.name, Peer: l.peer, Err: err})
+	}
+	return unsent[1:]
+}

@@ -1,0 +1,172 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// How a connection ends. Its two directions end apart:
+//
+//   - The way out ends with a failed write, when the peer's end of stream is seen, or because this side ends it
+//     (endOut). What was not written is accounted for, and goes to other peers where the role allows that. Nothing is
+//     written any more: to write to a peer that has closed makes its kernel throw away what it sent last.
+//   - The way in goes on until it has brought all that came before the peer's end, however long the application takes to
+//     make room. If that is long, a connecting endpoint does not wait for it with a new connection (link.again).
+//   - fail ends both at once: the peer is silent, breaks the rules, or this side will have no more of it. What was read
+//     by then is still received.
+//
+// The side that ends first stays half-closed until the peer has read everything and closes in turn (retire, sayFarewell):
+// a connection that is closed whole answers anything the peer still writes with a reset, which costs it what it has not read.
+
+// errPeerClosed is the cause when the peer has ended the connection.
+var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
+
+// endOut ends the way out for the given cause; the first one stands. The caller holds no lock.
+func (l *link) endOut(cause error) {
+	box := &l.core.out
+	box.mu.Lock()
+	if l.out.cause == nil {
+		l.out.cause = cause
+	}
+	box.remove(l)
+	writing := l.out.writing
+	box.mu.Unlock()
+	if writing { // it would wait for a peer that reads no more
+		_ = l.conn.SetWriteDeadline(longAgo) // of a closed connection, at worst
+	}
+	l.resume() // a reader that waits for room does not keep the endpoint from connecting anew
+}
+
+// over reports whether the way out has ended.
+func (l *link) over() bool {
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	return l.out.cause != nil
+}
+
+// peerEnded reports whether the peer's end of stream has come, or a reset, maybe behind messages that were not read yet.
+func (l *link) peerEnded() bool {
+	state, known := l.inspect()
+	return known && state.Ended
+}
+
+// writable says why nothing is to be written now, though the link is up. While the link is being read, the end of the
+// peer's stream is met there.
+func (l *link) writable() error {
+	if l.life.paused.Load() && l.peerEnded() {
+		return errPeerClosed
+	}
+	return nil
+}
+
+// endOfReading is why the link ends when reading it has ended with err.
+func (l *link) endOfReading(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	if errors.Is(l.out.cause, ErrDisconnected) {
+		return l.out.cause // the peer did as it was told
+	}
+	return errPeerClosed
+}
+
+// byPeer reports whether the far end ended a connection: not this side, nor a network that is down.
+func byPeer(cause error) bool {
+	broken, ok := errors.AsType[*net.OpError](cause)
+	return errors.Is(cause, io.EOF) || ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
+}
+
+// retireTime is how long a peer that this side disconnects from may take to read what was written to it and to close.
+const retireTime = 10 * time.Second
+
+// retire ends the connection for a peer that loses nothing by it: no more is written, and what the peer sends is received
+// until it has read to the end and closes, or until retireTime has passed.
+func (l *link) retire() {
+	if l.direct != nil || !l.closeWrite(ErrDisconnected) {
+		l.fail(ErrDisconnected)
+		return
+	}
+	l.life.retired.Store(int64(l.core.now() + retireTime))
+	l.core.heart.hasten(l, retireTime)
+}
+
+// closeWrite ends the way out and sends the end of our stream. It reports whether that worked. A message that is half
+// written makes the peer see an end that is none, but what came before it stands.
+func (l *link) closeWrite(cause error) bool {
+	cw, ok := l.conn.(transport.CloseWriter)
+	if !ok {
+		return false
+	}
+	l.core.out.mu.Lock()
+	l.out.ending = true
+	l.core.out.mu.Unlock()
+	l.endOut(cause)
+	if l.look != nil { // the kernel gives a connection without an owner up the sooner, the more often it asks
+		l.look.ProbeWithin(math.MaxInt32)
+	}
+	select {
+	case <-l.out.settled:
+	case <-l.gone:
+		return false
+	}
+	return cw.CloseWrite() == nil
+}
+
+// inspect is what the operating system knows of the connection.
+func (l *link) inspect() (state transport.ConnState, known bool) {
+	if l.look == nil {
+		return state, false
+	}
+	return l.look.Inspect()
+}
+
+// hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a lingeringClose.
+func (l *link) hangUp() {
+	l.core.out.mu.Lock()
+	linger := l.out.ending && l.out.counts.delivered.Messages > 0
+	l.core.out.mu.Unlock()
+	if state, known := l.inspect(); !linger || !known || state.Ended {
+		l.conn.Close()
+		return
+	}
+	_ = l.conn.SetReadDeadline(longAgo) // frees who reads
+	lingeringClose{l.conn, l.look}.begin()
+}
+
+// A lingeringClose keeps a half-closed connection open until the peer has closed, for at most lingerMost, after the socket
+// has: without a goroutine or anything in memory but this. Closed sooner, it would answer the next byte of the peer, such as a
+// PONG, with a reset, and the kernel would throw away what it has not taken yet. The end of the process closes it too.
+type lingeringClose struct {
+	conn net.Conn
+	look transport.Inspector
+}
+
+const (
+	lingerMost = 2 * time.Minute
+	lingerLook = 100 * time.Millisecond // the first look, later ones come less often
+)
+
+func (c lingeringClose) begin() {
+	begin := time.Now()
+	var timer *time.Timer
+	next := lingerLook
+	look := func() {
+		state, known := c.look.Inspect()
+		if !known || state.Ended || time.Since(begin) > lingerMost {
+			c.conn.Close()
+			return
+		}
+		next = min(2*next, time.Second)
+		timer.Reset(next)
+	}
+	timer = time.AfterFunc(time.Hour, look)
+	timer.Reset(next)
+}

@@ -1,0 +1,51 @@
+package socket
+
+import "time"
+
+// A peer that takes nothing is named, and cut off if that was asked for, once its queue has been full for some time
+// (WithSlowPeer). A queue is full from its high-water mark on until it is down to half.
+
+// filled notes that the queue is full. core.out.mu is held.
+func (l *link) filled() {
+	o, cfg := &l.out, &l.core.cfg
+	if o.filled != 0 {
+		return
+	}
+	o.filled = max(1, l.core.now())
+	if next := min(orNever(cfg.slowAfter), orNever(cfg.slowLimit)); next < never {
+		l.core.heart.hasten(l, next)
+	}
+}
+
+func orNever(d time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return never
+}
+
+// checkFull names a peer whose queue has been full for too long. It returns when to look again, and whether the peer is to
+// be cut off now.
+func (l *link) checkFull(now time.Duration) (next time.Duration, cut bool) {
+	cfg := &l.core.cfg
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	o := &l.out
+	if o.filled == 0 || o.dead {
+		return never, false
+	}
+	long := now - o.filled
+	next = min(orNever(cfg.slowAfter-long), orNever(cfg.slowLimit-long))
+	if cfg.slowAfter > 0 && long >= cfg.slowAfter {
+		l.nameSlow()
+	}
+	return next, cfg.slowLimit > 0 && long >= cfg.slowLimit
+}
+
+// nameSlow tells that the peer is slow, once until its queue opens again. core.out.mu is held.
+func (l *link) nameSlow() {
+	if !l.out.named {
+		l.out.named = true
+		l.core.events.add(Event{Kind: SlowPeer, Endpoint: l.ep.name, Peer: l.peer})
+	}
+}

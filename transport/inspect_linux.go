@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+var (
+	_ Inspector = (*tcpConn)(nil)
+	_ Inspector = (*ipcConn)(nil)
+)
+
+// States of a TCP connection, from the kernel's include/net/tcp_states.h.
+const (
+	tcpFinWait2 = 5
+	tcpTimeWait = 6
+	tcpClose    = 7
+)
+
+// Inspect implements [Inspector] from TCP_INFO.
+func (c *tcpConn) Inspect() (s ConnState, ok bool) {
+	ok = c.control(func(fd int) error {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return err
+		}
+		s.Unanswered = int(max(info.Retransmits, info.Probes))
+		if s.Unacknowledged, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ); err != nil {
+			return err
+		}
+		switch info.State {
+		case tcpFinWait2, tcpTimeWait, tcpClose:
+			s.Acknowledged = true
+		}
+		return s.look(fd)
+	})
+	return s, ok
+}
+
+// ProbeWithin implements [Inspector] by TCP_RTO_MAX_MS, which Linux has since 6.15.
+func (c *tcpConn) ProbeWithin(ms int) {
+	const rtoMax, least, most = 44, 1000, 120_000
+	c.control(func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, rtoMax, min(max(ms, least), most))
+	})
+}
+
+// Inspect implements [Inspector]. What was written to a Unix socket is in the peer's queue at once.
+func (c *ipcConn) Inspect() (s ConnState, ok bool) {
+	s.Acknowledged = true
+	ok = c.control(func(fd int) error { return s.look(fd) })
+	return s, ok
+}
+
+// ProbeWithin implements [Inspector]: there is nothing to probe.
+func (c *ipcConn) ProbeWithin(int) {}
+
+// look finds out what poll and FIONREAD tell of any socket.
+func (s *ConnState) look(fd int) error {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	for {
+		_, err := unix.Poll(fds, 0)
+		if err == nil {
+			break
+		}
+		if err != unix.EINTR {
+			return err
+		}
+	}
+	s.Ended = fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	s.Unread = n
+	return err
+}
+
+// control runs f on the descriptor and reports whether it could.
+func (w *rawWriter) control(f func(fd int) error) bool {
+	var failed error
+	err := w.raw.Control(func(fd uintptr) { failed = f(int(fd)) })
+	return err == nil && failed == nil
+}
