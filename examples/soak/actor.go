@@ -97,14 +97,22 @@ func (a *actor) followEvents(ctx context.Context) {
 func (a *actor) keepReporting(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var named report
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			a.flush()
-			if err := a.sock.Stats().Check(); err != nil {
+			st := a.sock.Stats() // of that moment or later: it names whatever has gone of what was reported as sent
+			if err := st.Check(); err != nil {
 				a.fault(unnamed, err)
+			}
+			l := ledgerOf(st.Ledger)
+			now := report{Says: saysNamed, Last: total(l.Dropped), Other: total(l.Discarded)}
+			if now.Last != named.Last || now.Other != named.Other {
+				named = now
+				a.report(now)
 			}
 		}
 	}

@@ -215,6 +215,12 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.gets(upTo(4))
 			x.r.Killed = true
 		}, nil, 6},
+		"dropped by a sender that was killed": {spread, func(x *planted) {
+			x.p.Steps = []step{{Do: stepKill, Member: 1}}
+			x.gets(but4)
+			x.s.Killed, x.s.Ledger, x.s.Ended, x.s.Began = true, nil, time.Time{}, time.Time{}
+			x.s.Named[0] = 1
+		}, nil, 0},
 		"before what a killed receiver got": {spread, func(x *planted) {
 			x.p.Steps = []step{{Do: stepKill, Member: 2}}
 			x.gets(rs(1, 3, 4))

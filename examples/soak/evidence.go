@@ -21,6 +21,7 @@ type evidence struct {
 	Sent    map[int]*sent // by lane
 	Conns   []*conn       // by number
 	Ledger  *ledger       // the last one; nil unless the socket was closed
+	Named   [2]uint64     // dropped and discarded by a ledger, as far as was reported
 	Other   uint64        // handed over and not of this program, or not messages
 	Answers uint64        // to strangers
 	Asked   asked
@@ -71,6 +72,8 @@ func (e *evidence) take(r report) {
 	case saysDown:
 		c := e.conn(r.Conn)
 		c.Down, c.DownAt, c.Ending, c.Clean, c.Err, c.Sent = true, r.At, r.Ending, r.Clean, r.Text, r.Sent
+	case saysNamed:
+		e.Named = [2]uint64{r.Last, r.Other}
 	case saysLedger:
 		e.Ledger, e.Other, e.Answers = r.Ledger, r.Other, r.Answers
 		if r.Asked != nil {
@@ -95,17 +98,17 @@ func (e *evidence) accepted() uint64 {
 	return n
 }
 
-// dropped and discarded count what the last ledger names.
+// dropped and discarded count what the last ledger names, or the last report before the process was killed.
 func (e *evidence) dropped() uint64 {
 	if e.Ledger == nil {
-		return 0
+		return e.Named[0]
 	}
 	return total(e.Ledger.Dropped)
 }
 
 func (e *evidence) discarded() uint64 {
 	if e.Ledger == nil {
-		return 0
+		return e.Named[1]
 	}
 	return total(e.Ledger.Discarded)
 }

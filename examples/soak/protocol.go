@@ -49,7 +49,8 @@ const (
 	saysGot    = "got"    // the numbers that came on a connection
 	saysUp     = "up"     // a connection to Peer
 	saysDown   = "down"   // its end, why, and the last numbers sent by then
-	saysLedger = "ledger" // the socket's last ledger
+	saysLedger = "ledger" // the socket's last ledger, or, with ID, the present one
+	saysNamed  = "named"  // how many messages its ledger has dropped (Last) and discarded (Other) so far
 	saysFault  = "fault"  // what must not be: Column and Text
 	saysTotals = "totals" // of a mix
 )
