@@ -57,6 +57,9 @@ func (k maker) fault() (step, bool) {
 	st := step{Do: can[k.IntN(len(can))], Member: m.ID, For: k.between(50*time.Millisecond, 1500*time.Millisecond)}
 	if st.Do == stepFlood {
 		st.How = k.floodOf(m)
+		if st.How == floodGarbage {
+			k.p.loosen(m.ID) // some of it may be a message
+		}
 		if st.How == floodDeaf {
 			st.For = patience + 3*time.Second // to the end: who asks beside it must not wait for it
 			k.p.loosen(m.ID)
