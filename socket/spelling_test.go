@@ -32,7 +32,7 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 			"tcp://localhost:*", "tcp://localhost:PORT", "TCP://LocalHost:PORT", "tcp://[localhost]:PORT", "tcp://127.0.0.1:PORT",
 		}},
 		{"every address", "tcp://*:*", []string{
-			"tcp://*:PORT", "tcp://[::]:PORT", "tcp://0.0.0.0:PORT", "tcp://:PORT", "TCP://*:PORT", "tcp://[*]:PORT", "tcp://127.0.0.1:PORT", "tcp://*:0",
+			"tcp://*:PORT", "tcp://[::]:PORT", "tcp://0.0.0.0:PORT", "tcp://:PORT", "TCP://*:PORT", "tcp://[*]:PORT", "tcp://127.0.0.1:PORT", "tcp://localhost:PORT", "tcp://*:0",
 		}},
 		{"every IPv4 address", "TCP://0.0.0.0:0", []string{"TCP://0.0.0.0:0", "tcp://0.0.0.0:*", "tcp://0.0.0.0:PORT", "tcp://*:PORT"}},
 		{"range", "tcp://127.0.0.1:20000-31999", []string{
@@ -58,7 +58,7 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 			if ifi.Flags&net.FlagLoopback == 0 {
 				continue
 			}
-			for _, bound := range []string{ifi.Name, "127.0.0.1"} {
+			for _, bound := range []string{ifi.Name, "127.0.0.1", "*"} {
 				pull := closing(t, socket.NewPull())
 				at := bind(t, pull, "tcp://"+bound+":*")
 				must(t, pull.Unbind(strings.Replace(at, "127.0.0.1", ifi.Name, 1)))

@@ -107,25 +107,25 @@ func (l *tcpListener) Accept() (net.Conn, error) {
 
 func (l *tcpListener) Address() string { return l.address }
 
-// Named implements [NamedListener]: the port is that of the listener, and the host one of its names, found without
-// asking others.
+// Named implements [NamedListener]: the port is that of the listener, and the host one of its names or, of a wildcard, of
+// the address that Address gives for it, found without asking others.
 func (l *tcpListener) Named(address string) bool {
 	a, err := parseTCP(address, ForBind)
-	bound := l.Addr().(*net.TCPAddr)
-	if err != nil || a.port != bound.Port || a.last != bound.Port {
+	bound := l.Addr().(*net.TCPAddr).AddrPort()
+	if err != nil || a.port != int(bound.Port()) || a.last != a.port {
 		return false
 	}
 	if strings.EqualFold(a.host, l.asked.host) {
 		return true
 	}
-	at, _ := netip.AddrFromSlice(bound.IP)
-	at = at.Unmap().WithZone(bound.Zone)
+	told, _ := netip.ParseAddrPort(l.address)
+	ours := []netip.Addr{bound.Addr().Unmap(), told.Addr()}
 	if strings.EqualFold(a.host, "localhost") {
-		return at.IsLoopback()
+		return slices.ContainsFunc(ours, netip.Addr.IsLoopback)
 	}
 	ips, _, err := here(a.host)
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool {
-		return ip.Unmap() == at || ip.IsUnspecified() && at.IsUnspecified()
+		return slices.Contains(ours, ip.Unmap()) || ip.IsUnspecified() && ours[0].IsUnspecified()
 	})
 }
 

@@ -99,8 +99,8 @@ func TestTCPNamed(t *testing.T) {
 	}{
 		{"localhost", []string{"localhost", "LOCALHOST", "127.0.0.1", "[127.0.0.1]", lo}, []string{"*", "127.0.0.2", "[::1]", "host"}},
 		{lo, []string{lo, "localhost", "127.0.0.1"}, []string{"*", "0.0.0.0", "[::1]"}},
-		{"*", []string{"*", "", "[*]", "[::]", "0.0.0.0"}, []string{"127.0.0.2", "host"}},
-		{"0.0.0.0", []string{"*", "0.0.0.0", "[0.0.0.0]"}, []string{"127.0.0.2"}},
+		{"*", []string{"*", "", "[*]", "[::]", "0.0.0.0", "127.0.0.1", "localhost", lo}, []string{"127.0.0.2", "host"}},
+		{"0.0.0.0", []string{"*", "0.0.0.0", "[0.0.0.0]", "localhost"}, []string{"127.0.0.2"}},
 		{"[::1]", []string{"[::1]", "[0::1]", lo, "localhost"}, []string{"127.0.0.1", "*"}},
 	} {
 		t.Run(tc.bind, func(t *testing.T) {
