@@ -35,8 +35,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/yodel-mq/yodel/examples/internal/cli"
 )
 
 func main() {
@@ -47,7 +47,7 @@ func main() {
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := cli.Context(context.Background())
 	defer stop()
 	status, err := start(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {

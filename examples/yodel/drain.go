@@ -11,8 +11,9 @@ import (
 // interruptedLinger is how long a sender that was interrupted still waits for its messages to leave.
 const interruptedLinger = time.Second
 
-// drain closes the socket once its messages have left. It gives up after --linger, when none left for --timeout, or a
-// second after Ctrl-C; what is left then is a failure.
+// drain closes the socket once its messages have left, and the peers have read them as far as that can be known. It gives
+// up after --linger, when none left for --timeout, or a second after Ctrl-C. What is left then is a failure, and so are
+// messages that have left and may not have been read, but for those after Ctrl-C, which are just told.
 func (s *session) drain(ctx context.Context) error {
 	wait, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -29,12 +30,21 @@ func (s *session) drain(ctx context.Context) error {
 	if s.flags.linger == 0 {
 		cancel(errLinger)
 	}
-	if s.sock.Shutdown(wait) == nil {
+	err := s.sock.Shutdown(wait)
+	if err == nil {
 		return nil
 	}
 	led := s.sock.Stats().Ledger
-	left := led.Dropped[socket.SocketClosed].Messages
+	left := led.Dropped[socket.SocketClosed].Messages + led.Queued.Messages
 	why := context.Cause(wait)
+	switch {
+	case left > 0:
+	case errors.Is(why, errInterrupted):
+		s.con.printf("%v", err)
+		return nil
+	default:
+		return failf("%w", err)
+	}
 	if errors.Is(why, errIdle) && led.Delivered.Messages+led.Handed.Messages == 0 {
 		return nothingf("nothing could be sent for %v: %s not delivered", s.flags.timeout, countOf(left, "message"))
 	}

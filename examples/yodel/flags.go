@@ -23,6 +23,7 @@ type socketFlags struct {
 	timeout        time.Duration
 	stats          time.Duration
 	hwm            int
+	overflow       string
 	id             string
 
 	data, file string
@@ -124,6 +125,10 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 		}
 	}
 	fs.IntVar(&f.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait for one peer, each way; 0: no limit")
+	if v.is(overflows) {
+		fs.StringVar(&f.overflow, "overflow", "", "what to do with a message when --hwm leaves no room for it: `POLICY` is one of "+
+			strings.Join(overflowNames(), ", ")+" (default "+v.overflow()+")")
+	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
 	registerUnavailable(fs, v)
@@ -180,6 +185,9 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		return usagef("--exec is empty: give it a command")
 	case fs.Changed("id") && (f.id == "" || len(f.id) > 255 || f.id[0] == 0):
 		return usagef("--id %.32q: it must have 1 to 255 bytes, the first not zero", f.id)
+	}
+	if _, known := overflowPolicies[f.overflow]; fs.Changed("overflow") && !known {
+		return usagef("--overflow %q: it must be one of %s", f.overflow, strings.Join(overflowNames(), ", "))
 	}
 	if fs.Lookup("input") != nil && !slices.Contains(inputs, f.input) {
 		return usagef("--input %q: it must be one of %s", f.input, strings.Join(inputs, ", "))

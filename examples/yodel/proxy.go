@@ -175,11 +175,17 @@ func (p *forwarder) sockets() []socket.Socket {
 	return socks
 }
 
-// close closes the sockets once their messages have left or ctx has ended, and returns how many have not.
+// close closes the sockets once their messages have left or ctx has ended, and returns how many have not. Of those that
+// have left it tells what peers may not have read.
 func (p *forwarder) close(ctx context.Context) (left uint64) {
 	var wg sync.WaitGroup
 	for _, sock := range p.sockets() {
-		wg.Go(func() { _ = sock.Shutdown(ctx) }) // what is left is in the ledger
+		wg.Go(func() {
+			err := sock.Shutdown(ctx)
+			if err != nil && sock.Stats().Dropped[socket.SocketClosed].Messages == 0 {
+				p.con.printf("%s: %v", sock.Type(), err)
+			}
+		})
 	}
 	wg.Wait()
 	return p.frontend.Stats().Dropped[socket.SocketClosed].Messages + p.backend.Stats().Dropped[socket.SocketClosed].Messages

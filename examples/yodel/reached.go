@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // A reached follows the endpoints of a socket. Of one that is connected to and has no peer it says why, before a second
@@ -19,6 +20,8 @@ import (
 type reached struct {
 	con  *console
 	over chan struct{} // closed when the socket is and all is known
+
+	connects []string // those to tell of; others are discovery's, which tells itself
 
 	mu        sync.Mutex
 	endpoints []string // in the order in which they came up
@@ -50,10 +53,7 @@ type eventful interface {
 
 // watchEndpoints follows sock until it is closed: what it binds and those endpoints that it connects to.
 func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
-	r := &reached{con: a.con, endpoints: slices.Clone(connects), over: make(chan struct{}), states: make(map[string]*reaching)}
-	for _, e := range connects {
-		r.states[e] = &reaching{from: time.Now()}
-	}
+	r := &reached{con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching)}
 	r.timer = time.AfterFunc(sayAfter, r.say)
 	go func() {
 		defer close(r.over)
@@ -69,10 +69,14 @@ func (r *reached) take(ev socket.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.states[ev.Endpoint]
-	if s == nil && ev.Kind == socket.Listening {
-		s = &reaching{bound: true, from: ev.Time}
+	bound := ev.Kind == socket.Listening
+	if s == nil && (bound || ev.Kind == socket.Connecting && slices.Contains(r.connects, ev.Endpoint)) {
+		s = &reaching{bound: bound, from: ev.Time}
 		r.states[ev.Endpoint] = s
 		r.endpoints = append(r.endpoints, ev.Endpoint)
+	}
+	if errors.Is(ev.Err, socket.ErrClosed) || errors.Is(ev.Err, socket.ErrDisconnected) {
+		r.ended = true // it is we who end it
 	}
 	if s == nil || r.ended {
 		return
@@ -88,6 +92,9 @@ func (r *reached) take(ev socket.Event) {
 			s.err = ev.Err
 		}
 	case socket.ConnectFailed, socket.HandshakeFailed, socket.DuplicateIdentity:
+		if s.bound && errors.Is(ev.Err, zmtp.ErrSilent) {
+			return // somebody looked whether the port is open
+		}
 		s.err, s.who = ev.Err, ev.Address
 		if ev.Peer != nil {
 			s.who = ev.Peer.String()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // TestNobodyReached: who has no peer is told within a second which endpoint failed and how, and once more at the end.
@@ -21,6 +22,20 @@ func TestNobodyReached(t *testing.T) {
 	}
 	silent := "tcp://" + taken.Addr().String() // takes connections and says nothing
 	t.Cleanup(func() { taken.Close() })
+	t.Run("one endpoint spelled twice", func(t *testing.T) {
+		rep := startInput(t, "", "rep", "--bind", anyPort)
+		req := start(t, "req", "--connect", rep.endpoint(), "--connect", strings.Replace(rep.endpoint(), "tcp", "TCP", 1), "--timeout", "2s")
+		req.types("a\n")
+		req.prints("a\n")
+		rep.stop()
+		rep.exit(0)
+		req.types("b\n")
+		req.exit(1)
+		req.says("yodel req: ")
+		if s := req.stderr.String(); strings.Contains(s, "no answer yet") {
+			t.Errorf("stderr %q", s)
+		}
+	})
 	for _, verb := range []string{"push", "pub", "req", "pull", "sub", "dealer"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +87,35 @@ func TestNobodyReached(t *testing.T) {
 		rep.stop()
 		rep.exit(0)
 	})
+}
+
+// TestOldPeersAreNamed: one that speaks an older ZMTP is told as such, by a verb and by monitor.
+func TestOldPeersAreNamed(t *testing.T) {
+	for _, tc := range []struct{ name, bytes, says string }{
+		{"1", "\x01\x00", "the peer speaks ZMTP 1.0"},
+		{"2", "\xff\x00\x00\x00\x00\x00\x00\x00\x00\x7f\x01\x08\x00\x00", "the peer speaks ZMTP 2.0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			pull := startInput(t, "", "pull", "--bind", anyPort)
+			mon := startInput(t, "", "monitor", "pull", "--bind", anyPort)
+			for _, p := range []*tool{pull, mon} {
+				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.endpoint(), "tcp://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if _, err := conn.Write([]byte(tc.bytes)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pull.says(tc.says)
+			mon.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, tc.says) })
+			for _, p := range []*tool{pull, mon} {
+				p.stop()
+				p.exit(0)
+			}
+		})
+	}
 }
 
 // A story is a socket whose events come at given times.
@@ -135,6 +179,14 @@ func TestWhenItIsSaid(t *testing.T) {
 			{3000, socket.Event{Kind: socket.HandshakeFailed, Endpoint: "here", Address: "near", Err: unknown}},
 			connect(5000, socket.Closed, nil),
 		}, "2s here: afar could not become a peer: unknown\n"},
+		{"a look whether the port is open", []at{
+			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}}, connect(1, socket.PeerUp, nil),
+			{2000, socket.Event{Kind: socket.HandshakeFailed, Endpoint: "here", Address: "afar", Err: zmtp.ErrSilent}},
+			connect(5000, socket.Closed, nil),
+		}, ""},
+		{"closed while it tries", []at{
+			connect(1, socket.PeerUp, nil), connect(1000, socket.PeerDown, socket.ErrDisconnected), connect(5000, socket.Closed, nil),
+		}, ""},
 		{"a stranger besides peers", []at{
 			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}},
 			connect(1, socket.PeerUp, nil),
@@ -148,7 +200,7 @@ func TestWhenItIsSaid(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				var s story
+				s := story{{Kind: socket.Connecting, Endpoint: "there", Time: begin}}
 				for _, a := range tc.all {
 					a.ev.Time = begin.Add(time.Duration(a.ms) * time.Millisecond)
 					s = append(s, a.ev)

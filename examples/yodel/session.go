@@ -47,7 +47,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   v.name,
 		Short: v.short,
-		Long:  v.short + ".\n\n" + v.long + "\n\n" + findHelp,
+		Long:  v.help(),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd, v, &f)

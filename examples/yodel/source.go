@@ -62,7 +62,9 @@ func (f *socketFlags) source(stdin io.Reader) (source, error) {
 		}
 		return &repeated{item{[]byte(f.file), append(f.prefix(), body)}, times}, nil
 	}
-	return newLines(stdin, f.skips, f.split), nil
+	l := newLines(stdin, f.skips, f.split)
+	l.rejects = f.overflow == "reject"
+	return l, nil
 }
 
 // repeated gives the same message several times.
@@ -98,6 +100,7 @@ func (r *repeated) begun() <-chan struct{} {
 type lines struct {
 	skips   func(line []byte) bool
 	split   func(line []byte) ([][]byte, error)
+	rejects bool // the socket returns ErrWouldBlock where it could wait
 	batches chan batch
 	first   chan struct{} // closed when one batch has been read
 	enough  chan struct{} // closed: what has been read is all that is wanted
@@ -126,7 +129,7 @@ func (l *lines) close()      { close(l.quit) }
 func (l *lines) begun() <-chan struct{} { return l.first }
 
 func (l *lines) refuses(err error) bool {
-	return isBadLine(err) || errors.Is(err, socket.ErrUnroutable) || errors.Is(err, socket.ErrNoFrames) || errors.Is(err, socket.ErrTooLarge)
+	return isBadLine(err) || l.rejects && errors.Is(err, socket.ErrWouldBlock) || errors.Is(err, socket.ErrUnroutable) || errors.Is(err, socket.ErrNoFrames) || errors.Is(err, socket.ErrTooLarge)
 }
 
 func (l *lines) next(ctx context.Context) (item, error) {

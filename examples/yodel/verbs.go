@@ -29,10 +29,20 @@ const (
 	subscribes                     // receives by topic
 	spools                         // will take --spool
 	dedups                         // will take --dedup
+	overflows                      // takes --overflow
 )
 
 // is reports whether the verb has all these abilities.
 func (v *verb) is(a ability) bool { return v.can&a == a }
+
+// help is what the verb says of itself.
+func (v *verb) help() string {
+	text := v.short + ".\n\n" + v.long + "\n\n"
+	if v.is(overflows) {
+		text += overflowHelp + "\n\n"
+	}
+	return text + findHelp
+}
 
 // anySocket is what every socket can do.
 type anySocket interface {
@@ -63,7 +73,7 @@ type (
 
 var verbs = []*verb{
 	{
-		name: "push", can: sends | spools, run: runSend,
+		name: "push", can: sends | spools | overflows, run: runSend,
 		short: "Send each line to one of the connected PULL peers, in turn",
 		long:  sendHelp,
 		open:  func(f *socketFlags) anySocket { return socket.NewPush(options[socket.PushOption](f)...) },
@@ -75,7 +85,7 @@ var verbs = []*verb{
 		open:  func(f *socketFlags) anySocket { return socket.NewPull(options[socket.PullOption](f)...) },
 	},
 	{
-		name: "pub", can: sends | publishes | spools, run: runSend,
+		name: "pub", can: sends | publishes | spools | overflows, run: runSend,
 		short: "Publish each line to every subscribed SUB peer",
 		long: `The first frame of a message is its topic: --topic, or else what stands before the first delimiter of the line. Before
 the first message pub waits for --wait subscribers (1 by default) to that message's topic; use --wait 0 not to wait.
@@ -109,13 +119,13 @@ in the summary and are no failure.
 		open:  func(f *socketFlags) anySocket { return socket.NewRep(options[socket.RepOption](f)...) },
 	},
 	{
-		name: "pair", can: sends | prints | converses, run: runTwoWay,
+		name: "pair", can: sends | prints | converses | overflows, run: runTwoWay,
 		short: "Exchange lines with one PAIR peer",
 		long:  twoWayHelp,
 		open:  func(f *socketFlags) anySocket { return socket.NewPair(options[socket.PairOption](f)...) },
 	},
 	{
-		name: "dealer", can: sends | prints | converses | spools, run: runTwoWay,
+		name: "dealer", can: sends | prints | converses | spools | overflows, run: runTwoWay,
 		short: "Send each line to one of the REP, DEALER or ROUTER peers, in turn, and print what they send",
 		long: `A REP peer takes a message, and answers it, with an empty frame in front: a line that begins with the delimiter.
 
@@ -123,7 +133,7 @@ in the summary and are no failure.
 		open: func(f *socketFlags) anySocket { return socket.NewDealer(options[socket.DealerOption](f)...) },
 	},
 	{
-		name: "router", can: sends | prints | converses | dedups, run: runTwoWay,
+		name: "router", can: sends | prints | converses | dedups | overflows, run: runTwoWay,
 		short: "Exchange lines with REQ, DEALER or ROUTER peers, each led by the peer's identity",
 		long: `The first frame of a message is the identity of the peer it came from, and the first field of a line is that of the
 peer it is for. A line for a peer that is not there is reported at once, not sent, and makes the status 1 at the end;
@@ -134,7 +144,7 @@ the delimiter or a newline: with --format quoted --input quoted (or hex, or json
 		open: func(f *socketFlags) anySocket { return socket.NewRouter(options[socket.RouterOption](f)...) },
 	},
 	{
-		name: "xpub", can: sends | prints | converses | publishes, run: runTwoWay,
+		name: "xpub", can: sends | prints | converses | publishes | overflows, run: runTwoWay,
 		short: "Publish each line to every subscribed peer and print the subscriptions",
 		long: `The first frame of a message sent is its topic: --topic, or else what stands before the first delimiter of the line.
 --wait N waits for N subscribers to the topic of the first one. What nobody has subscribed to is dropped and counted.
@@ -163,9 +173,12 @@ Without either nothing is received. Any other line goes to every peer.
 // options turns the flags that every socket has into options of one role.
 func options[T any](f *socketFlags) []T {
 	var opts []T
-	add := func(o socket.Option) { opts = append(opts, o.(T)) }
+	add := func(o any) { opts = append(opts, o.(T)) }
 	add(socket.WithSendHWM(f.hwm))
 	add(socket.WithRecvHWM(f.hwm))
+	if f.overflow != "" {
+		add(socket.WithOverflow(overflowPolicies[f.overflow]))
+	}
 	if f.id != "" {
 		add(socket.WithIdentity(f.id))
 	}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/yodel-mq/yodel/socket"
+)
+
+const overflowHelp = `When a peer reads too slowly and --hwm is reached, --overflow says what becomes of a message for it: block waits for room,
+reject reports the line and does not send it (status 1 at the end), drop-newest drops the message, drop-oldest and
+conflate drop older ones that wait, disconnect drops it and ends the connection to that peer. What is dropped is counted
+in the summary.`
+
+// overflowPolicies are the values of --overflow.
+var overflowPolicies = map[string]socket.Overflow{
+	"block":       socket.Block,
+	"reject":      socket.Reject,
+	"drop-newest": socket.DropNewest,
+	"drop-oldest": socket.DropOldest,
+	"conflate":    socket.Conflate,
+	"disconnect":  socket.Disconnect,
+}
+
+func overflowNames() []string { return slices.Sorted(maps.Keys(overflowPolicies)) }
+
+// overflow is the policy that a verb has by default.
+func (v *verb) overflow() string {
+	if v.is(publishes) {
+		return "drop-newest"
+	}
+	return "block"
+}
