@@ -24,6 +24,7 @@ type socketFlags struct {
 	stats          time.Duration
 	hwm            int
 	overflow       string
+	slowLimit      time.Duration
 	id             string
 
 	data, file string
@@ -128,6 +129,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	if v.is(overflows) {
 		fs.StringVar(&f.overflow, "overflow", "", "what to do with a message when --hwm leaves no room for it: `POLICY` is one of "+
 			strings.Join(overflowNames(), ", ")+" (default "+v.overflow()+")")
+		fs.DurationVar(&f.slowLimit, "slow-limit", 0, "end the connection to a peer whose queue has been full for `D` (default never)")
 	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
@@ -169,6 +171,7 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		{"wait", int64(f.wait)},
 		{"stats", int64(f.stats)},
 		{"exec-timeout", int64(f.execTimeout)},
+		{"slow-limit", int64(f.slowLimit)},
 	} {
 		if n.value < 0 {
 			return usagef("--%s is negative: it must be 0 or more", n.flag)

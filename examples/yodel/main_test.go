@@ -106,6 +106,16 @@ func (p *tool) exit(want int) {
 	}
 }
 
+// ends waits for the end, whatever the status.
+func (p *tool) ends() {
+	p.t.Helper()
+	select {
+	case <-p.status:
+	case <-time.After(patience):
+		p.t.Fatalf("yodel %s: still running\nstderr: %s", strings.Join(p.args, " "), p.stderr)
+	}
+}
+
 // endpoint waits until the tool listens and returns where.
 func (p *tool) endpoint() string {
 	p.t.Helper()

@@ -8,9 +8,10 @@ import (
 )
 
 const overflowHelp = `When a peer reads too slowly and --hwm is reached, --overflow says what becomes of a message for it: block waits for room,
-reject reports the line and does not send it (status 1 at the end), drop-newest drops the message, drop-oldest and
-conflate drop older ones that wait, disconnect drops it and ends the connection to that peer. What is dropped is counted
-in the summary.`
+and everybody else with it; reject reports the message and does not send it (status 1 at the end), drop-newest drops it,
+drop-oldest and conflate drop older ones that wait, disconnect drops it and ends the connection to that peer. What is
+dropped is counted in the summary. With --slow-limit D a peer whose queue has been full for D loses its connection, whatever
+the policy.`
 
 // overflowPolicies are the values of --overflow.
 var overflowPolicies = map[string]socket.Overflow{
@@ -24,9 +25,12 @@ var overflowPolicies = map[string]socket.Overflow{
 
 func overflowNames() []string { return slices.Sorted(maps.Keys(overflowPolicies)) }
 
+// rejects reports whether the socket returns ErrWouldBlock where it could wait.
+func (f *socketFlags) rejects() bool { return f.overflow == "reject" }
+
 // overflow is the policy that a verb has by default.
 func (v *verb) overflow() string {
-	if v.is(publishes) {
+	if v.is(publishes) || v.is(replies) {
 		return "drop-newest"
 	}
 	return "block"

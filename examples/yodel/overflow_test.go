@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // TestOverflow: what becomes of lines that there is no room for.
@@ -28,6 +29,75 @@ func TestOverflow(t *testing.T) {
 			push.says(tc.says)
 		})
 	}
+}
+
+// stuckRequester is a client that asks for much more than it will ever read.
+func stuckRequester(t *testing.T, endpoint string) {
+	t.Helper()
+	conn := rawPeer(t, endpoint, zmtp.Config{SocketType: zmtp.Dealer})
+	const size = 64 << 10
+	request := append(zmtp.AppendHeader(nil, zmtp.FlagMore, 0), zmtp.AppendHeader(nil, 0, size)...)
+	request = append(request, make([]byte, size)...)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			if _, err := conn.Write(request); err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		conn.Close()
+		<-over
+	})
+}
+
+// TestClientThatDoesNotRead: it holds up nobody else, and is told.
+func TestClientThatDoesNotRead(t *testing.T) {
+	ask := func(t *testing.T, at string) {
+		t.Helper()
+		req := startInput(t, "a\nb\n", "req", "--connect", at)
+		req.exit(0)
+		req.prints("a\nb\n")
+	}
+	for _, tc := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"by default", nil, "slow peer DEALER 127.0.0.1:"},
+		{"disconnect", []string{"--overflow", "disconnect"}, "slow peer DEALER 127.0.0.1:"},
+		{"reject", []string{"--overflow", "reject"}, "rep: socket: send: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rep := startInput(t, "", append([]string{"rep", "--bind", anyPort, "--hwm", "2", "--linger", "0"}, tc.args...)...)
+			stuckRequester(t, rep.endpoint())
+			rep.says(tc.says)
+			ask(t, rep.endpoint())
+			rep.stop()
+			rep.ends() // what is left for that client is not delivered
+		})
+	}
+	t.Run("proxy", func(t *testing.T) {
+		proxy := startInput(t, "", "proxy", "--frontend", "ROUTER", anyPort, "--backend", "DEALER", anyPort, "--hwm", "2", "--linger", "0")
+		rep := startInput(t, "", "rep", "--connect", proxy.proxyEndpoint("backend"))
+		stuckRequester(t, proxy.proxyEndpoint("frontend"))
+		proxy.says("slow peer DEALER 127.0.0.1:")
+		ask(t, proxy.proxyEndpoint("frontend"))
+		proxy.stop()
+		proxy.ends()
+		rep.stop()
+		rep.ends()
+	})
+	t.Run("block, but not for long", func(t *testing.T) {
+		rep := startInput(t, "", "monitor", "rep", "--bind", anyPort, "--hwm", "2", "--linger", "0", "--overflow", "block", "--slow-limit", "50ms")
+		stuckRequester(t, rep.endpoint())
+		rep.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, "peer down DEALER 127.0.0.1:") })
+		ask(t, rep.endpoint())
+		rep.stop()
+		rep.ends()
+	})
 }
 
 // TestOverflowOfAVerb: who takes the flag, and what it does by default.

@@ -109,6 +109,9 @@ func countOf[N int | int64 | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
+	if stem, ok := strings.CutSuffix(thing, "y"); ok {
+		thing = stem + "ie"
+	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 

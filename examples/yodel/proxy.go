@@ -23,7 +23,9 @@ const proxyHelp = `Messages are forwarded whole between two sockets, in each dir
 matter. Endpoints are bound; with connect: before it, as in connect:tcp://10.0.0.1:5556, one is connected to. --capture
 binds a PUB socket that publishes a copy of every message, in either direction; read it with yodel sub.
 
-A message is taken from one side only when the other has room, so that senders feel a slow receiver. The proxy runs until
+A message is taken from one side only when the other has room, so that senders feel a slow receiver. But a reply or a
+publication for one peer whose queue is full is dropped, and counted: a peer that does not read holds up nobody else. With
+--slow-limit D one whose queue has been full for D loses its connection. The proxy runs until
 Ctrl-C, or until nothing was forwarded for --timeout. Then it forwards what it has received by then and waits for messages
 to leave, for up to --linger, and tells on standard error how much it has forwarded and what was lost and why. Status 0;
 1 if accepted messages could not leave; 3 if --timeout passed and nothing was forwarded at all.`
@@ -43,6 +45,7 @@ type proxyFlags struct {
 	frontend, backend, capture string
 	hwm                        int
 	linger, timeout, stats     time.Duration
+	slowLimit                  time.Duration
 }
 
 func (a *app) proxyCommand() *cobra.Command {
@@ -64,6 +67,7 @@ func (a *app) proxyCommand() *cobra.Command {
 	fs.StringVar(&f.backend, "backend", "", "the other: `TYPE ENDPOINT`, such as DEALER tcp://*:5556")
 	fs.StringVar(&f.capture, "capture", "", "publish a copy of every message at `ENDPOINT`")
 	fs.IntVar(&f.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait for one peer, each way; 0: no limit")
+	fs.DurationVar(&f.slowLimit, "slow-limit", 0, "end the connection to a peer whose queue has been full for `D` (default never)")
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing was forwarded for `D` (default never)")
 	fs.DurationVar(&f.linger, "linger", interruptedLinger, "wait at the end for up to `D` for messages to leave")
 	fs.DurationVar(&f.stats, "stats", 0, "print the sockets' ledgers on standard error every `D` (default off)")
@@ -76,7 +80,7 @@ func (p *forwarder) main(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	common := &socketFlags{hwm: p.flags.hwm}
+	common := &socketFlags{hwm: p.flags.hwm, slowLimit: p.flags.slowLimit}
 	p.frontend, p.backend = proxyRoles[front.role].open(common), proxyRoles[back.role].open(common)
 	defer p.close(over)
 	if err := p.attach(ctx, front, back); err != nil {
@@ -94,7 +98,7 @@ func (f *proxyFlags) sides() (front, back side, err error) {
 	switch {
 	case f.frontend == "" || f.backend == "":
 		return front, back, usagef("a proxy needs --frontend TYPE ENDPOINT and --backend TYPE ENDPOINT")
-	case f.hwm < 0, f.linger < 0, f.timeout < 0, f.stats < 0:
+	case f.hwm < 0, f.linger < 0, f.timeout < 0, f.stats < 0, f.slowLimit < 0:
 		return front, back, usagef("a flag is negative: it must be 0 or more")
 	}
 	if front, err = parseSide("frontend", f.frontend); err != nil {

@@ -16,7 +16,7 @@ import (
 
 // A reached follows the endpoints of a socket. Of one that is connected to and has no peer it says why, before a second
 // has passed and when the reason changes: a name may be misspelt. A peer that is just starting is there sooner. Of one
-// that is bound it says so if somebody connects in vain.
+// that is bound it says so if somebody connects in vain. And it tells of peers that do not read, or break a rule.
 type reached struct {
 	con  *console
 	over chan struct{} // closed when the socket is and all is known
@@ -26,6 +26,7 @@ type reached struct {
 	mu        sync.Mutex
 	endpoints []string // in the order in which they came up
 	states    map[string]*reaching
+	misdeeds  map[socket.EventKind]time.Time // when those of a kind may be told again
 	ended     bool
 	timer     *time.Timer
 }
@@ -53,7 +54,7 @@ type eventful interface {
 
 // watchEndpoints follows sock until it is closed: what it binds and those endpoints that it connects to.
 func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
-	r := &reached{con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching)}
+	r := &reached{con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching), misdeeds: make(map[socket.EventKind]time.Time)}
 	r.timer = time.AfterFunc(sayAfter, r.say)
 	go func() {
 		defer close(r.over)
@@ -68,6 +69,14 @@ func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
 func (r *reached) take(ev socket.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch ev.Kind {
+	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.ProtocolError, socket.LimitHit:
+		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
+			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
+			r.con.notef("%s", ev)
+		}
+	default:
+	}
 	s := r.states[ev.Endpoint]
 	bound := ev.Kind == socket.Listening
 	if s == nil && (bound || ev.Kind == socket.Connecting && slices.Contains(r.connects, ev.Endpoint)) {

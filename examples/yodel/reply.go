@@ -26,7 +26,10 @@ func runReplies(ctx context.Context, s *session) error {
 	if status := s.recvStatus(ctx, err); status != nil {
 		return status
 	}
-	return s.drain(ctx)
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	return s.refusals()
 }
 
 func (s *session) replyAll(ctx context.Context, sock *socket.Rep) error {
@@ -45,6 +48,8 @@ func (s *session) replyAll(ctx context.Context, sock *socket.Rep) error {
 		switch {
 		case errors.Is(err, socket.ErrPeerLost):
 			s.con.printf("%v", err)
+		case s.flags.rejects() && errors.Is(err, socket.ErrWouldBlock):
+			s.refuse(err)
 		case err != nil:
 			return err
 		default:

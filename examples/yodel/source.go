@@ -63,7 +63,7 @@ func (f *socketFlags) source(stdin io.Reader) (source, error) {
 		return &repeated{item{[]byte(f.file), append(f.prefix(), body)}, times}, nil
 	}
 	l := newLines(stdin, f.skips, f.split)
-	l.rejects = f.overflow == "reject"
+	l.rejects = f.rejects()
 	return l, nil
 }
 
@@ -129,7 +129,8 @@ func (l *lines) close()      { close(l.quit) }
 func (l *lines) begun() <-chan struct{} { return l.first }
 
 func (l *lines) refuses(err error) bool {
-	return isBadLine(err) || l.rejects && errors.Is(err, socket.ErrWouldBlock) || errors.Is(err, socket.ErrUnroutable) || errors.Is(err, socket.ErrNoFrames) || errors.Is(err, socket.ErrTooLarge)
+	return isBadLine(err) || l.rejects && errors.Is(err, socket.ErrWouldBlock) ||
+		errors.Is(err, socket.ErrUnroutable) || errors.Is(err, socket.ErrNoFrames) || errors.Is(err, socket.ErrTooLarge)
 }
 
 func (l *lines) next(ctx context.Context) (item, error) {

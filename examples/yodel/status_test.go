@@ -73,7 +73,7 @@ func TestTimeoutWithSomething(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := strings.Repeat("x", 1<<20)
-		push := startInput(t, strings.Repeat(line+"\n", 20), "push", "--connect", at, "--hwm", "1", "--timeout", "200ms")
+		push := startInput(t, strings.Repeat(line+"\n", 20), "push", "--connect", at, "--hwm", "1", "--timeout", "2s")
 		push.exit(1)
 		push.says("--timeout passed")
 	})

@@ -236,10 +236,14 @@ func (s *session) idleStatus(got, want int64) error {
 	return s.refusals()
 }
 
-// refusals is an error if there were lines that could not be sent.
+// refusals is an error if there were lines, or replies, that could not be sent.
 func (s *session) refusals() error {
+	what := "line"
+	if s.verb.is(replies) {
+		what = "reply"
+	}
 	if n := s.refused.Load(); n > 0 {
-		return failf("%s not sent", countOf(n, "line"))
+		return failf("%s not sent", countOf(n, what))
 	}
 	return nil
 }

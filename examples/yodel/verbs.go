@@ -113,7 +113,7 @@ in the summary and are no failure.
 		open:  func(f *socketFlags) anySocket { return socket.NewReq(options[socket.ReqOption](f)...) },
 	},
 	{
-		name: "rep", can: replies, run: runReplies,
+		name: "rep", can: replies | overflows, run: runReplies,
 		short: "Answer requests, by echo or by a command",
 		long:  replyHelp,
 		open:  func(f *socketFlags) anySocket { return socket.NewRep(options[socket.RepOption](f)...) },
@@ -176,6 +176,9 @@ func options[T any](f *socketFlags) []T {
 	add := func(o any) { opts = append(opts, o.(T)) }
 	add(socket.WithSendHWM(f.hwm))
 	add(socket.WithRecvHWM(f.hwm))
+	if f.slowLimit > 0 {
+		add(socket.WithSlowPeer(0, f.slowLimit))
+	}
 	if f.overflow != "" {
 		add(socket.WithOverflow(overflowPolicies[f.overflow]))
 	}
