@@ -176,7 +176,8 @@ func TestWhenItIsSaid(t *testing.T) {
 			connect(5000, socket.Closed, nil),
 		}, "2s here: afar could not become a peer: unknown\n"},
 		{"a look whether the port is open", []at{
-			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}}, connect(1, socket.PeerUp, nil),
+			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}},
+			connect(1, socket.PeerUp, nil),
 			{2000, socket.Event{Kind: socket.HandshakeFailed, Endpoint: "here", Address: "afar", Err: zmtp.ErrSilent}},
 			connect(5000, socket.Closed, nil),
 		}, ""},
