@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -24,15 +25,16 @@ type core struct {
 	receives bool // messages go to the inbox
 	born     time.Time
 
-	out     outbox
-	in      inbox
-	yielder yielder
-	heart   heart
-	known   known
-	events  eventLog
-	done    chan struct{}  // closed when the socket begins to close for good
-	wg      sync.WaitGroup // every goroutine of the socket but the logger
-	logged  chan struct{}  // closed when the logger is done; nil without one
+	out       outbox
+	in        inbox
+	yielder   yielder
+	heart     heart
+	known     known
+	events    eventLog
+	lingering atomic.Int32   // connections that a lingeringClose has
+	done      chan struct{}  // closed when the socket begins to close for good
+	wg        sync.WaitGroup // every goroutine of the socket but the logger
+	logged    chan struct{}  // closed when the logger is done; nil without one
 
 	mu         sync.Mutex
 	bound      map[string]*endpointState // by actual endpoint

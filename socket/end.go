@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -98,6 +99,15 @@ func (l *link) retire() {
 	l.core.heart.hasten(l, retireTime)
 }
 
+// giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds all that it
+// was sent.
+func (l *link) giveUp() {
+	if l.owed().Messages > 0 {
+		l.closeWrite(ErrHeartbeat)
+	}
+	l.fail(ErrHeartbeat)
+}
+
 // closeWrite ends the way out and sends the end of our stream. It reports whether that worked. A message that is half
 // written makes the peer see an end that is none, but what came before it stands.
 func (l *link) closeWrite(cause error) bool {
@@ -133,13 +143,17 @@ func (l *link) hangUp() {
 	l.core.out.mu.Lock()
 	linger := l.out.ending && l.out.counts.delivered.Messages > 0
 	l.core.out.mu.Unlock()
-	if state, known := l.inspect(); !linger || !known || state.Ended {
+	if state, known := l.inspect(); !linger || !known || state.Ended || l.core.lingering.Load() >= maxLingering {
 		l.conn.Close()
 		return
 	}
 	_ = l.conn.SetReadDeadline(longAgo) // frees who reads
-	lingeringClose{l.conn, l.look}.begin()
+	l.core.lingering.Add(1)
+	lingeringClose{l.conn, l.look, &l.core.lingering}.begin()
 }
+
+// maxLingering is how many connections of a socket are left open at a time.
+const maxLingering = 256
 
 // A lingeringClose keeps a half-closed connection open until the peer has closed, for at most lingerMost, after the socket
 // has: without a goroutine or anything in memory but this. Closed sooner, it would answer the next byte of the peer, such as a
@@ -147,6 +161,7 @@ func (l *link) hangUp() {
 type lingeringClose struct {
 	conn net.Conn
 	look transport.Inspector
+	open *atomic.Int32 // how many there are
 }
 
 const (
@@ -162,6 +177,7 @@ func (c lingeringClose) begin() {
 		state, known := c.look.Inspect()
 		if !known || state.Ended || time.Since(begin) > lingerMost {
 			c.conn.Close()
+			c.open.Add(-1)
 			return
 		}
 		next = min(2*next, time.Second)

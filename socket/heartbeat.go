@@ -14,10 +14,10 @@ import (
 //     process with a thousand peers wakes up eight times in that time, not a thousand times. It asks the peer to drop us after
 //     the TTL; if nothing else goes to the peer for most of that time, a PONG takes it back.
 //   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose patience
-//     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, its silence is put
-//     down to that, as long as its host answers the kernel; a Yodel gives signs of life even then. A peer that was sent the
-//     end of our stream is not asked for signs any more: its host's answers are all that counts. The silence that counts
-//     begins after it.
+//     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, or has not come to our PING
+//     behind all that it has not read yet, its silence is put down to that, as long as its host answers the kernel; a Yodel
+//     gives signs of life even then. A peer that was sent the end of our stream is not asked for signs any more: its host's
+//     answers are all that counts. The silence that counts begins after it.
 //   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
 //   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for it the next
 //     time: it is treated as a 3.0 peer (known.go).
@@ -73,7 +73,7 @@ func (l *link) beat(late time.Duration) {
 	if limit := l.allowed(); limit > 0 {
 		silence, look := l.silence(now, limit, late)
 		if silence >= limit {
-			l.failLater(ErrHeartbeat)
+			l.core.heart.running.Go(l.giveUp)
 			return
 		}
 		next = min(next, look)
@@ -104,7 +104,7 @@ func (l *link) failLater(cause error) {
 
 // silence is how long the peer has owed a sign of life, and when to look again.
 func (l *link) silence(now, limit, late time.Duration) (silent, look time.Duration) {
-	stuck := l.stuck()
+	stuck := l.stuck() || l.behind()
 	if l.life.paused.Load() || late > limit/8 || stuck && !l.hostSilent() {
 		l.life.excused.Store(int64(now))
 	}
@@ -125,6 +125,17 @@ func (l *link) stuck() bool {
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
 	return l.out.ending || l.out.writing && !l.peer.yodel
+}
+
+// behind reports whether a peer that is not a Yodel has not come to our PING yet, because it has not read what went before.
+func (l *link) behind() bool {
+	if l.peer.yodel || l.life.ping.Load() <= l.life.read.Load() {
+		return false
+	}
+	state, known := l.inspect()
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	return known && l.out.total-int64(state.Untaken) < l.life.asked.Load()
 }
 
 // inVain is how many times in a row a host has to leave the kernel without an answer to count as silent: once may be the
@@ -156,6 +167,11 @@ func (l *link) allowed() (limit time.Duration) {
 
 func (l *link) sendPing() {
 	now := int64(l.core.now())
+	if l.life.ping.Load() <= l.life.read.Load() {
+		l.core.out.mu.Lock()
+		l.life.asked.Store(l.out.total)
+		l.core.out.mu.Unlock()
+	}
 	l.life.ping.Store(now)
 	l.life.pings.Add(1)
 	l.life.armed.Store(now)

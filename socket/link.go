@@ -43,6 +43,7 @@ type link struct {
 		paused  atomic.Bool  // not reading, because the application is behind
 		ttl     atomic.Int64 // the silence the peer allows, from its PING; 0 if none
 		ping    atomic.Int64 // when we last sent PING
+		asked   atomic.Int64 // how much had been written when the first PING went that is not answered
 		armed   atomic.Int64 // the same, until something else went; 0 if it did
 		pinged  atomic.Int64 // when the peer last sent PING
 		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
@@ -75,6 +76,7 @@ type linkOut struct {
 	rest     net.Buffers // of vec, during a write
 	drain    func()
 	written  int   // bytes of ctlBusy and flight written so far
+	total    int64 // bytes written since the handshake
 	queued   Count // messages in open and flight
 	counts   outCounts
 	attempts attempts // of those in open and flight

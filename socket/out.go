@@ -176,6 +176,7 @@ func (l *link) write() (int, error) {
 func (l *link) wrote(n int, err error) {
 	o := &l.out
 	o.written += n
+	o.total += int64(n)
 	if n > 0 {
 		l.life.wrote.Store(int64(l.core.now()))
 	}

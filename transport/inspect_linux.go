@@ -27,6 +27,10 @@ func (c *tcpConn) Inspect() (s ConnState, ok bool) {
 		if s.Unacknowledged, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ); err != nil {
 			return err
 		}
+		// What a process has not read takes its share of the window that its host offers.
+		widest := max(c.widest.Load(), info.Snd_wnd)
+		c.widest.Store(widest)
+		s.Untaken = s.Unacknowledged + clue(int(widest-info.Snd_wnd))
 		switch info.State {
 		case tcpFinWait2, tcpTimeWait, tcpClose:
 			s.Acknowledged = true
@@ -47,8 +51,25 @@ func (c *tcpConn) ProbeWithin(ms int) {
 // Inspect implements [Inspector]. What was written to a Unix socket is in the peer's queue at once.
 func (c *ipcConn) Inspect() (s ConnState, ok bool) {
 	s.Acknowledged = true
-	ok = c.control(func(fd int) error { return s.look(fd) })
+	ok = c.control(func(fd int) error {
+		n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+		if err != nil {
+			return err
+		}
+		s.Untaken = clue(n)
+		return s.look(fd)
+	})
 	return s, ok
+}
+
+// clue is a number of bytes as the kernel counts them, each small write at some hundred bytes more than it has: a few of those
+// are none.
+func clue(n int) int {
+	const noise = 16 << 10
+	if n < noise {
+		return 0
+	}
+	return n
 }
 
 // ProbeWithin implements [Inspector]: there is nothing to probe.

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -108,6 +109,7 @@ func (t *TCP) keepAlive() (time.Duration, net.KeepAliveConfig) {
 type tcpConn struct {
 	*net.TCPConn
 	stream
+	widest atomic.Uint32 // window that the peer's host has offered, as far as seen
 }
 
 func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {

@@ -135,6 +135,9 @@ type ConnState struct {
 	// Unacknowledged is the number of bytes that were written and the peer's host
 	// has not acknowledged.
 	Unacknowledged int
+	// Untaken is about how many bytes that were written the peer's process has not
+	// read yet, where the operating system gives a clue; a few KiB count as none.
+	Untaken int
 	// Acknowledged: CloseWrite was called, and the peer's host has all that was
 	// written and the end of it. Whether the peer has read it is not known.
 	Acknowledged bool

@@ -153,6 +153,7 @@ func (c *conn) Inspect() (s transport.ConnState, ok bool) {
 		s.Unread = c.in.readable()
 	}
 	s.Acknowledged = c.out.fin
+	s.Untaken = c.out.buf.size
 	s.Unacknowledged = int(c.out.written - c.out.arrived)
 	if waits := c.out.next < len(c.out.wire) || c.out.room() == 0; waits && (c.out.held || c.out.dead) {
 		s.Unanswered = 2
