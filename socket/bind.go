@@ -63,10 +63,11 @@ func (ep *endpointState) listening() string {
 	return scheme + "://" + host + ":" + strconv.Itoa(at.Port)
 }
 
-// Bind listens at endpoint and returns the actual one, to which a peer on this host can connect: a wildcard port or path
-// is filled in, and a wildcard host is the loopback address there. It returns once the address is bound; ctx bounds only
-// that. A socket may be bound to many endpoints and connected to others. The error matches transport.ErrAddress for an
-// endpoint that is not well formed, transport.ErrAddressInUse for one that is taken.
+// Bind listens at endpoint and returns the actual one, to which a peer on this host can connect: a wildcard port or
+// path is filled in, of a range of ports ("tcp://*:5000-5100") the first that is free, a wildcard host is the
+// loopback address there, and a relative path is absolute. It returns once the address is bound; ctx bounds only
+// that. A socket may be bound to many endpoints and connected to others. The error matches transport.ErrAddress for
+// an endpoint that is not well formed, transport.ErrAddressInUse for one that is taken.
 func (c *core) Bind(ctx context.Context, endpoint string) (actual string, err error) {
 	defer func() {
 		if err != nil {
