@@ -29,9 +29,16 @@ func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn, agai
 	}
 	c.known.succeeded(ep, conn)
 	l.again = again
-	if !c.join(l) {
+	if !c.admit(l) {
 		return false
 	}
+	if l.direct != nil {
+		if err := l.direct.agree(); err != nil {
+			c.unwanted(l, err)
+			return true
+		}
+	}
+	c.join(l)
 	if l.direct != nil {
 		err = l.direct.run()
 	} else {
@@ -102,8 +109,8 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 	return newLink(c, ep, conn, sess, peer), nil
 }
 
-// join makes a link part of the socket, unless the socket or the endpoint is on its way out.
-func (c *core) join(l *link) bool {
+// admit keeps a place for a link, unless the socket or the endpoint is on its way out or the role refuses it.
+func (c *core) admit(l *link) bool {
 	c.mu.Lock()
 	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.key] != l.ep {
 		c.mu.Unlock()
@@ -135,17 +142,21 @@ func (c *core) join(l *link) bool {
 		c.events.add(Event{Kind: kind, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err})
 		return false
 	}
-	if l.direct != nil {
-		if err := l.direct.agree(); err != nil {
-			l.fail(err)
-			c.detach(l)
-			defer close(l.parted)
-			// Over the other transports, too, a peer is up before it is seen that it does not want us.
-			c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
-			c.events.add(Event{Kind: PeerDown, Endpoint: l.ep.name, Peer: l.peer, Err: err})
-			return false
-		}
-	}
+	return true
+}
+
+// unwanted takes back the place of a link over inproc whose other side has refused it or has ended. Over the other transports a peer
+// is up before that is seen, and whoever follows the events is told the same here.
+func (c *core) unwanted(l *link, err error) {
+	l.fail(err)
+	c.detach(l)
+	defer close(l.parted)
+	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+	c.events.add(Event{Kind: PeerDown, Endpoint: l.ep.name, Peer: l.peer, Err: err})
+}
+
+// join makes a link that was admitted part of the socket.
+func (c *core) join(l *link) {
 	c.role.joined(l)
 	c.in.fetchFormer()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
@@ -159,7 +170,6 @@ func (c *core) join(l *link) bool {
 	l.ep.up++
 	c.peers.wakeAll()
 	c.mu.Unlock()
-	return true
 }
 
 // part ends a failed link's membership, once all it had queued is accounted for.
