@@ -83,7 +83,12 @@ func (o *outbox) placeLeast(p *parcel) *link {
 			best, least = l, n
 		}
 	}
-	if best == nil || !best.offer(p) {
+	if best == nil {
+		return nil
+	}
+	best.unanswered.Add(1) // first: over inproc the reply may be back before offer returns
+	if !best.offer(p) {
+		best.answered(1)
 		return nil
 	}
 	o.next = (slices.Index(o.links, best) + 1) % len(o.links)
@@ -98,8 +103,18 @@ func (l *link) outstanding() uint64 {
 		}
 		return l.out.queued.Messages
 	}
-	sent := l.out.counts.accepted.Messages - l.out.counts.returned.Messages - sum(l.out.counts.dropped).Messages
-	return sent - min(sent, l.replies.Load())
+	return l.unanswered.Load()
+}
+
+// answered takes n messages, that were answered or dropped, off what the peer owes. Who sends more than it was asked for earns
+// nothing by it.
+func (l *link) answered(n uint64) {
+	for {
+		owed := l.unanswered.Load()
+		if l.unanswered.CompareAndSwap(owed, owed-min(owed, n)) {
+			return
+		}
+	}
 }
 
 func (o *outbox) hasLive() bool {
@@ -141,6 +156,7 @@ func (o *outbox) overflow(m Msg, full error) error {
 	case DropOldest:
 		if l := o.makeRoom(); l != nil {
 			p := parcel{frames: m.Frames, size: size}
+			l.unanswered.Add(1)
 			l.offer(&p)
 			o.accept(size)
 			return nil

@@ -28,6 +28,7 @@ type core struct {
 	out       outbox
 	in        inbox
 	yielder   yielder
+	flood     flood
 	heart     heart
 	known     known
 	events    eventLog
@@ -92,7 +93,10 @@ func (p plain) intake(l *link, msgs [][][]byte) error {
 	return nil
 }
 
-func (p plain) subscription(*link, bool, []byte) error { return nil }
+func (p plain) subscription(l *link, _ bool, topic []byte) error {
+	l.in.turn.useless += useless(1, len(topic))
+	return nil
+}
 
 func newCore(typ zmtp.SocketType, cfg config) *core {
 	c := &core{

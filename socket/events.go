@@ -30,7 +30,7 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped, Undelivered and Missed are ours alone.
+// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -78,6 +78,11 @@ const (
 	// Undelivered: a message was dropped because peers, the last of them Peer, ended the connection in the middle of it as often
 	// as WithMaxAttempts allows. Err says more.
 	Undelivered
+	// Throttled: Peer has sent more than 1,000 frames within a second that are of no use to the application: PINGs and other
+	// commands, requests without an envelope, replies that nobody waits for, messages that the socket does not take. Each 256 bytes
+	// count as one more. What goes beyond that is read more slowly from then on: 100,000 a second, for all such peers of the socket
+	// together. Each peer is named once.
+	Throttled
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
@@ -94,7 +99,7 @@ var eventNames = [...]string{
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
 	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
 	LimitHit: "limit hit", HeartbeatOff: "heartbeat off", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
-	Undelivered: "undelivered", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed", Missed: "missed",
+	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed", Missed: "missed",
 }
 
 // String returns the kind in words, such as "peer up".
@@ -116,8 +121,8 @@ func (e Event) level() slog.Level {
 // level is how loud events of the kind are in a log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, Undelivered, BindFailed,
-		AcceptFailed, Missed:
+	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled,
+		BindFailed, AcceptFailed, Missed:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

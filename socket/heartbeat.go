@@ -87,7 +87,7 @@ func (l *link) beat(late time.Duration) {
 	if armed := time.Duration(l.life.armed.Load()); armed > 0 {
 		left := armed + h.ttl*2/3 - now
 		if left <= 0 {
-			l.sendPong(nil)
+			l.sendSign()
 		} else {
 			next = min(next, left)
 		}
@@ -192,8 +192,22 @@ func (l *link) heard() {
 	}
 }
 
-// pinged answers a PING. A peer that sends PINGs and does not read the answers gets no more than a few of them.
+// pinged takes note of a PING. Answers to the PINGs that one read brings leave together.
 func (l *link) pinged(ttl time.Duration, context []byte) {
+	t := &l.in.turn
+	t.pinged, t.ttl = true, ttl
+	t.pongs = zmtp.AppendPong(t.pongs, context)
+	if len(t.pongs) >= maxPongs {
+		l.answer()
+	}
+}
+
+// answer answers the PINGs that one read has brought.
+func (l *link) answer() {
+	t := &l.in.turn
+	if !t.pinged {
+		return
+	}
 	now := int64(l.core.now())
 	// The shortest time between two counts, or before the first: PINGs that waited behind what we did not read come
 	// late. A bunch of them says nothing.
@@ -201,49 +215,69 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 	if known := l.life.gap.Load(); gap >= int64(minSign) && (known == 0 || gap < known) {
 		l.life.gap.Store(gap)
 	}
-	if l.life.ttl.Store(int64(ttl)); ttl > 0 {
-		l.core.heart.hasten(l, ttl)
+	if l.life.ttl.Store(int64(t.ttl)); t.ttl > 0 {
+		l.core.heart.hasten(l, t.ttl)
 	}
-	l.sendPong(context)
+	l.sendPongs(t.pongs)
+	t.pinged, t.pongs = false, t.pongs[:0]
+	if cap(t.pongs) > maxSigns {
+		t.pongs = nil // a flood, or what waited while we did not read
+	}
 }
 
-func (l *link) sendPong(context []byte) {
+// sendPongs sends PONGs that are encoded already. A peer that does not read them gets no more than a few.
+func (l *link) sendPongs(pongs []byte) {
 	l.life.armed.Store(0)
 	l.sendCommand(true, func(b []byte) []byte {
 		if len(b) > maxSigns {
 			return b
 		}
-		return zmtp.AppendPong(b, context)
+		return append(b, pongs...)
 	})
 }
 
-// maxSigns is how many bytes of signs of life may wait for a peer that takes nothing.
-const maxSigns = 1 << 10
+// sendSign sends a sign of life that the peer did not ask for.
+func (l *link) sendSign() { l.sendPongs(bareSign) }
 
-// minSign bounds how often a peer gets a sign of life unasked.
-const minSign = 10 * time.Millisecond
+var bareSign = zmtp.AppendPong(nil, nil)
+
+// How many bytes of signs of life may wait for a peer that takes nothing, before the last PONGs of one write, and how many
+// bytes of PONGs make one write.
+const (
+	maxSigns = 1 << 10
+	maxPongs = 16 << 10
+)
+
+// minSign bounds how often a peer gets a sign of life unasked, however short the silence is that it says it bears.
+const minSign = 25 * time.Millisecond
 
 // signEvery is how often the peer needs a sign of life while its PINGs may wait unread, 0 for never. A Yodel has told how
 // long it bears silence; any other peer is known by its PINGs.
 func (l *link) signEvery() time.Duration {
+	every := time.Duration(l.life.gap.Load()) / 2
 	if l.peer.yodel {
-		return l.peer.patience * 2 / 3
+		every = l.peer.patience * 2 / 3
 	}
-	if gap := time.Duration(l.life.gap.Load()); gap > 0 {
-		return max(gap/2, minSign)
+	if every == 0 {
+		return 0
 	}
-	return 0
+	return max(every, minSign)
 }
 
 // sign gives a sign of life if it is time for one.
 func (l *link) sign() {
-	if every := l.signEvery(); every > 0 && l.core.now()-time.Duration(l.life.wrote.Load()) >= every {
+	if every := l.signEvery(); every > 0 && l.signDue(every) <= 0 {
 		if l.peerEnded() {
 			l.endOut(errPeerClosed)
 			return
 		}
-		l.sendPong(nil)
+		l.sendSign()
 	}
+}
+
+// signDue is the time left until the next sign of life.
+func (l *link) signDue(every time.Duration) time.Duration {
+	return time.Duration(l.life.wrote.Load()) + every - l.core.now()
 }
 
 // sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller writes, as far as

@@ -30,19 +30,25 @@ func (l *link) read() error {
 		MaxCommand: maxCommand,
 	})
 	l.in.turn.reader, l.in.turn.yields = r, l.core.now()
+	l.in.turn.allowed = l.in.turn.yields - time.Second
 	for l.in.full.Load() { // held back from the start
 		if err := l.pause(); err != nil {
 			return err
 		}
 	}
 	for {
+		if err := l.sitOut(); err != nil {
+			return err
+		}
 		msgs, err := r.Next(l.command)
+		l.throttled()
 		l.in.turn.stream = len(msgs) > 1
 		if len(msgs) > 0 {
 			if e := l.core.role.intake(l, msgs); e != nil {
 				return e
 			}
 		}
+		l.answer()
 		if err != nil {
 			return err
 		}
@@ -91,11 +97,17 @@ func (l *link) queueAll(msgs [][][]byte) error {
 		if msgs = msgs[n:]; len(msgs) == 0 {
 			return ended
 		}
-		if !stood {
+		l.answer() // not only once there is room
+		var err error
+		switch {
+		case l.throttled(): // some that went before were of no use
+			err = l.sitOut()
+		case !stood:
 			msgs, ended = l.standBy(msgs)
-			continue
+		default:
+			err = l.pause()
 		}
-		if err := l.pause(); err != nil {
+		if err != nil {
 			l.core.in.putAll(l, msgs)
 			return err
 		}
@@ -105,45 +117,54 @@ func (l *link) queueAll(msgs [][][]byte) error {
 // lookEvery is how often a reader that waits for room looks whether the peer has ended, which it cannot read yet.
 const lookEvery = 500 * time.Millisecond
 
-// pause waits until the application has made room. Being behind is not being dead: meanwhile the peer gets signs of
-// life, often enough for the PINGs it was heard to send.
-func (l *link) pause() error {
+// pause waits until the application has made room.
+func (l *link) pause() error { return l.stopReading(l.in.resume, nil) }
+
+// stopReading waits until there is room, by way of resume, or until a time is over. Being behind is not being dead: meanwhile the peer
+// gets signs of life, often enough for the PINGs it was heard to send.
+func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error {
 	l.life.paused.Store(true)
 	defer func() {
 		l.life.read.Store(int64(l.core.now()))
 		l.life.paused.Store(false)
 	}()
 	l.sign()
-	every := l.signEvery() / 4 // a sign that is not due yet at one tick must not wait for twice as long
-	if l.look != nil && (every == 0 || every > lookEvery) {
-		every = lookEvery
-	}
-	var tick <-chan time.Time
-	if every > 0 {
-		t := time.NewTicker(every)
-		defer t.Stop()
-		tick = t.C
-	}
+	tick := time.NewTimer(l.nextLook())
+	defer tick.Stop()
 	for {
 		if l.over() && !l.departed.Load() {
 			l.core.depart(l)
 		}
 		select {
-		case <-l.in.resume:
+		case <-resume:
 			if l.hasRoom() {
 				return nil
 			}
+		case <-over:
+			return nil
 		case <-l.gone:
 			return l.cause()
-		case <-tick:
+		case <-tick.C:
 			if l.peerEnded() {
 				l.endOut(errPeerClosed)
-				tick = nil
 				continue
 			}
 			l.sign()
+			tick.Reset(l.nextLook())
 		}
 	}
+}
+
+// nextLook is the time until a reader that does not read looks after the peer again.
+func (l *link) nextLook() time.Duration {
+	next := never
+	if every := l.signEvery(); every > 0 {
+		next = max(l.signDue(every), every/4) // not at once: a peer that takes nothing has got no sign
+	}
+	if l.look != nil {
+		next = min(next, lookEvery)
+	}
+	return next
 }
 
 // hasRoom reports whether the inbox takes more from the link.
@@ -169,10 +190,12 @@ func (l *link) command(name string, data []byte) error {
 		if err != nil {
 			return err
 		}
+		l.in.turn.useless += useless(1, len(data))
 		l.heard()
 		l.pinged(ttl, context)
 		return nil
 	case "PONG":
+		l.in.turn.useless += useless(1, len(data))
 		l.heard() // that it came is all it says
 		return nil
 	case "READY":
@@ -189,6 +212,7 @@ func (l *link) command(name string, data []byte) error {
 		}
 		return l.core.role.subscription(l, name == "SUBSCRIBE", data)
 	}
+	l.in.turn.useless += useless(1, len(data))
 	return nil // RFC 37: unknown commands are ignored
 }
 

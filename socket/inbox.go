@@ -148,7 +148,7 @@ func (q *inbox) push(l *link, m Msg) {
 		for cfg.latest && in.queue.n > 0 {
 			q.dropOldest(l, Replaced)
 		}
-		l.replies.Add(1)
+		l.answered(1)
 	}
 	size := m.Size()
 	in.queue.push(m)
@@ -359,6 +359,9 @@ func (q *inbox) reopen(l *link) bool {
 func (q *inbox) discard(l *link, why Reason, n Count) {
 	l.in.counts.discarded.add(why, n)
 	q.counts.discarded.add(why, n)
+	if why == BadEnvelope || why == StaleReply || why == NotExpected {
+		l.useless.Add(useless(n.Messages, int(n.Bytes)))
+	}
 }
 
 // dropOldest discards the oldest message of a link.

@@ -32,7 +32,8 @@ type link struct {
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
 
-	replies atomic.Uint64 // messages that came, for WithLeastOutstanding
+	unanswered atomic.Uint64 // messages the peer was sent and has not answered, for WithLeastOutstanding
+	useless    atomic.Uint64 // messages of the peer that were discarded for what they were, since throttle looked last
 
 	out linkOut // guarded by core.out.mu
 	in  linkIn  // guarded by core.in.mu

@@ -261,6 +261,7 @@ func (l *link) dropOpen() {
 func (l *link) dropped(why Reason, n Count) {
 	l.out.queued = l.out.queued.minus(n)
 	l.out.counts.dropped.add(why, n)
+	l.answered(n.Messages)
 	box := &l.core.out
 	box.counts.queued = box.counts.queued.minus(n)
 	box.counts.dropped.add(why, n)

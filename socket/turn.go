@@ -36,6 +36,15 @@ type turn struct {
 	err    error         // that a receiver met; it stands
 	rest   [][][]byte    // read, and not in the queue yet
 
+	// Of whoever has the turn, like reader.
+	pinged   bool          // PINGs have come that were not answered yet
+	ttl      time.Duration // of the last of them
+	pongs    []byte        // the answers
+	useless  uint64        // commands that came since throttle looked last, but those that a publisher needs
+	allowed  time.Duration // up to when what was useless is paid for; see throttle.go
+	throttle time.Duration // nothing is to be read before that
+	named    bool          // there was a Throttled event
+
 	done <-chan struct{} // of the context that a receiver came with last
 	stop func() bool     // ends the watch for it
 }
@@ -200,13 +209,20 @@ func (l *link) readOnce() {
 	var err error
 	for len(msgs) == 0 && err == nil { // commands bring no messages
 		msgs, err = t.reader.Next(l.command)
+		if len(msgs) == 0 {
+			l.answer()
+		}
 		l.sign()
+		if l.throttled() { // the link's goroutine waits
+			break
+		}
 	}
 	l.yield()
 	t.stream = len(msgs) > 1
 	n := 0
 	if len(msgs) > 0 {
 		n = q.put(l, msgs)
+		l.answer()
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -219,7 +235,7 @@ func (l *link) readOnce() {
 		}
 	}
 	t.rest, t.err = msgs[n:], err
-	if err != nil || t.deep || q.closed || t.stream && q.members.Load() > 1 || len(q.unread.waiting) > 0 {
+	if err != nil || t.throttle > 0 || t.deep || q.closed || t.stream && q.members.Load() > 1 || len(q.unread.waiting) > 0 {
 		t.tell()
 	}
 }

@@ -90,8 +90,8 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 	return r
 }
 
-// Next returns the whole messages that were already buffered or, if there are none, those that one more read brings,
-// which may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
+// Next returns the whole messages that were already buffered or, if no whole frame was, those that one read brings; either may be
+// none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
 // call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
 // during the call only.
 //
@@ -101,7 +101,8 @@ func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte,
 	clear(r.batch)
 	r.batch = r.batch[:0]
 	if r.w > r.r && r.long == nil {
-		if err := r.decode(command); err != nil || len(r.batch) > 0 {
+		begin := r.r
+		if err := r.decode(command); err != nil || len(r.batch) > 0 || r.r > begin {
 			return r.batch, err
 		}
 	}
