@@ -30,7 +30,7 @@ func TestSuccessorLosesNothing(t *testing.T) {
 		for _, sends := range []bool{true, false} { // whether the one before it did
 			for _, again := range []bool{false, true} { // by the same socket
 				t.Run(fmt.Sprintf("%s/sends=%v/again=%v", role.name, sends, again), func(t *testing.T) {
-					for _, endpoint := range []string{"inproc://" + t.Name()} {
+					eachTransport(t, func(t *testing.T, endpoint string) {
 						bound := closing(t, role.bind())
 						at := bind(t, bound, endpoint)
 						s := role.make()
@@ -63,7 +63,7 @@ func TestSuccessorLosesNothing(t *testing.T) {
 						}
 						must(t, s.Close())
 						balanced(t, s)
-					}
+					})
 				})
 			}
 		}
