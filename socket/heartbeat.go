@@ -212,7 +212,7 @@ func (l *link) answer() {
 	// The shortest time between two counts, or before the first: PINGs that waited behind what we did not read come
 	// late. A bunch of them says nothing.
 	gap := now - l.life.pinged.Swap(now)
-	if known := l.life.gap.Load(); gap >= int64(minSign) && (known == 0 || gap < known) {
+	if known := l.life.gap.Load(); gap >= int64(minGap) && (known == 0 || gap < known) {
 		l.life.gap.Store(gap)
 	}
 	if l.life.ttl.Store(int64(t.ttl)); t.ttl > 0 {
@@ -250,6 +250,9 @@ const (
 
 // minSign bounds how often a peer gets a sign of life unasked, however short the silence is that it says it bears.
 const minSign = 25 * time.Millisecond
+
+// minGap is the time between two of the peer's PINGs below which they count as one bunch.
+const minGap = 10 * time.Millisecond
 
 // signEvery is how often the peer needs a sign of life while its PINGs may wait unread, 0 for never. A Yodel has told how
 // long it bears silence; any other peer is known by its PINGs.
