@@ -3,7 +3,6 @@ package gossip
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -15,11 +14,7 @@ import (
 )
 
 const (
-	maxStreams    = 64       // that others have opened
-	maxPerSource  = 16       // of them from one address
-	maxStream     = 8 << 20  // bytes of one
-	maxStreaming  = 64 << 20 // bytes of all of them: read, and perhaps not yet decrypted
-	packetBuffer  = 2 << 20  // asked of the kernel
+	packetBuffer  = 2 << 20 // asked of the kernel
 	bindAttempts  = 10
 	acceptBackOff = 50 * time.Millisecond
 )
@@ -45,7 +40,8 @@ type transport struct {
 
 	mu        sync.Mutex
 	open      map[*stream]struct{}
-	in        int // streams of others, and how many from each
+	opened    uint64 // streams so far
+	in        int    // streams of others, and how many from each source
 	perSource map[netip.Addr]int
 	streaming int // bytes read from them
 }
@@ -157,77 +153,6 @@ func (t *transport) pause() {
 	case <-timer.C:
 	case <-t.done.Done():
 	}
-}
-
-// track has a connection end with the transport. One from others that is one too many is closed: nil.
-func (t *transport) track(c net.Conn, in bool) *stream {
-	s := &stream{Conn: c, t: t, in: in}
-	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
-		s.from = ap.Addr().Unmap()
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Err() != nil || in && (t.in >= maxStreams || t.perSource[s.from] >= maxPerSource) {
-		_ = c.Close()
-		return nil
-	}
-	t.open[s] = struct{}{}
-	if in {
-		t.in++
-		t.perSource[s.from]++
-	}
-	return s
-}
-
-// incoming returns how many streams of others there are.
-func (t *transport) incoming() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.in
-}
-
-// A stream is a connection of a transport.
-type stream struct {
-	net.Conn
-	t    *transport
-	in   bool
-	from netip.Addr
-	read int // guarded by t.mu
-}
-
-// Read fails once others have sent too much.
-func (s *stream) Read(b []byte) (int, error) {
-	n, err := s.Conn.Read(b)
-	if !s.in || n == 0 {
-		return n, err
-	}
-	t := s.t
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.read += n
-	if t.streaming += n; s.read > maxStream || t.streaming > maxStreaming {
-		return 0, io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// Close closes it, once.
-func (s *stream) Close() error {
-	t := s.t
-	t.mu.Lock()
-	if _, ok := t.open[s]; ok {
-		delete(t.open, s)
-		t.streaming -= s.read
-		if s.in {
-			t.in--
-			if t.perSource[s.from]--; t.perSource[s.from] == 0 {
-				delete(t.perSource, s.from)
-			}
-		}
-	}
-	s.read = -1 << 62 // what is read from now on is no longer counted
-	t.mu.Unlock()
-	return s.Conn.Close()
 }
 
 // FinalAdvertiseAddr implements [memberlist.Transport].

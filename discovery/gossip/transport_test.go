@@ -29,48 +29,6 @@ func closed(c net.Conn) bool {
 	return !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
-// A stranger can open so many streams and no more; when they are gone others take their place.
-func TestStreamsPerSource(t *testing.T) {
-	tr := newTransport(t)
-	go func() { // as memberlist does
-		for {
-			select {
-			case <-tr.StreamCh():
-			case <-tr.done.Done():
-				return
-			}
-		}
-	}()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", tr.bound.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	for i := range maxPerSource {
-		if c := dial(); i == maxPerSource-1 && closed(c) {
-			t.Fatalf("stream %d is closed", i+1)
-		}
-	}
-	if !closed(dial()) {
-		t.Errorf("stream %d is open", maxPerSource+1)
-	}
-	tr.mu.Lock()
-	for s := range tr.open {
-		tr.mu.Unlock()
-		s.Close()
-		s.Close() // counts once
-		tr.mu.Lock()
-		break
-	}
-	tr.mu.Unlock()
-	if closed(dial()) {
-		t.Error("no room after one has gone")
-	}
-}
-
 // zeros is a connection that never ends.
 type zeros struct{ net.Conn }
 
