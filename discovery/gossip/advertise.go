@@ -16,13 +16,16 @@ func usable(a netip.Addr) bool {
 // members on this host find each other even then.
 func ownAddr() netip.Addr {
 	ifs, _ := ifaces.System() // without, it is loopback
-	var addrs []netip.Addr
+	return choose(addrsOf(ifs))
+}
+
+func addrsOf(ifs ifaces.Snapshot) (addrs []netip.Addr) {
 	for _, ifi := range ifs {
 		for _, p := range ifi.Addrs {
 			addrs = append(addrs, p.Addr())
 		}
 	}
-	return choose(addrs)
+	return addrs
 }
 
 func choose(addrs []netip.Addr) netip.Addr {

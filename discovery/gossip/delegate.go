@@ -12,8 +12,8 @@ import (
 
 // What memberlist calls. Some of it is called with memberlist's lock held, so nothing here calls back.
 var (
-	_ memberlist.Delegate      = (*session)(nil)
-	_ memberlist.EventDelegate = (*session)(nil)
+	_ memberlist.Delegate      = (*ear)(nil)
+	_ memberlist.EventDelegate = (*ear)(nil)
 	_ memberlist.AliveDelegate = (*session)(nil)
 	_ memberlist.MergeDelegate = (*session)(nil)
 )
@@ -26,6 +26,24 @@ func (s *session) NotifyAlive(n *memberlist.Node) error {
 
 // admit checks a member that others tell of.
 func (s *session) admit(n *memberlist.Node) (id discovery.ID, addr netip.AddrPort, err error) {
+	if id, addr, err = s.judge(n); err != nil {
+		return id, addr, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return id, addr, s.room(id)
+}
+
+// room says whether one more member may be known. s.mu is held.
+func (s *session) room(id discovery.ID) error {
+	if s.members[id] == nil && len(s.members) >= s.config.limits.Nodes {
+		return limit("%d members", len(s.members))
+	}
+	return nil
+}
+
+// judge says what is wrong with a member.
+func (s *session) judge(n *memberlist.Node) (id discovery.ID, addr netip.AddrPort, err error) {
 	version, same := checkMeta(s.config.group, n.Meta)
 	switch {
 	case !version || n.DMin > formatVersion || n.DMax < formatVersion:
@@ -43,11 +61,6 @@ func (s *session) admit(n *memberlist.Node) (id discovery.ID, addr netip.AddrPor
 	if _, err = parseMeta(s.config.group, n.Meta); err != nil {
 		return id, addr, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.members[id] == nil && len(s.members) >= s.config.limits.Nodes {
-		return id, addr, limit("%d members", len(s.members))
-	}
 	return id, netip.AddrPortFrom(ip.Unmap(), n.Port), nil
 }
 
@@ -61,19 +74,26 @@ func (s *session) NotifyMerge(peers []*memberlist.Node) error {
 	return nil
 }
 
-// NotifyJoin implements [memberlist.EventDelegate].
-func (s *session) NotifyJoin(n *memberlist.Node) { s.notify(n) }
-
-// NotifyUpdate implements [memberlist.EventDelegate].
-func (s *session) NotifyUpdate(n *memberlist.Node) { s.notify(n) }
-
-func (s *session) notify(n *memberlist.Node) {
-	id, addr, err := s.admit(n)
-	if err != nil {
-		return
-	}
+// NotifyJoin is for the ears.
+func (s *session) NotifyJoin(n *memberlist.Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.found(n)
+}
+
+// NotifyLeave likewise.
+func (s *session) NotifyLeave(n *memberlist.Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone(n)
+}
+
+// found takes a member that is there, or has changed. s.mu is held.
+func (s *session) found(n *memberlist.Node) {
+	id, addr, err := s.judge(n)
+	if err != nil || s.room(id) != nil {
+		return
+	}
 	m := s.members[id]
 	if m == nil {
 		m = &member{id: id}
@@ -85,24 +105,25 @@ func (s *session) notify(n *memberlist.Node) {
 	before := m.sum()
 	m.alive, m.meta = true, append(make([]byte, 0, len(n.Meta)), n.Meta...)
 	s.news(before, m.sum())
-	s.found(addr)
+	m.by = s.id
+	s.unlose(addr)
 	s.touch(id)
 }
 
-// NotifyLeave implements [memberlist.EventDelegate]. It does not say whether the member said that it leaves: its goodbyes do.
-func (s *session) NotifyLeave(n *memberlist.Node) {
+// gone takes note of a member that is not there any more. It is not known whether it said so: its goodbyes do. s.mu is held.
+func (s *session) gone(n *memberlist.Node) {
 	id, err := discovery.ParseID(n.Name)
-	if err != nil || id == s.id {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m := s.members[id]; m != nil && m.alive {
-		s.news(m.sum(), 0)
-		m.alive, m.applied = false, nil
+	if m := s.members[id]; err == nil && id != s.id && m != nil && m.alive {
+		s.drop(m)
 		s.lose(m.addr)
-		s.touch(id)
 	}
+}
+
+// drop has a member's records go, unless another has them too. s.mu is held.
+func (s *session) drop(m *member) {
+	s.news(m.sum(), 0)
+	m.alive, m.applied = false, nil
+	s.touch(m.id)
 }
 
 // NodeMeta implements [memberlist.Delegate].
@@ -158,9 +179,9 @@ func (s *session) answer(m message) {
 		return
 	}
 	s.answers++
-	n, msg := who.node(), haveMessage(s.id, s.bundle)
+	n, msg, list := who.node(), haveMessage(s.id, s.bundle), s.list
 	s.wg.Go(func() {
-		_ = s.list.SendReliable(n, msg)
+		_ = list.SendReliable(n, msg)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.answers--
@@ -231,15 +252,15 @@ type lostMember struct {
 
 // lose remembers a member that went, to be tried again. s.mu is held.
 func (s *session) lose(addr netip.AddrPort) {
-	s.found(addr)
+	s.unlose(addr)
 	s.lost = append(s.lost, lostMember{addr: addr, since: time.Now()})
 	if n := len(s.lost) - maxLost; n > 0 {
 		s.lost = s.lost[n:]
 	}
 }
 
-// found forgets that it was lost. s.mu is held.
-func (s *session) found(addr netip.AddrPort) {
+// unlose forgets that it was lost. s.mu is held.
+func (s *session) unlose(addr netip.AddrPort) {
 	kept := s.lost[:0]
 	for _, l := range s.lost {
 		if l.addr != addr {

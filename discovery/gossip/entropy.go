@@ -54,10 +54,10 @@ func (s *session) compare() {
 		s.mu.Lock()
 		to := s.some(sumTo)
 		age := time.Since(s.newsAt)
-		msg := sumMessage(s.id, s.sum, age)
+		msg, list := sumMessage(s.id, s.sum, age), s.list
 		s.mu.Unlock()
 		for _, n := range to {
-			_ = s.list.SendBestEffort(n, msg)
+			_ = list.SendBestEffort(n, msg)
 		}
 		every := often
 		if age > sumLong {
@@ -98,9 +98,9 @@ func (s *session) compared(id discovery.ID, sum uint64, age time.Duration) {
 	s.syncing = true
 	s.syncedAt = now
 	s.syncPause = min(max(2*s.syncPause, quiet), syncMost) + time.Duration(len(s.members))*syncEach
-	addr := m.addr.String()
+	addr, list := m.addr.String(), s.list
 	s.wg.Go(func() {
-		_, _ = s.list.Join([]string{addr}) // is to compare all
+		_, _ = list.Join([]string{addr}) // is to compare all
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.syncing = false

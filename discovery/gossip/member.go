@@ -28,7 +28,8 @@ type member struct {
 	id    discovery.ID
 	addr  netip.AddrPort
 	alive bool
-	meta  []byte // the latest
+	meta  []byte       // the latest
+	by    discovery.ID // which of our own told of it last, see move
 
 	// Of run:
 	applied []byte         // the metadata whose records are in the table
@@ -138,10 +139,16 @@ type owner struct {
 	gone   bool
 }
 
-// disown has a record expire that its member has no more, unless its goodbye, which may be on its way, comes soon. s.mu is
-// held.
+// disown has a record expire that its member has no more, unless another member has it, or its goodbye, which may be on its
+// way, comes soon. s.mu is held.
 func (s *session) disown(id discovery.ID) {
 	o := s.owners[id]
+	for _, m := range s.members { // a process that moves is two members for a while
+		if m.id != o.member && m.alive && slices.Contains(m.records, id) {
+			s.owners[id] = owner{member: m.id, addr: m.addr.Addr()}
+			return
+		}
+	}
 	o.gone = true
 	s.owners[id] = o
 	s.table.Suspect(id, grace)
@@ -162,8 +169,8 @@ func (s *session) ask(m *member, d digest) {
 			return
 		}
 	}
-	n, msg := m.node(), wantMessage(s.id, d)
-	s.wg.Go(func() { _ = s.list.SendBestEffort(n, msg) }) // without s.mu; if it is lost we ask again
+	n, msg, list := m.node(), wantMessage(s.id, d), s.list
+	s.wg.Go(func() { _ = list.SendBestEffort(n, msg) }) // without s.mu; if it is lost we ask again
 	s.later(m, backOff(askAgain, askAgainMax, &m.tries))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
 // DefaultPort is the port that members listen on, UDP and TCP, and that seeds without a port have.
@@ -31,9 +32,12 @@ type config struct {
 	limits    discovery.Limits
 	wire      string
 
-	cut  func(netip.Addr) bool    // see transport; of tests
-	tune func(*memberlist.Config) // likewise
-	err  error
+	cut    func(netip.Addr) bool         // see transport; of tests
+	tune   func(*memberlist.Config)      // likewise
+	source ifaces.Source                 // likewise; nil: the system
+	pick   func([]netip.Addr) netip.Addr // likewise; nil: choose
+	look   time.Duration                 // likewise; how often to look at the interfaces
+	err    error
 }
 
 // An Option changes what [New] does. Nil stands for none.

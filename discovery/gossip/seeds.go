@@ -103,7 +103,7 @@ func (s *session) joinOnce() error {
 			if ap, err := netip.ParseAddrPort(addr); err != nil || s.ctx.Err() != nil || len(s.strangers([]netip.AddrPort{ap})) == 0 {
 				return // a member meanwhile, which another has told us of
 			}
-			if _, err := s.list.Join([]string{addr}); err != nil {
+			if _, err := s.memberlist().Join([]string{addr}); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, plain(err))
@@ -187,7 +187,7 @@ func (s *session) followSeeds(w discovery.Watcher) {
 		s.mu.Lock()
 		switch e.Kind {
 		case discovery.Added, discovery.Updated:
-			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.id && len(list) > 0 && len(s.hints) < s.config.limits.Nodes {
+			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.seedID && len(list) > 0 && len(s.hints) < s.config.limits.Nodes {
 				s.hints[e.Record.ID] = list
 				if len(s.members) <= 1 {
 					select {
@@ -237,18 +237,36 @@ func onLink(a netip.Addr) bool {
 
 // beSeed announces this member elsewhere.
 func (s *session) beSeed(b discovery.Backend) {
-	at := s.transport.public
-	a, err := b.Announce(s.ctx, discovery.Record{
-		ID: s.id, Incarnation: uint64(time.Now().UnixMilli()), Group: s.config.group, Addrs: []netip.Addr{at.Addr()},
-		Services: []discovery.Service{{Name: ServiceName, Endpoints: []string{"tcp://" + at.String()}}},
-	})
+	began := uint64(time.Now().UnixMilli())
+	self := func(revision uint64) (discovery.Record, chan struct{}) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		at := s.transport.public
+		return discovery.Record{
+			ID: s.seedID, Incarnation: began, Revision: revision, Group: s.config.group, Addrs: []netip.Addr{at.Addr()},
+			Services: []discovery.Service{{Name: ServiceName, Endpoints: []string{"tcp://" + at.String()}}},
+		}, s.moved
+	}
+	r, moved := self(0)
+	a, err := b.Announce(s.ctx, r)
 	if err != nil {
 		if !errors.Is(err, discovery.ErrReadOnly) && s.ctx.Err() == nil {
 			s.table.Trouble(fmt.Errorf("gossip: not announced: %w", err))
 		}
 		return
 	}
-	<-s.ctx.Done()
+	for revision := uint64(1); ; revision++ {
+		select {
+		case <-moved:
+			r, moved = self(revision)
+			if err := a.Update(r); err != nil {
+				s.table.Trouble(fmt.Errorf("gossip: new address not announced: %w", err))
+			}
+			continue
+		case <-s.ctx.Done():
+		}
+		break
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
 	defer cancel()
 	_ = a.Close(ctx)

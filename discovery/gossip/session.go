@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -24,11 +25,9 @@ const (
 // A session is a member, from the first Announce or Watch to the end of the last.
 type session struct {
 	config    *config
-	id        discovery.ID // of the member: another each time, since memberlist takes a name at another address for a conflict
-	name      string
 	table     *discovery.Table
 	transport *transport
-	list      *memberlist.Memberlist
+	seedID    discovery.ID // of what is announced elsewhere for others to join by
 	byes      *memberlist.TransmitLimitedQueue
 
 	ctx   context.Context //nolint:containedctx // of the goroutines below, which outlive the call that started them
@@ -43,6 +42,9 @@ type session struct {
 
 	mu      sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
 	closed  bool
+	id      discovery.ID // of the member: another each time, since memberlist takes a name at another address for a conflict
+	list    *memberlist.Memberlist
+	moved   chan struct{} // closed and replaced with each change of the address
 	own     []*announcement
 	bundle  []byte // the records of own
 	changed bool   // memberlist does not know of it yet
@@ -65,13 +67,19 @@ type session struct {
 
 // open makes this process a member, which is alone until start.
 func open(c *config) (*session, error) {
-	t, err := listen(c.bind, c.advertise, c.cut)
+	at := c.advertise
+	if c.source != nil {
+		ifs, _ := c.source()
+		at = netip.AddrPortFrom(c.pick(addrsOf(ifs)), 0)
+	}
+	t, err := listen(c.bind, at, c.cut)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
-		config: c, id: discovery.NewID(), transport: t,
+		config: c, id: discovery.NewID(), seedID: discovery.NewID(), transport: t,
 		table:   discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),
+		moved:   make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		poked:   make(chan struct{}, 1),
 		ready:   make(chan struct{}),
@@ -82,23 +90,9 @@ func open(c *config) (*session, error) {
 		hints:   make(map[discovery.ID][]string),
 		timers:  make(map[discovery.ID]*time.Timer),
 	}
-	s.name = s.id.String()
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	m := c.profile.memberlist()
-	s.byes = &memberlist.TransmitLimitedQueue{RetransmitMult: m.RetransmitMult, NumNodes: s.size}
-	m.Name, m.Transport, m.Label = s.name, t, label(c.group)
-	m.BindPort, m.AdvertisePort = int(t.bound.Port()), int(t.public.Port())
-	m.Delegate, m.Events, m.Alive, m.Merge = s, s, s, s
-	if c.tune != nil {
-		c.tune(m)
-	}
-	if len(c.keys) > 0 {
-		m.Keyring, err = memberlist.NewKeyring(c.keys[1:], c.keys[0])
-	}
-	if err == nil {
-		s.list, err = memberlist.Create(m)
-	}
-	if err != nil {
+	s.byes = &memberlist.TransmitLimitedQueue{RetransmitMult: c.profile.memberlist().RetransmitMult, NumNodes: s.size}
+	if s.list, err = s.enter(&ear{session: s, self: s.id}, t.first); err != nil {
 		s.stop()
 		_ = t.Shutdown()
 		s.table.Close()
@@ -106,6 +100,32 @@ func open(c *config) (*session, error) {
 	}
 	close(s.ready)
 	return s, nil
+}
+
+// enter makes an instance of memberlist, which is alone.
+func (s *session) enter(e *ear, at *seat) (*memberlist.Memberlist, error) {
+	c := s.config
+	m := c.profile.memberlist()
+	m.Name, m.Transport, m.Label = e.self.String(), at, label(c.group)
+	m.BindPort, m.AdvertisePort = int(s.transport.bound.Port()), int(at.at.Port())
+	m.Delegate, m.Events, m.Alive, m.Merge = e, e, s, s
+	if c.tune != nil {
+		c.tune(m)
+	}
+	if len(c.keys) > 0 {
+		var err error
+		if m.Keyring, err = memberlist.NewKeyring(c.keys[1:], c.keys[0]); err != nil {
+			return nil, err
+		}
+	}
+	return memberlist.Create(m)
+}
+
+// memberlist returns the instance that counts now.
+func (s *session) memberlist() *memberlist.Memberlist {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list
 }
 
 // label is what memberlist puts before each packet, in the clear, and binds to the encryption.
@@ -123,6 +143,7 @@ func (s *session) start() {
 			s.join()
 		})
 		s.wg.Go(s.compare)
+		s.wg.Go(s.followAddress)
 		s.findSeeds()
 	})
 }
@@ -143,15 +164,17 @@ func (s *session) Close(ctx context.Context) {
 		within = min(within, time.Until(end))
 	}
 	if ctx.Err() == nil && within > 0 {
-		_ = s.list.Leave(within) // or others find out
+		_ = s.memberlist().Leave(within) // or others find out
 	}
 	s.mu.Lock()
 	s.closed = true
 	for _, t := range s.timers {
 		t.Stop()
 	}
+	list := s.list
 	s.mu.Unlock()
-	_ = s.list.Shutdown() // always nil
+	_ = s.transport.Shutdown() // both are always nil
+	_ = list.Shutdown()
 	s.wg.Wait()
 	s.table.Close()
 }
@@ -192,8 +215,9 @@ func (s *session) meeting() bool {
 }
 
 func (s *session) tell(to []*memberlist.Node, msg []byte) {
+	list := s.memberlist()
 	for _, n := range to {
-		_ = s.list.SendBestEffort(n, msg) // gossip makes up for what is lost
+		_ = list.SendBestEffort(n, msg) // gossip makes up for what is lost
 	}
 }
 
@@ -220,7 +244,7 @@ func (s *session) run() {
 		s.mu.Unlock()
 		if changed {
 			// Queues the news, and would then wait until it has been passed on.
-			_ = s.list.UpdateNode(time.Nanosecond)
+			_ = s.memberlist().UpdateNode(time.Nanosecond)
 		}
 		pending := s.look()
 		if !synced && (joined && !pending || late) {
@@ -343,6 +367,7 @@ func (s *session) goodbye(a *announcement) error {
 		defer s.mu.Unlock()
 		s.untold = append(s.untold, msg)
 		s.untold = s.untold[max(0, len(s.untold)-maxRecords):]
+		return nil
 	}
 	s.tell(to, msg)
 	return nil

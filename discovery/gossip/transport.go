@@ -27,18 +27,18 @@ type transport struct {
 	udp    *net.UDPConn
 	tcp    *net.TCPListener
 	bound  netip.AddrPort // with a port; the address may be unspecified
-	public netip.AddrPort // to advertise
+	public netip.AddrPort // to advertise; of the session once there is one
 
-	packets chan *memberlist.Packet
-	streams chan net.Conn
-	done    context.Context //nolint:containedctx // memberlist's calls have none: it ends their dials
-	stop    context.CancelFunc
-	wg      sync.WaitGroup
+	first *seat
+	done  context.Context //nolint:containedctx // memberlist's calls have none: it ends their dials
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
 
 	// cut, in tests, loses what goes to an address.
 	cut func(netip.Addr) bool
 
 	mu        sync.Mutex
+	seats     []*seat // the latest last
 	open      map[*stream]struct{}
 	opened    uint64 // streams so far
 	in        int    // streams of others, and how many from each source
@@ -46,12 +46,9 @@ type transport struct {
 	streaming int // bytes read from them
 }
 
-var _ memberlist.NodeAwareTransport = (*transport)(nil)
-
 // listen binds UDP and TCP to the same port.
 func listen(bind string, public netip.AddrPort, cut func(netip.Addr) bool) (*transport, error) {
 	t := &transport{
-		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn),
 		cut: cut, open: make(map[*stream]struct{}), perSource: make(map[netip.Addr]int),
 	}
 	t.done, t.stop = context.WithCancel(context.Background())
@@ -76,6 +73,7 @@ func listen(bind string, public netip.AddrPort, cut func(netip.Addr) bool) (*tra
 	if t.public.Port() == 0 {
 		t.public = netip.AddrPortFrom(t.public.Addr(), t.bound.Port())
 	}
+	t.first = t.sit(t.public)
 	t.wg.Go(t.readPackets)
 	t.wg.Go(t.accept)
 	return t, nil
@@ -115,10 +113,13 @@ func (t *transport) readPackets() {
 			continue
 		}
 		p := &memberlist.Packet{Buf: append([]byte(nil), buf[:n]...), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
-		select {
-		case t.packets <- p:
-		case <-t.done.Done():
-			return
+		for _, s := range t.seated() {
+			select {
+			case s.packets <- p:
+			case <-s.left:
+			case <-t.done.Done():
+				return
+			}
 		}
 	}
 }
@@ -137,8 +138,16 @@ func (t *transport) accept() {
 		if s == nil {
 			continue
 		}
+		seats := t.seated()
+		if len(seats) == 0 {
+			_ = s.Close()
+			continue
+		}
+		last := seats[len(seats)-1]
 		select {
-		case t.streams <- s:
+		case last.streams <- s:
+		case <-last.left:
+			_ = s.Close()
 		case <-t.done.Done():
 			_ = s.Close()
 			return
@@ -153,11 +162,6 @@ func (t *transport) pause() {
 	case <-timer.C:
 	case <-t.done.Done():
 	}
-}
-
-// FinalAdvertiseAddr implements [memberlist.Transport].
-func (t *transport) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
-	return t.public.Addr().AsSlice(), int(t.public.Port()), nil
 }
 
 // WriteTo implements [memberlist.Transport].
@@ -206,13 +210,13 @@ func (t *transport) DialAddressTimeout(addr memberlist.Address, timeout time.Dur
 	return nil, errDown
 }
 
-// PacketCh implements [memberlist.Transport].
-func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+// PacketCh is that of the first seat.
+func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.first.packets }
 
-// StreamCh implements [memberlist.Transport].
-func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
+// StreamCh likewise.
+func (t *transport) StreamCh() <-chan net.Conn { return t.first.streams }
 
-// Shutdown implements [memberlist.Transport]. Whoever reads, writes or dials gets an error.
+// Shutdown ends it with all its seats. Whoever reads, writes or dials gets an error.
 func (t *transport) Shutdown() error {
 	t.stop()
 	_ = t.tcp.Close()
