@@ -30,5 +30,10 @@
 // [discovery.Expired], 5 to 7 s after it was killed with [LAN]. Members that were lost are tried again from time to time,
 // as are the seeds, so that the parts of a group that a broken network had split find together again.
 //
+// A member that is bound to every address and has not been told which to advertise follows the host's: when its own is gone
+// or it had none, it joins anew at another within seconds, and others are told of the new address as an update. Streams that
+// others open are bounded, 64 in all and 16 of one address or one /64 of IPv6: of those that have proven nothing the oldest
+// gives way to a new one.
+//
 // Whoever watches or announces is a member, also without a record. The backend tells of its own record too.
 package gossip

@@ -76,6 +76,7 @@ func open(c *config) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.keyless.Store(len(c.keys) == 0)
 	s := &session{
 		config: c, id: discovery.NewID(), seedID: discovery.NewID(), transport: t,
 		table:   discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),

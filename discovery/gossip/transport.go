@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,8 @@ type transport struct {
 
 	// cut, in tests, loses what goes to an address.
 	cut func(netip.Addr) bool
+
+	keyless atomic.Bool // there is no key, so that anybody can have anything read
 
 	mu        sync.Mutex
 	seats     []*seat // the latest last
@@ -145,7 +148,7 @@ func (t *transport) accept() {
 		}
 		last := seats[len(seats)-1]
 		select {
-		case last.streams <- s:
+		case last.streams <- t.looked(s, false):
 		case <-last.left:
 			_ = s.Close()
 		case <-t.done.Done():
@@ -205,7 +208,7 @@ func (t *transport) DialAddressTimeout(addr memberlist.Address, timeout time.Dur
 		return nil, err
 	}
 	if s := t.track(c, false); s != nil {
-		return s, nil
+		return t.looked(s, true), nil
 	}
 	return nil, errDown
 }
