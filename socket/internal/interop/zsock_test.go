@@ -144,6 +144,11 @@ func (s *zsock) numbers(last int) pending {
 	return s.start("numbers", map[string]any{"last": last})
 }
 
+// slowNumbers is numbers with a millisecond for each of the first messages.
+func (s *zsock) slowNumbers(last, slow int) pending {
+	return s.start("numbers", map[string]any{"last": last, "slow": slow})
+}
+
 func (s *zsock) subscriptions(count int) pending {
 	return s.start("subscriptions", map[string]any{"count": count})
 }

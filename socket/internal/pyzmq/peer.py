@@ -215,10 +215,13 @@ class Socket:
                 return s.result()
             s.add(frames)
 
-    def do_numbers(self, last, timeout=10000):
-        """Receives messages that begin with an 8-byte number up to number last; they must follow on one another."""
+    def do_numbers(self, last, slow=0, timeout=10000):
+        """Receives messages that begin with an 8-byte number up to number last; they must follow on one another. The first
+        slow ones take a millisecond each."""
         first, next, count = None, None, 0
         while next is None or next <= last:
+            if count < slow:
+                time.sleep(0.001)
             if not self.socket.poll(timeout):
                 return {"error": "numbers: had %s to %s, then none for %d ms" % (first, next, timeout)}
             n = struct.unpack(">Q", self.socket.recv_multipart()[0][:8])[0]
