@@ -44,14 +44,24 @@
 // queue, the receiver's, with the sum of both sides' marks.
 //
 // While the way in is full nothing is read from that peer, so that in time its way out fills. While the way out is full,
-// Send does what [WithOverflow] says. By default it waits until there is room or its context ends; a Pub, an XPub and an
-// XSub drop the message instead, for the peers that are full and no others, and count it. A full queue opens again when
-// it is down to half of its mark.
+// Send does what [WithOverflow] says. By default it waits until there is room or its context ends; a Pub, an XPub, an XSub and
+// a Rep drop the message instead, for the peers that are full and no others, and count it. A full queue opens again when it
+// is down to half of its mark. A peer that holds its queue full is named by a [SlowPeer] event, and can be cut off
+// ([WithSlowPeer]).
+//
+// A message in the middle of which peers end the connection, because it is over their limit, is given up after some attempts
+// ([WithMaxAttempts]), so that it does not hold up what is behind it.
 //
 // # The end
 //
-// Shutdown waits until everything accepted has been delivered, for as long as its context lasts. Close waits for that
-// half a second at most ([WithLinger]) and returns within a second. What is left then is counted as dropped.
+// Shutdown waits until everything accepted has been delivered and the peers have read to the end of it, for as long as its
+// context lasts; its error says what was not delivered, or what it does not know ([ErrUnconfirmed]). Close waits half a second
+// at most for what is queued to leave ([WithLinger]) and returns within a second. What is left then is counted as dropped.
+//
+// The two directions of a connection end apart. What a peer sent before its end is received to the last message, whatever
+// becomes of the way to that peer, and however long the application takes. A side that ends stays half-closed until the peer has
+// read everything, within limits: ten seconds after Disconnect and Unbind, two minutes after Close and after a peer was given
+// up for its silence.
 //
 // # Options
 //
