@@ -94,8 +94,8 @@ func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 			})
 			t.Run(scheme+"/"+name+"/DEALER that acknowledges", func(t *testing.T) {
 				t.Parallel()
-				worker := closing(t, socket.NewDealer(impatient()))
-				boss := closing(t, socket.NewDealer(impatient(), socket.WithSendHWM(0)))
+				worker := closing(t, socket.NewDealer())
+				boss := closing(t, socket.NewDealer(socket.WithSendHWM(0)))
 				link(t, worker, boss, endpoint)
 				for n := range count {
 					must(t, boss.Send(within(t), socket.NewMsg(paddedNumber(n))))
@@ -110,8 +110,8 @@ func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 			})
 			t.Run(scheme+"/"+name+"/SUB that subscribes", func(t *testing.T) {
 				t.Parallel()
-				pub := closing(t, socket.NewPub(impatient(), socket.WithSendHWM(0)))
-				sub := closing(t, socket.NewSub(impatient(), socket.WithSubscription("0")))
+				pub := closing(t, socket.NewPub(socket.WithSendHWM(0)))
+				sub := closing(t, socket.NewSub(socket.WithSubscription("0")))
 				link(t, sub, pub, endpoint)
 				must(t, pub.WaitSubscribers(within(t), "0", 1))
 				for n := range count {
