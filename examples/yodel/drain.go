@@ -11,14 +11,27 @@ import (
 // interruptedLinger is how long a sender that was interrupted still waits for its messages to leave.
 const interruptedLinger = time.Second
 
-// drain closes the socket once its messages have left, and the peers have read them as far as that can be known. It gives
-// up after --linger, when none left for --timeout, or a second after Ctrl-C. What is left then is a failure, and so are
-// messages that have left and may not have been read, but for those after Ctrl-C, which are just told.
+// owes reports whether messages that have left are not done before a peer has read them. A REQ has had its replies; a
+// subscriber that cannot keep up, or a requester that does not take its reply, is no failure.
+func (v *verb) owes() bool {
+	return !v.is(publishes) && !v.is(replies) && (v.is(converses) || !v.is(prints))
+}
+
+// drain closes the socket once its messages have left and, of verbs that owe that, once the peers have read them. It gives
+// up after --linger, when none left for --timeout, or a second after Ctrl-C. What is left then is a failure, and so is
+// what has left and may not have been read, but for the end by Ctrl-C, where that is just told.
 func (s *session) drain(ctx context.Context) error {
 	wait, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	linger := time.AfterFunc(s.flags.linger, func() { cancel(errLinger) })
-	defer linger.Stop()
+	if !s.verb.owes() {
+		// Without a deadline Shutdown waits for the hosts of the peers, not for these to read and to close.
+		linger := time.AfterFunc(s.flags.linger, func() { cancel(errLinger) })
+		defer linger.Stop()
+	} else {
+		var done context.CancelFunc
+		wait, done = context.WithTimeoutCause(wait, s.flags.linger, errLinger)
+		defer done()
+	}
 	stop := context.AfterFunc(ctx, func() {
 		time.AfterFunc(min(s.flags.linger, interruptedLinger), func() { cancel(errInterrupted) })
 	})
@@ -27,9 +40,6 @@ func (s *session) drain(ctx context.Context) error {
 	defer stopWatch()
 
 	s.closing.Store(true)
-	if s.flags.linger == 0 {
-		cancel(errLinger)
-	}
 	err := s.sock.Shutdown(wait)
 	if err == nil {
 		return nil
@@ -39,7 +49,7 @@ func (s *session) drain(ctx context.Context) error {
 	why := context.Cause(wait)
 	switch {
 	case left > 0:
-	case errors.Is(why, errInterrupted):
+	case errors.Is(why, errInterrupted), !s.verb.owes():
 		s.con.printf("%v", err)
 		return nil
 	default:

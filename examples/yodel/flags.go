@@ -112,7 +112,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing could be sent or received for `D` (default never)")
 	if v.is(sends) || v.is(replies) {
-		fs.DurationVar(&f.linger, "linger", 30*time.Second, "wait at the end for up to `D` for messages to leave")
+		fs.DurationVar(&f.linger, "linger", 30*time.Second, "wait at the end for up to `D` for messages to leave, and those of push, pair, dealer, router and xsub to be read")
 	}
 	if v.is(sends) {
 		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once the socket has accepted it")

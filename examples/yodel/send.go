@@ -11,8 +11,8 @@ import (
 
 const sendHelp = `Messages are the lines of standard input, split into frames at --delim, or --data, or --file.
 
-At the end the tool waits up to --linger for messages to leave and for the peers to read them; messages that are then
-left, or may not have been read, are a failure (status 1).
+At the end the tool waits up to --linger for messages to leave and, but for publications, for the peers to read them;
+messages that are then left, or may not have been read, are a failure (status 1).
 With --timeout it also gives up when nothing could be sent for that long: status 3 if nothing has left at all, else 1.
 Waiting for input is not bounded. Ctrl-C stops reading, leaves queued messages one more second and ends with status 0
 if all have left, else 1. --count is an upper bound: an input that ends earlier is no failure. A line that makes no
