@@ -9,9 +9,9 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// A seat is what one instance of memberlist has of a transport. There are two for a moment when this process moves to another
-// address: memberlist cannot change its own. Packets come to both, which tell by the name in them whom they are for; streams
-// to the later one.
+// A seat is what one instance of memberlist has of a transport. There are two for a moment when this process moves to
+// another address: memberlist cannot change its own. Packets come to both, which tell by the name in them whom they are
+// for; streams to the later one.
 type seat struct {
 	*transport
 	at      netip.AddrPort // to advertise

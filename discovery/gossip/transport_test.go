@@ -21,14 +21,6 @@ func newTransport(t *testing.T) *transport {
 	return tr
 }
 
-// closed reports whether the other side closes a connection soon.
-func closed(c net.Conn) bool {
-	_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-	_, err := c.Read(make([]byte, 1))
-	var timeout net.Error
-	return !errors.As(err, &timeout) || !timeout.Timeout()
-}
-
 // zeros is a connection that never ends.
 type zeros struct{ net.Conn }
 

@@ -11,9 +11,9 @@ import (
 	"net"
 )
 
-// Without a key anybody can have memberlist read what it makes up, and memberlist allocates what is claimed: a header of 30
-// bytes gets it 100 MB. So what comes by a stream is read here first. Nothing passes but what memberlist itself writes,
-// and what is claimed counts as if it had come.
+// Without a key anybody can have memberlist read what they make up, and memberlist allocates what is claimed: a header of
+// 30 bytes has it allocate 100 MB. So what comes by a stream is read here first. Nothing passes but what memberlist itself
+// writes, and what is claimed counts as if it had come.
 
 // What memberlist calls the messages that it reads from streams.
 const (
@@ -198,8 +198,9 @@ func halfway(err error) error {
 	return err
 }
 
-// fields reads one map of msgpack, of names to nothing, truths, whole numbers and bytes, as memberlist's messages are, and
-// writes it to w, which may be nil. look, if not nil, is told of each: of bytes how many there are, before they are read.
+// fields reads one map of msgpack, as memberlist's messages are, of names to nothing, truths, whole numbers and bytes, and
+// writes it to w, which may be nil. look, if not nil, is told of each: of bytes how many there are, before they are
+// read.
 func (v *vetted) fields(r *bufio.Reader, w *bytes.Buffer, look func(name string, n int, isBytes bool) error) error {
 	if w == nil {
 		w = new(bytes.Buffer)
@@ -250,10 +251,14 @@ type fieldReader struct {
 }
 
 func (f *fieldReader) fail() error {
+	f.refuse()
+	return halfway(f.err)
+}
+
+func (f *fieldReader) refuse() {
 	if f.err == nil {
 		f.err = errClaim
 	}
-	return halfway(f.err)
 }
 
 func (f *fieldReader) byte() (b byte) {
@@ -283,7 +288,7 @@ func (f *fieldReader) number(size int) int {
 	copy(b[8-size:], f.take(size))
 	n := binary.BigEndian.Uint64(b[:])
 	if n > 1<<62 {
-		f.fail()
+		f.refuse()
 		return 0
 	}
 	return int(n)
@@ -311,7 +316,7 @@ func (f *fieldReader) value() (n int, isBytes bool) {
 	case b >= 0xd9 && b <= 0xdb: // strings
 		return f.number(1 << (b - 0xd9)), true
 	default:
-		f.fail()
+		f.refuse()
 		return 0, false
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// pack writes a map of msgpack: names and values by turns, those being numbers, bytes or what is packed already.
+// packed writes a map of msgpack: names and values by turns, those being numbers, bytes or what is packed already.
 func packed(fields ...any) []byte {
 	b := []byte{0x80 | byte(len(fields)/2)}
 	for _, f := range fields {
@@ -36,8 +37,10 @@ func packed(fields ...any) []byte {
 
 type raw []byte
 
+func claims(fields ...any) []byte { return append([]byte{streamPushPull}, packed(fields...)...) }
+
 func header(nodes, state int) []byte {
-	return append([]byte{streamPushPull}, packed("Nodes", nodes, "UserStateLen", state, "Join", false)...)
+	return claims("Nodes", nodes, "UserStateLen", state, "Join", false)
 }
 
 func compressed(b []byte) []byte {
@@ -78,10 +81,10 @@ func TestStreamsWithoutKeyAreLookedAt(t *testing.T) {
 		{"20 MiB of state", header(0, 20<<20), nil, true},
 		{"more than there can be", header(1<<31-1, 0), nil, true},
 		{"20 MiB of a message", append([]byte{streamUser}, packed("UserMsgLen", 20<<20)...), nil, true},
-		{"a claim twice", append([]byte{streamPushPull}, packed("Nodes", 0, "UserStateLen", 0, "Join", false, "Nodes", 1<<20)...), nil, true},
-		{"a claim left out", append([]byte{streamPushPull}, packed("Nodes", 0, "Join", false)...), nil, true},
-		{"a claim by another name", append([]byte{streamPushPull}, packed("Nodes", 0, "UserStateLen", 0, "nodes", 1)...), nil, true},
-		{"a claim that is a text", append([]byte{streamPushPull}, packed("Nodes", "many", "UserStateLen", 0, "Join", false)...), nil, true},
+		{"a claim twice", claims("Nodes", 0, "UserStateLen", 0, "Join", false, "Nodes", 1<<20), nil, true},
+		{"a claim left out", claims("Nodes", 0, "Join", false), nil, true},
+		{"a claim by another name", claims("Nodes", 0, "UserStateLen", 0, "nodes", 1), nil, true},
+		{"a claim that is a text", claims("Nodes", "many", "UserStateLen", 0, "Join", false), nil, true},
 		{"a list", append([]byte{streamPushPull}, 0x93, 0xff, 0, 0), nil, true},
 		{"a name of 4 GB", append(header(1, 0), packed("Name", raw{0xdb, 0xff, 0xff, 0xff, 0xff})...), nil, true},
 		{"a time of 4 GB", append(header(1, 0), packed("x", raw{0xc9, 0xff, 0xff, 0xff, 0xff, 0xff})...), nil, true},
@@ -95,7 +98,7 @@ func TestStreamsWithoutKeyAreLookedAt(t *testing.T) {
 			tr := newTransport(t)
 			tr.keyless.Store(true)
 			label := append([]byte{streamLabel, 5}, "label"...)
-			s := tr.track(talker{Reader: bytes.NewReader(append(label[:len(label):len(label)], tc.says...))}, true)
+			s := tr.track(talker{Reader: bytes.NewReader(slices.Concat(label, tc.says))}, true)
 			got, err := io.ReadAll(tr.looked(s, false))
 			if (err != nil) != tc.bad {
 				t.Errorf("it ends with %v", err)
@@ -104,7 +107,7 @@ func TestStreamsWithoutKeyAreLookedAt(t *testing.T) {
 			if tc.want != nil {
 				want = tc.want
 			}
-			if want = append(label, want...); !tc.bad && len(tc.says) > 0 && !bytes.Equal(got, want) {
+			if want = slices.Concat(label, want); !tc.bad && len(tc.says) > 0 && !bytes.Equal(got, want) {
 				t.Errorf("passed on\n%q, want\n%q", got, want)
 			}
 			_ = s.Close()

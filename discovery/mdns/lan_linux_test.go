@@ -381,7 +381,7 @@ func TestLANOtherFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer os.RemoveAll(dir)
+			defer func() { _ = os.RemoveAll(dir) }()
 			cmd := exec.CommandContext(ctx, "unshare", "-rnm", "sh", "-c", `ip link set lo up && exec "$0"`, os.Args[0])
 			cmd.Env = append(os.Environ(), childEnv+"=files "+tc.files+" "+dir+" "+tc.endpoints)
 			out, err := cmd.CombinedOutput()
