@@ -45,26 +45,30 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 	c.out.connect++
 	c.out.room.wakeAll() // messages may wait for the first peer now
 	c.out.mu.Unlock()
-	go c.connectLoop(ctx, ep, t, parsed.Address, true)
+	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
+	go c.connectLoop(ctx, ep, t, parsed.Address, pause, true)
 	return nil
 }
 
 // connectLoop keeps one connection up. Unless it is the first, an attempt has just been lost.
-func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string, first bool) {
+func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
+	pause backoff, first bool) {
 	defer c.wg.Done()
-	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
 	replaced := false // another goroutine connects from now on; this one reads what is left
-	again := func() {
+	again := func(lasted time.Duration) {
 		if !c.cfg.connectOnce {
 			replaced = true
+			next := pause
+			next.lasted(lasted)
 			c.wg.Add(1)
-			go c.connectLoop(ctx, ep, t, addr, false)
+			go c.connectLoop(ctx, ep, t, addr, next, false)
 		}
 	}
 	for ; ctx.Err() == nil; first = true {
-		if first && c.connectOnce(ctx, ep, t, addr, again) {
-			pause.reset()
-			if c.cfg.connectOnce {
+		if first {
+			lasted := c.connectOnce(ctx, ep, t, addr, again)
+			pause.lasted(lasted)
+			if lasted > 0 && c.cfg.connectOnce {
 				c.expire(ep)
 				return
 			}
@@ -81,8 +85,10 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 	}
 }
 
-// connectOnce makes one attempt and serves the connection until it is lost. It reports whether the handshake succeeded.
-func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string, again func()) bool {
+// connectOnce makes one attempt and serves the connection until it is lost. It returns how long the connection lasted, zero
+// without a handshake.
+func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
+	again func(lasted time.Duration)) time.Duration {
 	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
 	dial, cancel := ctx, context.CancelFunc(func() {})
 	if c.cfg.connectTimeout > 0 {
@@ -97,18 +103,23 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 		if ctx.Err() == nil {
 			c.events.add(Event{Kind: ConnectFailed, Endpoint: ep.name, Err: err})
 		}
-		return false
+		return 0
 	}
 	c.mu.Lock()
 	if ctx.Err() != nil {
 		c.mu.Unlock()
 		conn.Close()
-		return false
+		return 0
 	}
 	c.handshakes[conn] = struct{}{}
 	c.mu.Unlock()
 	c.events.add(Event{Kind: Connected, Endpoint: ep.name, Address: address(conn)})
-	return c.serve(ctx, ep, conn, again)
+	begin := c.now()
+	lasted := func() time.Duration { return max(1, c.now()-begin) }
+	if !c.serve(ctx, ep, conn, func() { again(lasted()) }) {
+		return 0
+	}
+	return lasted()
 }
 
 // WaitConnected waits until the connection to an endpoint, as it was given to Connect or spelled otherwise, is up:
@@ -209,7 +220,10 @@ func (c *core) giveUp(ep *endpointState) {
 
 // A backoff is the pause between attempts to connect: it doubles up to a limit, and each pause is drawn between half of
 // it and all of it.
-type backoff struct{ first, limit, now time.Duration }
+type backoff struct {
+	first, limit, now time.Duration
+	brief             bool // the last connection did not last
+}
 
 func (b *backoff) next() time.Duration {
 	if b.now == 0 {
@@ -218,6 +232,23 @@ func (b *backoff) next() time.Duration {
 		b.now = min(2*b.now, b.limit)
 	}
 	return b.now/2 + rand.N(b.now/2+1)
+}
+
+// maxSettled bounds how long a connection must last to count as a success, which is as long as the longest pause.
+const maxSettled = 5 * time.Second
+
+// lasted lets the pauses start over after a connection that lasted so long, zero being none. One that is lost soon may do so
+// once, for its peer may have been restarted; a peer that hangs up after each handshake must not be told everything anew at
+// the shortest pause for ever.
+func (b *backoff) lasted(d time.Duration) {
+	switch {
+	case d >= min(b.limit, maxSettled):
+		b.brief = false
+		b.reset()
+	case d > 0 && !b.brief:
+		b.brief = true
+		b.reset()
+	}
 }
 
 func (b *backoff) reset() { b.now = 0 }

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -374,6 +375,59 @@ func TestPartition(t *testing.T) {
 				wantNumbers(t, got[len(got)-(n-gone):], gone, n-gone)
 				if st := push.Stats(); st.Delivered.Messages != uint64(n) || len(st.Dropped) != 0 {
 					t.Errorf("PUSH counts %+v after %d messages", st.Ledger, n)
+				}
+			})
+		})
+	}
+}
+
+// TestReconnectPausesGrowBesideAServerThatHangsUp: a server that completes each handshake and hangs up at once, or a little later,
+// is connected to less and less often, and told all subscriptions as seldom. After a connection that lasts the pauses start over.
+func TestReconnectPausesGrowBesideAServerThatHangsUp(t *testing.T) {
+	const first, limit = 100 * time.Millisecond, 2 * time.Second
+	for _, tt := range []struct {
+		name   string
+		stays  time.Duration
+		most   int // connections in a minute
+		starts bool
+	}{
+		{"at once", 0, 60, false},
+		{"after a second", time.Second, 40, false},
+		{"once it has lasted", limit, 30, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net := simnet.New(simnet.Config{Latency: time.Millisecond})
+				var serving sync.WaitGroup
+				defer serving.Wait()
+				sub := socket.NewSub(on(net, "cli"), socket.WithReconnect(first, limit), socket.WithSubscription("a", "b"))
+				defer shut(t, sub)
+				ln, err := net.Listen(t.Context(), "srv")
+				must(t, err)
+				defer ln.Close()
+				serving.Go(func() {
+					for {
+						conn, err := ln.Accept()
+						if err != nil {
+							return
+						}
+						serving.Go(func() {
+							defer conn.Close()
+							if _, err := zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.Pub}); err == nil {
+								time.Sleep(tt.stays)
+							}
+						})
+					}
+				})
+				seen := record(sub, nil)
+				must(t, sub.Connect(server))
+				time.Sleep(time.Minute)
+				list := seen.of(socket.Retrying)
+				if n := len(seen.of(socket.PeerUp)); n > tt.most || n < 10 {
+					t.Errorf("%d connections in a minute, want 10 to %d", n, tt.most)
+				}
+				if last := list[len(list)-1].Retry; (last <= first) != tt.starts {
+					t.Errorf("the last pause is %v", last)
 				}
 			})
 		})

@@ -126,7 +126,8 @@ func WithRecvHWMBytes(bytes int64) Option {
 func atLeastZero[T int | int64](n T) uint64 { return uint64(max(0, n)) }
 
 // WithReconnect sets the pause before another attempt to connect: it starts at interval, doubles with each failure up
-// to limit, and starts over after a handshake has succeeded. Each pause is drawn at random between half of that and all of
+// to limit, and starts over after a connection that has lasted for as long as limit, or for 5 s if limit is more. After one that
+// is lost sooner, though its handshake succeeded, it starts over too, but not if the one before was lost as soon. Each pause is drawn at random between half of that and all of
 // it, so that many peers do not come at once. The defaults are 100 ms and 2 s. An interval of zero or less keeps the
 // default; a limit below the interval means the interval (libzmq ZMQ_RECONNECT_IVL, ZMQ_RECONNECT_IVL_MAX).
 func WithReconnect(interval, limit time.Duration) Option {
