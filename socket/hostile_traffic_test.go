@@ -326,6 +326,8 @@ func TestUnwantedMessages(t *testing.T) {
 			if got := r.pong(); got != "done" {
 				t.Fatalf("PONG carries %q", got)
 			}
+			// A PING is answered as it is met, before the messages in front of it are handed over.
+			waitUntil(t, "all are received", func() bool { return s.Stats().Received.Messages == 5 })
 			switch s := s.(type) {
 			case *socket.Sub:
 				nothing(t, s)

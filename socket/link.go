@@ -97,6 +97,9 @@ type linkOut struct {
 	isSettled bool
 	mark      uint64              // the last fan-out that met this link
 	topics    map[string]struct{} // what this peer is subscribed to
+
+	told   *commandReader // how far it has been told of our subscriptions; nil if it is not to be
+	behind bool           // it has not been told all
 }
 
 // linkIn is the part of a link that belongs to the way in.

@@ -94,6 +94,7 @@ func (l *link) start(alone bool) (byCaller bool) {
 // take moves what waits into flight, unless something is in flight already. It returns false if there is nothing.
 func (l *link) take() bool {
 	o := &l.out
+	l.hear()
 	if o.dead || len(o.vec) == 0 && len(o.control) == 0 && o.open.empty() {
 		return false
 	}
@@ -101,7 +102,9 @@ func (l *link) take() bool {
 		return true
 	}
 	o.control, o.ctlBusy = o.ctlBusy[:0], o.control
-	o.open, o.flight = o.flight, o.open
+	if !o.behind { // no message overtakes a subscription
+		o.open, o.flight = o.flight, o.open
+	}
 	if len(o.ctlBusy) > 0 {
 		o.vec = append(o.vec, o.ctlBusy)
 	}
@@ -119,7 +122,7 @@ func (l *link) writeNow() {
 	box := &l.core.out
 	box.mu.Lock()
 	l.wrote(n, err)
-	if l.out.dead || len(l.out.vec) == 0 && l.out.open.empty() && len(l.out.control) == 0 {
+	if l.out.dead || len(l.out.vec) == 0 && l.out.open.empty() && len(l.out.control) == 0 && !l.out.behind {
 		l.pace.idle(l.core.now())
 		l.rest()
 	} else {

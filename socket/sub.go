@@ -12,7 +12,7 @@ import (
 //
 //   - Out: subscriptions only. They are counted: what was subscribed twice ends with the second Unsubscribe. After a
 //     reconnect they are sent again, all of them.
-//   - In: fairly among peers. While as many as the high-water mark of one peer's wait, nothing more is read from it; the
+//   - In: fairly among peers, and only what it is subscribed to, whatever a peer sends; the rest is discarded, and counted. While as many as the high-water mark of one peer's wait, nothing more is read from it; the
 //     PUB then drops, and counts, what it cannot send.
 //   - Order: that of each connection, as with a [Pull]; none between publishers.
 //
@@ -31,7 +31,7 @@ func NewSub(opts ...SubOption) *Sub {
 		}
 	}
 	s := &Sub{core: newCore(zmtp.Sub, cfg)}
-	s.subs.init(s.core)
+	s.subs.init(s.core, true)
 	return s
 }
 

@@ -16,6 +16,7 @@ type subscribers struct {
 	matched []*link
 	last    lastValues
 	asked   map[*link]map[string]struct{} // what each peer asked for, under WithManual
+	origin  *origin                       // of an XPub
 }
 
 // match returns the links subscribed to a prefix of topic, each once. The list is valid until the next call.

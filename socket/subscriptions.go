@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,17 +9,19 @@ import (
 	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
-	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // subscriptions is what a Sub or XSub wants.
 type subscriptions struct {
-	core *core
+	core    *core
+	filters bool // discards what nobody here has subscribed to
 
 	// changes orders what is told to the peers; it is held while telling them.
 	changes sync.Mutex
-	counts  map[string]int
+	wants   map[string]*want
+	held    map[holding]struct{}
 	links   map[*link]struct{}
+	log     commandLog
 
 	// wanted is the same for look-ups, under a lock of its own: keep runs under the inbox's lock, and a publisher in this
 	// process takes that lock while it holds the one that telling it takes.
@@ -27,24 +30,60 @@ type subscriptions struct {
 	all    atomic.Bool // "" is among them, as it often is: nothing to look up
 }
 
-// init makes c the core of a socket that subscribes.
-func (s *subscriptions) init(c *core) {
-	c.receives = true
-	s.core = c
-	s.counts = make(map[string]int)
-	s.links = make(map[*link]struct{})
-	for _, t := range c.cfg.topics {
-		s.add(t)
-	}
-	c.role = subscriber{plain{c}, s}
-	c.in.keep = s.keep
+// A want is one topic: how often the application has subscribed to it, and how many others on whose behalf it passes
+// subscriptions on (see origin) hold it.
+type want struct {
+	own, held int
+	last      any // of those others, the one that came last
+	at        logged
 }
 
-func (s *subscriptions) subscribe(topic string) error {
+// A holding is one topic of another on whose behalf the application passes subscriptions on.
+type holding struct {
+	by    any
+	topic string
+}
+
+// An origin says how the subscriptions that an XPub hands over, and an XSub is then given to pass on, belong together: with
+// perPeer each peer has its own, and a cancellation takes back what that peer subscribed to, however often it did so; otherwise
+// the last cancellation takes back everything that was subscribed to its topic.
+type origin struct{ perPeer bool }
+
+// holder is on whose behalf a message of a subscription is passed on, nil for the application's own.
+func (p *Peer) holder() any {
+	switch {
+	case p == nil || p.origin == nil:
+		return nil
+	case p.origin.perPeer:
+		return p
+	}
+	return p.origin
+}
+
+// init makes c the core of a socket that subscribes.
+func (s *subscriptions) init(c *core, filters bool) {
+	c.receives = true
+	s.core, s.filters = c, filters
+	s.wants = make(map[string]*want)
+	s.held = make(map[holding]struct{})
+	s.links = make(map[*link]struct{})
+	for _, t := range c.cfg.topics {
+		s.add(nil, t, false)
+	}
+	c.role = subscriber{plain{c}, s}
+	if filters {
+		c.in.keep = s.keep
+	}
+}
+
+func (s *subscriptions) subscribe(topic string) error { return s.pass(nil, topic, false) }
+
+// pass subscribes on behalf of a holder; with repeat the peers are told also of what they have been told already.
+func (s *subscriptions) pass(by any, topic string, repeat bool) error {
 	if limit := s.core.cfg.limits.MaxTopic; limit > 0 && len(topic) > limit {
 		return opError("subscribe", topicTooLarge(len(topic), limit))
 	}
-	s.add(topic)
+	s.add(by, topic, repeat)
 	return nil
 }
 
@@ -53,7 +92,7 @@ func topicTooLarge(size, limit int) error {
 }
 
 func (s *subscriptions) unsubscribe(topic string) error {
-	if !s.remove(topic) {
+	if !s.remove(nil, topic) {
 		return opError("unsubscribe", fmt.Errorf("%w: %.64q was not subscribed", ErrState, topic))
 	}
 	return nil
@@ -62,49 +101,109 @@ func (s *subscriptions) unsubscribe(topic string) error {
 func (s *subscriptions) topics() []string {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	return slices.Collect(maps.Keys(s.counts))
+	return slices.Collect(maps.Keys(s.wants))
 }
 
-func (s *subscriptions) add(topic string) {
+func (s *subscriptions) add(by any, topic string, repeat bool) {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	s.counts[topic]++
-	if s.counts[topic] > 1 {
-		return
+	w := s.wants[topic]
+	isNew := w == nil
+	if isNew {
+		w = new(want)
+		s.wants[topic] = w
 	}
-	s.mu.Lock()
-	s.wanted.Add(topic, struct{}{})
-	if topic == "" {
-		s.all.Store(true)
+	if by == nil {
+		w.own++
+	} else if h := (holding{by, topic}); !s.holds(h) {
+		s.held[h] = struct{}{}
+		w.held++
+		w.last = by
 	}
-	s.mu.Unlock()
-	s.tell(true, topic)
+	switch {
+	case isNew:
+		s.want(topic, true)
+		s.log.add(topic, &w.at)
+		s.tell(true, topic)
+	case repeat:
+		s.log.repeat(topic, &w.at)
+		s.tell(true, topic)
+	}
 }
 
-func (s *subscriptions) remove(topic string) bool {
+func (s *subscriptions) holds(h holding) bool {
+	_, ok := s.held[h]
+	return ok
+}
+
+// remove takes one subscription back. An application may pass on what others subscribe to and cancel on its own, or the other
+// way round.
+func (s *subscriptions) remove(by any, topic string) bool {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	switch s.counts[topic] {
-	case 0:
+	w := s.wants[topic]
+	if w == nil {
 		return false
-	case 1:
-		delete(s.counts, topic)
-		s.mu.Lock()
-		s.wanted.Remove(topic, struct{}{})
-		if topic == "" {
-			s.all.Store(false)
-		}
-		s.mu.Unlock()
-		s.tell(false, topic)
+	}
+	if by == nil && w.own == 0 {
+		by = w.last
+	}
+	h := holding{by, topic}
+	switch {
+	case by != nil && s.holds(h):
+		delete(s.held, h)
+		w.held--
+	case w.own > 0:
+		w.own--
 	default:
-		s.counts[topic]--
+		return false
+	}
+	if w.own+w.held == 0 {
+		delete(s.wants, topic)
+		s.want(topic, false)
+		s.log.cancel(topic, w.at, s.links)
+		s.tell(false, topic)
 	}
 	return true
 }
 
+// want keeps what keep looks up.
+func (s *subscriptions) want(topic string, add bool) {
+	if !s.filters {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if add {
+		s.wanted.Add(topic, struct{}{})
+	} else {
+		s.wanted.Remove(topic, struct{}{})
+	}
+	if topic == "" {
+		s.all.Store(add)
+	}
+}
+
+// tell tells all peers of a change: one in this process at once, others as fast as they read.
 func (s *subscriptions) tell(add bool, topic string) {
+	wire := false
 	for l := range s.links {
-		l.subscribe(add, topic)
+		if l.direct == nil {
+			wire = true
+			continue
+		}
+		l.direct.subscribe(add, topic)
+	}
+	if !wire {
+		return
+	}
+	box := &s.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	for l := range s.links {
+		if l.direct == nil {
+			l.tell()
+		}
 	}
 }
 
@@ -129,7 +228,8 @@ type subscriber struct {
 	subs *subscriptions
 }
 
-// joined tells a new peer all subscriptions.
+// joined tells a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all connections
+// get the same ones.
 func (r subscriber) joined(l *link) {
 	r.plain.joined(l)
 	if l.direct != nil {
@@ -140,36 +240,25 @@ func (r subscriber) joined(l *link) {
 	defer s.changes.Unlock()
 	s.links[l] = struct{}{}
 	if l.direct != nil {
-		for t := range s.counts {
-			l.subscribe(true, t)
+		for _, topic := range s.inOrder() {
+			l.direct.subscribe(true, topic)
 		}
 		return
 	}
-	if len(s.counts) == 0 {
-		return
+	s.core.out.mu.Lock()
+	defer s.core.out.mu.Unlock()
+	l.out.told = s.log.reader()
+	if len(s.wants) > 0 {
+		l.tell()
 	}
-	l.sendCommand(false, func(b []byte) []byte {
-		for t := range s.counts {
-			b = zmtp.AppendSubscribe(b, l.sess.Version, []byte(t))
-		}
-		return b
-	})
+}
+
+func (s *subscriptions) inOrder() []string {
+	return slices.SortedFunc(maps.Keys(s.wants), func(a, b string) int { return cmp.Compare(s.wants[a].at.first, s.wants[b].at.first) })
 }
 
 func (r subscriber) left(l *link) {
 	r.subs.changes.Lock()
 	defer r.subs.changes.Unlock()
 	delete(r.subs.links, l)
-}
-
-// subscribe tells one peer of a change.
-func (l *link) subscribe(add bool, topic string) {
-	switch {
-	case l.direct != nil:
-		l.direct.subscribe(add, topic)
-	case add:
-		l.sendCommand(false, func(b []byte) []byte { return zmtp.AppendSubscribe(b, l.sess.Version, []byte(topic)) })
-	default:
-		l.sendCommand(false, func(b []byte) []byte { return zmtp.AppendCancel(b, l.sess.Version, []byte(topic)) })
-	}
 }

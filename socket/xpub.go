@@ -38,6 +38,7 @@ func NewXPub(opts ...XPubOption) *XPub {
 	c.out.pace = new(pace)
 	s := &XPub{core: c}
 	s.subs.core = c
+	s.subs.origin = &origin{perPeer: cfg.manual || cfg.verbosity == EveryChange}
 	c.role = showing{plain{c}, &s.subs}
 	c.in.mixed = true
 	return s
@@ -118,6 +119,7 @@ type showing struct {
 }
 
 func (r showing) joined(l *link) {
+	l.peer.origin = r.subs.origin // before it is the From of anything
 	r.plain.joined(l)
 	r.subs.greet(l)
 }

@@ -11,9 +11,13 @@ import (
 // messages upstream to its PUB and XPUB peers (RFC 29).
 //
 //   - Out: a message of one frame that starts with the byte 1 or 0 subscribes to, or cancels, the rest of the frame;
-//     cancelling what was not subscribed does nothing. Any other message goes to every peer; one whose queue is full
-//     misses it, which is counted, and without a peer it is dropped, and counted.
-//   - In: as a Sub.
+//     cancelling what was not subscribed does nothing. Peers are told of each such subscription, also of one to what is
+//     subscribed already, as a cache behind a forwarder needs it, and of the last cancellation. Subscriptions are counted; but
+//     those that an [XPub] has handed over, passed on as they are, are taken back as [Verbosity] says. Any other message goes
+//     to every peer; one whose queue is full misses it, which is counted, and without a peer it is dropped, and counted.
+//   - In: everything that its peers send, unlike a Sub, which discards what it has not subscribed to.
+//   - A peer that does not read costs no more than its place in the list of subscriptions and what was cancelled since: what is
+//     subscribed and cancelled before the peer has heard of it is not told.
 //   - Order: each peer gets messages in the order they were sent, and subscriptions too, but a subscription may overtake
 //     messages.
 //
@@ -35,7 +39,7 @@ func NewXSub(opts ...XSubOption) *XSub {
 	}
 	c := newCore(zmtp.XSub, cfg)
 	s := &XSub{core: c}
-	s.subs.init(c)
+	s.subs.init(c, false)
 	return s
 }
 
@@ -61,9 +65,9 @@ func (s *XSub) TrySend(m Msg) error {
 	}
 	if topic, add, ok := subscriptionMessage(m.Frames); ok {
 		if add {
-			return s.subs.subscribe(string(topic))
+			return s.subs.pass(m.From.holder(), string(topic), true)
 		}
-		s.subs.remove(string(topic))
+		s.subs.remove(m.From.holder(), string(topic))
 		return nil
 	}
 	return opError("send", s.out.fanOut(context.Background(), false, m, s.everyPeer))
