@@ -188,7 +188,7 @@ func TestForwarderPassesEachSubscriptionOn(t *testing.T) {
 // TestCommandsToAPublisherThatDoesNotRead: subscriptions that come and go while a publisher does not read do not pile up for it, and
 // when it reads again it hears what holds by then, and of the end of what it had heard before.
 func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
-	const flaps, most = 50_000, 16 << 20 // bytes; the flaps would be 100 MB
+	const flaps, most = 20_000, 12 << 20 // bytes; the flaps would be 40 MB
 	xsub := closing(t, socket.NewXSub(socket.WithSubscription("before", "stays"), socket.WithHeartbeat(0, 0, 0)))
 	pub, err := net.Dial("tcp", strings.TrimPrefix(bind(t, xsub, "tcp://127.0.0.1:*"), "tcp://"))
 	must(t, err)
