@@ -9,8 +9,9 @@ import (
 )
 
 // A commandLog is what a socket tells its peers over the wire about its subscriptions: those it has, in the order in which they
-// were made. A peer is told as fast as it reads (commandReader), so that one that does not read costs no more than its place in
-// the log and the cancellations of what it has been told: what is taken back before a peer has heard of it is never told.
+// were made. A peer is told as fast as it reads (commandReader), so that one that does not read costs no more than a chunk of
+// commands, its place in the log and the cancellations of what it has been told: what is taken back before its turn has come is
+// never told.
 type commandLog struct {
 	mu      sync.Mutex // innermost
 	last    uint64     // the number of the last change
@@ -99,7 +100,7 @@ type commandReader struct {
 	cancels []logEntry // to tell, in their order among the entries
 }
 
-// commandChunk is how many bytes of commands go into one write, and wait at most for a peer that does not read.
+// commandChunk is how many bytes of commands wait to be written to a peer, from where on the rest stays in the log.
 const commandChunk = 64 << 10
 
 // next appends the commands to tell next, and reports whether there are more.
@@ -139,12 +140,13 @@ func (l *link) tell() {
 		return
 	}
 	l.out.behind = true
+	l.hear()
 	l.start(false)
 }
 
-// hear takes the next commands for a peer, once the last have been written. core.out.mu is held.
+// hear takes the next commands for a peer, unless enough wait to be written already. core.out.mu is held.
 func (l *link) hear() {
-	if o := &l.out; o.behind && !o.dead && len(o.vec) == 0 {
+	if o := &l.out; o.behind && !o.dead && len(o.control) < commandChunk {
 		o.control, o.behind = o.told.next(o.control, l.sess.Version)
 	}
 }

@@ -34,6 +34,9 @@ func (q *inbox) depart(l *link) {
 	h := q.heir(l)
 	h.in.queue, l.in.queue = l.in.queue, queue{}
 	h.in.queue.compact()
+	if n := l.in.notices; n != nil {
+		h.in.notices, n.owner = n, h
+	}
 	h.in.counts = l.in.counts // of l they stay, for whoever looks at its ledger still
 	h.in.further, l.in.further = l.in.further, 0
 	if i := slices.Index(q.round, l); i >= 0 {

@@ -30,7 +30,7 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours alone.
+// DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -63,6 +63,10 @@ const (
 	ProtocolError
 	// LimitHit: in place of PeerDown, because the peer went over one of our Limits.
 	LimitHit
+	// SubscriptionRefused: Peer subscribed to something that is over one of our Limits, and does not get it; Err says which topic
+	// and which limit. The connection and all its other subscriptions stay. One event in a second at most tells of a peer, with the
+	// Count of what was refused since the last.
+	SubscriptionRefused
 	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first PING it got and
 	// has never answered one. It gets none on its next connections, and is not dropped for silence there. Err matches
 	// ErrNoHeartbeat.
@@ -98,7 +102,8 @@ var eventNames = [...]string{
 	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
 	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
-	LimitHit: "limit hit", HeartbeatOff: "heartbeat off", Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
+	LimitHit: "limit hit", SubscriptionRefused: "subscription refused", HeartbeatOff: "heartbeat off",
+	Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
 	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed", Missed: "missed",
 }
 
@@ -121,8 +126,8 @@ func (e Event) level() slog.Level {
 // level is how loud events of the kind are in a log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled,
-		BindFailed, AcceptFailed, Missed:
+	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped,
+		Undelivered, Throttled, BindFailed, AcceptFailed, Missed:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

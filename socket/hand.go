@@ -20,7 +20,7 @@ const lendFrom = 8
 // borrow takes messages in hand if that makes no difference but in speed: no other link has some, no role looks at each
 // under the lock, and no sender drops the oldest ones.
 func (q *inbox) borrow() {
-	if len(q.round) != 1 || q.ready != nil || q.stop != nil {
+	if len(q.round) != 1 || q.ready != nil || q.stop != nil || q.mixed {
 		return
 	}
 	l := q.round[0]

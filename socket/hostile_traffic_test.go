@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -254,7 +255,16 @@ func TestHostileSubscriptions(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/topic of %d", form, n), func(t *testing.T) {
 				s, r := rawTo(t, "PUB")
 				r.send(subscribe(strings.Repeat("t", n)))
-				wantRefusal(t, s, r.name(), refusal{socket.LimitHit, nil, "limit"})
+				if n+10 > 4096 && form == "command" { // longer than any command
+					wantRefusal(t, s, r.name(), refusal{socket.LimitHit, nil, "limit"})
+					return
+				}
+				wantSubscriptionRefused(t, s, r, "ttt")
+				if n+10 <= 4096 {
+					r.send(cancel(strings.Repeat("t", n)))
+				}
+				r.send(subscribe("shorter"))
+				must(t, s.(*socket.Pub).WaitSubscribers(within(t), "shorter", 1))
 			})
 		}
 		t.Run(form+"/too many", func(t *testing.T) {
@@ -266,16 +276,23 @@ func TestHostileSubscriptions(t *testing.T) {
 			must(t, pub.WaitSubscribers(within(t), "topic 99", 1))
 			r.send(cancel("topic 5"), cancel("never subscribed"), subscribe("topic 100"))
 			must(t, pub.WaitSubscribers(within(t), "topic 100", 1))
-			r.send(subscribe("topic 101"))
-			wantRefusal(t, s, r.name(), refusal{socket.LimitHit, socket.ErrLimit, "more than 100 subscriptions"})
-			// All it had is gone with it.
-			if n := pub.Stats().Dropped[socket.NoSubscriber].Messages; n != 0 {
-				t.Errorf("%d messages dropped so far", n)
-			}
+			// One more is refused, and nothing but that.
+			r.send(subscribe("a hundred and one"))
+			wantSubscriptionRefused(t, s, r, "a hundred and one")
+			r.send(subscribe("topic 7"), cancel("topic 8"), subscribe("topic 102"))
+			must(t, pub.WaitSubscribers(within(t), "topic 102", 1))
+			must(t, pub.Send(within(t), socket.String("a hundred and one")))
 			must(t, pub.Send(within(t), socket.String("topic 7")))
-			if n := pub.Stats().Dropped[socket.NoSubscriber].Messages; n != 1 {
-				t.Errorf("%d messages without a subscriber, want 1: the subscription outlives the peer", n)
+			if got := r.message(); got[0] != "topic 7" {
+				t.Errorf("received %q", got)
 			}
+			if n := len(pub.Topics()); n != 100 {
+				t.Errorf("it has %d topics, want 100", n)
+			}
+			if n := pub.Stats().Discarded[socket.Refused].Messages; n != 1 {
+				t.Errorf("%d subscriptions counted as refused, want 1", n)
+			}
+			balanced(t, s)
 		})
 	}
 	for form, subscribe := range map[string]func(string) []byte{"command": asCommand, "message": asMessage} {
@@ -303,6 +320,18 @@ func TestHostileSubscriptions(t *testing.T) {
 		r.send(asCommand(strings.Repeat("t", 4000)), cancel("x"), messageOf("still here"))
 		expect(t, s.(*socket.Pull), "still here")
 	})
+}
+
+// wantSubscriptionRefused waits for the event that names what a peer does not get.
+func wantSubscriptionRefused(t *testing.T, s anyRole, r *raw, topic string) {
+	t.Helper()
+	ev := eventWhere(t, s, "a subscription is refused", func(ev socket.Event) bool {
+		return ev.Kind == socket.SubscriptionRefused || ev.Kind == socket.PeerDown || ev.Kind == socket.LimitHit
+	})
+	if ev.Kind != socket.SubscriptionRefused || ev.Peer.Address != r.name() || !errors.Is(ev.Err, socket.ErrLimit) ||
+		!strings.Contains(ev.Err.Error(), topic) || ev.Count != 1 || ev.Reason != socket.Refused {
+		t.Fatalf("event %v", ev)
+	}
 }
 
 func subscribeThen(topic string) []byte { return zmtp.AppendCommand(nil, "SUBSCRIBE", []byte(topic)) }

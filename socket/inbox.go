@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,6 +32,7 @@ type inbox struct {
 	further uint64 // frames in unread messages beyond the first of each
 	unread  waitlist
 
+	notices  *notices      // of an XPub; nil in all others
 	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
 	members  atomic.Int32  // links that were admitted and have not left; changes under mu
 	last     *link         // that brought messages
@@ -93,6 +93,7 @@ func (in *linkIn) discardUnread(why Reason) {
 	in.counts.discarded.add(why, in.counts.unread)
 	in.counts.unread, in.further = Count{}, 0
 	in.queue = queue{}
+	in.notices = nil
 	in.active = false
 }
 
@@ -184,26 +185,6 @@ func (q *inbox) limit(l *link) {
 			q.recv.Unlock()
 		}
 	}
-}
-
-// notify queues a message of the socket's own making, whatever the high-water mark.
-func (q *inbox) notify(l *link, m Msg) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		q.lose(l, SocketClosed, m.Size())
-		return nil
-	}
-	if limit := l.core.cfg.limits.MaxSubscriptions; limit > 0 && l.in.queue.n > 2*limit+defaultHWM {
-		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at", ErrLimit, 2*limit)
-	}
-	if l.in.gone {
-		l = q.heir(l)
-	}
-	q.push(l, m)
-	q.weighDeparted(l)
-	q.announce(l, 1)
-	return nil
 }
 
 // announce puts a link with n new messages in the round.
@@ -321,9 +302,13 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 	}
 	l = q.round[q.next]
 	in := &l.in
-	m = in.queue.pop()
+	if n := in.notices; n != nil && n.head != nil {
+		m, why = q.notices.take(n)
+	} else {
+		m = in.queue.pop()
+	}
 	size := m.Size()
-	if in.queue.n == 0 {
+	if in.empty() {
 		in.active = false
 		q.round = slices.Delete(q.round, q.next, q.next+1)
 	} else {
@@ -375,7 +360,7 @@ func (q *inbox) dropOldest(l *link, why Reason) {
 	q.discard(l, why, n)
 	q.weighDeparted(l)
 	in.full.Store(in.held())
-	if in.queue.n == 0 {
+	if in.empty() {
 		q.leaveRound(l)
 	}
 }

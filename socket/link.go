@@ -32,6 +32,8 @@ type link struct {
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
 
+	requests int // that came, for subscriptions
+
 	unanswered atomic.Uint64 // messages the peer was sent and has not answered, for WithLeastOutstanding
 	useless    atomic.Uint64 // messages of the peer that were discarded for what they were, since throttle looked last
 
@@ -100,10 +102,16 @@ type linkOut struct {
 
 	told   *commandReader // how far it has been told of our subscriptions; nil if it is not to be
 	behind bool           // it has not been told all
+
+	refusals struct { // of its own subscriptions
+		untold uint64        // since the last event
+		event  time.Duration // when that was
+	}
 }
 
 // linkIn is the part of a link that belongs to the way in.
 type linkIn struct {
+	notices  *noticeList // of a peer of an XPub; nil of all others
 	queue    queue
 	counts   inCounts
 	further  uint64 // frames in unread messages beyond the first of each

@@ -84,15 +84,14 @@ func (s *subscribers) greet(l *link) {
 func (p publisher) left(l *link) { p.subs.forget(l) }
 
 func (p publisher) subscription(l *link, add bool, topic []byte) error {
-	_, err := p.subs.set(l, add, topic)
-	return err
+	return p.subs.request(l, add, topic)
 }
 
 // intake takes subscriptions in the form of messages: a ZMTP 3.0 peer sends them so, and others may.
 func (p publisher) intake(l *link, msgs [][][]byte) error {
 	for _, frames := range msgs {
 		if topic, add, ok := subscriptionMessage(frames); ok {
-			if _, err := p.subs.set(l, add, topic); err != nil {
+			if err := p.subs.request(l, add, topic); err != nil {
 				return err
 			}
 			continue

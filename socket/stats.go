@@ -39,8 +39,11 @@ const (
 	BadEnvelope Reason = "bad envelope"
 	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
 	StaleReply Reason = "stale reply"
-	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate).
+	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate). On an XPub, a subscription or
+	// cancellation that had come to nothing by the time the application looked.
 	Replaced Reason = "replaced"
+	// Refused: a subscription over one of our Limits.
+	Refused Reason = "refused"
 	// NotExpected: a message to a socket that only sends, or from a peer that was refused.
 	NotExpected Reason = "not expected"
 )

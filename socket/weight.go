@@ -26,7 +26,7 @@ func (m *Msg) further() uint64 {
 func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.flight.further, wireFrame) }
 
 // load is what the link has brought and nobody has received, as a mark sees it.
-func (in *linkIn) load() Count { return weigh(in.counts.unread, in.further, queuedFrame) }
+func (in *linkIn) load() Count { return weigh(in.messages(), in.further, queuedFrame) }
 
 // load is what the run holds, as a mark sees it.
 func (r *run) load() Count { return weigh(r.count, r.further, queuedFrame) }

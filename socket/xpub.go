@@ -38,8 +38,10 @@ func NewXPub(opts ...XPubOption) *XPub {
 	c.out.pace = new(pace)
 	s := &XPub{core: c}
 	s.subs.core = c
-	s.subs.origin = &origin{perPeer: cfg.manual || cfg.verbosity == EveryChange}
-	c.role = showing{plain{c}, &s.subs}
+	s.subs.notices = newNotices(c)
+	c.in.notices = s.subs.notices
+	s.subs.origin = &origin{perPeer: s.subs.notices.perPeer}
+	c.role = showing{publisher{plain{c}, &s.subs}}
 	c.in.mixed = true
 	return s
 }
@@ -94,8 +96,7 @@ func (s *XPub) change(p *Peer, add bool, topic string) error {
 	if l == nil {
 		return &PeerError{Op: op, Peer: p, Err: ErrPeerLost}
 	}
-	_, err := s.subs.set(l, add, []byte(topic))
-	return opError(op, err)
+	return opError(op, s.subs.set(l, add, topic, true))
 }
 
 // A Subscription is what an [XPub] is told by a peer.
@@ -113,60 +114,15 @@ func ParseSubscription(m Msg) (sub Subscription, ok bool) {
 }
 
 // showing is the role of an XPub.
-type showing struct {
-	plain
-	subs *subscribers
-}
+type showing struct{ publisher }
 
 func (r showing) joined(l *link) {
 	l.peer.origin = r.subs.origin // before it is the From of anything
-	r.plain.joined(l)
-	r.subs.greet(l)
-}
-
-func (r showing) left(l *link) {
-	gone := r.subs.forget(l)
-	if r.core.cfg.manual { // what the peer asked for is what the application knows of
-		for topic := range r.subs.unask(l) {
-			_ = r.show(l, false, []byte(topic)) // the peer is gone: its limits matter no more
-		}
-		return
-	}
-	for topic, c := range gone {
-		if c.edge || r.core.cfg.verbosity == EveryChange {
-			_ = r.show(l, false, []byte(topic))
-		}
-	}
-}
-
-func (r showing) subscription(l *link, add bool, topic []byte) error {
-	if r.core.cfg.manual {
-		if err := r.subs.ask(l, add, topic); err != nil {
-			return err
-		}
-		return r.show(l, add, topic)
-	}
-	c, err := r.subs.set(l, add, topic)
-	if err != nil {
-		return err
-	}
-	// A peer may subscribe again to what it has. To cancel what it has not is no change, and a proxy that passed it on
-	// would take the subscription from those who have it.
-	verbose := add && r.core.cfg.verbosity != FirstAndLast || c.new && r.core.cfg.verbosity == EveryChange
-	if c.edge || verbose {
-		return r.show(l, add, topic)
-	}
-	return nil
-}
-
-// show hands a subscription to the application. These do not wait for room, so that an application that never looks is
-// served all the same; a peer that abuses this is cut off.
-func (r showing) show(l *link, add bool, topic []byte) error {
-	frame := make([]byte, 1, 1+len(topic))
-	if add {
-		frame[0] = 1
-	}
-	return r.core.in.notify(l, Msg{Frames: [][]byte{append(frame, topic...)}, From: l.peer})
+	q := &r.core.in
+	q.mu.Lock()
+	l.in.notices = &noticeList{owner: l}
+	q.mu.Unlock()
+	r.publisher.joined(l)
 }
 
 func (r showing) intake(l *link, msgs [][][]byte) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -298,18 +299,30 @@ func TestXPubPeersLimits(t *testing.T) {
 			for i := range 4 {
 				greedy.change(fmt.Sprint("+", i))
 			}
-			if ev := event(t, xpub, socket.LimitHit); !errors.Is(ev.Err, socket.ErrLimit) {
+			if ev := event(t, xpub, socket.SubscriptionRefused); !errors.Is(ev.Err, socket.ErrLimit) || !strings.Contains(ev.Err.Error(), `"3"`) {
 				t.Fatalf("event %v", ev)
 			}
+			greedy.change("-0")
+			greedy.change("+4") // there is room again
 			long := newRawSub(t, at)
 			long.change("+123456")
-			hits := 0
-			eventWhere(t, xpub, "a second limit", func(ev socket.Event) bool {
-				if ev.Kind == socket.LimitHit {
-					hits++
+			refused := 0
+			eventWhere(t, xpub, "a second refusal", func(ev socket.Event) bool {
+				if ev.Kind == socket.SubscriptionRefused {
+					refused++
 				}
-				return hits == 2
+				return refused == 2
 			})
+			told := make(map[string]bool)
+			for len(told) != 3 || !told["4"] {
+				sub, _ := socket.ParseSubscription(recv(t, xpub))
+				if told[sub.Topic] = sub.Add; !sub.Add {
+					delete(told, sub.Topic)
+				}
+			}
+			if peers := xpub.Stats().Peers; len(peers) != 2 {
+				t.Errorf("%d peers are left, want both", len(peers))
+			}
 		})
 	}
 }

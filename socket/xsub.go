@@ -16,8 +16,8 @@ import (
 //     those that an [XPub] has handed over, passed on as they are, are taken back as [Verbosity] says. Any other message goes
 //     to every peer; one whose queue is full misses it, which is counted, and without a peer it is dropped, and counted.
 //   - In: everything that its peers send, unlike a Sub, which discards what it has not subscribed to.
-//   - A peer that does not read costs no more than its place in the list of subscriptions and what was cancelled since: what is
-//     subscribed and cancelled before the peer has heard of it is not told.
+//   - A peer that does not read is told, once it reads again, what is subscribed by then: when 64 KiB of subscriptions wait to be
+//     written, those that are cancelled before their turn comes are not told to it.
 //   - Order: each peer gets messages in the order they were sent, and subscriptions too, but a subscription may overtake
 //     messages.
 //

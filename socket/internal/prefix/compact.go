@@ -3,10 +3,10 @@ package prefix
 // compact moves all that is left to new arenas, when most of one is not in use. After that it is not time again
 // before half of it was removed, so that moving costs no more than the changes in between.
 func (t *Tree[V]) compact() {
-	old, large := t.radix, t.sets.large
-	if !old.nodes.wasteful() && !old.texts.wasteful() && !large.wasteful() {
+	if !t.Untidy() {
 		return
 	}
+	old, large := t.radix, t.sets.large
 	t.radix, t.sets.large = radix{}, arena[[]V]{}
 	r := &t.radix
 	r.nodes.take(1)

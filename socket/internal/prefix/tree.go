@@ -49,6 +49,15 @@ func (t *Tree[V]) Add(prefix string, v V) bool {
 // Remove takes v out of the set at prefix. It returns false if it was not there. Once in a while it tidies up, which
 // takes time in proportion to what is left.
 func (t *Tree[V]) Remove(prefix string, v V) bool {
+	removed := t.Drop(prefix, v)
+	if removed {
+		t.compact()
+	}
+	return removed
+}
+
+// Drop is Remove but for the tidying up. It is for those who cannot wait for that; see Untidy.
+func (t *Tree[V]) Drop(prefix string, v V) bool {
 	way, _, found := t.radix.find([]byte(prefix))
 	if !found {
 		return false
@@ -63,11 +72,15 @@ func (t *Tree[V]) Remove(prefix string, v V) bool {
 		*t = Tree[V]{}
 	case set == none:
 		t.radix.leave(way)
-		t.compact()
 	case set != was:
 		t.radix.replace(way, set)
 	}
 	return true
+}
+
+// Untidy tells whether most of the memory is not in use, so that it would be less in a new Tree.
+func (t *Tree[V]) Untidy() bool {
+	return t.radix.nodes.wasteful() || t.radix.texts.wasteful() || t.sets.large.wasteful()
 }
 
 // Count is the number of values in the set at prefix.

@@ -1,0 +1,131 @@
+package socket
+
+import "fmt"
+
+// A news is what became of a topic by what a peer, or the application on its behalf, did.
+type news struct {
+	topic string
+	add   bool
+	edge  bool // the fact is new, or has ended
+	ours  bool // the application did it, and knows
+}
+
+// setOffAtOnce is how many notices that wait are set off against one that is new. What is left has its turn another time.
+const setOffAtOnce = 64
+
+// notify has the application told. An error says that the peer makes too many changes while the application does not look.
+// core.out.mu is held, so that all facts and notices are in one order.
+func (q *inbox) notify(n *notices, l *link, s news) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list := l.in.notices
+	if q.closed || list == nil {
+		q.lose(l, SocketClosed, 1+len(s.topic))
+		return nil
+	}
+	f := n.about(l, s.topic)
+	defer n.forget(f)
+	if s.edge {
+		f.holds = s.add
+	}
+	switch {
+	case s.ours:
+		f.believed = f.holds
+		return nil
+	case n.changes > 0 && !l.out.dead && list.count.Messages+uint64(list.setOff) > uint64(n.changes):
+		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at", ErrLimit, n.changes)
+	}
+	if n.crowded(list, l.out.dead) {
+		for k := 0; !s.add && f.newest != nil && k < setOffAtOnce; k++ {
+			list.setOff++
+			q.setOff(n, f.newest)
+		}
+		if s.add && f.adds > 0 || !s.add && (!f.believed || f.cancels > 0) {
+			list.setOff++
+			q.lose(list.owner, Replaced, 1+len(s.topic))
+			return nil
+		}
+	}
+	x := &notice{fact: f, from: l.peer, add: s.add}
+	n.enter(list, x)
+	for _, c := range []*inCounts{&list.owner.in.counts, &q.counts} {
+		c.received.add(x.size())
+		c.unread.add(x.size())
+	}
+	q.weighDeparted(list.owner)
+	q.announce(list.owner, 1)
+	return nil
+}
+
+// setOff discards a notice that waits.
+func (q *inbox) setOff(n *notices, x *notice) {
+	owner := x.list.owner
+	n.leave(x)
+	for _, c := range []*inCounts{&owner.in.counts, &q.counts} {
+		c.unread.sub(x.size())
+	}
+	q.discard(owner, Replaced, Count{1, uint64(x.size())})
+	q.weighDeparted(owner)
+	if owner.in.active && owner.in.empty() {
+		q.leaveRound(owner)
+	}
+}
+
+// joinAtOnce is how many notices of a peer that has gone are moved while everybody else waits.
+const joinAtOnce = 256
+
+// join takes the notices of a peer that has gone to those of all others that have, unless messages of it wait as well.
+func (q *inbox) join(n *notices, l *link) {
+	for q.joinSome(n, l.in.notices) {
+	}
+}
+
+// joinSome returns whether there are more.
+func (q *inbox) joinSome(n *notices, list *noticeList) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || list == nil || list.owner.in.queue.n > 0 {
+		return false
+	}
+	owner, gone := list.owner, n.gone
+	defer q.weighDeparted(owner)
+	for range joinAtOnce {
+		x := list.head
+		if x == nil {
+			return false
+		}
+		if n.crowded(list, true) && x.needless() {
+			f := x.fact
+			q.setOff(n, x)
+			n.forget(f)
+			continue
+		}
+		x.unlink()
+		gone.in.notices.push(x)
+		owner.in.counts.received.sub(x.size()) // it is now as if they had come from those who have gone all along
+		owner.in.counts.unread.sub(x.size())
+		gone.in.counts.received.add(x.size())
+		gone.in.counts.unread.add(x.size())
+		if owner.in.empty() {
+			q.leaveRound(owner)
+		}
+		if !gone.in.active {
+			gone.in.active = true
+			q.round = append(q.round, gone)
+		}
+	}
+	return true
+}
+
+// empty reports whether nothing of a link waits for a receiver.
+func (in *linkIn) empty() bool {
+	return in.queue.n == 0 && (in.notices == nil || in.notices.head == nil)
+}
+
+// messages is what waits but for notices, which no high-water mark holds back.
+func (in *linkIn) messages() Count {
+	if in.notices == nil {
+		return in.counts.unread
+	}
+	return in.counts.unread.minus(in.notices.count)
+}
