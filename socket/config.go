@@ -53,7 +53,8 @@ type heartbeat struct {
 }
 
 // Limits bound what a peer can make a socket hold. Going over one ends that one connection, with a [LimitHit] event or,
-// before the handshake is done, a [HandshakeFailed] one. A zero field keeps its default, a negative one takes the limit
+// before the handshake is done, a [HandshakeFailed] one; but a subscription over MaxTopic or MaxSubscriptions is refused alone, with
+// a [SubscriptionRefused] event, so that a peer that passes on what others subscribe to keeps all the rest. A zero field keeps its default, a negative one takes the limit
 // away.
 type Limits struct {
 	// MaxMessage is the size of a whole message in bytes, all frames together; the default is 64 MiB. Send returns
@@ -64,7 +65,8 @@ type Limits struct {
 	// MaxTopic is the length of a subscription in bytes; the default is 1,024. Subscribe returns ErrTooLarge for a longer
 	// one.
 	MaxTopic int
-	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000.
+	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000. One more is refused; it may be
+	// made again once others have been cancelled. Those of all subscribers behind a [Proxy] are its own at its publishers.
 	MaxSubscriptions int
 	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the default
 	// is 4,096. It cannot be taken away.

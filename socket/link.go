@@ -103,7 +103,8 @@ type linkOut struct {
 	told   *commandReader // how far it has been told of our subscriptions; nil if it is not to be
 	behind bool           // it has not been told all
 
-	refusals struct { // of its own subscriptions
+	owed     time.Duration // when as many last values as it was replayed would have been, one after the other
+	refusals struct {      // of its own subscriptions
 		untold uint64        // since the last event
 		event  time.Duration // when that was
 	}

@@ -87,8 +87,9 @@ func (o latestOption) dealer(c *config) { o(c) }
 func (o latestOption) pair(c *config)   { o(c) }
 
 // WithLatest keeps only the newest message of each connection for Recv; older ones are counted as discarded (libzmq
-// ZMQ_CONFLATE on the receiving side, here also for multipart messages). The default is to keep all, up to the high-water
-// mark. [Conflate] is the same for the sending side.
+// ZMQ_CONFLATE on the receiving side, here also for multipart messages). It looks at no topic: of a publisher of several the
+// newest of all is kept, so that a Sub that wants the newest of each needs a socket for each. The default is to keep all, up to
+// the high-water mark. [Conflate] is the same for the sending side.
 func WithLatest() LatestOption {
 	return latestOption(func(c *config) { c.latest = true })
 }
@@ -211,8 +212,8 @@ func WithVerbosity(v Verbosity) XPubOption {
 }
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
-// over, all of it, and takes effect through [XPub.Subscribe] (libzmq ZMQ_XPUB_MANUAL). When the peer leaves, the
-// cancellations handed over are of what it had asked for. The default is that a peer gets what it asks for.
+// over, all of it but cancellations of what it never asked for, and takes effect through [XPub.Subscribe] (libzmq
+// ZMQ_XPUB_MANUAL). When the peer leaves, the cancellations handed over are of what it had asked for. The default is that a peer gets what it asks for.
 func WithManual() XPubOption {
 	return xpubOption(func(c *config) { c.manual = true })
 }
@@ -237,7 +238,10 @@ func WithWelcome(m Msg) ReplayOption {
 
 // WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that match
 // to each new subscriber, in the order they were published. When one topic more comes, the one that was not published for
-// longest is forgotten. The default, and less than 0, is 0: nothing is kept. It takes the place of libzmq's
+// longest is forgotten. To subscribe to what one has sends nothing. Up to 64 messages are sent before anything that is published
+// later; of more, a message that comes meanwhile may go first, but none of its own topic. A peer over the wire is sent as
+// many in a second as n, or 1,000 if n is less, and once as many at a time: who asks for more by subscribing again and again is
+// read from as much more slowly. The default, and less than 0, is 0: nothing is kept. It takes the place of libzmq's
 // ZMQ_XPUB_MANUAL_LAST_VALUE.
 func WithLastValue(n int) ReplayOption {
 	return replayOption(func(c *config) { c.lastValues = max(0, n) })

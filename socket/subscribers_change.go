@@ -28,6 +28,10 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 	}
 	if !add {
 		s.tidy()
+	} else if s.core.cfg.lastValues > 0 && l.direct == nil {
+		if d := l.owes(); d > 0 {
+			l.hold(d)
+		}
 	}
 	if l.requests++; l.requests%yieldAfter == 0 {
 		runtime.Gosched() // the publisher must not wait until all that one read has brought is done
@@ -56,21 +60,30 @@ func (s *subscribers) room(have map[string]struct{}) error {
 
 // set adds or removes a subscription; both may be repeated. ours says that the application does it on the peer's behalf.
 func (s *subscribers) set(l *link, add bool, topic string, ours bool) error {
+	more, err := s.change(l, add, topic, ours)
+	if more != nil {
+		more.run()
+	}
+	return err
+}
+
+// change is set but for a part of the replay of last values, if there are many.
+func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *replay, err error) {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	_, have := l.out.topics[topic]
 	edge := false // for all peers together
 	switch {
 	case l.out.dead || !add && !have:
-		return nil
+		return nil, nil
 	case add && have:
 		if ours || s.notices == nil || s.core.cfg.manual || !s.notices.repeats {
-			return nil
+			return nil, nil
 		}
-		return s.core.in.notify(s.notices, l, news{topic: topic, add: true})
+		return nil, s.core.in.notify(s.notices, l, news{topic: topic, add: true})
 	case add:
 		if err := s.room(l.out.topics); err != nil {
-			return err
+			return nil, err
 		}
 		if l.out.topics == nil {
 			l.out.topics = make(map[string]struct{})
@@ -78,20 +91,20 @@ func (s *subscribers) set(l *link, add bool, topic string, ours bool) error {
 		l.out.topics[topic] = struct{}{}
 		s.enter(topic, l)
 		edge = s.tree.Count(topic) == 1
-		s.last.replay(l, topic)
+		more = s.replay(l, topic)
 		s.core.out.room.wakeAll() // for WaitSubscribers
 	default:
 		delete(l.out.topics, topic)
 		edge = s.remove(topic, l)
 	}
 	if s.notices == nil || s.core.cfg.manual {
-		return nil
+		return more, nil
 	}
 	edge = edge || s.notices.perPeer
 	if !edge && (ours || !add || !s.notices.repeats) {
-		return nil
+		return more, nil
 	}
-	return s.core.in.notify(s.notices, l, news{topic, add, edge, ours})
+	return more, s.core.in.notify(s.notices, l, news{topic, add, edge, ours})
 }
 
 func (s *subscribers) enter(topic string, l *link) {

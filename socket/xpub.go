@@ -15,8 +15,13 @@ import (
 //     [ParseSubscription] makes a value; [WithVerbosity] says which. When a peer leaves, its subscriptions are
 //     cancelled. What XSUB peers send upstream is received too; of one frame, it cannot begin with the byte 0 or 1.
 //   - [WithManual] leaves it to the application which topics a peer gets.
-//   - An application need not call Recv: changes of subscriptions wait for it beyond any high-water mark, and only a peer
-//     that makes more of them than twice [Limits.MaxSubscriptions] and 1,000 is cut off.
+//   - An application need not call Recv. Changes of subscriptions wait for it beyond any high-water mark, but no more than it
+//     takes for the application to know in the end what is subscribed to: when more than twice [Limits.MaxSubscriptions] and
+//     1,000 wait, or 64 MiB, or 1,000 of peers that have gone, those that cancel each other out are discarded as [Replaced].
+//     Only a peer that makes as many changes while the application takes none of its is cut off. That a peer has left is never
+//     kept from the application.
+//   - Receiving is fair among peers, so that what two of them did to one topic may be handed over in another order. What would
+//     then mislead is not handed over, and counted as [Replaced].
 //
 // All methods may be called by any number of goroutines.
 type XPub struct {
