@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -229,5 +230,61 @@ func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
 	maps.DeleteFunc(holds, func(_ string, h bool) bool { return !h })
 	if len(holds) != 2 || !holds["stays"] {
 		t.Errorf("the publisher has heard of %q", slices.Collect(maps.Keys(holds)))
+	}
+}
+
+// TestSubscribersTogetherOverTheUpstreamLimit: what subscribers of a proxy want together is more than its publisher lets one peer
+// have. What is too much is refused there, by name; the connection stays, and everybody else goes on.
+func TestSubscribersTogetherOverTheUpstreamLimit(t *testing.T) {
+	const limit, clients, each = 1000, 20, 60
+	for _, c := range []struct {
+		name, topic string
+		pub         socket.Limits
+	}{
+		{"too many", "client %d topic %d", socket.Limits{MaxSubscriptions: limit}},
+		{"too long", "client %d topic %d " + strings.Repeat("x", 100), socket.Limits{MaxTopic: 50}},
+	} {
+		for _, f := range forwarders() {
+			t.Run(c.name+"/"+f.name, func(t *testing.T) {
+				pub := closing(t, socket.NewPub(socket.WithLimits(c.pub)))
+				at, xpub := f.forward(t, bind(t, pub, "tcp://127.0.0.1:*"))
+				good := closing(t, socket.NewSub(socket.WithSubscription("good")))
+				connect(t, good, at)
+				waitSubs(t, pub, "good", 1)
+				var subs []*socket.Sub
+				for i := range clients {
+					sub := closing(t, socket.NewSub())
+					for k := range each {
+						must(t, sub.Subscribe(fmt.Sprintf(c.topic, i, k)))
+					}
+					must(t, sub.Subscribe(fmt.Sprint("last of ", i)))
+					connect(t, sub, at)
+					subs = append(subs, sub)
+					must(t, xpub.WaitSubscribers(within(t), fmt.Sprint("last of ", i), 1))
+					send(t, pub, "good", fmt.Sprint(i))
+					expect(t, good, "good", fmt.Sprint(i))
+				}
+				ev := event(t, pub, socket.SubscriptionRefused)
+				if !errors.Is(ev.Err, socket.ErrLimit) || ev.Peer.Type != "XSUB" {
+					t.Errorf("event %v", ev)
+				}
+				for _, sub := range subs {
+					must(t, sub.Close())
+				}
+				waitUntil(t, "all have gone", func() bool { return slices.Equal(pub.Topics(), []string{"good"}) })
+				late := closing(t, socket.NewSub(socket.WithSubscription("there is room again")))
+				connect(t, late, at)
+				waitSubs(t, pub, "there is room again", 1)
+				send(t, pub, "good", "end")
+				expect(t, good, "good", "end")
+				ctx, cancel := contextEnded()
+				defer cancel()
+				for ev := range pub.Events(ctx) {
+					if ev.Kind == socket.PeerDown || ev.Kind == socket.LimitHit {
+						t.Errorf("event %v", ev)
+					}
+				}
+			})
+		}
 	}
 }
