@@ -7,8 +7,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestWithoutReconnect: the endpoint is given up with its connection, and what was queued for the peer with it; Connect brings a new
-// one.
+// TestWithoutReconnect: the endpoint is given up with its connection, and what was queued for the peer with it; Connect
+// brings a new one.
 func TestWithoutReconnect(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		endpoint = unused(t, endpoint)

@@ -48,9 +48,9 @@ const (
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
-	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the connection. It
-	// matches zmtp.ErrSilent if a connection that came in ended without a byte, as those of TCP health checks do: that is
-	// nothing to be alarmed about, and logged for debugging only.
+	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the
+	// connection. It matches zmtp.ErrSilent if a connection that came in ended without a byte, as those of TCP health
+	// checks do: that is nothing to be alarmed about, and logged for debugging only.
 	HandshakeFailed
 	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
 	DuplicateIdentity
@@ -67,9 +67,9 @@ const (
 	// and which limit. The connection and all its other subscriptions stay. One event in a second at most tells of a peer, with the
 	// Count of what was refused since the last.
 	SubscriptionRefused
-	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first PING it got and
-	// has never answered one. It gets none on its next connections, and is not dropped for silence there. Err matches
-	// ErrNoHeartbeat.
+	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first
+	// PING it got and has never answered one. It gets none on its next connections, and is not dropped for silence
+	// there. Err matches ErrNoHeartbeat.
 	HeartbeatOff
 	// Retrying: the next attempt to connect to Endpoint begins after Retry.
 	Retrying

@@ -24,7 +24,8 @@ import (
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
 //     sent last and we have not read yet.
 
-// pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1 cannot stand it.
+// pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1 cannot
+// stand it.
 func (l *link) pingable() bool {
 	return l.direct == nil && !l.life.spared && l.sess.Version.HasCommands()
 }

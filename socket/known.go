@@ -11,18 +11,19 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// known is what a socket has learned about its peers and needs for their next connections. A peer that comes in has no name that
-// could be relied on, and is known by its host. The lists are bounded; the oldest entry makes room.
+// known is what a socket has learned about its peers and needs for their next connections. A peer that comes in has no
+// name that could be relied on, and is known by its host. The lists are bounded; the oldest entry makes room.
 type known struct {
 	mu sync.Mutex
-	// Where a peer hung up in the middle of the handshake. Until one succeeds there they are made in parts, in which a peer of
-	// ZMTP 2 tells its version; that costs a round trip.
+	// Where a peer hung up in the middle of the handshake. Until one succeeds there they are made in parts, in which a
+	// peer of ZMTP 2 tells its version; that costs a round trip.
 	hungUp recent
 	// Peers that have answered a PING, and peers that have not and hung up on their first one: those get none any more.
 	answers, hates recent
 }
 
-// pingKills is the time within which a peer hangs up on a PING that it cannot stand. One that hangs up later has other reasons.
+// pingKills is the time within which a peer hangs up on a PING that it cannot stand. One that hangs up later has other
+// reasons.
 const pingKills = 2 * time.Second
 
 // failed notes a handshake that failed.
@@ -110,7 +111,8 @@ func whereabouts(ep *endpointState, conn net.Conn) string {
 	return at + " at " + ep.name
 }
 
-// whoabouts is whereabouts with what a peer has said about itself. Which properties it sends tells one implementation from another.
+// whoabouts is whereabouts with what a peer has said about itself. Which properties it sends tells one implementation
+// from another.
 func whoabouts(l *link) string {
 	who := []string{whereabouts(l.ep, l.conn), l.peer.Type, string(l.peer.Identity)}
 	for _, p := range l.sess.Metadata {

@@ -16,8 +16,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// An oldPeer speaks ZMTP 2.0, as libzmq 3 and JeroMQ 0.3 do: it sends a signature, its version when it has seen one, and hangs up on
-// more than the twelve bytes of its own greeting.
+// An oldPeer speaks ZMTP 2.0, as libzmq 3 and JeroMQ 0.3 do: it sends a signature, its version when it has seen one,
+// and hangs up on more than the twelve bytes of its own greeting.
 func oldPeer(conn net.Conn) {
 	defer conn.Close()
 	if _, err := conn.Write([]byte{0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f}); err != nil {
@@ -31,7 +31,8 @@ func oldPeer(conn net.Conn) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// TestOldPeerIsNamed: what an old peer speaks is in the event of its second connection at the latest, whichever side connects.
+// TestOldPeerIsNamed: what an old peer speaks is in the event of its second connection at the latest, whichever side
+// connects.
 func TestOldPeerIsNamed(t *testing.T) {
 	named := func(ev socket.Event) bool {
 		return ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, zmtp.ErrVersion) && strings.Contains(ev.String(), "ZMTP 2.0")
@@ -88,7 +89,8 @@ func TestOldPeerIsNamed(t *testing.T) {
 	})
 }
 
-// TestHealthChecks: a connection that ends without a byte is logged for debugging only, and its event can be told from others.
+// TestHealthChecks: a connection that ends without a byte is logged for debugging only, and its event can be told from
+// others.
 func TestHealthChecks(t *testing.T) {
 	for name, end := range map[string]func(*net.TCPConn) error{
 		"closed": (*net.TCPConn).Close,
@@ -126,8 +128,8 @@ func TestHealthChecks(t *testing.T) {
 	}
 }
 
-// TestPeerThatCannotStandHeartbeats: one that says it speaks ZMTP 3.1 and hangs up on its first PING, as chumak does, is sent none
-// on its next connection, and is not dropped for its silence.
+// TestPeerThatCannotStandHeartbeats: one that says it speaks ZMTP 3.1 and hangs up on its first PING, as chumak does,
+// is sent none on its next connection, and is not dropped for its silence.
 func TestPeerThatCannotStandHeartbeats(t *testing.T) {
 	// hangsUp plays such a peer until it is sent a PING, which it returns, or quiet has passed.
 	hangsUp := func(r *raw, quiet time.Duration) bool {

@@ -139,10 +139,11 @@ func WithReconnect(interval, limit time.Duration) Option {
 	})
 }
 
-// WithoutReconnect makes Connect last for one connection: when that is lost, the socket stops connecting to the endpoint as
-// Disconnect would, with a [Disconnected] event after PeerDown, until Connect is called again. Until there is a connection
-// it keeps trying all the same. What was queued for the peer is dropped, and counted as [PeerGone]. The default is to connect
-// again for ever (libzmq ZMQ_RECONNECT_IVL of -1, which also gives up after a first attempt that fails).
+// WithoutReconnect makes Connect last for one connection: when that is lost, the socket stops connecting to the
+// endpoint as Disconnect would, with a [Disconnected] event after PeerDown, until Connect is called again. Until there
+// is a connection it keeps trying all the same. What was queued for the peer is dropped, and counted as [PeerGone]. The
+// default is to connect again for ever (libzmq ZMQ_RECONNECT_IVL of -1, which also gives up after a first attempt that
+// fails).
 func WithoutReconnect() Option {
 	return option(func(c *config) { c.connectOnce = true })
 }
@@ -175,8 +176,9 @@ func WithHandshakeTimeout(d time.Duration) Option {
 //   - ttl asks the peer to drop us after as long. The default is 15 s; zero or less means the timeout. It is sent in
 //     tenths of a second, rounded up, and clipped to 65.5 s.
 //
-// Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor dropped
-// for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING ([HeartbeatOff]). Over inproc there are no heartbeats, nor any need of them.
+// Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor
+// dropped for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING ([HeartbeatOff]).
+// Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {

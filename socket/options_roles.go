@@ -158,9 +158,9 @@ type repOption func(*config)
 
 func (o repOption) rep(c *config) { o(c) }
 
-// WithRelaxedReplies lets Recv wait for the next request while the last one has no reply; when that request is returned it
-// takes the place of the other, whose peer gets no reply any more. It is for a server that answers some requests only, or
-// that receives in a goroutine of its own. The default is to return ErrState.
+// WithRelaxedReplies lets Recv wait for the next request while the last one has no reply; when that request is returned
+// it takes the place of the other, whose peer gets no reply any more. It is for a server that answers some requests
+// only, or that receives in a goroutine of its own. The default is to return ErrState.
 func WithRelaxedReplies() RepOption {
 	return repOption(func(c *config) { c.relaxedReplies = true })
 }

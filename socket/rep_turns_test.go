@@ -27,8 +27,8 @@ func receiving(ctx context.Context, s receiver) <-chan received {
 	return got
 }
 
-// TestRecvBesideAnUnansweredRequest: of two goroutines in Recv one gets the request, and the other is out of turn whether it was
-// waiting before the request came or came after it.
+// TestRecvBesideAnUnansweredRequest: of two goroutines in Recv one gets the request, and the other is out of turn
+// whether it was waiting before the request came or came after it.
 func TestRecvBesideAnUnansweredRequest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{})

@@ -37,9 +37,9 @@ func NewReq(ctx context.Context, opts ...Option) Socket {
 	})
 }
 
-// NewRep returns a REP socket: it receives a request and sends its reply. Recv waits for the next request also while one has no
-// reply yet, and that next one takes its place: Send replies to the request that was received last. A reply to a peer that is
-// gone, or a second one to the same request, is dropped.
+// NewRep returns a REP socket: it receives a request and sends its reply. Recv waits for the next request also while
+// one has no reply yet, and that next one takes its place: Send replies to the request that was received last. A reply
+// to a peer that is gone, or a second one to the same request, is dropped.
 func NewRep(ctx context.Context, opts ...Option) Socket {
 	return newSock(ctx, Rep, opts, func(o []socket.Option) *role {
 		s := &replier{Rep: socket.NewRep(append(list[socket.RepOption](o), socket.WithRelaxedReplies())...)}

@@ -67,6 +67,13 @@
 // Left out, so that code which needs them keeps the original import beside this one: the wire level (Open, Conn, Cmd,
 // Metadata, Property), the unused Queue, and the sockets over cgo.
 //
+// # What has been tried
+//
+// go-zeromq's own tests are run with the import switched (.ci/compat, a step of CI); testdata/original_tests.txt has
+// those that differ, each with its reason. The Jupyter kernels gophernotes and gonb, driven by Jupyter's own client,
+// and zero-monitor, which greets its server again after io.EOF, work with the import switched: `bash .ci/programs`
+// builds and drives them.
+//
 // # How it works
 //
 // Start reading at sock in socket.go. constructors.go says what each type is made of, role.go and topics.go what a type does

@@ -11,8 +11,8 @@ import (
 )
 
 // An ending tells the calls of a socket made with WithAutomaticReconnect(false) of connections that have ended, as the
-// original does: Recv returns io.EOF once for each of them, behind everything that was received, and Send returns an error
-// when none is left of those that were dialled.
+// original does: Recv returns io.EOF once for each of them, behind everything that was received, and Send returns an
+// error when none is left of those that were dialled.
 type ending struct {
 	tells bool // Recv of this type returns io.EOF
 

@@ -25,8 +25,8 @@ func wantEOF(t *testing.T, s zmq4.Socket) {
 	}
 }
 
-// TestEndOfTheConnection: with automatic reconnect off Recv returns io.EOF once, behind what was received, and the program dials
-// again and greets its server again.
+// TestEndOfTheConnection: with automatic reconnect off Recv returns io.EOF once, behind what was received, and the
+// program dials again and greets its server again.
 func TestEndOfTheConnection(t *testing.T) {
 	tests := []struct{ client, server zmq4.SocketType }{
 		{zmq4.Dealer, zmq4.Router},
@@ -101,7 +101,8 @@ func TestEndComesOnce(t *testing.T) {
 	}
 }
 
-// TestReqAtTheEndOfTheConnection: the reply that cannot come is io.EOF, and the next request goes once Dial has been called.
+// TestReqAtTheEndOfTheConnection: the reply that cannot come is io.EOF, and the next request goes once Dial has been
+// called.
 func TestReqAtTheEndOfTheConnection(t *testing.T) {
 	req := once(t, zmq4.Req)
 	server := zmq4.NewRep(t.Context())
@@ -120,8 +121,8 @@ func TestReqAtTheEndOfTheConnection(t *testing.T) {
 	wantFrames(t, req, "answer")
 }
 
-// TestSendAfterTheEndOfTheConnection is an error at once, also of a Send that was waiting for room, until Dial has been called;
-// and what was queued for the old connection does not come up on the new one.
+// TestSendAfterTheEndOfTheConnection is an error at once, also of a Send that was waiting for room, until Dial has been
+// called; and what was queued for the old connection does not come up on the new one.
 func TestSendAfterTheEndOfTheConnection(t *testing.T) {
 	for _, typ := range []zmq4.SocketType{zmq4.Push, zmq4.Dealer, zmq4.Pair} {
 		t.Run(string(typ), func(t *testing.T) {
@@ -155,8 +156,8 @@ func TestSendAfterTheEndOfTheConnection(t *testing.T) {
 	}
 }
 
-// TestEndOfAcceptedConnections: a server that has turned automatic reconnect off hears of each client that leaves, as it does of
-// the original.
+// TestEndOfAcceptedConnections: a server that has turned automatic reconnect off hears of each client that leaves, as
+// it does of the original.
 func TestEndOfAcceptedConnections(t *testing.T) {
 	server := once(t, zmq4.Pull)
 	ep := listen(t, server)
@@ -186,7 +187,8 @@ func TestOneOfTwoConnectionsEnds(t *testing.T) {
 	}
 }
 
-// TestCloseWithoutReconnect: Close and the end of the context end a Recv with their own error, and no end of a connection.
+// TestCloseWithoutReconnect: Close and the end of the context end a Recv with their own error, and no end of a
+// connection.
 func TestCloseWithoutReconnect(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	client := closing(t, zmq4.NewDealer(ctx, zmq4.WithAutomaticReconnect(false)))

@@ -116,11 +116,12 @@ func WithDialerMaxRetries(maxRetries int) Option {
 	return func(c *config) { c.maxRetries = max(-1, maxRetries) }
 }
 
-// WithAutomaticReconnect(false) ends an endpoint that was dialled with its connection, as in the original: what is queued for the
-// peer is dropped, a Recv of PAIR, SUB, DEALER, PULL and XSUB returns io.EOF once for each connection that has ended, accepted
-// ones included, when all that was received has been handed out, and that of a REQ if it waits for the reply. Send returns an
-// error that matches ErrClosedConn while no connection is left of those that were dialled, and Dial makes a new one. With true,
-// and by default (the original's is false), the socket connects again, to every endpoint it has dialled, and Recv goes on.
+// WithAutomaticReconnect(false) ends an endpoint that was dialled with its connection, as in the original: what is
+// queued for the peer is dropped, a Recv of PAIR, SUB, DEALER, PULL and XSUB returns io.EOF once for each connection
+// that has ended, accepted ones included, when all that was received has been handed out, and that of a REQ if it waits
+// for the reply. Send returns an error that matches ErrClosedConn while no connection is left of those that were
+// dialled, and Dial makes a new one. With true, and by default (the original's is false), the socket connects again, to
+// every endpoint it has dialled, and Recv goes on.
 func WithAutomaticReconnect(on bool) Option {
 	return func(c *config) { c.once = !on }
 }

@@ -10,7 +10,8 @@ import (
 // repMakers are the REP of this package and the original's, which must do the same.
 var repMakers = map[string]maker{"ours": ours(zmq4.Rep), "the original": theirs(zmq4.Rep)}
 
-// TestRepReadByAGoroutine: one goroutine receives for ever and another replies, so that Recv is called while a request has no reply.
+// TestRepReadByAGoroutine: one goroutine receives for ever and another replies, so that Recv is called while a request
+// has no reply.
 func TestRepReadByAGoroutine(t *testing.T) {
 	for name, create := range repMakers {
 		t.Run(name, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 )
 
-// TestHandshakeInParts: each part of the greeting goes when the peer has shown as much of its own, and what is left of it together
-// with READY.
+// TestHandshakeInParts: each part of the greeting goes when the peer has shown as much of its own, and what is left of
+// it together with READY.
 func TestHandshakeInParts(t *testing.T) {
 	ready := AppendReady(nil, Config{SocketType: Router}.metadata())
 	whole := AppendGreeting(nil, Greeting{})
@@ -79,7 +79,8 @@ func TestHandshakeInPartsOnBothSides(t *testing.T) {
 	}
 }
 
-// TestHandshakeInPartsTellsOurMechanism: a peer that wants another mechanism gets all of our greeting, and so learns why.
+// TestHandshakeInPartsTellsOurMechanism: a peer that wants another mechanism gets all of our greeting, and so learns
+// why.
 func TestHandshakeInPartsTellsOurMechanism(t *testing.T) {
 	c := &script{in: pieces{bytes.NewReader(AppendGreeting(nil, Greeting{Mechanism: "CURVE"})), 64}}
 	_, err := Handshake(c, Config{SocketType: Router, Staged: true})
@@ -87,8 +88,8 @@ func TestHandshakeInPartsTellsOurMechanism(t *testing.T) {
 	wantBytes(t, c.out, AppendGreeting(nil, Greeting{}))
 }
 
-// TestHandshakeWithAnOldPeer plays a peer of ZMTP 2.0, as libzmq 3 and JeroMQ 0.3 are: it sends its version when it has seen a
-// signature, and hangs up on more than the twelve bytes that its own greeting has.
+// TestHandshakeWithAnOldPeer plays a peer of ZMTP 2.0, as libzmq 3 and JeroMQ 0.3 are: it sends its version when it has
+// seen a signature, and hangs up on more than the twelve bytes that its own greeting has.
 func TestHandshakeWithAnOldPeer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -124,8 +125,8 @@ type deaf struct{ err error }
 func (f deaf) Read([]byte) (int, error)    { return 0, f.err }
 func (f deaf) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestHandshakeWithASilentPeer: the end of a connection on which nothing came is told from one in the middle of a greeting, and
-// from our own Close.
+// TestHandshakeWithASilentPeer: the end of a connection on which nothing came is told from one in the middle of a
+// greeting, and from our own Close.
 func TestHandshakeWithASilentPeer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
