@@ -205,7 +205,7 @@ func (l *link) command(name string, data []byte) error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: the peer sent ERROR %q", ErrProtocol, reason)
+		return fmt.Errorf("%w: %w %q", ErrProtocol, errSentError, reason)
 	case "SUBSCRIBE", "CANCEL":
 		if l.departed.Load() {
 			return nil
@@ -215,6 +215,8 @@ func (l *link) command(name string, data []byte) error {
 	l.in.turn.useless += useless(1, len(data))
 	return nil // RFC 37: unknown commands are ignored
 }
+
+var errSentError = errors.New("the peer sent ERROR")
 
 // lossKind sorts the reasons why a connection ended into kinds of events.
 func lossKind(err error) EventKind {

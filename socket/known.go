@@ -86,7 +86,8 @@ func (k *known) ended(l *link, cause error) bool {
 	if l.direct != nil || l.peer.yodel || l.life.pings.Load() != 1 || l.life.answered.Load() {
 		return false
 	}
-	if l.core.now()-time.Duration(l.life.ping.Load()) > pingKills || !byPeer(cause) {
+	late := l.core.now()-time.Duration(l.life.ping.Load()) > pingKills
+	if late || !byPeer(cause) && !errors.Is(cause, errSentError) {
 		return false
 	}
 	who := whoabouts(l)

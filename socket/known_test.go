@@ -132,14 +132,21 @@ func TestHealthChecks(t *testing.T) {
 // is sent none on its next connection, and is not dropped for its silence.
 func TestPeerThatCannotStandHeartbeats(t *testing.T) {
 	// hangsUp plays such a peer until it is sent a PING, which it returns, or quiet has passed.
-	hangsUp := func(r *raw, quiet time.Duration) bool {
+	hangsUp := func(r *raw, quiet time.Duration, last []byte) bool {
 		r.shake("PULL", zmtp.Property{Name: "Identity"}, zmtp.Property{Name: "Resource"})
 		_ = r.SetReadDeadline(time.Now().Add(quiet))
 		n, err := r.Read(make([]byte, 100))
+		if n > 0 {
+			r.send(last)
+		}
 		r.Close()
 		return n > 0 && err == nil
 	}
-	for _, side := range []string{"it connects", "it listens"} {
+	for side, last := range map[string][]byte{
+		"it connects":                   nil,
+		"it listens":                    nil,
+		"it listens and sends an ERROR": zmtp.AppendError(nil, "unknown command"),
+	} {
 		t.Run(side, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				network := simnet.New(simnet.Config{Latency: 10 * time.Millisecond})
@@ -166,7 +173,7 @@ func TestPeerThatCannotStandHeartbeats(t *testing.T) {
 						return newRaw(t, conn)
 					}
 				}
-				if !hangsUp(next(), time.Hour) {
+				if !hangsUp(next(), time.Hour, last) {
 					t.Fatal("it was sent no PING")
 				}
 				synctest.Wait()
@@ -175,7 +182,7 @@ func TestPeerThatCannotStandHeartbeats(t *testing.T) {
 					t.Fatalf("events %v, want one HeartbeatOff", offs)
 				}
 				for range 3 {
-					if hangsUp(next(), time.Hour) {
+					if hangsUp(next(), time.Hour, last) {
 						t.Fatal("it was sent another PING")
 					}
 					time.Sleep(time.Second)
