@@ -64,7 +64,7 @@ func childFinder(ctx context.Context, arg string) error {
 	defer cancel(nil)
 	node := discovery.NewNode(New(), discovery.WithGroup(words[2]))
 	err := node.Connect(service, push, discovery.WithPolicy(discovery.Policy{OnChange: func(c discovery.Change) {
-		if c.Err != nil {
+		if errors.Is(c.Err, discovery.ErrWrongNode) {
 			cancel(c.Err)
 		}
 	}}))
