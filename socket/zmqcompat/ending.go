@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -29,10 +30,7 @@ var errAlone = fmt.Errorf("%w: the connection is over; Dial again: %w", ErrClose
 
 func newEnding(typ SocketType) *ending {
 	e := &ending{dialled: make(map[string]int), over: make(map[string]int), calls: make(map[*context.CancelFunc]bool)}
-	switch typ {
-	case Pair, Sub, Dealer, Pull, XSub:
-		e.tells = true
-	}
+	e.tells = slices.Contains([]SocketType{Pair, Sub, Dealer, Pull, XSub}, typ)
 	return e
 }
 

@@ -61,10 +61,11 @@ func (s *sock) Recv() (Msg, error) {
 	} else {
 		m, err = s.ending.recv(s.ctx, r.in)
 	}
-	if err == io.EOF && s.ctx.Err() == nil {
-		return Msg{}, err // as it is: programs compare
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF) && s.ctx.Err() == nil:
+		return Msg{}, io.EOF // bare: programs compare
+	default:
 		return Msg{}, s.failed("recv", err)
 	}
 	for i, f := range m.Frames {

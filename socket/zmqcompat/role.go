@@ -48,7 +48,8 @@ func (r *replier) Recv(ctx context.Context) (socket.Msg, error) {
 }
 
 func (r *replier) Send(ctx context.Context, m socket.Msg) error { return r.forgive(r.Rep.Send(ctx, m)) }
-func (r *replier) TrySend(m socket.Msg) error                   { return r.forgive(r.Rep.TrySend(m)) }
+
+func (r *replier) TrySend(m socket.Msg) error { return r.forgive(r.Rep.TrySend(m)) }
 
 func (r *replier) forgive(err error) error {
 	if errors.Is(err, socket.ErrPeerLost) || errors.Is(err, socket.ErrState) && r.asked.Load() {
