@@ -119,7 +119,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	by := deadline()
 	close(c.done)
 	for _, l := range append(links, departed...) {
-		if l.owed().Messages > 0 && l.direct == nil {
+		if l.direct == nil && l.mayOwe() {
 			l.closeWrite(ErrDisconnected)
 		}
 		l.fail(ErrDisconnected)

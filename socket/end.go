@@ -102,9 +102,7 @@ func (l *link) retire() {
 // giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds all that it
 // was sent.
 func (l *link) giveUp() {
-	if l.owed().Messages > 0 {
-		l.closeWrite(ErrHeartbeat)
-	}
+	l.closeWrite(ErrHeartbeat) // after it what was written is counted
 	l.fail(ErrHeartbeat)
 }
 

@@ -48,6 +48,13 @@ func (l *link) owed() Count {
 	return l.out.counts.delivered
 }
 
+// mayOwe reports whether the peer was sent messages, counted or just being written.
+func (l *link) mayOwe() bool {
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	return l.out.counts.delivered.Messages > 0 || l.out.writing
+}
+
 // forMoment waits for peers to close as long as Close can.
 func (c *core) forMoment(owed []*link) (late []*link) {
 	t := time.NewTimer(farewell)
