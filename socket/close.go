@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -118,12 +119,14 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	c.out.close()
 	by := deadline()
 	close(c.done)
-	for _, l := range append(links, departed...) {
+	links = append(links, departed...)
+	for _, l := range links {
 		if l.direct == nil && l.mayOwe() {
 			l.closeWrite(ErrDisconnected)
 		}
-		l.fail(ErrDisconnected)
+		l.dismiss(ErrDisconnected)
 	}
+	c.waitFor(func() { hangUp(links) }, by)
 	c.waitFor(c.wg.Wait, by)
 	c.waitFor(c.heart.close, by)
 	c.yielder.close()
@@ -133,6 +136,22 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	}
 	close(c.closed)
 	return left
+}
+
+// closers is how many connections are closed at a time, for to close one takes until its reader has got a processor.
+const closers = 16
+
+// hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet.
+func hangUp(links []*link) {
+	var all sync.WaitGroup
+	for part := range slices.Chunk(links, len(links)/closers+1) {
+		all.Go(func() {
+			for _, l := range part {
+				l.fail(ErrDisconnected)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // waitFor waits for what should end by itself now. A transport that does not unblock on Close, or a logger that hangs,

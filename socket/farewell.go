@@ -26,7 +26,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 		switch {
 		case l.direct != nil || !quiet && !ending:
 		case l.owed().Messages == 0:
-			l.fail(ErrDisconnected)
+			l.dismiss(ErrDisconnected)
 		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer's farewell
 			owed = append(owed, l)
 		}

@@ -64,8 +64,9 @@ type link struct {
 	}
 
 	failed struct {
-		once  sync.Once
-		cause error // valid once gone is closed
+		once   sync.Once
+		cause  error // valid once gone is closed
+		hungUp atomic.Bool
 	}
 }
 
@@ -174,8 +175,26 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 	return l
 }
 
-// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under core.out.mu.
+// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under core.out.mu. The first
+// to call it closes the connection, which takes until nobody reads that any more.
 func (l *link) fail(cause error) {
+	l.condemn(cause)
+	if !l.failed.hungUp.Swap(true) {
+		l.hangUp()
+	}
+}
+
+// dismiss is fail without that wait: whoever reads is freed, and closes the connection.
+func (l *link) dismiss(cause error) {
+	l.condemn(cause)
+	if l.direct != nil {
+		l.fail(cause)
+		return
+	}
+	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst
+}
+
+func (l *link) condemn(cause error) {
 	l.failed.once.Do(func() {
 		l.failed.cause = cause
 		l.core.out.mu.Lock()
@@ -185,7 +204,6 @@ func (l *link) fail(cause error) {
 		}
 		l.core.out.mu.Unlock()
 		close(l.gone)
-		l.hangUp()
 	})
 }
 

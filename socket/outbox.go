@@ -295,6 +295,7 @@ func (o *outbox) close() {
 	o.counts.queued = o.counts.queued.minus(o.waits)
 	o.counts.dropped.add(SocketClosed, o.waits)
 	o.pending, o.waits, o.further, o.begun = queue{}, Count{}, 0, nil
+	o.links, o.lone = nil, nil // nobody is sent to any more, and thousands of links need not be looked up as they leave
 	o.room.wakeAll()
 	o.drained()
 }
