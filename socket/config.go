@@ -78,6 +78,16 @@ type Limits struct {
 	// more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The default is
 	// 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
 	MaxPeers int
+	// MaxBuffered is what all peers together make the socket hold on the way in, in bytes, counted as [WithRecvHWMBytes] does:
+	// what is unread and, where it takes more than 64 KiB, what has come of messages under way, for which there are three
+	// quarters and one message. Once it is used up the socket does not read until there is less, and peers feel that as
+	// backpressure; see MinRate for those that do not go on. The default is sixteen times MaxMessage: 1 GiB unless that was
+	// changed too.
+	MaxBuffered int64
+	// MinRate is how fast a message under way that takes more than 64 KiB has to come, in bytes a second, over each 30 s in
+	// which the socket reads it; the default is 1,024. While others wait for nothing but its room (see MaxBuffered) it is 64
+	// times that over each 5 s. A message that is slower ends its connection.
+	MinRate int
 }
 
 // An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair when
@@ -140,6 +150,7 @@ func defaults() config {
 			MaxMetadata:      4096,
 			MaxHandshakes:    1024,
 			MaxPeers:         65_536,
+			MinRate:          1024,
 		},
 		linger:     defaultLinger,
 		transports: make(map[string]transport.Transport, 4),

@@ -114,6 +114,7 @@ func newCore(typ zmtp.SocketType, cfg config) *core {
 		shaken:     make(chan struct{}, 1),
 	}
 	c.out.core = c
+	c.in.budget = cfg.limits.budget()
 	c.role = plain{c}
 	if cfg.logger != nil {
 		c.logged = make(chan struct{})
@@ -164,9 +165,11 @@ func (c *core) Stats() Stats {
 	c.in.mu.Lock()
 	c.in.settle()
 	c.in.counts.fill(&s.Ledger)
+	s.UnderWay = c.in.parts
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
 		s.Peers[i].Peer = l.peer
+		s.Peers[i].UnderWay = l.in.way.bytes
 	}
 	c.in.mu.Unlock()
 	c.in.recv.Unlock()

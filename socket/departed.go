@@ -21,6 +21,11 @@ type departed struct {
 
 // depart leaves what l has brought to a link that has nothing else. recv and mu are held.
 func (q *inbox) depart(l *link) {
+	q.arrived(l)
+	if i := slices.Index(q.starving, l); i >= 0 {
+		q.starving = slices.Delete(q.starving, i, i+1)
+		l.in.starved = false
+	}
 	if i := slices.Index(q.departed.late, l); i >= 0 {
 		q.departed.late = slices.Delete(q.departed.late, i, i+1)
 		l.in.late = false
@@ -84,6 +89,12 @@ func (q *inbox) weighDeparted(l *link) {
 	}
 }
 
+// lowered is called when a link's queue has become shorter.
+func (q *inbox) lowered(l *link) {
+	q.weighDeparted(l)
+	q.feed()
+}
+
 // holdLate keeps a link that joins from being read while the peers that have gone are at their mark.
 func (q *inbox) holdLate(l *link) {
 	if q.departed.full && !q.closed {
@@ -94,7 +105,7 @@ func (q *inbox) holdLate(l *link) {
 }
 
 // held reports whether a link's queue counts as full whatever is in it.
-func (in *linkIn) held() bool { return in.late }
+func (in *linkIn) held() bool { return in.late || in.starved && in.way.want == 0 }
 
 // unhold lets a link go on that was held.
 func (q *inbox) unhold(l *link) {

@@ -79,7 +79,7 @@ func (q *inbox) unkept(why Reason, size int, further uint64) {
 	h.link.in.counts.unread = h.link.in.counts.unread.minus(n)
 	q.counts.unread = q.counts.unread.minus(n)
 	q.lessFrames(h.link, further)
-	q.weighDeparted(h.link)
+	q.lowered(h.link)
 	q.discard(h.link, why, n)
 }
 
@@ -95,7 +95,7 @@ func (q *inbox) settle() {
 	}
 	q.lessFrames(h.link, h.further)
 	h.taken, h.further = Count{}, 0
-	q.weighDeparted(h.link)
+	q.lowered(h.link)
 }
 
 // putBack ends the time of a hand: what is left of it goes back to the front of its queue, and the other links come first.

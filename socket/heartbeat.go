@@ -93,6 +93,7 @@ func (l *link) beat(late time.Duration) {
 			next = min(next, left)
 		}
 	}
+	next = min(next, l.checkRate(late), l.checkStarved())
 	if next < never {
 		l.core.heart.hasten(l, next)
 	}

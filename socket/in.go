@@ -28,6 +28,7 @@ func (l *link) read() error {
 		MaxMessage: lim.MaxMessage,
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,
+		Room:       l.room,
 	})
 	l.in.turn.reader, l.in.turn.yields = r, l.core.now()
 	l.in.turn.allowed = l.in.turn.yields - time.Second
@@ -49,6 +50,11 @@ func (l *link) read() error {
 			}
 		}
 		l.answer()
+		if noRoom(err) {
+			if err = l.awaitBudget(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -84,6 +90,9 @@ func (r lifeReader) ReadTwo(first, second []byte) (int, error) {
 func (r lifeReader) noted(n int, err error) (int, error) {
 	if n > 0 {
 		r.l.life.read.Store(int64(r.l.core.now()))
+		if r.l.counting {
+			r.l.life.come.Add(uint64(n))
+		}
 	}
 	return n, err
 }

@@ -45,6 +45,12 @@ type inbox struct {
 	lingered uint64      // messages that had come when a receiver lingered last
 	news     atomic.Bool // something was put into the queue since
 	departed departed
+
+	budget   uint64  // Limits.MaxBuffered; 0 if there is none
+	parts    uint64  // bytes of messages under way
+	onTheWay []*link // that have such
+	starving []*link // for whom there was no room
+	sampled  time.Duration
 	_        [64]byte
 	lazy     atomic.Bool // it may now; on a cache line that only this changes
 	_        [64]byte
@@ -193,6 +199,7 @@ func (q *inbox) announce(l *link, n int) {
 		return
 	}
 	if n > 0 {
+		q.spend(l)
 		q.brought(l)
 		if q.lender != nil {
 			q.news.Store(true)
@@ -319,7 +326,7 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 	if len(m.Frames) > 1 {
 		q.lessFrames(l, m.further())
 	}
-	q.weighDeparted(l)
+	q.lowered(l)
 	if q.keep != nil {
 		m, why = q.keep(l, m)
 	}
@@ -358,7 +365,7 @@ func (q *inbox) dropOldest(l *link, why Reason) {
 	in.counts.unread = in.counts.unread.minus(n)
 	q.counts.unread = q.counts.unread.minus(n)
 	q.discard(l, why, n)
-	q.weighDeparted(l)
+	q.lowered(l)
 	in.full.Store(in.held())
 	if in.empty() {
 		q.leaveRound(l)

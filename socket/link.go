@@ -32,7 +32,8 @@ type link struct {
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
 
-	requests int // that came, for subscriptions
+	requests int  // that came, for subscriptions
+	counting bool // what is read counts in life.come; of whoever has the turn to read
 
 	unanswered atomic.Uint64 // messages the peer was sent and has not answered, for WithLeastOutstanding
 	useless    atomic.Uint64 // messages of the peer that were discarded for what they were, since throttle looked last
@@ -56,6 +57,10 @@ type link struct {
 		pings    atomic.Int64 // how many PINGs we have sent
 		answered atomic.Bool  // the peer has sent PING or PONG
 		spared   bool         // the peer gets no PING; set before there are any
+
+		way  atomic.Int64  // when the message under way began, and 1; 0 while none takes room
+		come atomic.Uint64 // bytes that have come since
+		rate rate          // of the heart's
 
 		// Guarded by core.heart.mu.
 		due     time.Duration // when beat is
@@ -123,6 +128,8 @@ type linkIn struct {
 	full     atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
 	exact    bool          // the sender may drop the oldest messages, so that none is lent
 	late     bool          // joined while peers that have gone were at their mark (departed.go)
+	starved  bool          // waits for the socket's budget (budget.go)
+	way      underway      // the message that has come in part
 	gone     bool          // has left the inbox
 	departed bool          // only a queue, of a peer that has gone
 	heir     *link         // that has the queue now

@@ -224,6 +224,10 @@ func WithLimits(l Limits) Option {
 			c.limits.MaxHandshakes = l.MaxHandshakes
 		}
 		set(&c.limits.MaxPeers, l.MaxPeers)
+		set(&c.limits.MinRate, l.MinRate)
+		if l.MaxBuffered != 0 { // less than zero stays: zero follows MaxMessage
+			c.limits.MaxBuffered = max(-1, l.MaxBuffered)
+		}
 	})
 }
 

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		{"heartbeat", c.heartbeat, heartbeat{5 * time.Second, 15 * time.Second, 15 * time.Second}},
 		{"limits", c.limits, Limits{
 			MaxMessage: 64 << 20, MaxFrames: 1024, MaxTopic: 1024, MaxSubscriptions: 100_000, MaxMetadata: 4096, MaxHandshakes: 1024,
-			MaxPeers: 65_536,
+			MaxPeers: 65_536, MinRate: 1024,
 		}},
 		{"linger", c.linger, 500 * time.Millisecond},
 		{"no logger", c.logger == nil, true},
@@ -148,13 +148,15 @@ func TestWithLimits(t *testing.T) {
 		{"one", Limits{MaxFrames: 3}, func(l *Limits) { l.MaxFrames = 3 }},
 		{
 			"all",
-			Limits{1, 2, 3, 4, 5, 6, 7},
-			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7} },
+			Limits{1, 2, 3, 4, 5, 6, 7, 8, 9},
+			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7, 8, 9} },
 		},
 		{
 			"negative takes away, but for the two that cannot be",
-			Limits{-1, -2, -3, -4, -5, -6, -7},
-			func(l *Limits) { *l = Limits{MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes} },
+			Limits{-1, -2, -3, -4, -5, -6, -7, -8, -9},
+			func(l *Limits) {
+				*l = Limits{MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes, MaxBuffered: -1}
+			},
 		},
 	} {
 		t.Run(l.name, func(t *testing.T) {

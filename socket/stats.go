@@ -98,12 +98,17 @@ type Stats struct {
 	Ledger
 	// Peers has one entry for each peer connected now, sorted by address.
 	Peers []PeerStats
+	// UnderWay is what messages take of which a part has come, of all peers together; see PeerStats.
+	UnderWay uint64
 }
 
 // PeerStats is the ledger of one connection, from its handshake on.
 type PeerStats struct {
 	Peer *Peer
 	Ledger
+	// UnderWay is how many bytes a message takes of which a part has come; zero if that is no more than 64 KiB. It is in no
+	// column of the ledger until it is there whole.
+	UnderWay uint64
 }
 
 // Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the total that it

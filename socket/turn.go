@@ -217,6 +217,10 @@ func (l *link) readOnce() {
 			break
 		}
 	}
+	starved := noRoom(err)
+	if starved {
+		err = nil
+	}
 	l.yield()
 	t.stream = len(msgs) > 1
 	n := 0
@@ -235,7 +239,8 @@ func (l *link) readOnce() {
 		}
 	}
 	t.rest, t.err = msgs[n:], err
-	if err != nil || t.throttle > 0 || t.deep || q.closed || t.stream && q.members.Load() > 1 || len(q.unread.waiting) > 0 {
+	if err != nil || starved || t.throttle > 0 || t.deep || q.closed || t.stream && q.members.Load() > 1 ||
+		len(q.unread.waiting) > 0 {
 		t.tell()
 	}
 }

@@ -52,7 +52,7 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 		c.received.add(x.size())
 		c.unread.add(x.size())
 	}
-	q.weighDeparted(list.owner)
+	q.lowered(list.owner)
 	q.announce(list.owner, 1)
 	return nil
 }
@@ -65,7 +65,7 @@ func (q *inbox) setOff(n *notices, x *notice) {
 		c.unread.sub(x.size())
 	}
 	q.discard(owner, Replaced, Count{1, uint64(x.size())})
-	q.weighDeparted(owner)
+	q.lowered(owner)
 	if owner.in.active && owner.in.empty() {
 		q.leaveRound(owner)
 	}
@@ -88,7 +88,7 @@ func (q *inbox) joinSome(n *notices, list *noticeList) bool {
 		return false
 	}
 	owner, gone := list.owner, n.gone
-	defer q.weighDeparted(owner)
+	defer q.lowered(owner)
 	for range joinAtOnce {
 		x := list.head
 		if x == nil {

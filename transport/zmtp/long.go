@@ -19,9 +19,14 @@ const (
 	bodyTrust = 8 // times what has come
 )
 
-// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh.
-func (r *Reader) startBody(come []byte, size int, more bool) {
-	r.long = takeBody(min(size, max(bodyStart, r.largest, len(come))))
+// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh. It returns false if there is no
+// room.
+func (r *Reader) startBody(come []byte, size int, more bool) bool {
+	n := min(size, max(bodyStart, r.largest, len(come)))
+	if !r.fits(n) {
+		return false
+	}
+	r.long = takeBody(n)
 	r.made(len(r.long[0]))
 	r.have = copy(r.long[0], come)
 	r.bodySize, r.bodyMore = size, more
@@ -29,6 +34,7 @@ func (r *Reader) startBody(come []byte, size int, more bool) {
 	if size > surgeBody && !r.lent { // nothing but headers was in it
 		r.r, r.w = 0, 0
 	}
+	return true
 }
 
 // endBody adds the long body, which is there whole, to the message under way.
@@ -38,24 +44,33 @@ func (r *Reader) endBody() {
 	if m := r.lists.addLong(r.long, r.bodyMore); m != nil {
 		r.batch = append(r.batch, m)
 		r.size = 0
+		if r.room > 0 {
+			r.giveRoom()
+		}
 	}
 	r.long, r.afterBody = nil, true
 }
 
-// growBody makes room for more of the long body under way, whose buffer is full.
-func (r *Reader) growBody() {
+// growBody makes room for more of the long body under way, whose buffer is full. It returns false if there is none.
+func (r *Reader) growBody() bool {
 	come := r.have
 	for _, p := range r.parts {
 		come += len(p[0])
 	}
 	if come >= partsFrom && r.bodySize/bodyTrust > come {
+		if !r.fits(come + partSize) {
+			return false
+		}
 		r.parts = append(r.parts, r.long)
 		r.long, r.have = takeBody(partSize), 0
-		return
+		return true
 	}
 	size := r.bodySize
 	if come < partsFrom {
 		size = min(2*come, size)
+	}
+	if !r.fits(size) {
+		return false
 	}
 	if size >= hugeBody {
 		makeWay(uint64(size))
@@ -67,6 +82,30 @@ func (r *Reader) growBody() {
 		p.recycle()
 	}
 	r.long, r.parts = grown, nil
+	return true
+}
+
+// fits asks for room for n bytes beside the frames that are there of the message under way.
+func (r *Reader) fits(n int) bool {
+	if r.lim.Room == nil {
+		return true
+	}
+	total := r.size + int64(r.lists.open())*frameTakes + int64(n)
+	if total <= max(roomFree, r.room) {
+		return true
+	}
+	total = (total + roomStep - 1) / roomStep * roomStep
+	if !r.lim.Room(total) {
+		return false
+	}
+	r.room = total
+	return true
+}
+
+// giveRoom gives back what the message that is there whole was given.
+func (r *Reader) giveRoom() {
+	r.room = 0
+	r.lim.Room(0)
 }
 
 // hugeBody is the size from which a body is worth a collection. No peer sends one unless the limit on messages was raised to that.

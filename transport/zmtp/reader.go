@@ -2,6 +2,7 @@ package zmtp
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -37,7 +38,21 @@ type Limits struct {
 	MaxMessage int64 // bytes in all frames of one message; zero or less stands for no limit
 	MaxFrames  int   // frames in one message; zero or less stands for no limit
 	MaxCommand int   // bytes in the body of one command, which is read whole; zero or less stands for 64 KiB
+
+	// Room, if set, is asked before the message under way takes more than 64 KiB, all its frames so far together, and again
+	// when that is not enough: total is what it is to take. Next returns ErrNoRoom if the answer is no; it may be called
+	// again, and asks again. Zero says that the message is there whole, or will never be.
+	Room func(total int64) bool
 }
+
+// ErrNoRoom is what Next returns while [Limits.Room] says no. Nothing is lost by it.
+var ErrNoRoom = errors.New("no room for the message under way")
+
+const (
+	roomFree   = 64 << 10 // what a message takes without being asked for
+	roomStep   = 64 << 10 // room is asked for in steps of
+	frameTakes = 32       // about what a frame takes beside its body
+)
 
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
 // messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
@@ -59,6 +74,7 @@ type Reader struct {
 
 	lists lists
 	size  int64 // bytes in the unfinished message
+	room  int64 // that it has been given
 	batch [][][]byte
 
 	surge    *[surgeSize]byte // borrowed while reads fill it
@@ -95,7 +111,7 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 // call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
 // during the call only.
 //
-// Messages decoded before an error are returned along with it, and the Reader is of no use after one. The error wraps
+// Messages decoded before an error are returned along with it, and the Reader is of no use after one other than ErrNoRoom. It wraps
 // ErrMalformed or ErrTooLarge, or is that of command or of src as it came: [io.EOF] also in the middle of a message.
 func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
 	clear(r.batch)
@@ -122,8 +138,8 @@ func (r *Reader) Flooding() bool { return r.flooding }
 // fill does one read, into the body under way or into the slab.
 func (r *Reader) fill() error {
 	if r.long != nil {
-		if r.have == len(r.long[0]) {
-			r.growBody()
+		if r.have == len(r.long[0]) && !r.growBody() {
+			return ErrNoRoom
 		}
 		body := r.long[0]
 		if r.two != nil && len(body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
@@ -252,6 +268,9 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 		size := int(h.Size)
 		switch {
 		case size <= len(b)-n:
+			if h.Flags == FlagMore && !r.fits(size) {
+				return ErrNoRoom
+			}
 			body := b[n : n+size : n+size]
 			r.r += n + size
 			if h.Flags&FlagCommand == 0 {
@@ -260,6 +279,9 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 				if m := r.lists.add(body, h.Flags&FlagMore != 0); m != nil {
 					r.batch = append(r.batch, m)
 					r.size = 0
+					if r.room > 0 {
+						r.giveRoom()
+					}
 				}
 				continue
 			}
@@ -271,7 +293,9 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 				return err
 			}
 		case size > bodyAlone && h.Flags&FlagCommand == 0:
-			r.startBody(b[n:], size, h.Flags&FlagMore != 0)
+			if !r.startBody(b[n:], size, h.Flags&FlagMore != 0) {
+				return ErrNoRoom
+			}
 			return nil
 		default:
 			return nil

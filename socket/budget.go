@@ -1,0 +1,232 @@
+package socket
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// What all peers together make a socket hold: the messages that nobody has received and those that have come in part, of which
+// the reader asks for room before they take more than 64 KiB. While that is at Limits.MaxBuffered a link is not read, and goes
+// on when there is an eighth less or nothing is unread any more. Messages under way get three quarters of it
+// at most, so that small ones get through whatever large ones do; the one that has been under way for longest gets what it needs
+// in any case. One after the other they arrive, and none waits for another that waits for it.
+//
+// A message under way that holds room without coming would keep out all others, so it has to come at Limits.MinRate. While
+// others wait for nothing but that room, it has to come at starvedRate times that, or it gives way.
+
+// An underway is the part of a message that has come so far, guarded by the inbox's mu.
+type underway struct {
+	bytes uint64        // that it takes; 0 while there is none, or none that counts
+	since time.Duration // when it began
+	want  uint64        // what it asked for in vain
+	seen  uint64        // bytes of it that had come when the inbox was sampled
+}
+
+const (
+	rateSpan     = 30 * time.Second // over which MinRate is looked at
+	starvedAfter = 5 * time.Second  // how long a message waits for room until another may have to give way
+	starvedRate  = 64
+	partsShare   = 4 // one of so many parts of the budget is for whole messages alone
+)
+
+// budget is MaxBuffered in bytes, 0 for none.
+func (l *Limits) budget() uint64 {
+	switch {
+	case l.MaxBuffered > 0:
+		return uint64(l.MaxBuffered)
+	case l.MaxBuffered < 0:
+		return 0
+	}
+	return budgetMessages * uint64(l.MaxMessage)
+}
+
+const budgetMessages = 16
+
+// holds is what counts towards the budget.
+func (q *inbox) holds() uint64 {
+	return weigh(q.counts.unread, q.further, queuedFrame).Bytes + q.parts
+}
+
+// spend holds a link back that has brought something with which the budget is used up.
+func (q *inbox) spend(l *link) {
+	if q.budget == 0 || l.core.cfg.latest || l.in.starved || l.in.departed || q.holds() < q.budget {
+		return
+	}
+	l.in.full.Store(true) // first, as in limit
+	if q.recv.TryLock() {
+		q.settle()
+		q.recv.Unlock()
+		if q.holds() < q.budget {
+			l.in.full.Store(l.in.held() || l.in.limit.reached(l.in.load()))
+			return
+		}
+	}
+	q.starve(l)
+}
+
+func (q *inbox) starve(l *link) {
+	if !l.in.starved {
+		l.in.starved = true
+		q.starving = append(q.starving, l)
+	}
+}
+
+// mayTake reports whether the message under way on a link may take so many bytes.
+func (q *inbox) mayTake(l *link, total uint64) bool {
+	more := total - l.in.way.bytes
+	holds := q.holds()
+	return q.budget == 0 || holds == l.in.way.bytes || len(q.onTheWay) > 0 && q.onTheWay[0] == l ||
+		holds+more <= q.budget && q.parts+more <= q.budget-q.budget/partsShare
+}
+
+// room answers the link's Reader (zmtp.Limits).
+func (l *link) room(total int64) bool {
+	q, w := &l.core.in, &l.in.way
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case total == 0:
+		q.arrived(l)
+		return true
+	case !q.mayTake(l, uint64(total)):
+		if len(q.starving) == 0 {
+			q.sample(l.core.now())
+		}
+		w.want = uint64(total)
+		q.starve(l)
+		l.core.heart.hasten(l, starvedAfter)
+		return false
+	}
+	if w.bytes == 0 {
+		w.since, w.seen = l.core.now(), 0
+		q.onTheWay = append(q.onTheWay, l)
+		l.counting = true
+		l.life.come.Store(0)
+		l.life.way.Store(int64(w.since) + 1)
+		if l.core.cfg.limits.MinRate > 0 {
+			l.core.heart.hasten(l, rateSpan)
+		}
+	}
+	q.parts += uint64(total) - w.bytes
+	w.bytes = uint64(total)
+	return true
+}
+
+// arrived ends the time of a message under way: it is there whole, or its link has ended.
+func (q *inbox) arrived(l *link) {
+	l.counting = false
+	l.life.way.Store(0)
+	q.parts -= l.in.way.bytes
+	l.in.way = underway{}
+	if i := slices.Index(q.onTheWay, l); i >= 0 {
+		q.onTheWay = slices.Delete(q.onTheWay, i, i+1)
+	}
+	q.feed()
+}
+
+// feed lets those go on for whom there is room again.
+func (q *inbox) feed() {
+	if len(q.starving) == 0 {
+		return
+	}
+	low := q.holds() <= q.budget-q.budget/8 || q.counts.unread.Messages == 0
+	q.starving = slices.DeleteFunc(q.starving, func(l *link) bool {
+		if w := &l.in.way; w.want > 0 && !q.mayTake(l, w.want) || w.want == 0 && !low {
+			return false
+		}
+		l.in.starved, l.in.way.want = false, 0
+		q.unhold(l)
+		return true
+	})
+}
+
+// awaitBudget waits until there may be room for the message under way.
+func (l *link) awaitBudget() error {
+	for {
+		if err := l.pause(); err != nil {
+			return err
+		}
+		q := &l.core.in
+		q.mu.Lock()
+		starved := l.in.starved
+		q.mu.Unlock()
+		if !starved {
+			return nil
+		}
+	}
+}
+
+// checkRate looks whether the message under way on a link comes fast enough, and returns when to look again.
+func (l *link) checkRate(late time.Duration) (next time.Duration) {
+	begun := l.life.way.Load()
+	least := l.core.cfg.limits.MinRate
+	if begun == 0 || least <= 0 {
+		return never
+	}
+	now, come, r := l.core.now(), l.life.come.Load(), &l.life.rate
+	if l.life.way.Load() != begun {
+		return rateSpan // another one has begun just now
+	}
+	if r.of != begun {
+		*r = rate{of: begun, since: time.Duration(begun)}
+	}
+	if l.life.paused.Load() || late > rateSpan/8 {
+		r.since, r.had = now, come // it is on this side that it does not go on
+	}
+	if left := r.since + rateSpan - now; left > 0 {
+		return left
+	}
+	if got := come - r.had; got < uint64(least)*uint64(rateSpan/time.Second) {
+		err := fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second", ErrLimit, got, rateSpan, least)
+		l.core.heart.running.Go(func() { l.fail(err) })
+		return never
+	}
+	r.since, r.had = now, come
+	return rateSpan
+}
+
+// A rate is what a heart knows of a message under way.
+type rate struct {
+	of    int64         // which one
+	since time.Duration // when the time began that is looked at
+	had   uint64        // what had come then
+}
+
+// sample notes what has come of the messages under way.
+func (q *inbox) sample(now time.Duration) {
+	q.sampled = now
+	for _, l := range q.onTheWay {
+		l.in.way.seen = l.life.come.Load()
+	}
+}
+
+// checkStarved has messages under way that hardly come give way to one that waits for their room. It returns when to look again.
+func (l *link) checkStarved() (next time.Duration) {
+	q := &l.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !l.in.starved || l.in.way.want == 0 {
+		return never
+	}
+	now := l.core.now()
+	if left := q.sampled + starvedAfter - now; left > 0 {
+		return left
+	}
+	least := uint64(max(1, l.core.cfg.limits.MinRate)) * starvedRate * uint64(starvedAfter/time.Second)
+	for _, other := range q.onTheWay {
+		w := &other.in.way
+		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.come.Load()-w.seen >= least {
+			continue // it comes, or is not to blame
+		}
+		err := fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for all are used up", ErrLimit, q.budget)
+		l.core.heart.running.Go(func() { other.fail(err) })
+	}
+	q.sample(now)
+	return starvedAfter
+}
+
+// noRoom reports whether a Reader can go on once there is room.
+func noRoom(err error) bool { return err == zmtp.ErrNoRoom }
