@@ -44,7 +44,7 @@ func (o *outbox) balanceLater(ctx context.Context, wait bool, m Msg) error {
 		if o.hasLive() {
 			return nil, o.overflow(m, ErrWouldBlock)
 		}
-		if o.connect > 0 && !o.core.cfg.immediate && (!o.core.cfg.sendMark.reached(weigh(o.waits, o.further, queuedFrame)) || o.core.cfg.overflow == Conflate) {
+		if o.connect > 0 && !o.core.cfg.immediate && (!o.core.cfg.sendMark.reached(o.load()) || o.core.cfg.overflow == Conflate) {
 			o.wait(m)
 			return nil, nil
 		}

@@ -181,7 +181,7 @@ func (l *link) checkRate(late time.Duration) (next time.Duration) {
 	}
 	if got := come - r.had; got < uint64(least)*uint64(rateSpan/time.Second) {
 		err := fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second", ErrLimit, got, rateSpan, least)
-		l.core.heart.running.Go(func() { l.fail(err) })
+		l.failLater(err)
 		return never
 	}
 	r.since, r.had = now, come
@@ -222,7 +222,7 @@ func (l *link) checkStarved() (next time.Duration) {
 			continue // it comes, or is not to blame
 		}
 		err := fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for all are used up", ErrLimit, q.budget)
-		l.core.heart.running.Go(func() { other.fail(err) })
+		other.failLater(err)
 	}
 	q.sample(now)
 	return starvedAfter

@@ -178,6 +178,27 @@
 // that if its frames came by several reads. What the kernel holds for a connection comes on top (transport.TCP and
 // transport.IPC have the sizes of its buffers).
 //
+// This is what strangers can make a socket hold on the heap, with the defaults, and what bounds it. Rows add up; what the kernel
+// holds for each connection comes on top, up to some megabytes of what is not read.
+//
+//	                                        one         1,000       bounded by
+//	shaking hands                           16 KiB      16 MiB      MaxHandshakes, WithHandshakeTimeout
+//	connected, idle                         8 KiB       8 MiB       MaxPeers
+//	its READY as large as may be            16 KiB      16 MiB      MaxMetadata
+//	what messages are read into             48 KiB      47 MiB      -
+//	a part of a message                     96 KiB      94 MiB      -
+//	  of a large one, any role              64 MiB      832 MiB     MaxMessage, MaxBuffered, MinRate
+//	unread (roles that receive)             128 MiB     1 GiB       WithRecvHWM, WithRecvHWMBytes, MaxBuffered
+//	  left by peers that have gone          128 MiB     of these    WithRecvHWMBytes
+//	subscriptions to 20 bytes (Pub, XPub)   8 MiB       8 GB        MaxSubscriptions, MaxPeers
+//	  to 1 KiB                              250 MB      250 GB      MaxTopic
+//	not taking what is sent to it           128 MiB     128 GiB     WithSendHWM, WithSendHWMBytes, WithOverflow
+//
+// A mark may be passed by one message, which is why some stand for twice 64 MiB. A Push and a Pub keep no message they get, but a
+// large one takes room until it is there. A Pub shares bodies above 8 KiB among the peers that wait for them. Of subscriptions and
+// of what waits for peers that do not read there is no bound over all peers: who publishes to strangers sets MaxSubscriptions
+// to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
+//
 // What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the process
 // keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that the garbage collector
 // runs after some 20 MiB of messages rather than after three. In a process that holds little else this halves the cost of a

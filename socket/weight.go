@@ -25,6 +25,9 @@ func (m *Msg) further() uint64 {
 // load is what is queued for the link, as a mark sees it.
 func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.flight.further, wireFrame) }
 
+// load is what waits for a first peer, as a mark sees it.
+func (o *outbox) load() Count { return weigh(o.waits, o.further, queuedFrame) }
+
 // load is what the link has brought and nobody has received, as a mark sees it.
 func (in *linkIn) load() Count { return weigh(in.messages(), in.further, queuedFrame) }
 

@@ -1,5 +1,7 @@
 package zmtp
 
+import "sync"
+
 // A lists allocates the lists of frames that messages are, many at a time. Those that were allocated together keep each other's
 // frames from the garbage collector, so they are of messages that share a slab, or of one that has a long body: who keeps a message
 // keeps no other slab and no other long body.
@@ -80,4 +82,28 @@ func (l *lists) grow() {
 	room = max(min(room, maxRun), len(open)) // a message of many frames is not copied often
 	l.run = append(make([][]byte, 0, len(open)+room), open...)
 	l.first = 0
+}
+
+// keepBatch is how long a list of messages a Reader keeps while it waits. A slab of the smallest ones needs 12,000 places, 290 KB,
+// which an idle peer need not hold on to; they are for whoever reads next.
+const keepBatch = 512
+
+var batches sync.Pool // of *[][][]byte, each empty
+
+// giveBatch gives a long list back. No message is in it.
+func (r *Reader) giveBatch() {
+	p := r.holder
+	if p == nil {
+		p = new([][][]byte)
+	}
+	*p = r.batch[:0]
+	r.batch, r.holder = nil, nil
+	batches.Put(p)
+}
+
+// takeBatch takes a long list where one is likely to be needed.
+func (r *Reader) takeBatch() {
+	if p, _ := batches.Get().(*[][][]byte); p != nil {
+		r.batch, r.holder = *p, p
+	}
 }

@@ -76,6 +76,8 @@ type Reader struct {
 	size  int64 // bytes in the unfinished message
 	room  int64 // that it has been given
 	batch [][][]byte
+	// holder is what batch came in, if it came from the pool.
+	holder *[][][]byte
 
 	surge    *[surgeSize]byte // borrowed while reads fill it
 	s, e     int              // surge[s:e] is read and not yet in a slab
@@ -205,6 +207,9 @@ func (r *Reader) release() {
 		surges.Put(r.surge)
 		r.surge = nil
 	}
+	if cap(r.batch) > keepBatch && len(r.batch) == 0 {
+		r.giveBatch()
+	}
 }
 
 func readError(n int, err error) error {
@@ -242,6 +247,9 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 			return nil
 		}
 		r.endBody()
+	}
+	if r.batch == nil && r.w-r.r > minSlab {
+		r.takeBatch()
 	}
 	for {
 		b := r.slab[r.r:r.w]
