@@ -15,7 +15,7 @@ import (
 // in any case. One after the other they arrive, and none waits for another that waits for it.
 //
 // A message under way that holds room without coming would keep out all others, so it has to come at Limits.MinRate. While
-// others wait for nothing but that room, it has to come at starvedRate times that, or it gives way.
+// others wait for nothing but that room, it has to come at starvedRate, or it gives way.
 
 // An underway is the part of a message that has come so far, guarded by the inbox's mu.
 type underway struct {
@@ -28,7 +28,7 @@ type underway struct {
 const (
 	rateSpan     = 30 * time.Second // over which MinRate is looked at
 	starvedAfter = 5 * time.Second  // how long a message waits for room until another may have to give way
-	starvedRate  = 64
+	starvedRate  = 64 << 10 // in bytes a second
 	partsShare   = 4 // one of so many parts of the budget is for whole messages alone
 )
 
@@ -215,7 +215,7 @@ func (l *link) checkStarved() (next time.Duration) {
 	if left := q.sampled + starvedAfter - now; left > 0 {
 		return left
 	}
-	least := uint64(max(1, l.core.cfg.limits.MinRate)) * starvedRate * uint64(starvedAfter/time.Second)
+	const least = starvedRate * uint64(starvedAfter/time.Second)
 	for _, other := range q.onTheWay {
 		w := &other.in.way
 		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.come.Load()-w.seen >= least {

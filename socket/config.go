@@ -85,8 +85,8 @@ type Limits struct {
 	// changed too.
 	MaxBuffered int64
 	// MinRate is how fast a message under way that takes more than 64 KiB has to come, in bytes a second, over each 30 s in
-	// which the socket reads it; the default is 1,024. While others wait for nothing but its room (see MaxBuffered) it is 64
-	// times that over each 5 s. A message that is slower ends its connection.
+	// which the socket reads it; the default is 128. While others wait for nothing but its room (see MaxBuffered) it is 64 KiB
+	// a second, over each 5 s. A message that is slower ends its connection.
 	MinRate int
 }
 
@@ -150,7 +150,7 @@ func defaults() config {
 			MaxMetadata:      4096,
 			MaxHandshakes:    1024,
 			MaxPeers:         65_536,
-			MinRate:          1024,
+			MinRate:          128,
 		},
 		linger:     defaultLinger,
 		transports: make(map[string]transport.Transport, 4),
