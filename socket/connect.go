@@ -52,7 +52,8 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 
 // connectLoop keeps one connection up. Unless it is the first, an attempt has just been lost.
 func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
-	pause backoff, first bool) {
+	pause backoff, first bool,
+) {
 	defer c.wg.Done()
 	replaced := false // another goroutine connects from now on; this one reads what is left
 	again := func(lasted time.Duration) {
@@ -88,7 +89,8 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 // connectOnce makes one attempt and serves the connection until it is lost. It returns how long the connection lasted, zero
 // without a handshake.
 func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
-	again func(lasted time.Duration)) time.Duration {
+	again func(lasted time.Duration),
+) time.Duration {
 	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
 	dial, cancel := ctx, context.CancelFunc(func() {})
 	if c.cfg.connectTimeout > 0 {

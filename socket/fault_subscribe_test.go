@@ -25,12 +25,12 @@ func TestReplaysOfAPeerThatKeepsSubscribing(t *testing.T) {
 		}
 		kept := pub.Stats().Accepted.Messages
 		r := rawSim(t, net, "fickle")
-		defer r.Conn.Close()
+		defer r.Close()
 		r.shake("SUB")
 		go func() { // reads everything
 			b := make([]byte, 64<<10)
 			for {
-				if _, err := r.Conn.Read(b); err != nil {
+				if _, err := r.Read(b); err != nil {
 					return
 				}
 			}

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -22,7 +23,7 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 		change = s.ask
 	}
 	err := change(l, add, string(topic), false)
-	if over, ok := err.(*tooMany); ok {
+	if over, ok := errors.AsType[*tooMany](err); ok {
 		s.refuse(l, topic, over)
 		err = nil
 	}
@@ -165,7 +166,7 @@ func (s *subscribers) refuse(l *link, topic []byte, why error) {
 	if r.event > 0 && now-r.event < refusalsEvery {
 		return
 	}
-	s.core.events.add(Event{Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.untold,
-		Err: fmt.Errorf("%w: %.64q is refused", why, topic)})
+	why = fmt.Errorf("%w: %.64q is refused", why, topic)
+	s.core.events.add(Event{Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.untold, Err: why})
 	r.untold, r.event = 0, max(1, now)
 }

@@ -72,11 +72,11 @@ func (f forwarder) forward(t testing.TB, upstream string) (at string, xpub *sock
 	connect(t, xsub, upstream)
 	at = bind(t, xpub, "tcp://127.0.0.1:*")
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- f.run(ctx, xsub, xpub) }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = f.run(ctx, xsub, xpub) }) // ends with its context or its sockets
 	t.Cleanup(func() {
 		cancel()
-		<-done
+		running.Wait()
 	})
 	return at, xpub
 }
