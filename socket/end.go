@@ -117,9 +117,7 @@ func (l *link) closeWrite(cause error) bool {
 	l.out.ending = true
 	l.core.out.mu.Unlock()
 	l.endOut(cause)
-	if l.look != nil { // the kernel gives a connection without an owner up the sooner, the more often it asks
-		l.look.ProbeWithin(math.MaxInt32)
-	}
+	l.probeWithin(math.MaxInt32) // the kernel gives a connection without an owner up the sooner, the more often it asks
 	select {
 	case <-l.out.settled:
 	case <-l.gone:
@@ -130,10 +128,16 @@ func (l *link) closeWrite(cause error) bool {
 
 // inspect is what the operating system knows of the connection.
 func (l *link) inspect() (state transport.ConnState, known bool) {
-	if l.look == nil {
-		return state, false
+	if look, ok := l.conn.(transport.Inspector); ok {
+		return look.Inspect()
 	}
-	return l.look.Inspect()
+	return state, false
+}
+
+func (l *link) probeWithin(ms int) {
+	if look, ok := l.conn.(transport.Inspector); ok {
+		look.ProbeWithin(ms)
+	}
 }
 
 // hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a lingeringClose.
@@ -147,7 +151,7 @@ func (l *link) hangUp() {
 	}
 	_ = l.conn.SetReadDeadline(longAgo) // frees who reads
 	l.core.lingering.Add(1)
-	lingeringClose{l.conn, l.look, &l.core.lingering}.begin()
+	lingeringClose{l.conn, l.conn.(transport.Inspector), &l.core.lingering}.begin()
 }
 
 // maxLingering is how many connections of a socket are left open at a time.

@@ -3,6 +3,7 @@ package socket
 import (
 	"time"
 
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -36,9 +37,7 @@ func (l *link) startHeart() {
 	if l.direct != nil || h.interval <= 0 || !l.pingable() {
 		return
 	}
-	if l.look != nil { // of a host that is asked this often, the heartbeat timeout shows whether it answers
-		l.look.ProbeWithin(int(h.timeout.Milliseconds() / 4))
-	}
+	l.probeWithin(int(h.timeout.Milliseconds() / 4)) // the heartbeat timeout then shows whether the host answers
 	l.core.heart.hasten(l, min(l.pingDue()-l.core.now(), h.timeout))
 }
 
@@ -116,7 +115,7 @@ func (l *link) silence(now, limit, late time.Duration) (silent, look time.Durati
 		silent = 0
 	}
 	look = limit - silent
-	if stuck && l.look != nil {
+	if _, known := l.conn.(transport.Inspector); stuck && known {
 		look = min(look, limit/8)
 	}
 	return silent, look

@@ -170,7 +170,7 @@ func (l *link) nextLook() time.Duration {
 	if every := l.signEvery(); every > 0 {
 		next = max(l.signDue(every), every/4) // not at once: a peer that takes nothing has got no sign
 	}
-	if l.look != nil {
+	if _, known := l.conn.(transport.Inspector); known {
 		next = min(next, lookEvery)
 	}
 	return next

@@ -20,7 +20,6 @@ type link struct {
 	conn net.Conn
 	sess *zmtp.Session
 	try  transport.TryWriter // nil if conn cannot write without blocking
-	look transport.Inspector // nil if nobody knows more of conn
 	pace *pace
 
 	gone   chan struct{} // closed by fail
@@ -44,7 +43,6 @@ type link struct {
 	life struct {
 		read    atomic.Int64 // when something last came, in nanoseconds of core.now
 		wrote   atomic.Int64 // when something was last written
-		paused  atomic.Bool  // not reading, because the application is behind
 		ttl     atomic.Int64 // the silence the peer allows, from its PING; 0 if none
 		ping    atomic.Int64 // when we last sent PING
 		asked   atomic.Int64 // how much had been written when the first PING went that is not answered
@@ -55,6 +53,7 @@ type link struct {
 		retired atomic.Int64 // when the link ends though the peer has not closed; 0 if it stays
 
 		pings    atomic.Int64 // how many PINGs we have sent
+		paused   atomic.Bool  // not reading, because the application is behind
 		answered atomic.Bool  // the peer has sent PING or PONG
 		spared   bool         // the peer gets no PING; set before there are any
 
@@ -63,15 +62,15 @@ type link struct {
 		rate rate          // of the heart's
 
 		// Guarded by core.heart.mu.
+		stopped bool
 		due     time.Duration // when beat is
 		slot    int           // the link's place among core.heart.links, from 1; 0 if it is not among them
-		stopped bool
 	}
 
 	failed struct {
 		once   sync.Once
-		cause  error // valid once gone is closed
 		hungUp atomic.Bool
+		cause  error // valid once gone is closed
 	}
 }
 
@@ -91,23 +90,24 @@ type linkOut struct {
 	attempts attempts // of those in open and flight
 	burst    uint64   // messages dropped since the link was last open to one
 
-	writing   bool          // somebody is at it: a goroutine in drain, or a caller in writeNow
-	overflow  Overflow      // what to do when full
-	full      bool          // at the high-water mark, until the queue is down to half
-	filled    time.Duration // when it came there; 0 if it is not there
-	named     bool          // a SlowPeer event told of that
-	joined    bool          // has become part of the socket
-	dead      bool          // takes nothing any more
-	removed   bool          // is not in the outbox any more; what was unsent is accounted for once nobody writes
-	ending    bool          // no more bytes follow: the end of our stream was sent, or is about to be
-	cause     error         // why the way out is over, maybe before the link is
-	settled   chan struct{} // closed once that is done
-	isSettled bool
-	mark      uint64              // the last fan-out that met this link
-	topics    map[string]struct{} // what this peer is subscribed to
+	writing   bool // somebody is at it: a goroutine in drain, or a caller in writeNow
+	full      bool // at the high-water mark, until the queue is down to half
+	named     bool // a SlowPeer event told of that
+	joined    bool // has become part of the socket
+	dead      bool // takes nothing any more
+	removed   bool // is not in the outbox any more; what was unsent is accounted for once nobody writes
+	isSettled bool // that is done
+	ending    bool // no more bytes follow: the end of our stream was sent, or is about to be
+	behind    bool // it has not been told all our subscriptions
 
-	told   *commandReader // how far it has been told of our subscriptions; nil if it is not to be
-	behind bool           // it has not been told all
+	overflow Overflow            // what to do when full
+	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
+	cause    error               // why the way out is over, maybe before the link is
+	settled  chan struct{}       // closed once what was unsent is accounted for
+	mark     uint64              // the last fan-out that met this link
+	topics   map[string]struct{} // what this peer is subscribed to
+
+	told *commandReader // how far it has been told of our subscriptions; nil if it is not to be
 
 	owed     time.Duration // when as many last values as it was replayed would have been, one after the other
 	refusals struct {      // of its own subscriptions
@@ -166,7 +166,6 @@ func (m mark) plus(n mark) (sum mark) {
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
-	l.look, _ = conn.(transport.Inspector)
 	l.pace = c.out.pace
 	if l.pace == nil {
 		l.pace = new(pace)
