@@ -28,8 +28,8 @@ type underway struct {
 const (
 	rateSpan     = 30 * time.Second // over which MinRate is looked at
 	starvedAfter = 5 * time.Second  // how long a message waits for room until another may have to give way
-	starvedRate  = 64 << 10 // in bytes a second
-	partsShare   = 4 // one of so many parts of the budget is for whole messages alone
+	starvedRate  = 64 << 10         // in bytes a second
+	partsShare   = 4                // one of so many parts of the budget is for whole messages alone
 )
 
 // budget is MaxBuffered in bytes, 0 for none.

@@ -122,9 +122,10 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	links = append(links, departed...)
 	for _, l := range links {
 		if l.direct == nil && l.mayOwe() {
-			l.closeWrite(ErrDisconnected)
+			l.stopWriting(ErrDisconnected)
+		} else {
+			l.dismiss(ErrDisconnected)
 		}
-		l.dismiss(ErrDisconnected)
 	}
 	c.waitFor(func() { hangUp(links) }, by)
 	c.waitFor(c.wg.Wait, by)
@@ -141,12 +142,16 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 // closers is how many connections are closed at a time, for to close one takes until its reader has got a processor.
 const closers = 16
 
-// hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet.
+// hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet, and of those that
+// may owe their peers something, behind the end of what they owe.
 func hangUp(links []*link) {
 	var all sync.WaitGroup
 	for part := range slices.Chunk(links, len(links)/closers+1) {
 		all.Go(func() {
 			for _, l := range part {
+				if l.endDue() {
+					l.sendEnd()
+				}
 				l.fail(ErrDisconnected)
 			}
 		})

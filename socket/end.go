@@ -109,15 +109,25 @@ func (l *link) giveUp() {
 // closeWrite ends the way out and sends the end of our stream. It reports whether that worked. A message that is half
 // written makes the peer see an end that is none, but what came before it stands.
 func (l *link) closeWrite(cause error) bool {
-	cw, ok := l.conn.(transport.CloseWriter)
-	if !ok {
-		return false
-	}
+	l.stopWriting(cause)
+	return l.sendEnd()
+}
+
+// stopWriting ends the way out, and whoever is writing.
+func (l *link) stopWriting(cause error) {
 	l.core.out.mu.Lock()
 	l.out.ending = true
 	l.core.out.mu.Unlock()
 	l.endOut(cause)
 	l.probeWithin(math.MaxInt32) // the kernel gives a connection without an owner up the sooner, the more often it asks
+}
+
+// sendEnd sends the end of our stream once nobody writes any more.
+func (l *link) sendEnd() bool {
+	cw, ok := l.conn.(transport.CloseWriter)
+	if !ok {
+		return false
+	}
 	select {
 	case <-l.out.settled:
 	case <-l.gone:

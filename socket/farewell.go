@@ -55,6 +55,13 @@ func (l *link) mayOwe() bool {
 	return l.out.counts.delivered.Messages > 0 || l.out.writing
 }
 
+// endDue reports whether the way out was ended for a peer that may not have read everything.
+func (l *link) endDue() bool {
+	l.core.out.mu.Lock()
+	defer l.core.out.mu.Unlock()
+	return l.out.ending
+}
+
 // forMoment waits for peers to close as long as Close can.
 func (c *core) forMoment(owed []*link) (late []*link) {
 	t := time.NewTimer(farewell)

@@ -450,7 +450,7 @@ func TestStandTick(t *testing.T) {
 	}{
 		{"as a rule", pull.core, Peer{}, standTick},
 		{"each message waits for an answer", rep.core, Peer{}, lockstepStand},
-		{"the peer is impatient", rep.core, Peer{yodel: true, patience: 30 * time.Millisecond}, 10 * time.Millisecond},
+		{"the peer is impatient", rep.core, Peer{yodel: true, patience: 60 * time.Millisecond}, 20 * time.Millisecond},
 		{"this side is", impatient.core, Peer{}, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
