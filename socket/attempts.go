@@ -22,12 +22,11 @@ func (a *attempts) add(ahead, n int) {
 	}
 }
 
-// take notes that the first n messages have left the queue, and returns how often the first of them was begun.
-func (a *attempts) take(n int) (begun int) {
+// take notes that the first n messages have left the queue.
+func (a *attempts) take(n int) {
 	if len(*a) == 0 {
-		return 0
+		return
 	}
-	begun = a.first()
 	left := (*a)[:0]
 	for _, m := range *a {
 		if m.ahead >= n {
@@ -35,7 +34,6 @@ func (a *attempts) take(n int) (begun int) {
 		}
 	}
 	*a = left
-	return begun
 }
 
 // first is how often the first message in the queue was begun.

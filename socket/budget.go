@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -229,4 +230,4 @@ func (l *link) checkStarved() (next time.Duration) {
 }
 
 // noRoom reports whether a Reader can go on once there is room.
-func noRoom(err error) bool { return err == zmtp.ErrNoRoom }
+func noRoom(err error) bool { return errors.Is(err, zmtp.ErrNoRoom) }

@@ -232,7 +232,7 @@ func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)
 
 // recv is Recv of the roles that hand out what is in the inbox as it is.
 func (c *core) recv(ctx context.Context) (Msg, error) {
-	m, _, err := c.in.get(ctx, true)
+	m, err := c.in.get(ctx, true)
 	return m, opError("recv", err)
 }
 

@@ -51,7 +51,7 @@ func paddedNumber(n int) []byte {
 func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 	const count = 2500
 	ends := map[string]func(t *testing.T, s ender){
-		"Shutdown": func(t *testing.T, s ender) { must(t, s.Shutdown(context.Background())) },
+		"Shutdown": func(t *testing.T, s ender) { must(t, s.Shutdown(context.WithoutCancel(t.Context()))) },
 		"Shutdown with a deadline": func(t *testing.T, s ender) {
 			must(t, s.Shutdown(within(t)))
 		},

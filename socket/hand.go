@@ -38,10 +38,11 @@ func (q *inbox) borrow() {
 }
 
 // fromHand returns a message in hand, if there is one and no other link waits for its turn; it has unlocked recv then.
-func (q *inbox) fromHand() (m Msg, l *link, ok bool) {
+func (q *inbox) fromHand() (m Msg, ok bool) {
 	h := &q.hand
 	for len(h.msgs) > 0 && !q.crowd.Load() {
-		m, l = h.msgs[0], h.link
+		l := h.link
+		m = h.msgs[0]
 		h.msgs[0] = Msg{}
 		h.msgs = h.msgs[1:]
 		h.taken.add(m.Size())
@@ -62,9 +63,9 @@ func (q *inbox) fromHand() (m Msg, l *link, ok bool) {
 		if !quiet && l.in.full.Load() {
 			q.relieve(l)
 		}
-		return m, l, true
+		return m, true
 	}
-	return Msg{}, nil, false
+	return Msg{}, false
 }
 
 // unkept makes the last message taken from the hand one that was discarded.

@@ -218,13 +218,13 @@ func (q *inbox) announce(l *link, n int) {
 	}
 }
 
-// get returns the next message and the link it came from. With wait it blocks until there is one, ctx ends or the
+// get returns the next message. With wait it blocks until there is one, ctx ends or the
 // socket closes.
-func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
+func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 	for {
 		q.recv.Lock()
-		if m, l, ok := q.fromHand(); ok {
-			return m, l, nil
+		if m, ok := q.fromHand(); ok {
+			return m, nil
 		}
 		q.mu.Lock()
 		q.putBack()
@@ -241,7 +241,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 				l.resume()
 			}
 			if why == "" {
-				return m, l, nil
+				return m, nil
 			}
 			q.recv.Lock()
 			q.mu.Lock()
@@ -270,7 +270,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 		if err != nil {
 			q.mu.Unlock()
 			q.recv.Unlock()
-			return Msg{}, nil, err
+			return Msg{}, err
 		}
 		if l := q.takeTurn(ctx); l != nil {
 			q.mu.Unlock()
@@ -286,7 +286,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, *link, error) {
 		q.unread.leave(w, err)
 		q.mu.Unlock()
 		if err != nil {
-			return Msg{}, nil, err
+			return Msg{}, err
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -80,7 +79,7 @@ func greeted(t *testing.T) (links [2]*link) {
 	var both sync.WaitGroup
 	for _, l := range links {
 		both.Go(func() {
-			if err := greet(context.Background(), l.core, l.conn.(transport.Direct), l); err != nil {
+			if err := greet(t.Context(), l.core, l.conn.(transport.Direct), l); err != nil {
 				t.Error(err)
 			}
 		})
@@ -112,7 +111,7 @@ func TestAdmittedAfterClose(t *testing.T) {
 			t.Errorf("the ledger of the %s: %+v, %v", name, l, l.Check())
 		}
 	}
-	if m, _, err := in.get(t.Context(), true); !errors.Is(err, ErrClosed) {
+	if m, err := in.get(t.Context(), true); !errors.Is(err, ErrClosed) {
 		t.Errorf("received %v, %v after the close", m, err)
 	}
 	push.conn.Close()

@@ -17,7 +17,10 @@ import (
 func TestClientThatDoesNotReadHoldsUpNobody(t *testing.T) {
 	reply := string(make([]byte, 100_000))
 	answer := func(ctx context.Context, rep *socket.Rep) {
-		for range rep.Messages(ctx) {
+		for _, err := range rep.Messages(ctx) {
+			if err != nil {
+				return
+			}
 			_ = rep.Send(ctx, socket.String(reply)) // a peer that is gone is no reason to end
 		}
 	}
@@ -241,7 +244,10 @@ func TestMessageThatKillsItsConnection(t *testing.T) {
 					got := make(chan socket.Msg, 20)
 					for _, w := range workers {
 						go func() {
-							for m := range w.Messages(t.Context()) {
+							for m, err := range w.Messages(t.Context()) {
+								if err != nil {
+									return
+								}
 								got <- m
 							}
 						}()
@@ -278,7 +284,10 @@ func TestMessageThatKillsItsConnection(t *testing.T) {
 				t.Fatalf("Do says %v, want ErrUndeliverable and the peer", err)
 			}
 			go func() {
-				for m := range rep.Messages(t.Context()) {
+				for m, err := range rep.Messages(t.Context()) {
+					if err != nil {
+						return
+					}
 					_ = rep.Send(t.Context(), m)
 				}
 			}()

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -8,6 +10,11 @@ var (
 	_ Inspector = (*tcpConn)(nil)
 	_ Inspector = (*ipcConn)(nil)
 )
+
+// inspected is what Inspect remembers of a TCP connection.
+type inspected struct {
+	widest atomic.Uint32 // window that the peer's host has offered, as far as seen
+}
 
 // States of a TCP connection, from the kernel's include/net/tcp_states.h.
 const (

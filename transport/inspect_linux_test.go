@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"io"
 	"net"
 	"testing"
@@ -17,12 +16,12 @@ func TestInspect(t *testing.T) {
 			if name == "ipc" {
 				address = "*"
 			}
-			ln, err := tr.Listen(context.Background(), address)
+			ln, err := tr.Listen(t.Context(), address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer ln.Close()
-			near, err := tr.Dial(context.Background(), ln.Address())
+			near, err := tr.Dial(t.Context(), ln.Address())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"time"
 )
 
@@ -109,7 +108,7 @@ func (t *TCP) keepAlive() (time.Duration, net.KeepAliveConfig) {
 type tcpConn struct {
 	*net.TCPConn
 	stream
-	widest atomic.Uint32 // window that the peer's host has offered, as far as seen
+	inspected
 }
 
 func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package transport
+
+// inspected is empty: there is no Inspect on this system.
+type inspected struct{}
