@@ -4,3 +4,5 @@ package transport
 
 // inspected is empty: there is no Inspect on this system.
 type inspected struct{}
+
+var _ = tcpConn{}.inspected
