@@ -116,7 +116,7 @@ func (s *scenario) follow(ctx context.Context, m *member, before string) error {
 		return nil
 	}
 	for _, other := range s.plan.Members {
-		if !slices.Contains(other.To, m.ID) {
+		if !slices.Contains(other.To, m.ID) || s.isOver(other.ID) {
 			continue
 		}
 		if err := s.tell(ctx, other.ID, command{Do: cmdConnect, Endpoint: now}); err != nil {
