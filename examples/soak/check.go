@@ -21,8 +21,7 @@ import (
 //     was cut: killed, reset, silent for too long, or ended by the receiver first. A cut explains what was sent between the
 //     last message that the receiver had from that connection and the moment when the sender heard of its end, and nothing
 //     else (cuts.go). With a proxy in between it explains everything that did not come. A sender that ends by Shutdown with
-//     no error cuts nothing: all it took comes, however slow or stopped the receiver is. One that ends by Close may leave
-//     behind what the receiver had not read.
+//     no error, or on Linux by Close, cuts nothing: all it delivered comes, however slow or stopped the receiver is.
 //   - Each ledger balances, at every moment; at the end nothing is queued or unread in it, and it has accepted and handed
 //     over what its program saw. Delivered by all senders is received by all receivers, less what the cuts explain. Over
 //     inproc a cut explains nothing: the two are equal.

@@ -99,6 +99,17 @@ func (x *planted) cut(before, after runs) {
 	x.r.Ledger.Received += after.count()
 }
 
+// TestCloseKeepsWhatWasDelivered: where the system lets it.
+func TestCloseKeepsWhatWasDelivered(t *testing.T) {
+	x := newPlanted(spread)
+	x.gets(upTo(7))
+	x.s.ByClose = true
+	v := check(x.p, []*evidence{x.s, x.r})
+	if found := v.Columns[lost] == 3; found != closeKeeps || v.Cut+v.Columns[lost] != 3 {
+		t.Errorf("lost %d, cut %d", v.Columns[lost], v.Cut)
+	}
+}
+
 // TestCheckerSeesWhatIsPlanted: each fault that the checker is there for, and what only looks like one.
 func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 	type found map[string]uint64
@@ -128,6 +139,10 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.r.Ledger.Received, x.r.Ledger.Discarded = 10, map[string]uint64{"socket closed": 1}
 		}, nil, 0},
 		"a clean end that was none": {spread, func(x *planted) { x.s.EndErr = "3 messages not delivered" }, found{lost: 1}, 0},
+		"by a connection that broke while its socket closed": {spread, func(x *planted) {
+			x.gets(upTo(7))
+			x.s.ByClose, x.s.Conns[0].Clean = true, false
+		}, nil, 3},
 		"a request without a reply": {spread, func(x *planted) {
 			x.p.Members[0].Role, x.s.Asked.Lost = roleReq, 1
 		}, found{lost: 1}, 0},

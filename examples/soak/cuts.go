@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"runtime"
 	"slices"
 )
 
@@ -20,6 +21,9 @@ func (ws windows) have(n uint64) bool {
 }
 
 const forever = math.MaxUint64
+
+// closeKeeps: Close leaves a connection half-closed until the peer has read everything.
+const closeKeeps = runtime.GOOS == "linux"
 
 // windows returns what the cuts between a sender and its receivers explain. A connection that was cut explains the
 // numbers from the last that the receiver had by it to the last that was sent when the sender heard of its end. Over
@@ -77,11 +81,12 @@ func (x *flowCheck) windowsVia(s *evidence, receivers []*evidence) windows {
 	return nil
 }
 
-// downs returns the connections of a sender to a receiver that ended otherwise than by the sender's own clean end.
+// downs returns the connections of a sender to a receiver that ended otherwise than by the sender's own clean end. Shutdown
+// says by its error if there was one meanwhile; Close has none.
 func (x *flowCheck) downs(s, r *evidence) (cut []*conn) {
-	clean := s.EndErr == "" && !s.ByClose && !s.Killed && !s.Failed
+	clean := s.EndErr == "" && !s.Killed && !s.Failed && (!s.ByClose || closeKeeps)
 	for _, c := range s.with(r.key) {
-		if c.Down && !c.Ending || !clean || gone(s, r) {
+		if c.Down && !c.Ending || s.ByClose && c.Down && !c.Clean || !clean || gone(s, r) {
 			cut = append(cut, c)
 		}
 	}
