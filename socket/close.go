@@ -26,8 +26,11 @@ const (
 //
 // When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been delivered,
 // counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of which it is not known
-// whether they have read it.
+// whether they have read it. That is said, too, of peers whose connection ended while Shutdown waited for the rest to leave.
 func (c *core) Shutdown(ctx context.Context) error {
+	c.mu.Lock()
+	c.draining = true
+	c.mu.Unlock()
 	c.out.refuse()
 	err := c.out.waitIdle(ctx)
 	if err == nil {
@@ -37,11 +40,15 @@ func (c *core) Shutdown(ctx context.Context) error {
 	c.out.mu.Lock()
 	lost := c.out.counts.dropped[SocketClosed].plus(c.out.counts.queued) // still queued: of a connection that does not end
 	c.out.mu.Unlock()
+	c.mu.Lock()
+	unread.peers += c.broken.peers
+	unread.sent = unread.sent.plus(c.broken.sent)
+	c.mu.Unlock()
 	switch {
 	case lost.Messages > 0:
 		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)
 	case unread.peers > 0:
-		err = fmt.Errorf("socket: shutdown: %w: %d peers had not closed; they were sent %d messages (%d bytes)",
+		err = fmt.Errorf("socket: shutdown: %w: %d peers had not closed, or were lost; they were sent %d messages (%d bytes)",
 			ErrUnconfirmed, unread.peers, unread.sent.Messages, unread.sent.Bytes)
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", err, context.Cause(ctx))

@@ -31,6 +31,11 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 			owed = append(owed, l)
 		}
 	}
+	c.mu.Lock()
+	for _, l := range owed {
+		l.bidden = true
+	}
+	c.mu.Unlock()
 	if len(owed) == 0 {
 		return left
 	}
@@ -39,6 +44,15 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 		left.sent = left.sent.plus(l.owed())
 	}
 	return left
+}
+
+// lost notes what a connection owed that has ended, if nobody waits for its peer. It is called with c.mu held.
+func (c *core) lost(l *link, owed Count, cause error) {
+	if !c.draining || l.bidden || l.direct != nil || owed.Messages == 0 || errors.Is(cause, ErrDisconnected) {
+		return
+	}
+	c.broken.peers++
+	c.broken.sent = c.broken.sent.plus(owed)
 }
 
 // owed is what was delivered to the peer, which it may not have read yet.
