@@ -26,7 +26,7 @@ const (
 //
 // When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been delivered,
 // counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of which it is not known
-// whether they have read it. That is said, too, of peers whose connection ended while Shutdown waited for the rest to leave.
+// whether they have read it. That is said, too, of peers whose connection broke while Shutdown waited for the rest to leave.
 func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true

@@ -49,7 +49,7 @@ type core struct {
 	incoming   []incoming    // handshakes of accepted connections, oldest first
 	shaken     chan struct{} // tells those who accept that one of them is over
 	draining   bool          // Shutdown waits for the queues
-	broken     unread        // of connections that ended meanwhile, not by this side
+	broken     unread        // of connections that broke meanwhile
 	closing    bool
 	hurry      sync.Once // closes hurried, by which Close ends the wait of a Shutdown
 	hurried    chan struct{}

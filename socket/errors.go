@@ -30,7 +30,7 @@ var (
 	// ErrNotBound: Unbind, Disconnect or WaitConnected named an endpoint that this socket does not have.
 	ErrNotBound = errors.New("no such endpoint on this socket")
 	// ErrUnconfirmed: Shutdown ended before every peer had read to the end of what it was sent and closed, or a connection
-	// ended meanwhile.
+	// broke meanwhile.
 	ErrUnconfirmed = errors.New("peers may not have read all that was delivered to them")
 	// ErrUndeliverable: the peers that a request was sent to ended the connection in the middle of it, as often as
 	// WithMaxAttempts allows. It is also the Err of an Undelivered event.

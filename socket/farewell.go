@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -46,9 +47,13 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	return left
 }
 
-// lost notes what a connection owed that has ended, if nobody waits for its peer. It is called with c.mu held.
+// lost notes what a connection owed that has broken, if nobody waits for its peer. A peer that closed has read what it
+// wanted: if something came that it had not, its kernel would have reset the connection. It is called with c.mu held.
 func (c *core) lost(l *link, owed Count, cause error) {
-	if !c.draining || l.bidden || l.direct != nil || owed.Messages == 0 || errors.Is(cause, ErrDisconnected) {
+	switch {
+	case !c.draining, l.bidden, l.direct != nil, owed.Messages == 0:
+		return
+	case errors.Is(cause, ErrDisconnected), errors.Is(cause, io.EOF):
 		return
 	}
 	c.broken.peers++

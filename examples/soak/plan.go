@@ -121,6 +121,11 @@ func (p *plan) starters(process int) (ids []int) {
 	return ids
 }
 
+// strangers: some take part of whom nobody knows what they read.
+func (p *plan) strangers() bool {
+	return slices.ContainsFunc(p.Flows, func(f flow) bool { return f.Loose })
+}
+
 // disturbed: a step ends connections, or looks to somebody as if they had ended.
 func (p *plan) disturbed() bool {
 	return slices.ContainsFunc(p.Steps, func(st step) bool {
