@@ -32,11 +32,6 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 			owed = append(owed, l)
 		}
 	}
-	c.mu.Lock()
-	for _, l := range owed {
-		l.bidden = true
-	}
-	c.mu.Unlock()
 	if len(owed) == 0 {
 		return left
 	}
@@ -47,11 +42,14 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	return left
 }
 
-// lost notes what a connection owed that has broken, if nobody waits for its peer. A peer that closed has read what it
-// wanted: if something came that it had not, its kernel would have reset the connection. It is called with c.mu held.
-func (c *core) lost(l *link, owed Count, cause error) {
+// lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It is
+// called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
+func (c *core) lost(l *link, cause error) {
+	owed := l.owed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case !c.draining, l.bidden, l.direct != nil, owed.Messages == 0:
+	case !c.draining, c.closing, l.direct != nil, owed.Messages == 0:
 		return
 	case errors.Is(cause, ErrDisconnected), errors.Is(cause, io.EOF):
 		return

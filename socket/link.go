@@ -27,7 +27,6 @@ type link struct {
 
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	departed atomic.Bool // is not a member of the socket any more
-	bidden   bool        // sayFarewell sees to it; guarded by core.mu
 
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct

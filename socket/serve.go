@@ -205,10 +205,9 @@ func (c *core) depart(l *link) {
 }
 
 func (c *core) leave(l *link, cause error) {
+	c.lost(l, cause)
 	c.detach(l)
-	owed := l.owed()
 	c.mu.Lock()
-	c.lost(l, owed, cause)
 	c.up--
 	l.ep.up--
 	c.peers.wakeAll()
