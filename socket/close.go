@@ -17,12 +17,10 @@ const (
 
 // Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits for the
 // queues to drain, also into peers that appear only now, and tells each peer that nothing follows; then it keeps the
-// connections until the peers have read to that end and closed in turn, and closes as Close does. A peer that does not close
-// counts as having read everything once the operating system sees no more than a few KiB that it has not (on Linux). The
-// socket receives nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go
-// knows.)
+// connections until the peers have read to that end and closed in turn, and closes as Close does. The socket
+// receives nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go knows.)
 //
-// How long it waits is for ctx to say. Without a deadline a peer that never reads would be waited for without an end:
+// How long it waits is for ctx to say; some implementations never close (go-zeromq's, unless they receive). Without a deadline a peer that never reads would be waited for without an end:
 // Shutdown then waits until each peer's host has acknowledged everything, or has taken nothing for 30 s; where the operating
 // system cannot tell (other than Linux), for 200 ms.
 //

@@ -99,18 +99,21 @@ func (c *core) untilRead(ctx context.Context) func(owed []*link) (late []*link) 
 	}
 }
 
-// How long a Shutdown without a deadline waits for a peer's host that takes nothing, and how often any asks.
+// How long a Shutdown without a deadline waits for a peer's host that takes nothing, and how often it asks.
 const (
 	takesNothing = 30 * time.Second
 	takenEvery   = 10 * time.Millisecond
 )
 
-// waitRead waits until the peer has closed or, as far as the operating system can tell, has read everything; without a
-// deadline, until its host has everything. It reports whether it came to that.
+// waitRead waits until the peer has read to the end and closed or, without a deadline, until its host has everything. It
+// reports whether it came to that.
 func (c *core) waitRead(ctx context.Context, l *link) bool {
-	_, limited := ctx.Deadline()
-	tick := time.NewTicker(takenEvery)
-	defer tick.Stop()
+	var tick <-chan time.Time
+	if _, limited := ctx.Deadline(); !limited {
+		t := time.NewTicker(takenEvery)
+		defer t.Stop()
+		tick = t.C
+	}
 	least, since := -1, c.now()
 	for {
 		select {
@@ -120,16 +123,15 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 			return false
 		case <-c.hurried:
 			return false
-		case <-tick.C:
+		case <-tick:
 			state, known := l.inspect()
 			switch {
-			case state.Acknowledged && (!limited || state.Untaken == 0):
-				return true
-			case limited:
 			case !known:
 				if c.now()-since >= farewell {
 					return false
 				}
+			case state.Acknowledged:
+				return true
 			case least < 0 || state.Unacknowledged < least:
 				least, since = state.Unacknowledged, c.now()
 			case c.now()-since >= takesNothing:

@@ -23,6 +23,9 @@ const (
 	tcpClose    = 7
 )
 
+// firstLook remembers what the peer's host offers of a connection that has carried nothing.
+func (c *tcpConn) firstLook() { c.Inspect() }
+
 // Inspect implements [Inspector] from TCP_INFO.
 func (c *tcpConn) Inspect() (s ConnState, ok bool) {
 	ok = c.control(func(fd int) error {

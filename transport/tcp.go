@@ -116,6 +116,7 @@ func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {
 	if err := conn.prepare(c); err != nil {
 		return nil, err
 	}
+	conn.firstLook()
 	if t.SendBuffer > 0 {
 		if err := c.SetWriteBuffer(t.SendBuffer); err != nil {
 			return nil, err
