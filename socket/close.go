@@ -17,12 +17,12 @@ const (
 
 // Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits for the
 // queues to drain, also into peers that appear only now, and tells each peer that nothing follows; then it keeps the
-// connections until the peers have read to that end and closed in turn, and closes as Close does. The socket
-// receives nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go knows.)
+// connections until the peers have read to that end and closed in turn, and closes as Close does. The socket receives
+// nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go knows.)
 //
-// How long it waits is for ctx to say; some implementations never close (go-zeromq's, unless they receive). Without a deadline a peer that never reads would be waited for without an end:
-// Shutdown then waits until each peer's host has acknowledged everything, or has taken nothing for 30 s; where the operating
-// system cannot tell (other than Linux), for 200 ms.
+// How long it waits is for ctx to say; some peers never close (go-zeromq's, unless they receive). Without a deadline a peer
+// that never reads would be waited for without an end: Shutdown then waits until each peer's host has acknowledged
+// everything, or has taken nothing for 30 s; where the operating system cannot tell (other than Linux), for 200 ms.
 //
 // When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been delivered,
 // counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of which it is not known

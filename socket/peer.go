@@ -98,8 +98,10 @@ func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 		Address:  address,
 		Metadata: make(map[string]string, len(s.Metadata)),
 	}
-	for _, prop := range s.Metadata {
-		p.Metadata[prop.Name] = string(prop.Value)
+	for i, prop := range s.Metadata {
+		if _, again := s.Metadata[:i].Get(prop.Name); !again { // the first of a name stands, as for what we read ourselves
+			p.Metadata[prop.Name] = string(prop.Value)
+		}
 	}
 	// A longer property comes from a later Yodel: what we know of it stands at its start.
 	if v, _ := s.Metadata.Get(yodelProperty); len(v) >= yodelSize {
