@@ -56,7 +56,7 @@ func TestMonitorTrouble(t *testing.T) {
 			[]string{"xpub"},
 			zmtp.Config{SocketType: zmtp.XSub},
 			zmtp.AppendSubscribe(nil, zmtp.Version{Major: 3, Minor: 1}, bytes.Repeat([]byte("x"), 2000)),
-			[]string{" limit hit XSUB 127.0.0.1:", "a topic of 2000 bytes"},
+			[]string{" subscription refused XSUB 127.0.0.1:", "a topic of 2000 bytes"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

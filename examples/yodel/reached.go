@@ -70,7 +70,8 @@ func (r *reached) take(ev socket.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch ev.Kind {
-	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.ProtocolError, socket.LimitHit:
+	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused, socket.ProtocolError,
+		socket.LimitHit:
 		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
 			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
 			r.con.notef("%s", ev)
