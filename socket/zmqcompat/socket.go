@@ -82,8 +82,8 @@ func (s *sock) Close() error {
 	s.closed = true
 	r := s.role
 	s.unhook()
+	s.cancel() // with the lock: who finds the socket closed finds out why
 	s.mu.Unlock()
-	s.cancel()
 	if r == nil {
 		return nil
 	}
