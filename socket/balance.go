@@ -157,9 +157,11 @@ func (o *outbox) overflow(m Msg, full error) error {
 		if l := o.makeRoom(); l != nil {
 			p := parcel{frames: m.Frames, size: size}
 			l.unanswered.Add(1)
-			l.offer(&p)
-			o.accept(size)
-			return nil
+			if l.offer(&p) {
+				o.accept(size)
+				return nil
+			}
+			l.answered(1) // over inproc the peer may end in between
 		}
 		if o.pending.n > 0 {
 			o.dropWaiting(1, QueueFull)

@@ -1,6 +1,9 @@
 package socket
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // What a peer has sent and nobody has received yet outlives its connection. It is kept by a link of its own that has nothing but
 // a queue, so that a message of four bytes does not hold on to buffers, timers and a connection.
@@ -43,6 +46,7 @@ func (q *inbox) depart(l *link) {
 		h.in.notices, n.owner = n, h
 	}
 	h.in.counts = l.in.counts // of l they stay, for whoever looks at its ledger still
+	h.in.counts.discarded = maps.Clone(l.in.counts.discarded)
 	h.in.further, l.in.further = l.in.further, 0
 	if i := slices.Index(q.round, l); i >= 0 {
 		q.round[i] = h

@@ -29,8 +29,7 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			switch {
 			case l.offer(&p):
 				o.accept(p.size)
-			case l.out.overflow == DropOldest && l.makeRoom():
-				l.offer(&p)
+			case l.out.overflow == DropOldest && l.makeRoom() && l.offer(&p):
 				o.accept(p.size)
 			case l.out.dead: // over inproc that shows only now
 				l.missed(PeerGone, p.size)

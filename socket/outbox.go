@@ -119,8 +119,7 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 				return nil, nil
 			case policy == Reject:
 				return nil, errRejected
-			case policy == DropOldest && l.makeRoom():
-				l.offer(&p)
+			case policy == DropOldest && l.makeRoom() && l.offer(&p): // over inproc the peer may end in between
 			case policy == DropOldest: // all there is has begun to leave
 				l.refused(p.size)
 				return nil, nil

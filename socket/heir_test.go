@@ -1,0 +1,33 @@
+package socket
+
+import "testing"
+
+// TestHeirKeepsItsOwnBooks: what is discarded of a peer that has gone is not counted once more of the link it had, which
+// Stats may still show.
+func TestHeirKeepsItsOwnBooks(t *testing.T) {
+	pull := NewPull()
+	defer pull.Close()
+	q := &pull.in
+	l := &link{core: pull.core, ep: &endpointState{}, peer: &Peer{}}
+	l.in.ready = true
+	for _, body := range []string{"handed", "kept"} {
+		q.push(l, String(body))
+	}
+	q.lose(l, NotExpected, 3)
+	q.recv.Lock()
+	q.mu.Lock()
+	q.depart(l)
+	h := q.heir(l)
+	before := sum(l.in.counts.discarded)
+	q.dropOldest(h, NotSubscribed)
+	q.lose(h, NotExpected, 5)
+	after := sum(l.in.counts.discarded)
+	q.mu.Unlock()
+	q.recv.Unlock()
+	if before != after {
+		t.Errorf("the link has %v discarded, and then %v", before, after)
+	}
+	if err := pull.Stats().Check(); err != nil {
+		t.Error(err)
+	}
+}
