@@ -98,7 +98,7 @@ func TestHeartbeatPing(t *testing.T) {
 	bubbled("idle", func(t *testing.T) { wantEach(t, pings(t, time.Minute+time.Second, nil, nil), 12) })
 	bubbled("peer sends only", func(t *testing.T) {
 		at := pings(t, time.Minute+time.Second, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPong(nil, nil)) })
-		wantEach(t, at, 0) // that it lives is known; to write could cost what it sent last (see heartbeat.go)
+		wantEach(t, at, 0) // that it lives is known; to write could cost what it sent last (see link_heartbeat.go)
 	})
 	bubbled("both send", func(t *testing.T) {
 		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, messageOf("", "hello")) })

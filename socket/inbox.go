@@ -9,7 +9,7 @@ import (
 )
 
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
-// fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in hand.go.
+// fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in inbox_prefetch.go.
 type inbox struct {
 	// keep, if set, decides about each message as it is about to be handed out, under recv, and may take an envelope
 	// off; a reason discards it.
@@ -37,10 +37,10 @@ type inbox struct {
 	members  atomic.Int32  // links that were admitted and have not left; changes under mu
 	last     *link         // that brought messages
 	since    time.Duration // when it began to be the only one that does
-	standing *link         // whose goroutine stands by; see turn.go
+	standing *link         // whose goroutine stands by; see link_handoff.go
 	met      bool          // a receiver waited for what was read last
 
-	lender   *link       // the only one, if its peer may make runs; see run.go
+	lender   *link       // the only one, if its peer may make runs; see link_inproc_batch.go
 	former   *link       // was the only one
 	lingered uint64      // messages that had come when a receiver lingered last
 	news     atomic.Bool // something was put into the queue since

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in out.go, its
-// way in in in.go, its signs of life in heartbeat.go and, for a peer in the same process, all three in direct.go.
+// A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in link_write.go, its
+// way in in link_read.go, its signs of life in link_heartbeat.go and, for a peer in the same process, all three in link_inproc.go.
 type link struct {
 	core *core
 	ep   *endpointState
@@ -127,8 +127,8 @@ type linkIn struct {
 	active   bool          // in the inbox's round
 	full     atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
 	exact    bool          // the sender may drop the oldest messages, so that none is lent
-	late     bool          // joined while peers that have gone were at their mark (departed.go)
-	starved  bool          // waits for the socket's budget (budget.go)
+	late     bool          // joined while peers that have gone were at their mark (inbox_departed.go)
+	starved  bool          // waits for the socket's budget (inbox_budget.go)
 	way      underway      // the message that has come in part
 	gone     bool          // has left the inbox
 	departed bool          // only a queue, of a peer that has gone

@@ -9,8 +9,8 @@ import (
 )
 
 // An outbox is a socket's way out: the links that take messages, the messages that wait for a first link, and those
-// who wait for room. Roles use one of its three ways: balance (one peer of many, balance.go), fanOut (every peer that
-// wants it, fanout.go) and route (one given peer, below).
+// who wait for room. Roles use one of its three ways: balance (one peer of many, outbox_balance.go), fanOut (every peer that
+// wants it, outbox_fanout.go) and route (one given peer, below).
 //
 // A message is a Msg until a link takes it; a link holds encoded bytes; what a lost link had not written becomes Msg
 // values again.

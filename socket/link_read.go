@@ -10,7 +10,7 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// The way in of one link: its goroutine, or a receiver in its place (turn.go), reads a slab at a time, decodes it without a
+// The way in of one link: its goroutine, or a receiver in its place (link_handoff.go), reads a slab at a time, decodes it without a
 // copy and gives all whole messages to the inbox under one lock, with one wake-up. It never waits for the way out: answers
 // to PING go into the control buffer. When the inbox is full reading stops, which the peer feels as backpressure, and the
 // goroutine gives signs of life instead.

@@ -7,7 +7,7 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). Now and then (heart.go) one looks at when bytes last came from a peer:
+// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). Now and then (link_heartbeat_timer.go) one looks at when bytes last came from a peer:
 //
 //   - Any byte from the peer is a sign of life, whole frame or not. A peer is dead after the timeout without one, or
 //     after the TTL of its own last PING.
@@ -21,7 +21,7 @@ import (
 //     answers are all that counts. The silence that counts begins after it.
 //   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
 //   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for it the next
-//     time: it is treated as a 3.0 peer (known.go).
+//     time: it is treated as a 3.0 peer (endpoint_known.go).
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
 //     sent last and we have not read yet.
 

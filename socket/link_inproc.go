@@ -12,7 +12,7 @@ import (
 
 // A direct is a link's way to a peer in the same process: no ZMTP, no bytes, messages move into the peer's queue as
 // values. That queue is the only one between the two, and its high-water mark the sum of the sender's and the
-// receiver's (libzmq inproc); what a sender keeps for it in the meantime (run.go) counts towards that mark.
+// receiver's (libzmq inproc); what a sender keeps for it in the meantime (link_inproc_batch.go) counts towards that mark.
 type direct struct {
 	self *link
 	me   *Peer // this side, as the other sees it

@@ -12,7 +12,7 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A sender in the same process may keep messages for a while (run.go). These tests are about that it cannot be told.
+// A sender in the same process may keep messages for a while (link_inproc_batch.go). These tests are about that it cannot be told.
 
 // kept connects a Push to a Pull in this process and sends n messages, "0", "1" and so on, that nobody receives yet.
 func kept(t *testing.T, n int) (push *socket.Push, pull *socket.Pull, at string) {

@@ -41,7 +41,7 @@ type turn struct {
 	ttl      time.Duration // of the last of them
 	pongs    []byte        // the answers
 	useless  uint64        // commands that came since throttle looked last, but those that a publisher needs
-	allowed  time.Duration // up to when what was useless is paid for; see throttle.go
+	allowed  time.Duration // up to when what was useless is paid for; see link_throttle.go
 	throttle time.Duration // nothing is to be read before that
 	named    bool          // there was a Throttled event
 
