@@ -21,14 +21,14 @@ import (
 //
 //	NodeID() [16]byte
 //
-// It returns the id that the socket shows to its peers in the handshake, by which those who find the service can tell it from
-// somebody else who answers at the same endpoint: see [Record.PeerID]. A node announces it if it is the same for all that it
-// announces.
+// It returns the id that the socket shows to its peers in the handshake, by which those who find the service can tell
+// it from somebody else who answers at the same endpoint: see [Record.PeerID]. A node announces it if it is the same
+// for all that it announces.
 type Bound interface {
 	// Type is the socket's type as ZMTP names it, such as "PUB".
 	Type() string
-	// Endpoints are those that it is bound to now. One with the host "*", "0.0.0.0" or "[::]" stands for all addresses of this
-	// host.
+	// Endpoints are those that it is bound to now. One with the host "*", "0.0.0.0" or "[::]" stands for all
+	// addresses of this host.
 	Endpoints() []string
 }
 
@@ -66,8 +66,8 @@ func (o offered) record() (Service, bool) {
 	return s, len(s.Endpoints) > 0
 }
 
-// announced returns an endpoint as it stands in a record; false if others could make nothing of it: inproc is this process's
-// own, and a link-local address would need the name that the interface has there.
+// announced returns an endpoint as it stands in a record; false if others could make nothing of it: inproc is this
+// process's own, and a link-local address would need the name that the interface has there.
 func announced(endpoint string) (string, bool) {
 	scheme, rest, _ := strings.Cut(endpoint, "://")
 	switch scheme {
@@ -111,8 +111,8 @@ func announced(endpoint string) (string, bool) {
 // maxAddrText is how much of a record its addresses may take: what fits into one string of a TXT record.
 const maxAddrText = maxString - len("h=")
 
-// reachable returns the addresses at which others may reach this host, as many as fit into a record: the first of each family
-// of each interface before all others, and IPv4 first.
+// reachable returns the addresses at which others may reach this host, as many as fit into a record: the first of
+// each family of each interface before all others, and IPv4 first.
 func reachable(links ifaces.Snapshot) []netip.Addr {
 	type ranked struct {
 		addr netip.Addr
@@ -227,7 +227,8 @@ func (n *Node) goodbye(ctx context.Context) error {
 	return a.Close(ctx)
 }
 
-// follow keeps what is announced up to date until ctx ends. Sockets do not tell when they are bound or unbound, so it looks.
+// follow keeps what is announced up to date until ctx ends. Sockets do not tell when they are bound or unbound, so it
+// looks.
 func (n *Node) follow(ctx context.Context) {
 	links := ifaces.Watch(ctx, 0, n.source)
 	defer func() {
@@ -276,17 +277,17 @@ const (
 	maxAnnouncePause = time.Minute
 )
 
-// Announce tells others that a service is to be had at the endpoints that s is bound to, now and later: binds and unbinds are
-// announced within a quarter of a second, changes of the host's interfaces within about two. A socket that is bound nowhere is
-// not announced until it is, and one that has been closed no longer is. Of a socket bound to a loopback address or to ipc only
-// the same host makes use; inproc and link-local endpoints are left out.
+// Announce tells others that a service is to be had at the endpoints that s is bound to, now and later: binds and
+// unbinds are announced within a quarter of a second, changes of the host's interfaces within about two. A socket
+// that is bound nowhere is not announced until it is, and one that has been closed no longer is. Of a socket bound to
+// a loopback address or to ipc only the same host makes use; inproc and link-local endpoints are left out.
 //
-// ctx bounds the call. To announce the same socket under the same name again does nothing. Of two sockets of one type under one
-// name, others connect to one; of two of different types, to the one that fits.
+// ctx bounds the call. To announce the same socket under the same name again does nothing. Of two sockets of one type
+// under one name, others connect to one; of two of different types, to the one that fits.
 //
-// Errors are ErrRecord if the name is not up to 63 bytes of a-z, 0-9, "-", "." and "_", or all that is announced no longer
-// fits into one record; ErrReadOnly if the backend announces nothing; ErrClosed; and what else the backend says. Nothing is
-// announced then of s. What goes wrong later is told to WithTrouble, and tried again.
+// Errors are ErrRecord if the name is not up to 63 bytes of a-z, 0-9, "-", "." and "_", or all that is announced no
+// longer fits into one record; ErrReadOnly if the backend announces nothing; ErrClosed; and what else the backend
+// says. Nothing is announced then of s. What goes wrong later is told to WithTrouble, and tried again.
 func (n *Node) Announce(ctx context.Context, service string, s Bound) error {
 	if err := checkName("service", service); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
@@ -318,8 +319,8 @@ func (n *Node) Announce(ctx context.Context, service string, s Bound) error {
 	return nil
 }
 
-// Unannounce undoes Announce: others hear at once that the service is gone, and a goodbye if it was the last. It does nothing
-// if the socket is not announced under that name.
+// Unannounce undoes Announce: others hear at once that the service is gone, and a goodbye if it was the last. It does
+// nothing if the socket is not announced under that name.
 func (n *Node) Unannounce(service string, s Bound) {
 	n.remove(offered{service, s})
 	select {

@@ -10,28 +10,29 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
-// A Connector is what AutoConnect asks of a socket: Connect returns at once, and the socket then keeps connecting to the
-// endpoint until Disconnect. Both are called by one goroutine at a time.
+// A Connector is what AutoConnect asks of a socket: Connect returns at once, and the socket then keeps connecting to
+// the endpoint until Disconnect. Both are called by one goroutine at a time.
 //
 // A Connector may have two more methods, as the sockets of package socket do:
 //
 //	WaitConnected(ctx context.Context, endpoint string) error
 //	WaitDisconnected(ctx context.Context, endpoint string) error
 //
-// They wait until an endpoint given to Connect has a live connection, or none. They return nil then, and an error as soon as
-// ctx ends, or when the Connector does not connect to the endpoint any more.
+// They wait until an endpoint given to Connect has a live connection, or none. They return nil then, and an error as
+// soon as ctx ends, or when the Connector does not connect to the endpoint any more.
 //
 // And it may have a third, by which it is told apart who answers at an endpoint:
 //
 //	ConnectNode(endpoint string, accept func(node [16]byte) error) error
 //
-// It is called in place of Connect. With each connection, before the socket takes any part in it, accept is called with the id
-// that the peer shows, the zero one if none; unless it returns nil the connection ends at once, and the socket tries again.
-// None of the methods may wait for a call of accept. Without this method whoever answers is taken for the node.
+// It is called in place of Connect. With each connection, before the socket takes any part in it, accept is called
+// with the id that the peer shows, the zero one if none; unless it returns nil the connection ends at once, and the
+// socket tries again. None of the methods may wait for a call of accept. Without this method whoever answers is taken
+// for the node.
 //
-// Of a Connector without the first two nothing is known but what it was told. The best endpoint of a node then counts as connected at
-// once; the others are used only when a later record no longer has that one. A node that expired is disconnected after
-// Policy.Drain, like one that left, and whoever says that it left is believed.
+// Of a Connector without the first two nothing is known but what it was told. The best endpoint of a node then counts
+// as connected at once; the others are used only when a later record no longer has that one. A node that expired is
+// disconnected after Policy.Drain, like one that left, and whoever says that it left is believed.
 type Connector interface {
 	Connect(endpoint string) error
 	Disconnect(endpoint string) error
@@ -43,25 +44,27 @@ type stater interface {
 	WaitDisconnected(ctx context.Context, endpoint string) error
 }
 
-// AutoConnect connects s to each node that w finds to offer a service ("": any), as p allows, until ctx ends. It then has
-// disconnected all that it connected, and returns nil. It returns an error if w cannot be watched, or stops before ctx does.
+// AutoConnect connects s to each node that w finds to offer a service ("": any), as p allows, until ctx ends. It then
+// has disconnected all that it connected, and returns nil. It returns an error if w cannot be watched, or stops
+// before ctx does.
 //
-// Who answers at an endpoint is asked who it is, where that can be told (see [Connector] and [Record.PeerID]): another than the
-// node that was announced there gets no connection, so that no message goes to it, and the node's next endpoint has its turn. If
-// there is none, PeerFailed says so with [ErrWrongNode].
+// Who answers at an endpoint is asked who it is, where that can be told (see [Connector] and [Record.PeerID]):
+// another than the node that was announced there gets no connection, so that no message goes to it, and the node's
+// next endpoint has its turn. If there is none, PeerFailed says so with [ErrWrongNode].
 //
-// Of each node one endpoint is connected. The best is tried first, and each 250 ms the next as well, until one answers; the
-// others are disconnected again. So for a moment there may be two connections to a node. When none answers, w is asked to
-// confirm that the node is there (see [Confirmer]), and all starts again after a pause.
+// Of each node one endpoint is connected. The best is tried first, and each 250 ms the next as well, until one
+// answers; the others are disconnected again. So for a moment there may be two connections to a node. When none
+// answers, w is asked to confirm that the node is there (see [Confirmer]), and all starts again after a pause.
 //
-// A connection that works is kept, whatever is announced: when the record expires, for as long as the connection lasts; when
-// it names other endpoints, until the connection is lost. Only when the node says goodbye it is ended, after Policy.Drain. Where
-// records are not proven (see [Open]) that has to come from an address that the node was known by when it was connected; other
-// endpoints said from elsewhere are tried behind its own once the connection is lost.
+// A connection that works is kept, whatever is announced: when the record expires, for as long as the connection
+// lasts; when it names other endpoints, until the connection is lost. Only when the node says goodbye it is ended,
+// after Policy.Drain. Where records are not proven (see [Open]) that has to come from an address that the node was
+// known by when it was connected; other endpoints said from elsewhere are tried behind its own once the connection is
+// lost.
 //
-// Two nodes with the same endpoint share one connection, which stays until both have gone; if it can be told which of the two
-// answers, that one alone counts as connected. Endpoints that the application connects
-// itself should not be announced as well: they are disconnected with the node.
+// Two nodes with the same endpoint share one connection, which stays until both have gone; if it can be told which of
+// the two answers, that one alone counts as connected. Endpoints that the application connects itself should not be
+// announced as well: they are disconnected with the node.
 func AutoConnect(ctx context.Context, s Connector, w Watcher, service string, p Policy) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -127,7 +130,8 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 	}
 }
 
-// connecting is the state of one AutoConnect. All of it belongs to the goroutine that runs autoConnect, which others reach by post.
+// connecting is the state of one AutoConnect. All of it belongs to the goroutine that runs autoConnect, which others
+// reach by post.
 type connecting struct {
 	s         Connector
 	stater    stater    // nil if s is none
@@ -294,8 +298,8 @@ func (a *connecting) cut(l *link) {
 	_ = a.s.Disconnect(l.endpoint) // fails only if somebody else has disconnected it
 }
 
-// cool frees the place of a link that never was up. Who takes back at once what it announced must not get us to dial the next one
-// the sooner.
+// cool frees the place of a link that never was up. Who takes back at once what it announced must not get us to dial
+// the next one the sooner.
 func (a *connecting) cool(l *link) {
 	rest := time.Until(l.began.Add(backoffFirst))
 	if rest <= 0 {

@@ -8,8 +8,8 @@ import "context"
 type Backend interface {
 	// Name stands in events and messages, for example "mdns".
 	Name() string
-	// Announce tells others about self until the Announcement is closed; ctx bounds only the call. A backend that cannot
-	// announce returns ErrReadOnly.
+	// Announce tells others about self until the Announcement is closed; ctx bounds only the call. A backend that
+	// cannot announce returns ErrReadOnly.
 	Announce(ctx context.Context, self Record) (Announcement, error)
 	Watcher
 }

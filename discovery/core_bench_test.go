@@ -46,7 +46,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkPut takes announcements of 1000 nodes: repeated ones, which is what nearly all are, and those of nodes that are new.
+// BenchmarkPut takes announcements of 1000 nodes: repeated ones, which is what nearly all are, and those of nodes
+// that are new.
 func BenchmarkPut(b *testing.B) {
 	b.Run("refresh", func(b *testing.B) {
 		table := discovery.NewTable("test", discovery.TableConfig{})

@@ -140,8 +140,8 @@ func (a *connecting) again(n *target, why error) {
 	}
 }
 
-// follow moves a connection to the first endpoint of a new plan, if its own is not part of that any more and nobody will tell when
-// it is lost.
+// follow moves a connection to the first endpoint of a new plan, if its own is not part of that any more and nobody
+// will tell when it is lost.
 func (a *connecting) follow(n *target) {
 	old := n.live
 	if a.stater != nil || len(n.plan) == 0 || slices.Contains(n.plan, old.endpoint) {

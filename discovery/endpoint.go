@@ -59,12 +59,12 @@ type candidate struct {
 	rank     rank
 }
 
-// choose returns the endpoints at which the services with a name and one of the types may be connected to, best first. If there
-// is none, the error says why.
+// choose returns the endpoints at which the services with a name and one of the types may be connected to, best
+// first. If there is none, the error says why.
 func (p *Policy) choose(r *Record, service string, types []string, at vantage) ([]string, error) {
 	c := &chooser{vantage: at, p: p, r: r, sources: r.From[:min(len(r.From), maxAddrs)]}
-	// Anybody can write our token into a record. But nobody else has our addresses: the kernel drops what comes from outside
-	// and claims to be from here.
+	// Anybody can write our token into a record. But nobody else has our addresses: the kernel drops what comes from
+	// outside and claims to be from here.
 	elsewhere := func(a netip.Addr) bool { return !at.links.Local(a) }
 	c.sameHost = at.host != "" && r.Host == at.host && !slices.ContainsFunc(r.From, elsewhere)
 	n := 0
@@ -132,8 +132,9 @@ func (c *chooser) judge(endpoint string) {
 	}
 }
 
-// ipc uses a path only on the same host, and only if there is a socket: containers may share a network and no files. Where the
-// node sees other files than we do it may be somebody else's. Names in the abstract namespace belong to the network.
+// ipc uses a path only on the same host, and only if there is a socket: containers may share a network and no files.
+// Where the node sees other files than we do it may be somebody else's. Names in the abstract namespace belong to the
+// network.
 func (c *chooser) ipc(path string) error {
 	r := rankIPC
 	switch {
@@ -279,8 +280,8 @@ func (c *chooser) from(a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// isReserved reports whether an IPv4 address is in 0.0.0.0/8, "this network", or in 240.0.0.0/4, which ends in the broadcast
-// address (RFC 6890).
+// isReserved reports whether an IPv4 address is in 0.0.0.0/8, "this network", or in 240.0.0.0/4, which ends in the
+// broadcast address (RFC 6890).
 func isReserved(a netip.Addr) bool {
 	return a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240)
 }

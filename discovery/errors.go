@@ -10,8 +10,8 @@ var (
 	ErrReadOnly = errors.New("discovery: this backend does not announce")
 	// ErrUntrusted says that a record lacks the proof that the Trust asks for, or has a wrong or stale one.
 	ErrUntrusted = errors.New("discovery: record is not trusted")
-	// ErrStale says that a record is older than what is known of the node, a replay, or says something else under the same
-	// revision.
+	// ErrStale says that a record is older than what is known of the node, a replay, or says something else under the
+	// same revision.
 	ErrStale = errors.New("discovery: record is stale")
 	// ErrLimit says that a record was turned away because a limit is reached.
 	ErrLimit = errors.New("discovery: limit reached")

@@ -14,8 +14,8 @@ const (
 	Trouble      Kind = "trouble"      // the backend cannot do all it should; Err says what, and what it does instead
 )
 
-// An Event tells a change. Record is what is known of the node after it; with Left and Expired what was known before. Record.From
-// begins with the address that said so last, with Left too.
+// An Event tells a change. Record is what is known of the node after it; with Left and Expired what was known before.
+// Record.From begins with the address that said so last, with Left too.
 type Event struct {
 	Kind   Kind
 	Record Record

@@ -36,8 +36,8 @@ func ExampleAutoConnect() {
 	// <nil>
 }
 
-// Two programs on a local network find each other by the name of a service. Here they are one, and nothing is sent before
-// both have an endpoint.
+// Two programs on a local network find each other by the name of a service. Here they are one, and nothing is sent
+// before both have an endpoint.
 func ExampleNode() {
 	ctx := context.Background()
 

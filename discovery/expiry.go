@@ -8,9 +8,9 @@ import (
 // Forever as a TTL means that a node does not expire, because the backend has other means to know when it goes.
 const Forever time.Duration = math.MaxInt64
 
-// Stretch returns how often to announce among that many peers, and for how long an announcement is to count: base or, so that
-// all together stay quiet, 50 ms for each peer if that is more, at most 40 s; and three times as long, so that two in a row
-// may be lost. A base of 0 or less stands for 5 s.
+// Stretch returns how often to announce among that many peers, and for how long an announcement is to count: base or,
+// so that all together stay quiet, 50 ms for each peer if that is more, at most 40 s; and three times as long, so
+// that two in a row may be lost. A base of 0 or less stands for 5 s.
 func Stretch(base time.Duration, peers int) (refresh, lifetime time.Duration) {
 	if base <= 0 {
 		base = 5 * time.Second
@@ -21,7 +21,8 @@ func Stretch(base time.Duration, peers int) (refresh, lifetime time.Duration) {
 	return refresh, 3 * refresh
 }
 
-// A life is how long a node counts. The timer is not moved for each announcement: when it fires too early it is set again.
+// A life is how long a node counts. The timer is not moved for each announcement: when it fires too early it is set
+// again.
 type life struct {
 	until time.Time // the zero time for ever
 	full  time.Time // until, were the node not suspected
@@ -41,8 +42,8 @@ func (c *TableConfig) life(ttl, lifetime time.Duration) life {
 	return life{until: end, full: end}
 }
 
-// renew sets the end, extend puts it off: the same announcement with a short TTL, which anybody can send in open mode, must not
-// make a node go.
+// renew sets the end, extend puts it off: the same announcement with a short TTL, which anybody can send in open
+// mode, must not make a node go.
 func (l *life) renew(end time.Time) { l.until, l.full = end, end }
 
 func (l *life) extend(end time.Time) {
@@ -81,8 +82,8 @@ func (t *Table) expire(n *entry) {
 	t.remove(n, Expired)
 }
 
-// Suspect expires the node early, unless it is heard of within that time: for Confirm, after asking it to speak up. With 0 or
-// less it expires at once. To suspect a node that is not known, or again, does nothing.
+// Suspect expires the node early, unless it is heard of within that time: for Confirm, after asking it to speak up.
+// With 0 or less it expires at once. To suspect a node that is not known, or again, does nothing.
 func (t *Table) Suspect(id ID, within time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,8 +101,8 @@ func (t *Table) Suspect(id ID, within time.Duration) {
 	}
 }
 
-// Drop forgets a node because the backend itself knows that it has gone: k is Left, or else Expired. Nobody is asked for a
-// proof, and the same record may come back at once. To drop a node that is not known does nothing.
+// Drop forgets a node because the backend itself knows that it has gone: k is Left, or else Expired. Nobody is asked
+// for a proof, and the same record may come back at once. To drop a node that is not known does nothing.
 func (t *Table) Drop(id ID, k Kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// A feed stands between those who tell of nodes, who never wait, and one reader. What the reader has not taken yet is kept once
-// for each node, the latest state of it, at the place in the order where it first changed; a node that came and went unseen is
-// not told at all. So a feed holds no more than the nodes that are there and those that the reader believes to be.
+// A feed stands between those who tell of nodes, who never wait, and one reader. What the reader has not taken yet is
+// kept once for each node, the latest state of it, at the place in the order where it first changed; a node that came
+// and went unseen is not told at all. So a feed holds no more than the nodes that are there and those that the reader
+// believes to be.
 type feed struct {
 	group string // put into records, if not ""
 	out   chan Event

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// copies is for how long after a connection was made its node becomes known by more addresses: an announcement goes out by IPv4
-// and IPv6 and over each network, and the first copy to arrive may already have led to the connection.
+// copies is for how long after a connection was made its node becomes known by more addresses: an announcement goes
+// out by IPv4 and IPv6 and over each network, and the first copy to arrive may already have led to the connection.
 const copies = 100 * time.Millisecond
 
 // event takes what the watcher tells.
@@ -34,8 +34,9 @@ func (a *connecting) event(e Event) {
 	}
 }
 
-// stranger reports whether somebody else may have said r of a node that has a live connection. That is better evidence than a
-// record that anybody can make, who says a newer one, and again and again, so that the node's own no longer counts.
+// stranger reports whether somebody else may have said r of a node that has a live connection. That is better
+// evidence than a record that anybody can make, who says a newer one, and again and again, so that the node's own no
+// longer counts.
 func (a *connecting) stranger(n *target, r *Record) bool {
 	return n != nil && n.phase == connected && a.stater != nil && !r.proven && !r.Vouched &&
 		len(r.From) > 0 && !has(n.from, r.From[0])
@@ -108,8 +109,9 @@ func (a *connecting) gone(n *target, how Kind) {
 	}
 }
 
-// doubt asks, while a connection drains, whether it was the node that said goodbye: its next announcement may be further away than
-// the end. It asks twice, for a backend may at first take the answer for something from before the goodbye.
+// doubt asks, while a connection drains, whether it was the node that said goodbye: its next announcement may be
+// further away than the end. It asks twice, for a backend may at first take the answer for something from before the
+// goodbye.
 func (a *connecting) doubt(n *target) {
 	a.silence(&n.step)
 	if a.confirmer == nil || a.p.Drain <= 0 {

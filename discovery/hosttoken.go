@@ -8,17 +8,19 @@ import (
 	"slices"
 )
 
-// HostToken returns what [Record.Host] says here: 16 hexadecimal digits, the same for all processes that share this host and
-// its network (on Linux: the network namespace), and of no meaning to anybody else. "" means that the system gave nothing to
-// tell hosts apart by; endpoints that are good on one host only are not used then.
+// HostToken returns what [Record.Host] says here: 16 hexadecimal digits, the same for all processes that share this
+// host and its network (on Linux: the network namespace), and of no meaning to anybody else. "" means that the system
+// gave nothing to tell hosts apart by; endpoints that are good on one host only are not used then.
 //
-// On Linux it is made of /etc/machine-id, which ought to be unknown outside and is not to be seen in it, the boot id, and the
-// network namespace of the calling thread; on other systems of the host's name and the hardware addresses of its interfaces.
+// On Linux it is made of /etc/machine-id, which ought to be unknown outside and is not to be seen in it, the boot id,
+// and the network namespace of the calling thread; on other systems of the host's name and the hardware addresses of
+// its interfaces.
 func HostToken() string { return hostToken(thisSystem()) }
 
-// FilesToken returns what [Record.Files] says here: 16 hexadecimal digits, the same for all processes of this host that find the
-// same files at the same paths (on Linux: those in one mount namespace with the same root directory), and of no meaning to
-// anybody else. "" means that this is not known: on systems that have no such thing, or do not tell.
+// FilesToken returns what [Record.Files] says here: 16 hexadecimal digits, the same for all processes of this host
+// that find the same files at the same paths (on Linux: those in one mount namespace with the same root directory),
+// and of no meaning to anybody else. "" means that this is not known: on systems that have no such thing, or do not
+// tell.
 func FilesToken() string { return filesToken(thisSystem()) }
 
 // A system is where HostToken and FilesToken ask.
@@ -51,8 +53,9 @@ func fallbackToken(s system) string {
 	return token(parts...)
 }
 
-// hardware returns the name of this host and the hardware addresses of its interfaces; those alone that the maker has given:
-// others come and go with virtual machines and private Wi-Fi addresses. A host without any has too little to tell it apart.
+// hardware returns the name of this host and the hardware addresses of its interfaces; those alone that the maker has
+// given: others come and go with virtual machines and private Wi-Fi addresses. A host without any has too little to
+// tell it apart.
 func hardware() []string {
 	all, err := net.Interfaces()
 	if err != nil {

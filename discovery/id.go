@@ -8,8 +8,8 @@ import (
 	"fmt"
 )
 
-// An ID names a node: 128 bits, random for each process, or derived from the node's public key (see [KeyID]). The zero ID
-// names nobody.
+// An ID names a node: 128 bits, random for each process, or derived from the node's public key (see [KeyID]). The
+// zero ID names nobody.
 type ID [16]byte
 
 var idText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Limits bound what a [Table] holds, and so what strangers can make it hold. When a limit is reached a newcomer takes the place
-// of the node that was heard of only once, the longest ago; nodes that were heard of again 0.2 s or more after that, or whose
-// proof tells friends (a group key, trusted keys), are never pushed out, and if there are no others the newcomer is refused with
-// ErrLimit. Watchers are told with Trouble, once a minute at most.
+// Limits bound what a [Table] holds, and so what strangers can make it hold. When a limit is reached a newcomer takes
+// the place of the node that was heard of only once, the longest ago; nodes that were heard of again 0.2 s or more
+// after that, or whose proof tells friends (a group key, trusted keys), are never pushed out, and if there are no
+// others the newcomer is refused with ErrLimit. Watchers are told with Trouble, once a minute at most.
 type Limits struct {
 	// Nodes is how many nodes there may be, 0 or less stands for 4096. As many that have gone are remembered.
 	Nodes int
@@ -107,8 +107,8 @@ func (t *Table) unlist(n *entry) {
 	}
 }
 
-// bounded refuses what is too much to keep or not fit to be shown. It is not as strict as TXT: what a user lists need not fit
-// into a packet.
+// bounded refuses what is too much to keep or not fit to be shown. It is not as strict as TXT: what a user lists need
+// not fit into a packet.
 func (r *Record) bounded() error {
 	if r.ID == (ID{}) {
 		return fmt.Errorf("%w: %w", ErrRecord, errNoID)

@@ -11,13 +11,14 @@ import (
 
 // Merge makes one backend of several, for nodes that can be found in more than one way. nil stands for none.
 //
-// Nodes are told apart by ID. Of what the backends know of one, the newest (Incarnation, Revision) counts, with the Addrs and
-// the From of all that know the same incarnation, those of the newest record first; if addresses are added so, Proof is gone,
-// for it no longer fits. A node has gone when the last backend has lost it. Events name the backend that they come from.
+// Nodes are told apart by ID. Of what the backends know of one, the newest (Incarnation, Revision) counts, with the
+// Addrs and the From of all that know the same incarnation, those of the newest record first; if addresses are added
+// so, Proof is gone, for it no longer fits. A node has gone when the last backend has lost it. Events name the
+// backend that they come from.
 //
-// Announce goes to all that announce; that one of them fails is told as Trouble as long as another works. Watch is synced when
-// all backends are. A backend that cannot be watched, or ends, is told as Trouble, unless it is the last. Confirm goes to all
-// that can.
+// Announce goes to all that announce; that one of them fails is told as Trouble as long as another works. Watch is
+// synced when all backends are. A backend that cannot be watched, or ends, is told as Trouble, unless it is the last.
+// Confirm goes to all that can.
 func Merge(backends ...Backend) Backend {
 	backends = slices.DeleteFunc(slices.Clone(backends), func(b Backend) bool { return b == nil })
 	return &merged{backends: backends, feeds: make(map[*feed]struct{})}

@@ -15,7 +15,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// A netBackend is a backend on a network that exists in the test alone: what one announces all others hear, unless cut off.
+// A netBackend is a backend on a network that exists in the test alone: what one announces all others hear, unless
+// cut off.
 type netBackend struct {
 	name      string
 	table     *discovery.Table

@@ -124,7 +124,8 @@ func differs(a, b *Record) bool {
 	return !reflect.DeepEqual(x, y)
 }
 
-// merge returns the newest record with what the others of its incarnation add; of equals that of the first backend counts.
+// merge returns the newest record with what the others of its incarnation add; of equals that of the first backend
+// counts.
 func (s sightings) merge() (r *Record, alien bool) {
 	order := slices.Sorted(maps.Keys(s.by))
 	slices.SortStableFunc(order, func(i, j int) int {

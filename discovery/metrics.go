@@ -24,8 +24,8 @@ type Refusals struct {
 	Limit     uint64 // ErrLimit
 }
 
-// refuse counts an error and hands it back. The error that says most comes first: a proof over what cannot be written is no
-// proof.
+// refuse counts an error and hands it back. The error that says most comes first: a proof over what cannot be written
+// is no proof.
 func (s *TableStats) refuse(err error) error {
 	switch {
 	case errors.Is(err, ErrUntrusted):

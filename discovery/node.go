@@ -54,8 +54,8 @@ type connect struct {
 	ended  chan struct{}
 }
 
-// pollEvery is how often sockets are asked where they are bound: seldom enough to cost nothing, and often enough that nobody
-// waits for it.
+// pollEvery is how often sockets are asked where they are bound: seldom enough to cost nothing, and often enough that
+// nobody waits for it.
 const pollEvery = 250 * time.Millisecond
 
 // NewNode returns a Node that uses b. It does nothing until it is told to announce, connect or watch.
@@ -105,9 +105,9 @@ func (n *Node) startLocked() {
 	}()
 }
 
-// Connect keeps s connected to all nodes that offer a service ("": any), this one excepted, as [AutoConnect] describes, until
-// Disconnect or Close. It returns at once. To connect the same socket to the same service again does nothing, whatever the
-// options.
+// Connect keeps s connected to all nodes that offer a service ("": any), this one excepted, as [AutoConnect]
+// describes, until Disconnect or Close. It returns at once. To connect the same socket to the same service again does
+// nothing, whatever the options.
 //
 // It returns ErrClosed, or what the backend says if it cannot be watched.
 func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {
@@ -165,8 +165,8 @@ func (n *Node) finish(key connectKey, c *connect) {
 	close(c.ended)
 }
 
-// Disconnect undoes Connect. When it returns s is disconnected from all it was connected to by that. It does nothing if there was
-// no such Connect.
+// Disconnect undoes Connect. When it returns s is disconnected from all it was connected to by that. It does nothing
+// if there was no such Connect.
 func (n *Node) Disconnect(service string, s Connector) {
 	n.mu.Lock()
 	c := n.connects[connectKey{service, s}]
@@ -177,8 +177,9 @@ func (n *Node) Disconnect(service string, s Connector) {
 	}
 }
 
-// Watch tells who is there and what changes, see [Watcher]; this node itself is left out. With no group in q it is the node's. The
-// channel is closed when ctx ends or the node is closed. Who does not read delays nobody, and should end ctx.
+// Watch tells who is there and what changes, see [Watcher]; this node itself is left out. With no group in q it is
+// the node's. The channel is closed when ctx ends or the node is closed. Who does not read delays nobody, and should
+// end ctx.
 func (n *Node) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	q.Group = cmp.Or(q.Group, n.base.Group)
 	n.mu.Lock()
@@ -228,9 +229,9 @@ func (n *Node) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	return c, nil
 }
 
-// Peers returns the records of the nodes that are there, sorted by ID, this one left out. It waits until the backend has told all
-// that was present: at once if it is being watched already, else for about as long as others may take to answer. If ctx ends before
-// that, it returns what is known by then and the error of ctx.
+// Peers returns the records of the nodes that are there, sorted by ID, this one left out. It waits until the backend
+// has told all that was present: at once if it is being watched already, else for about as long as others may take to
+// answer. If ctx ends before that, it returns what is known by then and the error of ctx.
 func (n *Node) Peers(ctx context.Context, q Query) ([]Record, error) {
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -264,8 +265,8 @@ func (n *Node) Peers(ctx context.Context, q Query) ([]Record, error) {
 	return sorted(), ErrClosed
 }
 
-// Close says goodbye, and then disconnects what Connect has connected and ends all watches. ctx bounds how long the goodbye may
-// take; what it says of that is the error. The sockets stay open. To close again does nothing.
+// Close says goodbye, and then disconnects what Connect has connected and ends all watches. ctx bounds how long the
+// goodbye may take; what it says of that is the error. The sockets stay open. To close again does nothing.
 func (n *Node) Close(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closed {

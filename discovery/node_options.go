@@ -13,8 +13,8 @@ type nodeOption func(*Node)
 
 func (o nodeOption) applyNode(n *Node) { o(n) }
 
-// WithID sets the node's ID. The default, and the zero ID, is a random one, so that each run of a program is a node of its own.
-// With [Signed] it has to be the key's, see [KeyID].
+// WithID sets the node's ID. The default, and the zero ID, is a random one, so that each run of a program is a node
+// of its own. With [Signed] it has to be the key's, see [KeyID].
 func WithID(id ID) NodeOption {
 	return nodeOption(func(n *Node) {
 		if id != (ID{}) {
@@ -23,7 +23,8 @@ func WithID(id ID) NodeOption {
 	})
 }
 
-// WithGroup sets the group that the node announces itself in and looks for others in, see [Record.Group]. "" is [DefaultGroup].
+// WithGroup sets the group that the node announces itself in and looks for others in, see [Record.Group]. "" is
+// [DefaultGroup].
 func WithGroup(group string) NodeOption {
 	return nodeOption(func(n *Node) { n.base.Group = group })
 }
@@ -48,8 +49,8 @@ func WithMeta(meta map[string]string) NodeOption {
 	return nodeOption(func(n *Node) { n.base.Meta = maps.Clone(meta) })
 }
 
-// WithTrouble sets who is told of errors that no call returns: a change could not be announced, or a watch has ended. It is called
-// by a goroutine of the node and must neither block nor close the node. By default nobody is.
+// WithTrouble sets who is told of errors that no call returns: a change could not be announced, or a watch has ended.
+// It is called by a goroutine of the node and must neither block nor close the node. By default nobody is.
 func WithTrouble(f func(error)) NodeOption {
 	return nodeOption(func(n *Node) { n.trouble = f })
 }

@@ -7,49 +7,51 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
-// A Policy says which nodes AutoConnect connects to, at which of their endpoints, and how hard it tries. The zero Policy
-// connects to each node that offers the service with a type of socket that fits, over this host or the local network.
+// A Policy says which nodes AutoConnect connects to, at which of their endpoints, and how hard it tries. The zero
+// Policy connects to each node that offers the service with a type of socket that fits, over this host or the local
+// network.
 //
-// Whatever the policy says, endpoints are tried in this order: ipc and then loopback on the same host, the addresses that the
-// announcement came from, other addresses on the networks that this host is in, all others; an ipc path is last if it may lead
-// to another file here, see Files. And never: multicast,
-// unspecified and broadcast addresses, port 0, link-local addresses unless the announcement came from there, and addresses of
-// this host when the node is on another; [Record.Vouched] lifts the last two.
+// Whatever the policy says, endpoints are tried in this order: ipc and then loopback on the same host, the addresses
+// that the announcement came from, other addresses on the networks that this host is in, all others; an ipc path is
+// last if it may lead to another file here, see Files. And never: multicast, unspecified and broadcast addresses,
+// port 0, link-local addresses unless the announcement came from there, and addresses of this host when the node is
+// on another; [Record.Vouched] lifts the last two.
 type Policy struct {
 	// Group is the group to look in; "" is [DefaultGroup].
 	Group string
-	// Types are the types of socket to connect to, as ZMTP names them, for example "PUB". If there are none, they are those
-	// that can talk with the socket given to AutoConnect if that has a method Type() string, else all. A service that does
-	// not tell its type fits always.
+	// Types are the types of socket to connect to, as ZMTP names them, for example "PUB". If there are none, they are
+	// those that can talk with the socket given to AutoConnect if that has a method Type() string, else all. A
+	// service that does not tell its type fits always.
 	Types []string
 	// Self is a node to leave out: oneself.
 	Self ID
-	// Host is the token of this host; "" is what [HostToken] returns. Endpoints that are good on one host alone are used
-	// only if the record has the same one and, if it came over a network, came from an address of this host.
+	// Host is the token of this host; "" is what [HostToken] returns. Endpoints that are good on one host alone are
+	// used only if the record has the same one and, if it came over a network, came from an address of this host.
 	Host string
-	// Files is the token of the files that are seen here, if Host is given; where that is "" it is what [FilesToken] returns.
-	// An ipc path announced by a node that sees other files may lead to another socket here: it comes last, and is used only
-	// if it can be told who answers there (see [Record.PeerID] and [Connector]).
+	// Files is the token of the files that are seen here, if Host is given; where that is "" it is what [FilesToken]
+	// returns. An ipc path announced by a node that sees other files may lead to another socket here: it comes last,
+	// and is used only if it can be told who answers there (see [Record.PeerID] and [Connector]).
 	Files string
 	// OffLink allows endpoints beyond the networks that this host is in, and those with host names, which may lead
 	// anywhere. False by default: who announces could have us connect to whatever we can reach.
 	OffLink bool
-	// Allow has the last word: it is asked about each endpoint that is good otherwise, in the order above, and it is not used
-	// if Allow returns false. It must not block, nor keep or change the record. nil allows all.
+	// Allow has the last word: it is asked about each endpoint that is good otherwise, in the order above, and it is
+	// not used if Allow returns false. It must not block, nor keep or change the record. nil allows all.
 	Allow func(endpoint string, r *Record) bool
 
 	// MaxPeers is how many endpoints are connected at most, 1024 if 0 or less. Nodes beyond that wait for one to go.
 	MaxPeers int
-	// MaxDials is how many endpoints that did not answer yet are tried at a time, 32 if 0 or less; one that is given up at once,
-	// for its node has gone, counts for a second. Nodes beyond that wait: first come those that failed least often, then
-	// those from whose address fewest are being tried.
+	// MaxDials is how many endpoints that did not answer yet are tried at a time, 32 if 0 or less; one that is given
+	// up at once, for its node has gone, counts for a second. Nodes beyond that wait: first come those that failed
+	// least often, then those from whose address fewest are being tried.
 	MaxDials int
-	// DialTimeout is how long the endpoints of a node are tried before they are given up for a while, 5 seconds if 0 or less.
-	// As long a connection that was lost may take to come back. The pauses then are 1 s to 1 min, doubling.
+	// DialTimeout is how long the endpoints of a node are tried before they are given up for a while, 5 seconds if 0
+	// or less. As long a connection that was lost may take to come back. The pauses then are 1 s to 1 min, doubling.
 	DialTimeout time.Duration
-	// Drain is how long a connection may go on after the node said goodbye, 10 seconds if 0, none if negative. It usually
-	// ends by itself much earlier, when the node closes it; a goodbye that the node did not say is undone in that time by its
-	// next announcement, for which it is asked (see [Confirmer]) after a quarter and three quarters of it.
+	// Drain is how long a connection may go on after the node said goodbye, 10 seconds if 0, none if negative. It
+	// usually ends by itself much earlier, when the node closes it; a goodbye that the node did not say is undone in
+	// that time by its next announcement, for which it is asked (see [Confirmer]) after a quarter and three quarters
+	// of it.
 	Drain time.Duration
 	// OnChange, if not nil, is told what AutoConnect does. It must not block.
 	OnChange func(Change)

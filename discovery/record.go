@@ -13,25 +13,26 @@ const DefaultGroup = "default"
 type Record struct {
 	// ID names the node.
 	ID ID
-	// Incarnation tells runs of a node with the same ID apart: milliseconds since 1970 at its start. Revision counts the
-	// changes of the record since. The greater pair is the newer record.
+	// Incarnation tells runs of a node with the same ID apart: milliseconds since 1970 at its start. Revision counts
+	// the changes of the record since. The greater pair is the newer record.
 	Incarnation, Revision uint64
-	// Group keeps nodes that have nothing to do with each other apart, "" stands for [DefaultGroup]. It is not a secret.
+	// Group keeps nodes that have nothing to do with each other apart, "" stands for [DefaultGroup]. It is not a
+	// secret.
 	Group string
 	// Name is for people, up to 63 bytes; "" by default.
 	Name string
-	// Wire is the protocol spoken and its version, such as "zmtp/3.1"; "" if nothing is known. A node that speaks another
-	// protocol or major version shows up as [Incompatible].
+	// Wire is the protocol spoken and its version, such as "zmtp/3.1"; "" if nothing is known. A node that speaks
+	// another protocol or major version shows up as [Incompatible].
 	Wire string
-	// Host is the same for nodes on one host and in one network namespace, see [HostToken]. Between these, ipc endpoints and
-	// loopback addresses can be used.
+	// Host is the same for nodes on one host and in one network namespace, see [HostToken]. Between these, ipc
+	// endpoints and loopback addresses can be used.
 	Host string
-	// Files is the same for nodes that find the same files at the same paths, see [FilesToken]; "" if it is not known. Between nodes
-	// of one Host for which it differs, a path need not lead to the socket that was announced.
+	// Files is the same for nodes that find the same files at the same paths, see [FilesToken]; "" if it is not
+	// known. Between nodes of one Host for which it differs, a path need not lead to the socket that was announced.
 	Files string
-	// PeerID is what the node's sockets show to their peers as theirs: the node id of the handshake, see [Bound]. Who answers at an
-	// endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever answers is taken for the
-	// node then.
+	// PeerID is what the node's sockets show to their peers as theirs: the node id of the handshake, see [Bound]. Who
+	// answers at an endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever
+	// answers is taken for the node then.
 	PeerID ID
 	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it.
 	Key string
@@ -51,12 +52,12 @@ type Record struct {
 	// Proof is what the group key or the signature made of all of the above; see [Trust].
 	Proof []byte
 
-	// From are the addresses that announcements of this record came from, with zones where they need one. It is not part of
-	// what is announced: who receives a record fills it in.
+	// From are the addresses that announcements of this record came from, with zones where they need one. It is not
+	// part of what is announced: who receives a record fills it in.
 	From []netip.Addr
-	// Vouched says that the user named these endpoints, in a list or as a zone, so that the limits on what strangers may
-	// have us dial do not apply: other networks, loopback, host names. It is not part of what is announced either: the
-	// backend that was given them sets it.
+	// Vouched says that the user named these endpoints, in a list or as a zone, so that the limits on what strangers
+	// may have us dial do not apply: other networks, loopback, host names. It is not part of what is announced
+	// either: the backend that was given them sets it.
 	Vouched bool
 	proven  bool // a table that asks for proofs has verified it
 }
@@ -67,8 +68,8 @@ type Service struct {
 	Name string
 	// Type is the socket's type as ZMTP names it, such as "PUB"; "" if nothing is known.
 	Type string
-	// Endpoints is where it is bound: "tcp://*:5555" stands for that port on each of Record.Addrs; "tcp://10.0.0.1:5555",
-	// "ipc:///path" and "ipc://@name" for themselves.
+	// Endpoints is where it is bound: "tcp://*:5555" stands for that port on each of Record.Addrs;
+	// "tcp://10.0.0.1:5555", "ipc:///path" and "ipc://@name" for themselves.
 	Endpoints []string
 }
 

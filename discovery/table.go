@@ -18,20 +18,21 @@ type TableConfig struct {
 	// Wire is the protocol spoken here, such as "zmtp/3.1": nodes with another protocol or major version show up as
 	// Incompatible. "" lets all be.
 	Wire string
-	// MinTTL and MaxTTL bound for how long an announcement counts, whatever it claims, so that neither a lying nor a mistaken
-	// one can pin a node or make it flicker. 0 stands for 1 s and 120 s. A MaxTTL below MinTTL counts as MinTTL.
+	// MinTTL and MaxTTL bound for how long an announcement counts, whatever it claims, so that neither a lying nor a
+	// mistaken one can pin a node or make it flicker. 0 stands for 1 s and 120 s. A MaxTTL below MinTTL counts as
+	// MinTTL.
 	MinTTL, MaxTTL time.Duration
 	// Watched is how many watches there may be at a time; 0 or less stands for 1024.
 	Watched int
 }
 
-// A Table is what one backend knows: it checks records that arrive, forgets those that are no longer refreshed, and tells
-// those who watch. It is safe for concurrent use, does no I/O, has a goroutine for each watch and none else, and its memory
-// is bounded by its Limits whatever arrives and however slow the watchers are.
+// A Table is what one backend knows: it checks records that arrive, forgets those that are no longer refreshed, and
+// tells those who watch. It is safe for concurrent use, does no I/O, has a goroutine for each watch and none else,
+// and its memory is bounded by its Limits whatever arrives and however slow the watchers are.
 //
-// Of the announcements of one node the newest (Incarnation, Revision) counts. One pair stands for one content. Where records
-// have proofs, the time at which they were issued must not go backwards either, so that a recorded announcement does not keep
-// a node alive that has gone, nor bring it back.
+// Of the announcements of one node the newest (Incarnation, Revision) counts. One pair stands for one content. Where
+// records have proofs, the time at which they were issued must not go backwards either, so that a recorded
+// announcement does not keep a node alive that has gone, nor bring it back.
 type Table struct {
 	source string
 	cfg    TableConfig
@@ -90,8 +91,9 @@ func NewTable(source string, c TableConfig) *Table {
 	}
 }
 
-// Put takes an announcement. From holds the address it came from, if there is one. It counts for ttl or r.Lifetime, whichever
-// is less, if greater than 0, within MinTTL and MaxTTL; with a ttl of Forever for good. A record with Bye goes to Leave.
+// Put takes an announcement. From holds the address it came from, if there is one. It counts for ttl or r.Lifetime,
+// whichever is less, if greater than 0, within MinTTL and MaxTTL; with a ttl of Forever for good. A record with Bye
+// goes to Leave.
 //
 // Errors wrap ErrRecord, ErrUntrusted, ErrStale (older than what is known, replayed, or something else under the same
 // revision), ErrLimit or ErrClosed; the table is then as it was.
@@ -203,10 +205,11 @@ func reaches(from []netip.Addr, old *Record) bool {
 	return false
 }
 
-// Leave takes a goodbye. Where records have proofs, r must be a record with Bye and a proof issued no earlier than what is
-// known, anything else is ErrUntrusted, and the caller does well to have the node confirmed (see Suspect): a recorded
-// announcement that somebody sends with a TTL of 0 is no goodbye. In open mode it is believed if it comes from an address that
-// the node was heard from, and needs nothing but ID and From. A goodbye of a node that is not known is no error.
+// Leave takes a goodbye. Where records have proofs, r must be a record with Bye and a proof issued no earlier than
+// what is known, anything else is ErrUntrusted, and the caller does well to have the node confirmed (see Suspect): a
+// recorded announcement that somebody sends with a TTL of 0 is no goodbye. In open mode it is believed if it comes
+// from an address that the node was heard from, and needs nothing but ID and From. A goodbye of a node that is not
+// known is no error.
 func (t *Table) Leave(r Record) error {
 	proves := t.trust.proves()
 	err := r.bounded()
@@ -257,7 +260,8 @@ func (t *Table) Leave(r Record) error {
 	return nil
 }
 
-// heardFrom reports whether r came from an address that n was heard from; a backend without addresses knows what it does.
+// heardFrom reports whether r came from an address that n was heard from; a backend without addresses knows what it
+// does.
 func heardFrom(n *entry, r *Record) bool {
 	for _, a := range r.From {
 		if has(n.rec.From, a) {
@@ -297,8 +301,8 @@ func stale(r *Record, why string) error {
 	return fmt.Errorf("%w: %v (%d.%d): %s", ErrStale, r.ID, r.Incarnation, r.Revision, why)
 }
 
-// compatible reports whether two protocols, such as zmtp/3.1 and zmtp/3.0, have the same name and major version, as far as
-// they are known.
+// compatible reports whether two protocols, such as zmtp/3.1 and zmtp/3.0, have the same name and major version, as
+// far as they are known.
 func compatible(ours, theirs string) bool {
 	if ours == "" || theirs == "" {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// 100,000 nodes that do not exist, each from an address of its own or all from one: what is known stays within the limits,
-// also for a reader that does not read, and those who are really there stay.
+// 100,000 nodes that do not exist, each from an address of its own or all from one: what is known stays within the
+// limits, also for a reader that does not read, and those who are really there stay.
 func TestFloodOfFakeNodes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -87,8 +87,8 @@ func TestFloodOfFakeNodes(t *testing.T) {
 	}
 }
 
-// What all that may cost. Not in a bubble, which keeps timers that were stopped; not beside other tests, whose memory it would
-// count.
+// What all that may cost. Not in a bubble, which keeps timers that were stopped; not beside other tests, whose memory
+// it would count.
 func TestFloodMemory(t *testing.T) {
 	table := discovery.NewTable("test", discovery.TableConfig{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -160,8 +160,8 @@ func TestFloodWithSlowReader(t *testing.T) {
 	})
 }
 
-// When all places are taken by nodes that count, newcomers are refused; and where records have proofs that tell friends, the
-// first announcement counts.
+// When all places are taken by nodes that count, newcomers are refused; and where records have proofs that tell
+// friends, the first announcement counts.
 func TestLimitsRefuse(t *testing.T) {
 	t.Parallel()
 	for mode, trust := range map[string]discovery.Trust{"open": discovery.Open(), "group-key": groupTrust(t, 1)} {
@@ -215,8 +215,8 @@ func TestLimitTroubleIsRare(t *testing.T) {
 	})
 }
 
-// A goodbye that somebody else makes up is believed in no mode; in open mode, where nothing tells, it has to come from an
-// address of the node at least.
+// A goodbye that somebody else makes up is believed in no mode; in open mode, where nothing tells, it has to come
+// from an address of the node at least.
 func TestForgedGoodbye(t *testing.T) {
 	t.Parallel()
 	const victim, attacker = "10.0.0.1", "10.6.6.6"

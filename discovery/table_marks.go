@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// lateness is for how long after a goodbye in open mode what the node said before it may still arrive. It is short, for a
-// forged goodbye must not lock anybody out.
+// lateness is for how long after a goodbye in open mode what the node said before it may still arrive. It is short,
+// for a forged goodbye must not lock anybody out.
 const lateness = 2 * time.Second
 
-// marks remember, of nodes that have gone, how far they had got, so that nothing from before brings them back: a late packet
-// in open mode, a recorded one where there are proofs.
+// marks remember, of nodes that have gone, how far they had got, so that nothing from before brings them back: a late
+// packet in open mode, a recorded one where there are proofs.
 type marks struct {
 	most  int
 	byID  map[ID]*list.Element

@@ -17,8 +17,9 @@ type path struct {
 	last time.Time // when the node was heard from there
 }
 
-// heard adds the addresses of an announcement, before the others or, of a copy, behind them, and drops those from which nothing
-// has come for as long as an announcement counts: they may belong to an interface or a network that is no more.
+// heard adds the addresses of an announcement, before the others or, of a copy, behind them, and drops those from
+// which nothing has come for as long as an announcement counts: they may belong to an interface or a network that is
+// no more.
 func (p paths) heard(from []netip.Addr, duplicate bool, until time.Time) paths {
 	now := time.Now()
 	var lead, rest paths

@@ -234,7 +234,8 @@ func TestTableReplay(t *testing.T) {
 					t.Errorf("the goodbye, again: %v", err)
 				}
 				expect(t, events)
-				// The node itself may return at any time, also under the same revision; its old goodbye does not count then.
+				// The node itself may return at any time, also under the same revision; its old goodbye does not
+				// count then.
 				put(t, table, sealed(t, c.trust, self), time.Minute)
 				expect(t, events, is(discovery.Added))
 				refused(t, table.Leave(gone), discovery.ErrStale)

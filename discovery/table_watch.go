@@ -35,10 +35,10 @@ func (q Query) check() error {
 	return nil
 }
 
-// Watch is for the Watch of a [Backend]: it tells first all that is known, then Synced once Sync has been called, then each
-// change, until ctx ends or the table is closed; it then closes the channel. Records have the group's name, not its tag. It
-// fails with ErrRecord if the query names something that no record can have, ErrLimit if there are TableConfig.Watched watches
-// already, or ErrClosed.
+// Watch is for the Watch of a [Backend]: it tells first all that is known, then Synced once Sync has been called,
+// then each change, until ctx ends or the table is closed; it then closes the channel. Records have the group's name,
+// not its tag. It fails with ErrRecord if the query names something that no record can have, ErrLimit if there are
+// TableConfig.Watched watches already, or ErrClosed.
 func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -111,8 +111,8 @@ func (t *Table) Sync() {
 	}
 }
 
-// Trouble tells watchers that the backend cannot do all it should. If there are none it is kept for the first to come, the
-// last eight of them.
+// Trouble tells watchers that the backend cannot do all it should. If there are none it is kept for the first to
+// come, the last eight of them.
 func (t *Table) Trouble(err error) {
 	if err == nil {
 		return
@@ -143,8 +143,8 @@ func keep(missed []Event, e Event) []Event {
 	return append(missed, e)
 }
 
-// Records returns what is known and matches, in the order of IDs, without nodes that are Incompatible. A query that names
-// something that no record can have matches nothing.
+// Records returns what is known and matches, in the order of IDs, without nodes that are Incompatible. A query that
+// names something that no record can have matches nothing.
 func (t *Table) Records(q Query) []Record {
 	w := &watch{tag: t.trust.Tag(q.Group), service: q.Service}
 	t.mu.Lock()

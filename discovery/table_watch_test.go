@@ -175,7 +175,8 @@ func TestWatchTrouble(t *testing.T) {
 	})
 }
 
-// A slow reader is told the latest state of each node, once, in an order that makes sense, and never of nodes that came and went.
+// A slow reader is told the latest state of each node, once, in an order that makes sense, and never of nodes that
+// came and went.
 func TestWatchCoalesces(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -211,8 +212,8 @@ func TestWatchCoalesces(t *testing.T) {
 	})
 }
 
-// However much happens and however the reader pauses, what it was told adds up: nodes are added before they change and leave,
-// revisions only grow, and in the end it believes what the table knows.
+// However much happens and however the reader pauses, what it was told adds up: nodes are added before they change
+// and leave, revisions only grow, and in the end it believes what the table knows.
 func TestWatchAddsUp(t *testing.T) {
 	t.Parallel()
 	for _, every := range []int{1, 3, 50, 1000} {

@@ -17,18 +17,19 @@ const proofVersion = "yodel discovery record 1\n"
 // Trust decides whose records count: [Open], [GroupKey] or [Signed]. It is safe for concurrent use. Whatever it says, a
 // record is only a candidate: the handshake of the connection decides who the peer is.
 type Trust interface {
-	// Seal sets Issued to the present and makes the proof; with a group key, Group becomes its tag (see Tag). With Open it
-	// changes nothing. Seal a copy of the record anew for each announcement: one that is not later than the last is taken
-	// for a copy of that and refreshes nothing. The error wraps ErrRecord if the record cannot be written (see
-	// [Record.TXT]), ErrUntrusted if the key is not good for it.
+	// Seal sets Issued to the present and makes the proof; with a group key, Group becomes its tag (see Tag). With
+	// Open it changes nothing. Seal a copy of the record anew for each announcement: one that is not later than the
+	// last is taken for a copy of that and refreshes nothing. The error wraps ErrRecord if the record cannot be
+	// written (see [Record.TXT]), ErrUntrusted if the key is not good for it.
 	Seal(r *Record) error
-	// Verify checks the proof, and that Issued is within five minutes of the present. The error wraps ErrUntrusted and says
-	// why. Whether the record is newer than what is known is for the Table to see.
+	// Verify checks the proof, and that Issued is within five minutes of the present. The error wraps ErrUntrusted
+	// and says why. Whether the record is newer than what is known is for the Table to see.
 	Verify(r *Record) error
 	// Mode is "open", "group-key" or "signed".
 	Mode() string
-	// Tag returns what stands for a group on the wire: its name, or with a group key "~" and 26 characters of a-z and 2-7,
-	// which say nothing to those who lack the key. The tag of a tag is itself, that of "" is that of DefaultGroup.
+	// Tag returns what stands for a group on the wire: its name, or with a group key "~" and 26 characters of a-z and
+	// 2-7, which say nothing to those who lack the key. The tag of a tag is itself, that of "" is that of
+	// DefaultGroup.
 	Tag(group string) string
 
 	// proves reports whether records have proofs at all; exclusive, whether only those who were let in can make one.
@@ -38,8 +39,8 @@ type Trust interface {
 	same(a, b *Record) bool
 }
 
-// Open returns the Trust that lets every record pass, for networks on which everybody is welcome. A goodbye counts if it
-// comes from an address that the node was heard from, which others on the network can forge.
+// Open returns the Trust that lets every record pass, for networks on which everybody is welcome. A goodbye counts if
+// it comes from an address that the node was heard from, which others on the network can forge.
 func Open() Trust { return open{} }
 
 type open struct{}
@@ -52,9 +53,9 @@ func (open) proves() bool            { return false }
 func (open) exclusive() bool         { return false }
 func (open) same(_, _ *Record) bool  { return true }
 
-// GroupKey returns the Trust of those who share a key of 32 random bytes: each record, goodbyes included, has an HMAC-SHA256
-// of 128 bits. Records are not secret, but the name of the group is not shown. Who has the key can speak for every node. Any
-// other length of key is an error.
+// GroupKey returns the Trust of those who share a key of 32 random bytes: each record, goodbyes included, has an
+// HMAC-SHA256 of 128 bits. Records are not secret, but the name of the group is not shown. Who has the key can speak
+// for every node. Any other length of key is an error.
 func GroupKey(key []byte) (Trust, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("discovery: a group key has 32 bytes, not %d", len(key))

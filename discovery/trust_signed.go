@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Signed returns the Trust of nodes with Ed25519 keys: each record, goodbyes included, carries a public key and a signature.
+// Signed returns the Trust of nodes with Ed25519 keys: each record, goodbyes included, carries a public key and a
+// signature.
 //
-// With trusted keys only records signed by one of them pass, for whatever ID; while a node is known, only those with the same
-// key as before. Without any, everybody may show up, but nobody can speak for another node: its ID must be the [KeyID] of the
-// public key.
+// With trusted keys only records signed by one of them pass, for whatever ID; while a node is known, only those with
+// the same key as before. Without any, everybody may show up, but nobody can speak for another node: its ID must be
+// the [KeyID] of the public key.
 //
 // The private key signs own records; nil will do for those who only watch. A key of the wrong length is an error.
 func Signed(key ed25519.PrivateKey, trusted ...ed25519.PublicKey) (Trust, error) {

@@ -115,7 +115,8 @@ func TestTrustIssued(t *testing.T) {
 // notProven are the fields that who receives a record fills in, and the proof, which has tests of its own.
 var notProven = []string{"From", "Vouched", "Proof", "proven"}
 
-// Every field of a record, as far down as they go and those that nobody has thought of yet, breaks the proof when it changes.
+// Every field of a record, as far down as they go and those that nobody has thought of yet, breaks the proof when it
+// changes.
 func TestTrustTampering(t *testing.T) {
 	t.Parallel()
 	for name, c := range proving(t) {
@@ -335,8 +336,8 @@ func TestGroupKeys(t *testing.T) {
 	}
 }
 
-// The proof and the tag as another implementation (HKDF and HMAC of Python's library) makes them of the strings: a change here is
-// a change of the protocol.
+// The proof and the tag as another implementation (HKDF and HMAC of Python's library) makes them of the strings: a
+// change here is a change of the protocol.
 func TestGroupKeyBytes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) { // in which it is the first of January 2000

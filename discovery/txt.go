@@ -24,8 +24,8 @@ const (
 	maxMetaKey  = 9
 )
 
-// TXT returns the record as the strings of a DNS TXT record (RFC 6763 section 6): "key=value", in this order, those without a
-// value left out.
+// TXT returns the record as the strings of a DNS TXT record (RFC 6763 section 6): "key=value", in this order, those
+// without a value left out.
 //
 //	txtvers=1   version of this schema
 //	id=         ID
@@ -43,11 +43,11 @@ const (
 //	bye=1       Bye
 //	x=          Proof in base64url; it covers all strings before it
 //
-// All is printable ASCII without quotes and backslashes, so that no tool needs to escape anything: bytes of names, metadata
-// and paths that are neither, and "%", and a comma in a path, are written %XX.
+// All is printable ASCII without quotes and backslashes, so that no tool needs to escape anything: bytes of names,
+// metadata and paths that are neither, and "%", and a comma in a path, are written %XX.
 //
-// A record that has something which cannot be written so, or more than 32 strings, a string of more than 255 bytes or more
-// than 1300 bytes in all, is an error that says which and wraps ErrRecord.
+// A record that has something which cannot be written so, or more than 32 strings, a string of more than 255 bytes or
+// more than 1300 bytes in all, is an error that says which and wraps ErrRecord.
 func (r *Record) TXT() ([]string, error) {
 	w := r.write()
 	if len(r.Proof) > 0 {

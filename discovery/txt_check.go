@@ -56,7 +56,8 @@ func checkGroup(s string) error {
 	return checkName("group", s)
 }
 
-// checkText allows what can be shown to people: no control characters, and none that turn the direction of what follows.
+// checkText allows what can be shown to people: no control characters, and none that turn the direction of what
+// follows.
 func checkText(what, s string, most int) error {
 	if len(s) > most {
 		return fmt.Errorf("%s has %d bytes, at most %d fit", what, len(s), most)

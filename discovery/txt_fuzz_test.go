@@ -14,8 +14,8 @@ import (
 // grown matches the errors of a record that is too big once keys that were missing have been added.
 var grown = regexp.MustCompile(`^discovery: bad record: (\d+ strings|\d+ bytes of TXT|s\d+= has 256 bytes), at most`)
 
-// FuzzParseTXT feeds strings, separated by line feeds. Whatever it takes must be within the limits, and be written, if it still
-// fits with the keys that were missing, in a way that comes back as the same.
+// FuzzParseTXT feeds strings, separated by line feeds. Whatever it takes must be within the limits, and be written,
+// if it still fits with the keys that were missing, in a way that comes back as the same.
 func FuzzParseTXT(f *testing.F) {
 	whole, err := full.TXT()
 	if err != nil {

@@ -12,10 +12,11 @@ import (
 
 const maxProof = 160 // bytes; all that 255 bytes of base64url can hold is 187
 
-// ParseTXT reads what [Record.TXT] wrote. It is meant for input from anybody: values are taken only as TXT would write them,
-// within its limits. Keys it does not know it ignores, and kinds of endpoints, and of two strings with one key it takes the
-// first (RFC 6763 section 6.4); keys may be upper case. All keys but txtvers and id may be missing. A record of a later
-// version of the schema, or with a value that makes no sense, is an error that wraps ErrRecord.
+// ParseTXT reads what [Record.TXT] wrote. It is meant for input from anybody: values are taken only as TXT would
+// write them, within its limits. Keys it does not know it ignores, and kinds of endpoints, and of two strings with
+// one key it takes the first (RFC 6763 section 6.4); keys may be upper case. All keys but txtvers and id may be
+// missing. A record of a later version of the schema, or with a value that makes no sense, is an error that wraps
+// ErrRecord.
 func ParseTXT(txt []string) (Record, error) {
 	p := parser{}
 	if err := p.parse(txt); err != nil {

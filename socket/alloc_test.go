@@ -24,8 +24,8 @@ func streamed(size int) int {
 	return 20_000
 }
 
-// sendLimit is what a Send may allocate on average. The bar is none; some is left for what starting a writer and growing
-// the pools takes.
+// sendLimit is what a Send may allocate on average. The bar is none; some is left for what starting a writer and
+// growing the pools takes.
 const sendLimit = 0.02
 
 // mallocs returns how many allocations there are for each of n runs of f, in the whole process: whatever goroutine

@@ -14,8 +14,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A halfTransport is tcp until it is armed. Then what is written goes nowhere, and what is read is the same messages over
-// and over, so that a benchmark sees one side alone and no kernel.
+// A halfTransport is tcp until it is armed. Then what is written goes nowhere, and what is read is the same messages
+// over and over, so that a benchmark sees one side alone and no kernel.
 type halfTransport struct {
 	*transport.TCP
 	armed atomic.Bool

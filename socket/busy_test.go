@@ -9,8 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// TestBusyLink: what goes to a link that is being written to, the common way of a stream, is counted, limited and refused as any
-// other message is.
+// TestBusyLink: what goes to a link that is being written to, the common way of a stream, is counted, limited and
+// refused as any other message is.
 func TestBusyLink(t *testing.T) {
 	const hwm, size = 50, 100
 	type trier interface {

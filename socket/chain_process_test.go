@@ -14,8 +14,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// The chains once more, with workers that are processes and are killed as such: what they had not said to have taken dies
-// with them, and the ledgers of those who live have to say how much that was.
+// The chains once more, with workers that are processes and are killed as such: what they had not said to have taken
+// dies with them, and the ledgers of those who live have to say how much that was.
 
 // byWire runs a test over the transports that lead to another process.
 func byWire(t *testing.T, test func(t *testing.T, endpoint string)) {

@@ -298,8 +298,8 @@ func TestProxyChainRequests(t *testing.T) {
 		for c := range reqs {
 			reqs[c] = socket.NewReq(socket.WithLinger(0))
 			connect(t, reqs[c], p.frontAt)
-			// A request that died with its worker is answered by nobody: its client gives it up after a while. To give up
-			// one that is only slow is no harm here: its reply is accounted for as stale.
+			// A request that died with its worker is answered by nobody: its client gives it up after a while. To
+			// give up one that is only slow is no harm here: its reply is accounted for as stale.
 			ask := func(i int, patience time.Duration) error {
 				id := fmt.Sprint(c, "/", i)
 				asked.add(id)

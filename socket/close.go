@@ -15,18 +15,21 @@ const (
 	closeWait = 950 * time.Millisecond // for everything
 )
 
-// Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits for the
-// queues to drain, also into peers that appear only now, and tells each peer that nothing follows; then it keeps the
-// connections until the peers have read to that end and closed in turn, and closes as Close does. The socket receives
-// nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a name Go knows.)
+// Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits
+// for the queues to drain, also into peers that appear only now, and tells each peer that nothing follows; then it
+// keeps the connections until the peers have read to that end and closed in turn, and closes as Close does. The
+// socket receives nothing meanwhile: what a peer still sends is discarded, and counted. (libzmq ZMQ_LINGER, with a
+// name Go knows.)
 //
-// How long it waits is for ctx to say; some peers never close (go-zeromq's, unless they receive). Without a deadline a peer
-// that never reads would be waited for without an end: Shutdown then waits until each peer's host has acknowledged
-// everything, or has taken nothing for 30 s; where the operating system cannot tell (other than Linux), for 200 ms.
+// How long it waits is for ctx to say; some peers never close (go-zeromq's, unless they receive). Without a deadline
+// a peer that never reads would be waited for without an end: Shutdown then waits until each peer's host has
+// acknowledged everything, or has taken nothing for 30 s; where the operating system cannot tell (other than Linux),
+// for 200 ms.
 //
-// When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been delivered,
-// counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of which it is not known
-// whether they have read it. That is said, too, of peers whose connection broke while Shutdown waited for the rest to leave.
+// When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been
+// delivered, counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of
+// which it is not known whether they have read it. That is said, too, of peers whose connection broke while Shutdown
+// waited for the rest to leave.
 func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true
@@ -58,12 +61,12 @@ func (c *core) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Close gives queued messages the linger time to leave (see [WithLinger]), then ends every connection and waits for all
-// goroutines of the socket. It returns within a second. Calls that wait return ErrClosed; messages not delivered and
-// messages not received are counted in the ledger as dropped. Peers have up to 200 ms to read what was delivered and to close
-// first. For one that takes longer the connection stays half-closed, without a goroutine, until it closes, for at most two
-// minutes and while the process lasts, so that it can read the rest (on Linux); to know that it has, use Shutdown. To close
-// again does nothing; to close during a Shutdown ends that.
+// Close gives queued messages the linger time to leave (see [WithLinger]), then ends every connection and waits for
+// all goroutines of the socket. It returns within a second. Calls that wait return ErrClosed; messages not delivered
+// and messages not received are counted in the ledger as dropped. Peers have up to 200 ms to read what was delivered
+// and to close first. For one that takes longer the connection stays half-closed, without a goroutine, until it
+// closes, for at most two minutes and while the process lasts, so that it can read the rest (on Linux); to know that
+// it has, use Shutdown. To close again does nothing; to close during a Shutdown ends that.
 func (c *core) Close() error {
 	begin := time.Now()
 	c.out.refuse()
@@ -83,8 +86,8 @@ func (c *core) queued() Count {
 	return c.out.counts.queued
 }
 
-// end takes the socket down: it has wait wait for the peers, and for everything else until the deadline. It returns what the
-// peers may not have read. A second caller waits for the first.
+// end takes the socket down: it has wait wait for the peers, and for everything else until the deadline. It returns
+// what the peers may not have read. A second caller waits for the first.
 func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*link)) (left unread) {
 	c.mu.Lock()
 	if c.closing {
@@ -149,8 +152,8 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 // closers is how many connections are closed at a time, for to close one takes until its reader has got a processor.
 const closers = 16
 
-// hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet, and of those that
-// may owe their peers something, behind the end of what they owe.
+// hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet, and of
+// those that may owe their peers something, behind the end of what they owe.
 func hangUp(links []*link) {
 	var all sync.WaitGroup
 	for part := range slices.Chunk(links, len(links)/closers+1) {

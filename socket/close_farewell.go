@@ -13,10 +13,10 @@ type unread struct {
 	sent  Count
 }
 
-// sayFarewell ends the ways out and lets the peers close first: to close at once, with bytes of theirs unread, or before
-// they have stopped writing, would make the kernels throw away what they have not read yet. wait decides for how long, and
-// which peers need not close. A peer that was sent no message has none to lose; to read on from it would take what it could
-// still give to somebody else.
+// sayFarewell ends the ways out and lets the peers close first: to close at once, with bytes of theirs unread, or
+// before they have stopped writing, would make the kernels throw away what they have not read yet. wait decides for
+// how long, and which peers need not close. A peer that was sent no message has none to lose; to read on from it
+// would take what it could still give to somebody else.
 func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)) (left unread) {
 	var owed []*link
 	for _, l := range links {
@@ -42,8 +42,8 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	return left
 }
 
-// lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It is
-// called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
+// lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It
+// is called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
 func (c *core) lost(l *link, cause error) {
 	owed := l.owed()
 	c.mu.Lock()
@@ -105,8 +105,8 @@ const (
 	takenEvery   = 10 * time.Millisecond
 )
 
-// waitRead waits until the peer has read to the end and closed or, without a deadline, until its host has everything. It
-// reports whether it came to that.
+// waitRead waits until the peer has read to the end and closed or, without a deadline, until its host has everything.
+// It reports whether it came to that.
 func (c *core) waitRead(ctx context.Context, l *link) bool {
 	var tick <-chan time.Time
 	if _, limited := ctx.Deadline(); !limited {

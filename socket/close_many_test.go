@@ -13,8 +13,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// slowToClose is a transport whose connections take a while to close, as those of the kernel do while their readers wait for a
-// processor.
+// slowToClose is a transport whose connections take a while to close, as those of the kernel do while their readers
+// wait for a processor.
 type slowToClose struct {
 	transport.Transport
 	takes  time.Duration

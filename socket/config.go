@@ -52,51 +52,53 @@ type heartbeat struct {
 	interval, timeout, ttl time.Duration
 }
 
-// Limits bound what a peer can make a socket hold. Going over one ends that one connection, with a [LimitHit] event or,
-// before the handshake is done, a [HandshakeFailed] one; but a subscription over MaxTopic or MaxSubscriptions is refused alone, with
-// a [SubscriptionRefused] event, so that a peer that passes on what others subscribe to keeps all the rest. A zero field keeps its default, a negative one takes the limit
-// away.
+// Limits bound what a peer can make a socket hold. Going over one ends that one connection, with a [LimitHit] event
+// or, before the handshake is done, a [HandshakeFailed] one; but a subscription over MaxTopic or MaxSubscriptions is
+// refused alone, with a [SubscriptionRefused] event, so that a peer that passes on what others subscribe to keeps all
+// the rest. A zero field keeps its default, a negative one takes the limit away.
 type Limits struct {
 	// MaxMessage is the size of a whole message in bytes, all frames together; the default is 64 MiB. Send returns
 	// ErrTooLarge for a larger one. (libzmq ZMQ_MAXMSGSIZE bounds one received frame only.)
 	MaxMessage int64
 	// MaxFrames is the number of frames in a message; the default is 1,024. Send returns ErrTooLarge for more.
 	MaxFrames int
-	// MaxTopic is the length of a subscription in bytes; the default is 1,024. Subscribe returns ErrTooLarge for a longer
-	// one.
+	// MaxTopic is the length of a subscription in bytes; the default is 1,024. Subscribe returns ErrTooLarge for a
+	// longer one.
 	MaxTopic int
-	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000. One more is refused; it may be
-	// made again once others have been cancelled. Those of all subscribers behind a [Proxy] are its own at its publishers.
+	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000. One more is refused;
+	// it may be made again once others have been cancelled. Those of all subscribers behind a [Proxy] are its own at
+	// its publishers.
 	MaxSubscriptions int
-	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the default
-	// is 4,096. It cannot be taken away.
+	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the
+	// default is 4,096. It cannot be taken away.
 	MaxMetadata int
-	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more waits for
-	// room, and ends the oldest, with ErrEvicted, once that has had 100 ms. The default is 1,024. It cannot be taken away.
+	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more waits for room, and
+	// ends the oldest, with ErrEvicted, once that has had 100 ms. The default is 1,024. It cannot be taken away.
 	MaxHandshakes int
-	// MaxPeers is the number of peers that may be connected at a time by way of the endpoints this socket is bound to. One
-	// more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The default is
-	// 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
+	// MaxPeers is the number of peers that may be connected at a time by way of the endpoints this socket is bound
+	// to. One more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The
+	// default is 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
 	MaxPeers int
-	// MaxBuffered is what all peers together make the socket hold on the way in, in bytes, counted as [WithRecvHWMBytes] does:
-	// what is unread and, where it takes more than 64 KiB, what has come of messages under way, for which there are three
-	// quarters and one message. Once it is used up the socket does not read until there is less, and peers feel that as
-	// backpressure; see MinRate for those that do not go on. The default is sixteen times MaxMessage: 1 GiB unless that was
-	// changed too.
+	// MaxBuffered is what all peers together make the socket hold on the way in, in bytes, counted as
+	// [WithRecvHWMBytes] does: what is unread and, where it takes more than 64 KiB, what has come of messages under
+	// way, for which there are three quarters and one message. Once it is used up the socket does not read until
+	// there is less, and peers feel that as backpressure; see MinRate for those that do not go on. The default is
+	// sixteen times MaxMessage: 1 GiB unless that was changed too.
 	MaxBuffered int64
-	// MinRate is how fast a message under way that takes more than 64 KiB has to come, in bytes a second, over each 30 s in
-	// which the socket reads it; the default is 128. While others wait for nothing but its room (see MaxBuffered) it is 64 KiB
-	// a second, over each 5 s. A message that is slower ends its connection.
+	// MinRate is how fast a message under way that takes more than 64 KiB has to come, in bytes a second, over each
+	// 30 s in which the socket reads it; the default is 128. While others wait for nothing but its room (see
+	// MaxBuffered) it is 64 KiB a second, over each 5 s. A message that is slower ends its connection.
 	MinRate int
 }
 
-// An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair when
-// no peer has room, on a Pub, XPub, Router and Rep when one that the message is for has none. What is dropped is counted.
+// An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair
+// when no peer has room, on a Pub, XPub, Router and Rep when one that the message is for has none. What is dropped is
+// counted.
 type Overflow int
 
 const (
-	// Block waits in Send until there is room or the context ends. It is the default of all but Pub, XPub and Rep, where one
-	// peer that does not read then holds up all (libzmq ZMQ_XPUB_NODROP).
+	// Block waits in Send until there is room or the context ends. It is the default of all but Pub, XPub and Rep,
+	// where one peer that does not read then holds up all (libzmq ZMQ_XPUB_NODROP).
 	Block Overflow = iota
 	// Reject returns ErrWouldBlock from Send at once; nobody gets the message.
 	Reject

@@ -13,11 +13,11 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way down.
-// What a type does differently it says as its role.
+// A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way
+// down. What a type does differently it says as its role.
 //
-// Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and in.recv
-// come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
+// Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and
+// in.recv come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
 type core struct {
 	typ      zmtp.SocketType
 	cfg      config
@@ -56,8 +56,8 @@ type core struct {
 	closed     chan struct{} // closed when Close or Shutdown is through
 }
 
-// A role is how one socket type differs from another. Its methods run on the link's own goroutine; but subscription may run on
-// that of a receiver that reads, if the role's intake is queueAll.
+// A role is how one socket type differs from another. Its methods run on the link's own goroutine; but subscription
+// may run on that of a receiver that reads, if the role's intake is queueAll.
 type role interface {
 	// admit keeps a place for a link, or refuses it. Over inproc the other side may refuse it after that.
 	admit(l *link) error
@@ -178,8 +178,8 @@ func (c *core) Stats() Stats {
 	return s
 }
 
-// WaitPeers waits until at least n peers are connected, which means that their handshake is done. It returns an error if
-// ctx ends or the socket closes first. For a publisher see also [Pub.WaitSubscribers].
+// WaitPeers waits until at least n peers are connected, which means that their handshake is done. It returns an error
+// if ctx ends or the socket closes first. For a publisher see also [Pub.WaitSubscribers].
 func (c *core) WaitPeers(ctx context.Context, n int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

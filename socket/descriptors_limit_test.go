@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// wantDescriptors fails a test that needs more descriptors than a process may have here. The runtime has raised the soft
-// limit to the hard one already.
+// wantDescriptors fails a test that needs more descriptors than a process may have here. The runtime has raised the
+// soft limit to the hard one already.
 func wantDescriptors(t testing.TB, n int) {
 	t.Helper()
 	var limit syscall.Rlimit

@@ -15,9 +15,9 @@
 // A socket may be bound to many endpoints and connected to many others; the order in which the two sides start does
 // not matter. Constructors cannot fail and do no I/O. Bind returns when the address is bound; Connect returns at once
 // and keeps trying. Any number of goroutines may use a socket at once. A context ends the one call it is given to and
-// nothing else. It bounds waiting: with one that has ended already Send takes the message if there is room, Recv returns
-// what is there, the Wait methods tell how things are, and a call that takes more than that, [Req.Do] and Bind, does
-// nothing and returns the context's error.
+// nothing else. It bounds waiting: with one that has ended already Send takes the message if there is room, Recv
+// returns what is there, the Wait methods tell how things are, and a call that takes more than that, [Req.Do] and
+// Bind, does nothing and returns the context's error.
 //
 // A message is a list of frames that travels whole. Send takes the bytes over; what Recv returns is the caller's for
 // good. A peer that goes away is an [Event], not an error of Recv.
@@ -26,9 +26,9 @@
 // dropped for a reason, at every moment. Delivered means handed to the transport; what the kernel or the network lost
 // after that, because a connection was cut, no ZMTP peer can know.
 //
-// Errors come wrapped with what was being done and, as a [PeerError], with the peer or endpoint concerned. Match them by
-// [errors.Is] with the sentinels below, with the context's own and, for an endpoint, with those of package transport
-// (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event.
+// Errors come wrapped with what was being done and, as a [PeerError], with the peer or endpoint concerned. Match them
+// by [errors.Is] with the sentinels below, with the context's own and, for an endpoint, with those of package
+// transport (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event.
 //
 // # Order
 //
@@ -39,36 +39,37 @@
 //
 // # Full queues
 //
-// Each peer has a queue on the way out and one on the way in, each with a high-water mark in messages (1,000) and one in
-// bytes (64 MiB); see [WithSendHWM] and [WithRecvHWM]. The kernel's buffers come on top. Over inproc the two are one
-// queue, the receiver's, with the sum of both sides' marks.
+// Each peer has a queue on the way out and one on the way in, each with a high-water mark in messages (1,000) and one
+// in bytes (64 MiB); see [WithSendHWM] and [WithRecvHWM]. The kernel's buffers come on top. Over inproc the two are
+// one queue, the receiver's, with the sum of both sides' marks.
 //
-// While the way in is full nothing is read from that peer, so that in time its way out fills. While the way out is full,
-// Send does what [WithOverflow] says. By default it waits until there is room or its context ends; a Pub, an XPub, an XSub and
-// a Rep drop the message instead, for the peers that are full and no others, and count it. A full queue opens again when it
-// is down to half of its mark. A peer that holds its queue full is named by a [SlowPeer] event, and can be cut off
-// ([WithSlowPeer]).
+// While the way in is full nothing is read from that peer, so that in time its way out fills. While the way out is
+// full, Send does what [WithOverflow] says. By default it waits until there is room or its context ends; a Pub, an
+// XPub, an XSub and a Rep drop the message instead, for the peers that are full and no others, and count it. A full
+// queue opens again when it is down to half of its mark. A peer that holds its queue full is named by a [SlowPeer]
+// event, and can be cut off ([WithSlowPeer]).
 //
-// A message in the middle of which peers end the connection, because it is over their limit, is given up after some attempts
-// ([WithMaxAttempts]), so that it does not hold up what is behind it.
+// A message in the middle of which peers end the connection, because it is over their limit, is given up after some
+// attempts ([WithMaxAttempts]), so that it does not hold up what is behind it.
 //
 // # The end
 //
-// Shutdown waits until everything accepted has been delivered and the peers have read to the end of it, for as long as its
-// context lasts; its error says what was not delivered, or what it does not know ([ErrUnconfirmed]). Close waits half a second
-// at most for what is queued to leave ([WithLinger]) and returns within a second. What is left then is counted as dropped.
+// Shutdown waits until everything accepted has been delivered and the peers have read to the end of it, for as long
+// as its context lasts; its error says what was not delivered, or what it does not know ([ErrUnconfirmed]). Close
+// waits half a second at most for what is queued to leave ([WithLinger]) and returns within a second. What is left
+// then is counted as dropped.
 //
-// The two directions of a connection end apart. What a peer sent before its end is received to the last message, whatever
-// becomes of the way to that peer, and however long the application takes. A side that ends stays half-closed until the peer has
-// read everything, within limits: ten seconds after Disconnect and Unbind, two minutes after Close and after a peer was given
-// up for its silence.
+// The two directions of a connection end apart. What a peer sent before its end is received to the last message,
+// whatever becomes of the way to that peer, and however long the application takes. A side that ends stays
+// half-closed until the peer has read everything, within limits: ten seconds after Disconnect and Unbind, two minutes
+// after Close and after a peer was given up for its silence.
 //
 // # Options
 //
 // Options go to the constructor and stay as they are (but see [Pub.SetOverflow]). They are typed by role, so that an
-// option that means nothing to a role does not compile with it. Of two that contradict each other the last wins; nil is
-// none. What a value out of range does is said with each option; a constructor cannot fail, so that Bind and Connect
-// return the error where there is one.
+// option that means nothing to a role does not compile with it. Of two that contradict each other the last wins; nil
+// is none. What a value out of range does is said with each option; a constructor cannot fail, so that Bind and
+// Connect return the error where there is one.
 //
 // These have no counterpart in libzmq:
 //
@@ -154,32 +155,34 @@
 // The others are left out on purpose: those about threads and file descriptors (ZMQ_AFFINITY, ZMQ_FD, ZMQ_EVENTS,
 // ZMQ_IO_THREADS and most of a context), about transports that are not there (multicast, VMCI, GSSAPI), old names and
 // ways (ZMQ_IPV4ONLY, ZMQ_ROUTER_RAW, ZMQ_TCP_ACCEPT_FILTER: wrap the listener and use BindListener), and what hardly
-// anybody needs (ZMQ_INVERT_MATCHING, ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, ZMQ_BACKLOG, ZMQ_TOS, ZMQ_PRIORITY, ZMQ_BUSY_POLL).
+// anybody needs (ZMQ_INVERT_MATCHING, ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, ZMQ_BACKLOG, ZMQ_TOS, ZMQ_PRIORITY,
+// ZMQ_BUSY_POLL).
 //
 // libzmq's monitor events and ours stand at [EventKind].
 //
 // # How a message travels
 //
 // Application → role (which peer?) → link → kernel, and back. The roles, one file each (push.go, pull.go, pub.go, …),
-// decide by one of the outbox's three ways: outbox_balance.go (one of many), outbox_fanout.go (all that want it), route (one
-// given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a drain goroutine
-// writes when it is busy (link_write.go, link_batch.go). One goroutine for each link reads slabs and hands whole messages to the
-// inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for the only link reads for itself (link_handoff.go).
-// A reader that always finds something lets others go first now and then (yield.go).
-// Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
+// decide by one of the outbox's three ways: outbox_balance.go (one of many), outbox_fanout.go (all that want it),
+// route (one given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a
+// drain goroutine writes when it is busy (link_write.go, link_batch.go). One goroutine for each link reads slabs and
+// hands whole messages to the inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for
+// the only link reads for itself (link_handoff.go). A reader that always finds something lets others go first now and
+// then (yield.go). Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
 //
-// Start reading at core.go for the parts and the lock order, then follow a message through push.go, outbox_balance.go and
-// link_write.go. A connection's life is in endpoint_bind.go, endpoint_connect.go, endpoint_handshake.go and close.go.
+// Start reading at core.go for the parts and the lock order, then follow a message through push.go, outbox_balance.go
+// and link_write.go. A connection's life is in endpoint_bind.go, endpoint_connect.go, endpoint_handshake.go and
+// close.go.
 //
 // # Where the memory goes
 //
 // What waits is bounded by the high-water marks, in messages and bytes, for each peer and direction; what a peer can
-// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself, or twice
-// that if its frames came by several reads. What the kernel holds for a connection comes on top (transport.TCP and
-// transport.IPC have the sizes of its buffers).
+// claim is bounded by [Limits]. A message that the application keeps holds on to at most about 30 KiB beside itself,
+// or twice that if its frames came by several reads. What the kernel holds for a connection comes on top
+// (transport.TCP and transport.IPC have the sizes of its buffers).
 //
-// This is what strangers can make a socket hold on the heap, with the defaults, and what bounds it. Rows add up; what the kernel
-// holds for each connection comes on top, up to some megabytes of what is not read.
+// This is what strangers can make a socket hold on the heap, with the defaults, and what bounds it. Rows add up; what
+// the kernel holds for each connection comes on top, up to some megabytes of what is not read.
 //
 //	                                        one         1,000       bounded by
 //	shaking hands                           16 KiB      16 MiB      MaxHandshakes, WithHandshakeTimeout
@@ -194,14 +197,14 @@
 //	  to 1 KiB                              250 MB      250 GB      MaxTopic
 //	not taking what is sent to it           128 MiB     128 GiB     WithSendHWM, WithSendHWMBytes, WithOverflow
 //
-// A mark may be passed by one message, which is why some stand for twice 64 MiB. A Push and a Pub keep no message they get, but a
-// large one takes room until it is there. A Pub shares bodies above 8 KiB among the peers that wait for them. Of subscriptions and
-// of what waits for peers that do not read there is no bound over all peers: who publishes to strangers sets MaxSubscriptions
-// to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
+// A mark may be passed by one message, which is why some stand for twice 64 MiB. A Push and a Pub keep no message
+// they get, but a large one takes room until it is there. A Pub shares bodies above 8 KiB among the peers that wait
+// for them. Of subscriptions and of what waits for peers that do not read there is no bound over all peers: who
+// publishes to strangers sets MaxSubscriptions to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
 //
-// What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the process
-// keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that the garbage collector
-// runs after some 20 MiB of messages rather than after three. In a process that holds little else this halves the cost of a
-// message. After 16 MiB of bodies above 32 KiB it is 64 MiB, for those cost the collector most. With a memory limit (GOMEMLIMIT)
-// below 256 MiB there is no reserve, below 1 GiB none above 16 MiB.
+// What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the
+// process keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that
+// the garbage collector runs after some 20 MiB of messages rather than after three. In a process that holds little
+// else this halves the cost of a message. After 16 MiB of bodies above 32 KiB it is 64 MiB, for those cost the
+// collector most. With a memory limit (GOMEMLIMIT) below 256 MiB there is no reserve, below 1 GiB none above 16 MiB.
 package socket

@@ -11,8 +11,9 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A receiver that is stopped for longer than the sender bears silence finds all that it was sent when it goes on: what had been
-// delivered on the connection that was given up, and the rest on the next one. Nothing is lost, nothing comes twice.
+// A receiver that is stopped for longer than the sender bears silence finds all that it was sent when it goes on:
+// what had been delivered on the connection that was given up, and the rest on the next one. Nothing is lost, nothing
+// comes twice.
 func TestStoppedReceiverGetsAll(t *testing.T) {
 	byWire(t, func(t *testing.T, endpoint string) {
 		push := closing(t, socket.NewPush(impatient(), socket.WithSendHWM(0)))

@@ -28,9 +28,9 @@ type endpointState struct {
 	spent  bool               // no peer is to be waited for any more, guarded by core.out.mu
 }
 
-// Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints that Bind
-// returned, but for tcp on all addresses of the host, which is "tcp://*:5555" here, or "tcp://0.0.0.0:5555" for IPv4
-// alone: Bind returns what a peer on this host can connect to.
+// Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints
+// that Bind returned, but for tcp on all addresses of the host, which is "tcp://*:5555" here, or "tcp://0.0.0.0:5555"
+// for IPv4 alone: Bind returns what a peer on this host can connect to.
 func (c *core) Endpoints() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,9 +184,9 @@ type incoming struct {
 	since time.Duration
 }
 
-// handshakeGrace is how long a handshake may take before it gives way to a newer one. When thousands come back at once,
-// to end those that had just begun would only make them come again: of 10,000 dealers that came at once 9 in 10 attempts
-// were wasted, and it took twenty times as long.
+// handshakeGrace is how long a handshake may take before it gives way to a newer one. When thousands come back at
+// once, to end those that had just begun would only make them come again: of 10,000 dealers that came at once 9 in 10
+// attempts were wasted, and it took twenty times as long.
 const handshakeGrace = 100 * time.Millisecond
 
 // awaitRoom waits, with too many handshakes under way, until one of them is over or the oldest has had its time.
@@ -210,7 +210,8 @@ func (c *core) awaitRoom() {
 	}
 }
 
-// acceptLoop takes connections in until the listener is closed. It waits for none of them for longer than handshakeGrace.
+// acceptLoop takes connections in until the listener is closed. It waits for none of them for longer than
+// handshakeGrace.
 func (c *core) acceptLoop(ep *endpointState) {
 	defer c.wg.Done()
 	pause := 5 * time.Millisecond

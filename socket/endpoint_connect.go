@@ -86,8 +86,8 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 	}
 }
 
-// connectOnce makes one attempt and serves the connection until it is lost. It returns how long the connection lasted, zero
-// without a handshake.
+// connectOnce makes one attempt and serves the connection until it is lost. It returns how long the connection
+// lasted, zero without a handshake.
 func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
 	again func(lasted time.Duration),
 ) time.Duration {
@@ -239,9 +239,9 @@ func (b *backoff) next() time.Duration {
 // maxSettled bounds how long a connection must last to count as a success, which is as long as the longest pause.
 const maxSettled = 5 * time.Second
 
-// lasted lets the pauses start over after a connection that lasted so long, zero being none. One that is lost soon may do so
-// once, for its peer may have been restarted; a peer that hangs up after each handshake must not be told everything anew at
-// the shortest pause for ever.
+// lasted lets the pauses start over after a connection that lasted so long, zero being none. One that is lost soon
+// may do so once, for its peer may have been restarted; a peer that hangs up after each handshake must not be told
+// everything anew at the shortest pause for ever.
 func (b *backoff) lasted(d time.Duration) {
 	switch {
 	case d >= min(b.limit, maxSettled):

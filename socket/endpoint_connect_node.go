@@ -9,11 +9,11 @@ import (
 // NodeID returns the id that this socket shows to its peers, the same for all sockets of the process: see [ThisNode].
 func (c *core) NodeID() [16]byte { return thisNode() }
 
-// ConnectNode is Connect for an endpoint at which somebody else may come to answer: a port or a path that was taken over,
-// or a path that leads to another file here than where it was announced. With each connection accept is asked about the
-// peer's node id, zero for one that is no Yodel, before the peer is told who we are. If it returns an error, the
-// connection ends with a [HandshakeFailed] event that matches [ErrWrongNode] and that error: the peer never takes us for
-// connected and no message goes either way. The socket then tries again, as Connect does.
+// ConnectNode is Connect for an endpoint at which somebody else may come to answer: a port or a path that was taken
+// over, or a path that leads to another file here than where it was announced. With each connection accept is asked
+// about the peer's node id, zero for one that is no Yodel, before the peer is told who we are. If it returns an
+// error, the connection ends with a [HandshakeFailed] event that matches [ErrWrongNode] and that error: the peer
+// never takes us for connected and no message goes either way. The socket then tries again, as Connect does.
 //
 // accept is called by goroutines of the socket and holds up the handshake, so that its time counts for
 // WithHandshakeTimeout. It may wait for calls of this socket's methods but for Close and Shutdown. nil accepts every

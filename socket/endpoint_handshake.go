@@ -13,8 +13,8 @@ import (
 )
 
 // serve takes a connection through its whole life: handshake, messages, end. It reports whether the handshake
-// succeeded. ctx ends a handshake; a link that is up is ended by fail or retire. again, if not nil, is called, by the same
-// goroutine and once at most, when the endpoint may connect anew while this connection is still being read.
+// succeeded. ctx ends a handshake; a link that is up is ended by fail or retire. again, if not nil, is called, by the
+// same goroutine and once at most, when the endpoint may connect anew while this connection is still being read.
 func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn, again func()) bool {
 	l, err := c.shakeHands(ctx, ep, conn)
 	if err != nil {
@@ -145,8 +145,8 @@ func (c *core) admit(l *link) bool {
 	return true
 }
 
-// unwanted takes back the place of a link over inproc whose other side has refused it or has ended. Over the other transports a peer
-// is up before that is seen, and whoever follows the events is told the same here.
+// unwanted takes back the place of a link over inproc whose other side has refused it or has ended. Over the other
+// transports a peer is up before that is seen, and whoever follows the events is told the same here.
 func (c *core) unwanted(l *link, err error) {
 	l.fail(err)
 	c.detach(l)
@@ -182,8 +182,8 @@ func (c *core) part(l *link) {
 	c.leave(l, l.cause())
 }
 
-// depart ends the membership of a link whose way out is over while the application is behind with what it brought: that goes
-// on, and a connecting endpoint connects anew. It is called by the link's own goroutine.
+// depart ends the membership of a link whose way out is over while the application is behind with what it brought:
+// that goes on, and a connecting endpoint connects anew. It is called by the link's own goroutine.
 func (c *core) depart(l *link) {
 	c.mu.Lock()
 	closing := c.closing

@@ -29,8 +29,8 @@ var (
 	ErrState = errors.New("out of turn")
 	// ErrNotBound: Unbind, Disconnect or WaitConnected named an endpoint that this socket does not have.
 	ErrNotBound = errors.New("no such endpoint on this socket")
-	// ErrUnconfirmed: Shutdown ended before every peer had read to the end of what it was sent and closed, or a connection
-	// broke meanwhile.
+	// ErrUnconfirmed: Shutdown ended before every peer had read to the end of what it was sent and closed, or a
+	// connection broke meanwhile.
 	ErrUnconfirmed = errors.New("peers may not have read all that was delivered to them")
 	// ErrUndeliverable: the peers that a request was sent to ended the connection in the middle of it, as often as
 	// WithMaxAttempts allows. It is also the Err of an Undelivered event.
@@ -67,8 +67,8 @@ var (
 	ErrDisconnected = errors.New("disconnected by this side")
 	// ErrEvicted, of a HandshakeFailed event: a handshake gave way to newer ones (see Limits).
 	ErrEvicted = errors.New("handshake given up in favour of newer connections")
-	// ErrTooManyPeers, of a HandshakeFailed event: as many peers as Limits allow were connected, so that this one was turned
-	// away.
+	// ErrTooManyPeers, of a HandshakeFailed event: as many peers as Limits allow were connected, so that this one was
+	// turned away.
 	ErrTooManyPeers = errors.New("as many peers as MaxPeers allows are connected")
 	// ErrTimeout, of a HandshakeFailed or ConnectFailed event: a handshake or an attempt to connect took longer than
 	// WithHandshakeTimeout or WithConnectTimeout allows.

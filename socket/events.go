@@ -30,7 +30,8 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours alone.
+// DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours
+// alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -63,9 +64,9 @@ const (
 	ProtocolError
 	// LimitHit: in place of PeerDown, because the peer went over one of our Limits.
 	LimitHit
-	// SubscriptionRefused: Peer subscribed to something that is over one of our Limits, and does not get it; Err says which topic
-	// and which limit. The connection and all its other subscriptions stay. One event in a second at most tells of a peer, with the
-	// Count of what was refused since the last.
+	// SubscriptionRefused: Peer subscribed to something that is over one of our Limits, and does not get it; Err says
+	// which topic and which limit. The connection and all its other subscriptions stay. One event in a second at most
+	// tells of a peer, with the Count of what was refused since the last.
 	SubscriptionRefused
 	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first
 	// PING it got and has never answered one. It gets none on its next connections, and is not dropped for silence
@@ -73,19 +74,19 @@ const (
 	HeartbeatOff
 	// Retrying: the next attempt to connect to Endpoint begins after Retry.
 	Retrying
-	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), or it has been
-	// full for the time of WithSlowPeer. It is told once until the queue is down to half.
+	// SlowPeer: the queue of Peer is full and a message for it was dropped (under DropNewest or Disconnect), or it
+	// has been full for the time of WithSlowPeer. It is told once until the queue is down to half.
 	SlowPeer
-	// Dropped: the queue of Peer has room again; Count messages for it were dropped meanwhile. If the peer is lost first,
-	// only the ledger has that count.
+	// Dropped: the queue of Peer has room again; Count messages for it were dropped meanwhile. If the peer is lost
+	// first, only the ledger has that count.
 	Dropped
-	// Undelivered: a message was dropped because peers, the last of them Peer, ended the connection in the middle of it as often
-	// as WithMaxAttempts allows. Err says more.
+	// Undelivered: a message was dropped because peers, the last of them Peer, ended the connection in the middle of
+	// it as often as WithMaxAttempts allows. Err says more.
 	Undelivered
-	// Throttled: Peer has sent more than 1,000 frames within a second that are of no use to the application: PINGs and other
-	// commands, requests without an envelope, replies that nobody waits for, messages that the socket does not take. Each 256 bytes
-	// count as one more. What goes beyond that is read more slowly from then on: 100,000 a second, for all such peers of the socket
-	// together. Each peer is named once.
+	// Throttled: Peer has sent more than 1,000 frames within a second that are of no use to the application: PINGs
+	// and other commands, requests without an envelope, replies that nobody waits for, messages that the socket does
+	// not take. Each 256 bytes count as one more. What goes beyond that is read more slowly from then on: 100,000 a
+	// second, for all such peers of the socket together. Each peer is named once.
 	Throttled
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).

@@ -137,7 +137,8 @@ func TestCloseAnywhere(t *testing.T) {
 						pull := socket.NewPull(on(net, "srv"), socket.WithLinger(linger), slowDown)
 						tt.trouble(t, net, push, pull)
 
-						// Those who wait in a call are told. (A Send may also find room, where closing the other end made some.)
+						// Those who wait in a call are told. (A Send may also find room, where closing the other end
+						// made some.)
 						var waiting sync.WaitGroup
 						for waits := true; waits; { // take up what room there is, so that Send has to wait
 							synctest.Wait()

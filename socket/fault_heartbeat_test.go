@@ -11,8 +11,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestHeartbeatIdle: an idle connection between two healthy sockets stays up, whatever the latency. Each side hears from
-// the other at least every interval or so.
+// TestHeartbeatIdle: an idle connection between two healthy sockets stays up, whatever the latency. Each side hears
+// from the other at least every interval or so.
 func TestHeartbeatIdle(t *testing.T) {
 	for _, latency := range []time.Duration{0, time.Millisecond, 100 * time.Millisecond, time.Second} {
 		for _, role := range roles {
@@ -35,7 +35,8 @@ func TestHeartbeatIdle(t *testing.T) {
 	}
 }
 
-// TestHeartbeatPing: PING goes out each interval of silence, exactly, and carries the TTL; whatever comes takes its place.
+// TestHeartbeatPing: PING goes out each interval of silence, exactly, and carries the TTL; whatever comes takes its
+// place.
 func TestHeartbeatPing(t *testing.T) {
 	const interval = 5 * time.Second
 	// pings lists when PINGs came in the given time, for a REP under the given traffic.
@@ -127,8 +128,8 @@ func TestHeartbeatPing(t *testing.T) {
 	})
 }
 
-// TestHeartbeatsTogether: peers that came at different times get their PINGs at a few points in time, so that an idle process wakes
-// up for many at once, and none waits for longer than the interval.
+// TestHeartbeatsTogether: peers that came at different times get their PINGs at a few points in time, so that an idle
+// process wakes up for many at once, and none waits for longer than the interval.
 func TestHeartbeatsTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const interval, peers = 5 * time.Second, 50
@@ -186,8 +187,8 @@ func TestHeartbeatsTogether(t *testing.T) {
 	})
 }
 
-// TestHeartbeatTTL: a peer that asked to be dropped after a time, by the TTL of its PING, and then falls silent is dropped
-// at exactly that time, or at our own timeout if that is earlier.
+// TestHeartbeatTTL: a peer that asked to be dropped after a time, by the TTL of its PING, and then falls silent is
+// dropped at exactly that time, or at our own timeout if that is earlier.
 func TestHeartbeatTTL(t *testing.T) {
 	type ping struct{ at, ttl time.Duration }
 	const s = time.Second
@@ -383,7 +384,8 @@ func TestHalfOpen(t *testing.T) {
 						t.Fatalf("lost %v, want one loss", lost)
 					}
 					wantEnd(t, lost[0], silence)
-					// Signs of life come every 10 s at least, so the last one is at most that old when the peer vanishes.
+					// Signs of life come every 10 s at least, so the last one is at most that old when the peer
+					// vanishes.
 					if d := lost[0].Time.Sub(vanished); d < 5*time.Second || d > 15*time.Second {
 						t.Errorf("found out after %v, want 5s to 15s", d)
 					}

@@ -15,8 +15,8 @@ import (
 )
 
 // pauses checks the times of the Retrying events of a socket that fails to connect, and returns the pauses: each is
-// between half of what is due and all of it, what is due doubles from first to limit, and the next attempt comes exactly
-// when it was announced.
+// between half of what is due and all of it, what is due doubles from first to limit, and the next attempt comes
+// exactly when it was announced.
 func pauses(t *testing.T, h *history, first, limit time.Duration) (list []time.Duration) {
 	t.Helper()
 	due := first
@@ -156,7 +156,8 @@ func TestReconnectBackoff(t *testing.T) {
 	})
 }
 
-// TestConnectTimeout: an attempt that hangs, here on a partition, ends at its timeout; with none it waits for the network.
+// TestConnectTimeout: an attempt that hangs, here on a partition, ends at its timeout; with none it waits for the
+// network.
 func TestConnectTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{})
@@ -187,8 +188,8 @@ func TestConnectTimeout(t *testing.T) {
 	})
 }
 
-// TestSlowHandshake: a handshake that makes no progress, whoever is to blame, ends at exactly the handshake timeout, and
-// meanwhile nobody else has to wait.
+// TestSlowHandshake: a handshake that makes no progress, whoever is to blame, ends at exactly the handshake timeout,
+// and meanwhile nobody else has to wait.
 func TestSlowHandshake(t *testing.T) {
 	const limit = 10 * time.Second
 	for _, tt := range []struct {
@@ -300,8 +301,9 @@ func TestSlowHandshake(t *testing.T) {
 	})
 }
 
-// TestPartition: an hour without a network. What was queued once the peer was found to be gone arrives after the network
-// has healed, in order. What had left for a peer that was not yet known to be gone may be lost, but not doubled.
+// TestPartition: an hour without a network. What was queued once the peer was found to be gone arrives after the
+// network has healed, in order. What had left for a peer that was not yet known to be gone may be lost, but not
+// doubled.
 func TestPartition(t *testing.T) {
 	for _, pushBinds := range []bool{false, true} {
 		t.Run(fmt.Sprintf("push binds %v", pushBinds), func(t *testing.T) {
@@ -381,8 +383,9 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// TestReconnectPausesGrowBesideAServerThatHangsUp: a server that completes each handshake and hangs up at once, or a little later,
-// is connected to less and less often, and told all subscriptions as seldom. After a connection that lasts the pauses start over.
+// TestReconnectPausesGrowBesideAServerThatHangsUp: a server that completes each handshake and hangs up at once, or a
+// little later, is connected to less and less often, and told all subscriptions as seldom. After a connection that
+// lasts the pauses start over.
 func TestReconnectPausesGrowBesideAServerThatHangsUp(t *testing.T) {
 	const first, limit = 100 * time.Millisecond, 2 * time.Second
 	for _, tt := range []struct {

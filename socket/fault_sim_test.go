@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// The tests in fault_*_test.go run on a simulated network under virtual time: an hour costs microseconds, and moments are
-// exact. A bubble also fails when a goroutine is left in it.
+// The tests in fault_*_test.go run on a simulated network under virtual time: an hour costs microseconds, and moments
+// are exact. A bubble also fails when a goroutine is left in it.
 
 // bubble runs f under virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {
@@ -35,7 +35,8 @@ func bindAt(t testing.TB, s anySocket) {
 	must(t, err)
 }
 
-// aDay bounds a call that should end much sooner: without it a bubble in which some socket retries would go on for ever.
+// aDay bounds a call that should end much sooner: without it a bubble in which some socket retries would go on for
+// ever.
 func aDay(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 	t.Cleanup(cancel)

@@ -11,8 +11,9 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// TestReplaysOfAPeerThatKeepsSubscribing: a peer that subscribes to everything and cancels that again and again gets what is kept
-// about once a second, by being read from as slowly, and others are served meanwhile. Nothing of what it asked for is lost.
+// TestReplaysOfAPeerThatKeepsSubscribing: a peer that subscribes to everything and cancels that again and again gets
+// what is kept about once a second, by being read from as slowly, and others are served meanwhile. Nothing of what it
+// asked for is lost.
 func TestReplaysOfAPeerThatKeepsSubscribing(t *testing.T) {
 	const topics, flaps = 2000, 20
 	bubble(t, func(t *testing.T) {

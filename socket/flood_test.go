@@ -36,8 +36,9 @@ var floods = []struct {
 	{"replies that nobody waits for", "REQ", "ROUTER", messageOf("id", "", "hello"), 50_000},
 }
 
-// TestFlood: a peer that sends too much of what is of no use is read as slowly as the Throttled event says, which names it, once; it is
-// not dropped, and what it sends behind that is read. A peer that sends only a little of it is not named. Time is virtual.
+// TestFlood: a peer that sends too much of what is of no use is read as slowly as the Throttled event says, which
+// names it, once; it is not dropped, and what it sends behind that is read. A peer that sends only a little of it is
+// not named. Time is virtual.
 func TestFlood(t *testing.T) {
 	for _, f := range floods {
 		t.Run(f.name, func(t *testing.T) {
@@ -85,8 +86,9 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestFloodsShare: two peers that send too much have together what one has alone, and somebody else's requests are served meanwhile as
-// if they were not there. A third, in whose stream a request stands behind a flood, gets its reply.
+// TestFloodsShare: two peers that send too much have together what one has alone, and somebody else's requests are
+// served meanwhile as if they were not there. A third, in whose stream a request stands behind a flood, gets its
+// reply.
 func TestFloodsShare(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		network := simnet.New(simnet.Config{})
@@ -222,7 +224,8 @@ func (c countingConn) TryWrite(b []byte) (int, error) {
 	return c.TryWriter.TryWrite(b)
 }
 
-// TestPongsOfOneReadLeaveTogether: each of many PINGs is answered with its context, in order, by no more writes than it took reads.
+// TestPongsOfOneReadLeaveTogether: each of many PINGs is answered with its context, in order, by no more writes than
+// it took reads.
 func TestPongsOfOneReadLeaveTogether(t *testing.T) {
 	for _, count := range []int{1, 10, 900} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
@@ -250,8 +253,8 @@ func TestPongsOfOneReadLeaveTogether(t *testing.T) {
 	}
 }
 
-// TestImpatientPeer: a peer that says that it bears no silence to speak of gets no more signs of life than forty a second while the application
-// is behind.
+// TestImpatientPeer: a peer that says that it bears no silence to speak of gets no more signs of life than forty a
+// second while the application is behind.
 func TestImpatientPeer(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -304,8 +307,8 @@ func TestImpatientPeer(t *testing.T) {
 	}
 }
 
-// TestUnaskedRepliesBuyNoWork: under WithLeastOutstanding a worker that sends replies to nothing, and then answers nothing, gets no more than
-// one that only does not answer.
+// TestUnaskedRepliesBuyNoWork: under WithLeastOutstanding a worker that sends replies to nothing, and then answers
+// nothing, gets no more than one that only does not answer.
 func TestUnaskedRepliesBuyNoWork(t *testing.T) {
 	for _, endpoint := range []string{"tcp://127.0.0.1:*", "ipc://*", "inproc://" + t.Name()} {
 		t.Run(endpoint, func(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestFrozenPeerStays: an application that does not receive is behind, not dead. Virtual time does not show this: there a sign of
-// life is written at the very moment at which it is due, and the next one falls due with the next tick.
+// TestFrozenPeerStays: an application that does not receive is behind, not dead. Virtual time does not show this:
+// there a sign of life is written at the very moment at which it is due, and the next one falls due with the next
+// tick.
 func TestFrozenPeerStays(t *testing.T) {
 	t.Parallel()
 	const patience = time.Second

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// TestHandshakeStorm: when many more peers than handshakes are allowed come at once, as after the restart of a hub, each
-// gets its time, and nobody has to come twice.
+// TestHandshakeStorm: when many more peers than handshakes are allowed come at once, as after the restart of a hub,
+// each gets its time, and nobody has to come twice.
 func TestHandshakeStorm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: 10 * time.Millisecond})

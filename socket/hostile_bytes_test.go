@@ -121,8 +121,8 @@ func hostiles(own, peer string) (all []hostile) {
 	add(ready, "malformed ERROR after READY", frameOf(command, "\x05ERROR\x09go"), broken)
 	add(ready, "command with an empty name", frameOf(command, "\x00PING"), broken)
 	add(ready, "command whose name is cut short", frameOf(command, "\x09PING"), broken)
-	// A PING whose body has every length below the seven it needs. No body at all is read as the long header that libzmq
-	// 4.3.4 forgets to flag, so that more must follow to tell.
+	// A PING whose body has every length below the seven it needs. No body at all is read as the long header that
+	// libzmq 4.3.4 forgets to flag, so that more must follow to tell.
 	for n := 1; n < 7; n++ {
 		add(ready, "short PING", frameOf(command, "\x04PING\x00\x00"[:n]), broken)
 	}

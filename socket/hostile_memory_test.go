@@ -31,8 +31,8 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// TestLiesCostNothing: a connection that claims gigabytes costs a bounded amount, both in all it ever allocates and in what
-// the socket holds while the claim stands.
+// TestLiesCostNothing: a connection that claims gigabytes costs a bounded amount, both in all it ever allocates and
+// in what the socket holds while the claim stands.
 func TestLiesCostNothing(t *testing.T) {
 	const (
 		peers = 100

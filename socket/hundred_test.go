@@ -19,9 +19,9 @@ type lane struct {
 	strip  int      // frames that come ahead of it
 }
 
-// TestHundredGoroutinesOnEachRole: a hundred goroutines send multipart messages on one socket and a hundred receive on
-// the other, in both directions at once where the roles have two. No frame of one message gets into another, and none is
-// lost or doubled. Req, which takes turns, is TestHundredGoroutinesAsk.
+// TestHundredGoroutinesOnEachRole: a hundred goroutines send multipart messages on one socket and a hundred receive
+// on the other, in both directions at once where the roles have two. No frame of one message gets into another, and
+// none is lost or doubled. Req, which takes turns, is TestHundredGoroutinesAsk.
 func TestHundredGoroutinesOnEachRole(t *testing.T) {
 	all := socket.WithSubscription("")
 	block := socket.WithOverflow(socket.Block)
@@ -190,8 +190,8 @@ func whole(m socket.Msg, strip int) (id string, ok bool) {
 	return id, string(f[len(f)-1]) == id+"end"
 }
 
-// TestHundredGoroutinesAsk: a hundred goroutines share one Req by Do, and each gets the reply to its own request, from a
-// Rep as well as from a Router on which a hundred goroutines answer.
+// TestHundredGoroutinesAsk: a hundred goroutines share one Req by Do, and each gets the reply to its own request,
+// from a Rep as well as from a Router on which a hundred goroutines answer.
 func TestHundredGoroutinesAsk(t *testing.T) {
 	const workers = 100
 	for name, made := range map[string]func(t *testing.T, endpoint string) *socket.Req{

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving is
-// fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in inbox_prefetch.go.
+// An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving
+// is fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in inbox_prefetch.go.
 type inbox struct {
 	// keep, if set, decides about each message as it is about to be handed out, under recv, and may take an envelope
 	// off; a reason discards it.
@@ -56,8 +56,8 @@ type inbox struct {
 	_        [64]byte
 }
 
-// admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close has counted
-// them as discarded for the socket, and they only have to be for the link.
+// admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close
+// has counted them as discarded for the socket, and they only have to be for the link.
 func (q *inbox) admit(l *link) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

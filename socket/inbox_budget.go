@@ -9,14 +9,15 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// What all peers together make a socket hold: the messages that nobody has received and those that have come in part, of which
-// the reader asks for room before they take more than 64 KiB. While that is at Limits.MaxBuffered a link is not read, and goes
-// on when there is an eighth less or nothing is unread any more. Messages under way get three quarters of it
-// at most, so that small ones get through whatever large ones do; the one that has been under way for longest gets what it needs
-// in any case. One after the other they arrive, and none waits for another that waits for it.
+// What all peers together make a socket hold: the messages that nobody has received and those that have come in part,
+// of which the reader asks for room before they take more than 64 KiB. While that is at Limits.MaxBuffered a link is
+// not read, and goes on when there is an eighth less or nothing is unread any more. Messages under way get three
+// quarters of it at most, so that small ones get through whatever large ones do; the one that has been under way for
+// longest gets what it needs in any case. One after the other they arrive, and none waits for another that waits for
+// it.
 //
-// A message under way that holds room without coming would keep out all others, so it has to come at Limits.MinRate. While
-// others wait for nothing but that room, it has to come at starvedRate, or it gives way.
+// A message under way that holds room without coming would keep out all others, so it has to come at Limits.MinRate.
+// While others wait for nothing but that room, it has to come at starvedRate, or it gives way.
 
 // An underway is the part of a message that has come so far, guarded by the inbox's mu.
 type underway struct {
@@ -204,7 +205,8 @@ func (q *inbox) sample(now time.Duration) {
 	}
 }
 
-// checkStarved has messages under way that hardly come give way to one that waits for their room. It returns when to look again.
+// checkStarved has messages under way that hardly come give way to one that waits for their room. It returns when to
+// look again.
 func (l *link) checkStarved() (next time.Duration) {
 	q := &l.core.in
 	q.mu.Lock()

@@ -40,8 +40,8 @@ func limitHits(t *testing.T, s eventer, words string) (n int) {
 	return n
 }
 
-// TestMessageUnderWayThatCrawls: a large message that has come in part and hardly goes on ends its connection by name; one that
-// is slow, or that this side does not read, does not.
+// TestMessageUnderWayThatCrawls: a large message that has come in part and hardly goes on ends its connection by
+// name; one that is slow, or that this side does not read, does not.
 func TestMessageUnderWayThatCrawls(t *testing.T) {
 	const size = 1 << 20
 	t.Run("a byte a second", func(t *testing.T) {

@@ -5,12 +5,13 @@ import (
 	"slices"
 )
 
-// What a peer has sent and nobody has received yet outlives its connection. It is kept by a link of its own that has nothing but
-// a queue, so that a message of four bytes does not hold on to buffers, timers and a connection.
+// What a peer has sent and nobody has received yet outlives its connection. It is kept by a link of its own that has
+// nothing but a queue, so that a message of four bytes does not hold on to buffers, timers and a connection.
 //
-// All peers that have gone share one high-water mark in bytes, as large as that of one that is there. While they are at it the
-// socket does not read from peers that join; from those that were there before it reads on. Nothing is dropped, but a peer that
-// comes again and again and leaves its messages behind fills no more than one mark and what it sends once more.
+// All peers that have gone share one high-water mark in bytes, as large as that of one that is there. While they are
+// at it the socket does not read from peers that join; from those that were there before it reads on. Nothing is
+// dropped, but a peer that comes again and again and leaves its messages behind fills no more than one mark and what
+// it sends once more.
 
 // departedCost is about what is left of a peer beside its messages.
 const departedCost = 2 << 10

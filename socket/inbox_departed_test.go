@@ -25,8 +25,8 @@ func (r *raw) leave(parts ...[]byte) error {
 	return err
 }
 
-// TestPeersThatComeAgainShareAMark: a peer that connects, leaves as much as the mark allows unread and comes again does not make
-// the socket hold more than two marks while nobody receives, and nothing of what it has sent is lost.
+// TestPeersThatComeAgainShareAMark: a peer that connects, leaves as much as the mark allows unread and comes again
+// does not make the socket hold more than two marks while nobody receives, and nothing of what it has sent is lost.
 func TestPeersThatComeAgainShareAMark(t *testing.T) {
 	const (
 		mark  = 1 << 20
@@ -104,7 +104,8 @@ func TestPeersThatAreThereAreReadOn(t *testing.T) {
 	}
 }
 
-// TestGonePeerCostsItsMessage: a message of four bytes that nobody has received does not keep the connection it came by.
+// TestGonePeerCostsItsMessage: a message of four bytes that nobody has received does not keep the connection it came
+// by.
 func TestGonePeerCostsItsMessage(t *testing.T) {
 	const peers, most = 1000, 5 << 9
 	for name, endpoint := range transports(t) {
@@ -213,8 +214,8 @@ func TestDepartedPeersMessages(t *testing.T) {
 	})
 }
 
-// TestFramesWeigh: messages of many empty frames reach a mark in bytes, on the way in and out, over inproc and while nobody is
-// connected.
+// TestFramesWeigh: messages of many empty frames reach a mark in bytes, on the way in and out, over inproc and while
+// nobody is connected.
 func TestFramesWeigh(t *testing.T) {
 	const frames, mark = 1024, 1 << 20
 	m := func() socket.Msg { return socket.NewMsg(make([][]byte, frames)...) }

@@ -2,9 +2,9 @@ package socket
 
 import "slices"
 
-// A hand is what receivers take from without a lock that senders or readers hold: a run of messages of one link, moved
-// out of its queue at once. It is for the time while only that link has any, so that receiving stays fair. Messages in hand
-// count as unread.
+// A hand is what receivers take from without a lock that senders or readers hold: a run of messages of one link,
+// moved out of its queue at once. It is for the time while only that link has any, so that receiving stays fair.
+// Messages in hand count as unread.
 type hand struct {
 	link    *link
 	chunk   *chunk
@@ -99,7 +99,8 @@ func (q *inbox) settle() {
 	q.lowered(h.link)
 }
 
-// putBack ends the time of a hand: what is left of it goes back to the front of its queue, and the other links come first.
+// putBack ends the time of a hand: what is left of it goes back to the front of its queue, and the other links come
+// first.
 func (q *inbox) putBack() {
 	h := &q.hand
 	if h.link == nil {

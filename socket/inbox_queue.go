@@ -2,8 +2,8 @@ package socket
 
 import "sync"
 
-// A queue holds messages in chunks, so that it grows without a copy and what a burst needed is given back. The zero queue
-// is empty.
+// A queue holds messages in chunks, so that it grows without a copy and what a burst needed is given back. The zero
+// queue is empty.
 type queue struct {
 	head, tail *chunk // head.msgs[r:] comes first, tail.msgs[:w] last
 	r, w       int
@@ -126,7 +126,8 @@ func (q *queue) unshift(ms []Msg) {
 	q.n += len(ms)
 }
 
-// compact gives up what a short queue holds on to beside its messages: places for more, and the slabs that small frames are in.
+// compact gives up what a short queue holds on to beside its messages: places for more, and the slabs that small
+// frames are in.
 func (q *queue) compact() {
 	if q.n > firstChunk {
 		return

@@ -8,8 +8,8 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// TestBothSidesComeToOneResult: two sides that are to be linked over inproc, either of which may end or be refused meanwhile, both go on
-// or both do not.
+// TestBothSidesComeToOneResult: two sides that are to be linked over inproc, either of which may end or be refused
+// meanwhile, both go on or both do not.
 func TestBothSidesComeToOneResult(t *testing.T) {
 	errEnd := errors.New("ended by the test")
 	wanted := func(*link) error { return nil }

@@ -13,9 +13,11 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// Over inproc both ends of a connection are in this process. However one of them ends, nothing of it may be left at the other.
+// Over inproc both ends of a connection are in this process. However one of them ends, nothing of it may be left at
+// the other.
 
-// gated is an inproc transport whose user learns who the other end is only when the gate opens; the other end does at once.
+// gated is an inproc transport whose user learns who the other end is only when the gate opens; the other end does at
+// once.
 type gated struct {
 	*transport.Inproc
 	at   chan struct{} // gets a value when somebody has come to the gate
@@ -64,8 +66,9 @@ func (c gatedConn) Exchange(ctx context.Context, v any) (any, error) {
 	return got, err
 }
 
-// TestFailedHandshakeLeavesNoGhost ends a publisher's side of a connection after the two have traded who they are, and before the
-// publisher looks at that. The subscriber, which may be up by then, must not become a subscriber of nobody.
+// TestFailedHandshakeLeavesNoGhost ends a publisher's side of a connection after the two have traded who they are,
+// and before the publisher looks at that. The subscriber, which may be up by then, must not become a subscriber of
+// nobody.
 func TestFailedHandshakeLeavesNoGhost(t *testing.T) {
 	const name = "inproc://here"
 	connects := func(t *testing.T, pub *socket.Pub, sub *socket.Sub) {
@@ -170,8 +173,9 @@ func noGhost(t *testing.T, pub *socket.Pub) {
 	}
 }
 
-// TestInprocSubscribersComeAndGo: while subscribers come and go, by Close and by Disconnect, on either end, each message that the
-// publisher has delivered was received; none is refused by a queue with room; and when all have gone, nothing of them is left.
+// TestInprocSubscribersComeAndGo: while subscribers come and go, by Close and by Disconnect, on either end, each
+// message that the publisher has delivered was received; none is refused by a queue with room; and when all have
+// gone, nothing of them is left.
 func TestInprocSubscribersComeAndGo(t *testing.T) {
 	fast := socket.WithReconnect(time.Millisecond, time.Millisecond)
 	for _, tt := range []struct {
@@ -259,8 +263,8 @@ func waitPeersGone(t *testing.T, s anySocket) {
 	waitUntil(t, "all peers have gone", func() bool { return len(s.Stats().Peers) == 0 })
 }
 
-// TestInprocXPubHearsOfEveryEnd: over inproc a subscription is told on the goroutine of the subscriber. What the application has
-// heard when all have gone must come to nothing all the same.
+// TestInprocXPubHearsOfEveryEnd: over inproc a subscription is told on the goroutine of the subscriber. What the
+// application has heard when all have gone must come to nothing all the same.
 func TestInprocXPubHearsOfEveryEnd(t *testing.T) {
 	for _, manual := range []bool{false, true} {
 		t.Run(fmt.Sprintf("manual=%v", manual), func(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in link_write.go, its
-// way in in link_read.go, its signs of life in link_heartbeat.go and, for a peer in the same process, all three in link_inproc.go.
+// A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in
+// link_write.go, its way in in link_read.go, its signs of life in link_heartbeat.go and, for a peer in the same
+// process, all three in link_inproc.go.
 type link struct {
 	core *core
 	ep   *endpointState
@@ -181,8 +182,8 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 	return l
 }
 
-// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under core.out.mu. The first
-// to call it closes the connection, which takes until nobody reads that any more.
+// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under
+// core.out.mu. The first to call it closes the connection, which takes until nobody reads that any more.
 func (l *link) fail(cause error) {
 	l.condemn(cause)
 	if !l.failed.hungUp.Swap(true) {

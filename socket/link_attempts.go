@@ -5,12 +5,13 @@ import (
 	"slices"
 )
 
-// A message in the middle of which a peer ends the connection, for it is over that peer's limit or crashes it, would be
-// sent to the next peer and the next for ever, and nothing behind it would get through. So its attempts are counted, and after
-// WithMaxAttempts it is dropped. Only what was begun counts: messages behind it are sent again as often as it takes.
+// A message in the middle of which a peer ends the connection, for it is over that peer's limit or crashes it, would
+// be sent to the next peer and the next for ever, and nothing behind it would get through. So its attempts are
+// counted, and after WithMaxAttempts it is dropped. Only what was begun counts: messages behind it are sent again as
+// often as it takes.
 
-// attempts tells, for the few messages in a queue that were begun before, how many stand ahead of each and how often it was
-// begun. It is in the order of the queue.
+// attempts tells, for the few messages in a queue that were begun before, how many stand ahead of each and how often
+// it was begun. It is in the order of the queue.
 type attempts []attempt
 
 type attempt struct{ ahead, n int }
@@ -53,8 +54,8 @@ func (a *attempts) unshift(n int, front attempts) {
 	*a = all
 }
 
-// begun takes note that the first of the unsent messages was begun when the link was lost, and drops it if that was once
-// too often. core.out.mu is held.
+// begun takes note that the first of the unsent messages was begun when the link was lost, and drops it if that was
+// once too often. core.out.mu is held.
 func (l *link) begun(unsent []Msg) []Msg {
 	cause := l.out.cause
 	most := l.core.cfg.maxAttempts

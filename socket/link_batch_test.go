@@ -106,7 +106,8 @@ func checkBatch(t *testing.T, b *batch, ms []Msg) {
 	}
 }
 
-// TestBatchAnother: the short way comes to the same as add where it is taken, and is taken for small frames behind others.
+// TestBatchAnother: the short way comes to the same as add where it is taken, and is taken for small frames behind
+// others.
 func TestBatchAnother(t *testing.T) {
 	r := numbers(7)
 	for range 200 {

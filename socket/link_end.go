@@ -17,13 +17,14 @@ import (
 //   - The way out ends with a failed write, when the peer's end of stream is seen, or because this side ends it
 //     (endOut). What was not written is accounted for, and goes to other peers where the role allows that. Nothing is
 //     written any more: to write to a peer that has closed makes its kernel throw away what it sent last.
-//   - The way in goes on until it has brought all that came before the peer's end, however long the application takes to
-//     make room. If that is long, a connecting endpoint does not wait for it with a new connection (link.again).
-//   - fail ends both at once: the peer is silent, breaks the rules, or this side will have no more of it. What was read
-//     by then is still received.
+//   - The way in goes on until it has brought all that came before the peer's end, however long the application takes
+//     to make room. If that is long, a connecting endpoint does not wait for it with a new connection (link.again).
+//   - fail ends both at once: the peer is silent, breaks the rules, or this side will have no more of it. What was
+//     read by then is still received.
 //
-// The side that ends first stays half-closed until the peer has read everything and closes in turn (retire, sayFarewell):
-// a connection that is closed whole answers anything the peer still writes with a reset, which costs it what it has not read.
+// The side that ends first stays half-closed until the peer has read everything and closes in turn (retire,
+// sayFarewell): a connection that is closed whole answers anything the peer still writes with a reset, which costs it
+// what it has not read.
 
 // errPeerClosed is the cause when the peer has ended the connection.
 var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
@@ -51,7 +52,8 @@ func (l *link) over() bool {
 	return l.out.cause != nil
 }
 
-// peerEnded reports whether the peer's end of stream has come, or a reset, maybe behind messages that were not read yet.
+// peerEnded reports whether the peer's end of stream has come, or a reset, maybe behind messages that were not read
+// yet.
 func (l *link) peerEnded() bool {
 	state, known := l.inspect()
 	return known && state.Ended
@@ -88,8 +90,8 @@ func byPeer(cause error) bool {
 // retireTime is how long a peer that this side disconnects from may take to read what was written to it and to close.
 const retireTime = 10 * time.Second
 
-// retire ends the connection for a peer that loses nothing by it: no more is written, and what the peer sends is received
-// until it has read to the end and closes, or until retireTime has passed.
+// retire ends the connection for a peer that loses nothing by it: no more is written, and what the peer sends is
+// received until it has read to the end and closes, or until retireTime has passed.
 func (l *link) retire() {
 	if l.direct != nil || !l.closeWrite(ErrDisconnected) {
 		l.fail(ErrDisconnected)
@@ -99,8 +101,8 @@ func (l *link) retire() {
 	l.core.heart.hasten(l, retireTime)
 }
 
-// giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds all that it
-// was sent.
+// giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds
+// all that it was sent.
 func (l *link) giveUp() {
 	if l.mayOwe() {
 		l.closeWrite(ErrHeartbeat) // after it what was written is counted
@@ -152,7 +154,8 @@ func (l *link) probeWithin(ms int) {
 	}
 }
 
-// hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a lingeringClose.
+// hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a
+// lingeringClose.
 func (l *link) hangUp() {
 	l.core.out.mu.Lock()
 	linger := l.out.ending && l.out.counts.delivered.Messages > 0
@@ -169,9 +172,10 @@ func (l *link) hangUp() {
 // maxLingering is how many connections of a socket are left open at a time.
 const maxLingering = 256
 
-// A lingeringClose keeps a half-closed connection open until the peer has closed, for at most lingerMost, after the socket
-// has: without a goroutine or anything in memory but this. Closed sooner, it would answer the next byte of the peer, such as a
-// PONG, with a reset, and the kernel would throw away what it has not taken yet. The end of the process closes it too.
+// A lingeringClose keeps a half-closed connection open until the peer has closed, for at most lingerMost, after the
+// socket has: without a goroutine or anything in memory but this. Closed sooner, it would answer the next byte of the
+// peer, such as a PONG, with a reset, and the kernel would throw away what it has not taken yet. The end of the
+// process closes it too.
 type lingeringClose struct {
 	conn net.Conn
 	look transport.Inspector

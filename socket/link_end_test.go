@@ -18,8 +18,8 @@ func impatient() socket.Option {
 	return socket.WithHeartbeat(50*time.Millisecond, 150*time.Millisecond, 0)
 }
 
-// takeSlowly receives count numbered messages, each once: for a while one each millisecond, then as fast as they come. back, if
-// set, is called after each.
+// takeSlowly receives count numbered messages, each once: for a while one each millisecond, then as fast as they
+// come. back, if set, is called after each.
 func takeSlowly(t *testing.T, s receiver, count int, back func(m socket.Msg)) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
@@ -169,8 +169,8 @@ func TestDisconnectLosesNothing(t *testing.T) {
 	}
 }
 
-// The end of the way out, here because the peer has gone, is told at once and has the endpoint connect anew, also while the
-// application is behind with what had come; all of that is received.
+// The end of the way out, here because the peer has gone, is told at once and has the endpoint connect anew, also
+// while the application is behind with what had come; all of that is received.
 func TestConnectsAnewWhileBehind(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
@@ -210,8 +210,8 @@ func (h *history) wantLosses(t testing.TB, n int) {
 	}
 }
 
-// A peer that takes nothing is excused from signs of life, if it is not a Yodel, as long as its host answers; a host that has
-// gone is found within the heartbeat timeout.
+// A peer that takes nothing is excused from signs of life, if it is not a Yodel, as long as its host answers; a host
+// that has gone is found within the heartbeat timeout.
 func TestHostThatVanishesUnderLoad(t *testing.T) {
 	for _, vanishes := range []bool{false, true} {
 		t.Run(fmt.Sprintf("vanishes %v", vanishes), func(t *testing.T) {
@@ -251,8 +251,8 @@ func TestHostThatVanishesUnderLoad(t *testing.T) {
 	}
 }
 
-// The end of a peer is seen behind messages for which there is no room yet: nothing more is written to it, and all of them
-// are received.
+// The end of a peer is seen behind messages for which there is no room yet: nothing more is written to it, and all of
+// them are received.
 func TestEndIsSeenBehindUnreadMessages(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})

@@ -10,15 +10,15 @@ import (
 )
 
 // Who reads a link is a matter of turns. As a rule it is a goroutine of the link's own. To hand what it has read to a
-// receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while only one
-// link of a socket brings messages, briskly, and receivers are faster than its peer, whoever waits for a message reads the
-// connection itself, and the link's goroutine stands by:
+// receiver that waits costs more than all the rest, for the scheduler wakes another thread to look for work. So while
+// only one link of a socket brings messages, briskly, and receivers are faster than its peer, whoever waits for a
+// message reads the connection itself, and the link's goroutine stands by:
 //
-//   - It takes the turn back when no receiver has come for a standTick or two: the connection must be read, for PINGs and
-//     for its end, also while the application is busy.
+//   - It takes the turn back when no receiver has come for a standTick or two: the connection must be read, for PINGs
+//     and for its end, also while the application is busy.
 //   - While a receiver waits for longer than that, nothing ticks. The receiver tells the goroutine when it leaves.
-//   - Another link that is new or brings something, or a second receiver that waits, ends it at once. A receiver inside a read
-//     is freed by a read deadline in the past.
+//   - Another link that is new or brings something, or a second receiver that waits, ends it at once. A receiver
+//     inside a read is freed by a read deadline in the past.
 //
 // A turn is guarded by core.in.mu, but for reader, which belongs to whoever has the turn, and tick.
 type turn struct {
@@ -58,14 +58,15 @@ const (
 	receiverReads
 )
 
-// brisk is the time between two reads above which the link's goroutine does not stand by: it would be woken by its tick about as
-// often as by the peer.
+// brisk is the time between two reads above which the link's goroutine does not stand by: it would be woken by its
+// tick about as often as by the peer.
 const brisk = time.Millisecond
 
-// standTick is how often a link's goroutine that stands by looks whether receivers still come, and about how long a connection is
-// not read once they do not. Each look wakes another thread, and round trips are slower for a while after it: over ipc they take
-// 33 µs with a look every 10 ms, 30 with one every 100 ms, 28 with one every 5 s. So there are fewer where each message waits for an
-// answer; in other sockets a burst would meet a queue that seems full meanwhile.
+// standTick is how often a link's goroutine that stands by looks whether receivers still come, and about how long a
+// connection is not read once they do not. Each look wakes another thread, and round trips are slower for a while
+// after it: over ipc they take 33 µs with a look every 10 ms, 30 with one every 100 ms, 28 with one every 5 s. So
+// there are fewer where each message waits for an answer; in other sockets a burst would meet a queue that seems full
+// meanwhile.
 const (
 	standTick     = 10 * time.Millisecond
 	lockstepStand = 100 * time.Millisecond
@@ -88,8 +89,9 @@ func (l *link) standTick() time.Duration {
 
 var longAgo = time.Unix(1, 0)
 
-// standBy leaves the reading to receivers if one had to wait for what was read last, or if there is no room for the rest of that.
-// It returns when the turn is the link's own again, with what is left of the rest and the error that a receiver met.
+// standBy leaves the reading to receivers if one had to wait for what was read last, or if there is no room for the
+// rest of that. It returns when the turn is the link's own again, with what is left of the rest and the error that a
+// receiver met.
 func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 	q, t := &l.core.in, &l.in.turn
 	now := time.Duration(l.life.read.Load())
@@ -135,9 +137,9 @@ func (q *inbox) brought(l *link) {
 	}
 }
 
-// alone reports whether l is the only link or, with one message at a time, the only one that has brought any for a while. A stream
-// beside other links is read by the link's goroutine: a receiver that never waits would make it late that they have become
-// readable. in.mu is held.
+// alone reports whether l is the only link or, with one message at a time, the only one that has brought any for a
+// while. A stream beside other links is read by the link's goroutine: a receiver that never waits would make it late
+// that they have become readable. in.mu is held.
 func (q *inbox) alone(l *link, now time.Duration) bool {
 	return q.members.Load() == 1 || !l.in.turn.stream && q.last == l && now-q.since >= brisk
 }
@@ -201,8 +203,8 @@ func (q *inbox) takeTurn(ctx context.Context) *link {
 	return l
 }
 
-// readOnce reads for a receiver that has the turn until messages come, and gives the turn back. It returns early when ctx of
-// takeTurn ends or anybody calls interrupt.
+// readOnce reads for a receiver that has the turn until messages come, and gives the turn back. It returns early when
+// ctx of takeTurn ends or anybody calls interrupt.
 func (l *link) readOnce() {
 	q, t := &l.core.in, &l.in.turn
 	msgs := t.rest
@@ -254,7 +256,8 @@ func (t *turn) tell() {
 	}
 }
 
-// interrupt frees the receiver that reads, to look at the inbox again. in.mu is held; to set a deadline waits for nothing.
+// interrupt frees the receiver that reads, to look at the inbox again. in.mu is held; to set a deadline waits for
+// nothing.
 func (q *inbox) interrupt() {
 	if l := q.standing; l != nil && l.in.turn.holder == receiverReads && !l.in.turn.cut {
 		l.in.turn.cut = true

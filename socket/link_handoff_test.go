@@ -13,8 +13,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A duo is a Pull and a Push on two simulated hosts, with the Pull's link to it. What the Push sends arrives after a while, so
-// that the Pull has to wait for it.
+// A duo is a Pull and a Push on two simulated hosts, with the Pull's link to it. What the Push sends arrives after a
+// while, so that the Pull has to wait for it.
 type duo struct {
 	t    *testing.T
 	net  *simnet.Network
@@ -253,7 +253,8 @@ func TestSecondPeerWhileReceiversRead(t *testing.T) {
 	})
 }
 
-// Receivers read beside a peer that is quiet, which is heard at once when it is not, and beside one that is as brisk they do not.
+// Receivers read beside a peer that is quiet, which is heard at once when it is not, and beside one that is as brisk
+// they do not.
 func TestReceiversReadBesideAQuietPeer(t *testing.T) {
 	inTurns(t, nil, func(d *duo) {
 		second := d.another("other")
@@ -435,7 +436,8 @@ func TestRestBeforeAnError(t *testing.T) {
 	})
 }
 
-// How long a connection is not read once receivers do not come: less where a peer minds, more where nothing piles up meanwhile.
+// How long a connection is not read once receivers do not come: less where a peer minds, more where nothing piles up
+// meanwhile.
 func TestStandTick(t *testing.T) {
 	pull, rep := NewPull(WithHeartbeat(0, 0, 0)), NewRep(WithHeartbeat(0, 0, 0))
 	impatient := NewRep(WithHeartbeat(time.Second, 80*time.Millisecond, 0))

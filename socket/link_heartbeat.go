@@ -7,23 +7,25 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). Now and then (link_heartbeat_timer.go) one looks at when bytes last came from a peer:
+// Signs of life (RFC 37, PING and PONG; libzmq ZMQ_HEARTBEAT_*). Now and then (link_heartbeat_timer.go) one looks at
+// when bytes last came from a peer:
 //
 //   - Any byte from the peer is a sign of life, whole frame or not. A peer is dead after the timeout without one, or
 //     after the TTL of its own last PING.
-//   - PING goes to peers that speak ZMTP 3.1 after an interval in which nothing came, or up to an eighth of one sooner: an idle
-//     process with a thousand peers wakes up eight times in that time, not a thousand times. It asks the peer to drop us after
-//     the TTL; if nothing else goes to the peer for most of that time, a PONG takes it back.
-//   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose patience
-//     get a PONG from time to time. While a peer that is not a Yodel does not take what we write, or has not come to our PING
-//     behind all that it has not read yet, its silence is put down to that, as long as its host answers the kernel; a Yodel
-//     gives signs of life even then. A peer that was sent the end of our stream is not asked for signs any more: its host's
-//     answers are all that counts. The silence that counts begins after it.
+//   - PING goes to peers that speak ZMTP 3.1 after an interval in which nothing came, or up to an eighth of one
+//     sooner: an idle process with a thousand peers wakes up eight times in that time, not a thousand times. It asks
+//     the peer to drop us after the TTL; if nothing else goes to the peer for most of that time, a PONG takes it
+//     back.
+//   - Backpressure is not death. While this side does not read, nothing is expected, and peers that would lose
+//     patience get a PONG from time to time. While a peer that is not a Yodel does not take what we write, or has not
+//     come to our PING behind all that it has not read yet, its silence is put down to that, as long as its host
+//     answers the kernel; a Yodel gives signs of life even then. A peer that was sent the end of our stream is not
+//     asked for signs any more: its host's answers are all that counts. The silence that counts begins after it.
 //   - Nor is a stall of this process: when a beat comes late, what the peer sent meanwhile may still wait to be read.
-//   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for it the next
-//     time: it is treated as a 3.0 peer (endpoint_known.go).
-//   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that peer
-//     sent last and we have not read yet.
+//   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for
+//     it the next time: it is treated as a 3.0 peer (endpoint_known.go).
+//   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that
+//     peer sent last and we have not read yet.
 
 // pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1 cannot
 // stand it.
@@ -51,8 +53,8 @@ func (l *link) pingDue() time.Duration {
 	return due
 }
 
-// beat looks after the link once, so late after it was due. A PING that comes meanwhile may ask for a beat before the one found
-// here.
+// beat looks after the link once, so late after it was due. A PING that comes meanwhile may ask for a beat before the
+// one found here.
 func (l *link) beat(late time.Duration) {
 	now := l.core.now()
 	h := l.core.cfg.heartbeat
@@ -128,7 +130,8 @@ func (l *link) stuck() bool {
 	return l.out.ending || l.out.writing && !l.peer.yodel
 }
 
-// behind reports whether a peer that is not a Yodel has not come to our PING yet, because it has not read what went before.
+// behind reports whether a peer that is not a Yodel has not come to our PING yet, because it has not read what went
+// before.
 func (l *link) behind() bool {
 	if l.peer.yodel || l.life.ping.Load() <= l.life.read.Load() {
 		return false
@@ -139,8 +142,8 @@ func (l *link) behind() bool {
 	return known && l.out.total-int64(state.Untaken) < l.life.asked.Load()
 }
 
-// inVain is how many times in a row a host has to leave the kernel without an answer to count as silent: once may be the
-// time that an answer takes.
+// inVain is how many times in a row a host has to leave the kernel without an answer to count as silent: once may be
+// the time that an answer takes.
 const inVain = 2
 
 // hostSilent reports whether the peer's host, too, does not answer.
@@ -242,8 +245,8 @@ func (l *link) sendSign() { l.sendPongs(bareSign) }
 
 var bareSign = zmtp.AppendPong(nil, nil)
 
-// How many bytes of signs of life may wait for a peer that takes nothing, before the last PONGs of one write, and how many
-// bytes of PONGs make one write.
+// How many bytes of signs of life may wait for a peer that takes nothing, before the last PONGs of one write, and how
+// many bytes of PONGs make one write.
 const (
 	maxSigns = 1 << 10
 	maxPongs = 16 << 10
@@ -255,8 +258,8 @@ const minSign = 25 * time.Millisecond
 // minGap is the time between two of the peer's PINGs below which they count as one bunch.
 const minGap = 10 * time.Millisecond
 
-// signEvery is how often the peer needs a sign of life while its PINGs may wait unread, 0 for never. A Yodel has told how
-// long it bears silence; any other peer is known by its PINGs.
+// signEvery is how often the peer needs a sign of life while its PINGs may wait unread, 0 for never. A Yodel has told
+// how long it bears silence; any other peer is known by its PINGs.
 func (l *link) signEvery() time.Duration {
 	every := time.Duration(l.life.gap.Load()) / 2
 	if l.peer.yodel {
@@ -284,8 +287,8 @@ func (l *link) signDue(every time.Duration) time.Duration {
 	return time.Duration(l.life.wrote.Load()) + every - l.core.now()
 }
 
-// sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller writes, as far as
-// that goes without waiting, and wakes nobody; a run of commands is left to drain.
+// sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller
+// writes, as far as that goes without waiting, and wakes nobody; a run of commands is left to drain.
 func (l *link) sendCommand(alone bool, encode func(b []byte) []byte) {
 	box := &l.core.out
 	box.mu.Lock()

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A heart looks after the links of a socket, each when it is due (link_heartbeat.go), by one timer and in one goroutine. Of a thousand
-// links that are due at once a goroutine each, with its stack, would cost more than what it does.
+// A heart looks after the links of a socket, each when it is due (link_heartbeat.go), by one timer and in one
+// goroutine. Of a thousand links that are due at once a goroutine each, with its stack, would cost more than what it
+// does.
 type heart struct {
 	mu      sync.Mutex
 	links   dueLinks

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestHeartDue: through any sequence of calls each link has its place, the earliest beat asked for stands, and the timer fires for
-// the first.
+// TestHeartDue: through any sequence of calls each link has its place, the earliest beat asked for stands, and the
+// timer fires for the first.
 func TestHeartDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h heart
@@ -55,7 +55,8 @@ func TestHeartDue(t *testing.T) {
 	})
 }
 
-// TestHeartNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other from its beat.
+// TestHeartNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other
+// from its beat.
 func TestHeartNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core

@@ -12,7 +12,8 @@ import (
 
 // A direct is a link's way to a peer in the same process: no ZMTP, no bytes, messages move into the peer's queue as
 // values. That queue is the only one between the two, and its high-water mark the sum of the sender's and the
-// receiver's (libzmq inproc); what a sender keeps for it in the meantime (link_inproc_batch.go) counts towards that mark.
+// receiver's (libzmq inproc); what a sender keeps for it in the meantime (link_inproc_batch.go) counts towards that
+// mark.
 type direct struct {
 	self *link
 	me   *Peer // this side, as the other sees it
@@ -77,9 +78,9 @@ const (
 	unwilling       // it does not, or not any more
 )
 
-// agree says that this side takes the other in and returns once that is mutual. Only then anything passes between the two: a side
-// that refuses, or that has to end first, has nothing to give back. Both come to the same result, whatever happens meanwhile: who has been
-// counted on can not step back.
+// agree says that this side takes the other in and returns once that is mutual. Only then anything passes between the
+// two: a side that refuses, or that has to end first, has nothing to give back. Both come to the same result,
+// whatever happens meanwhile: who has been counted on can not step back.
 func (d *direct) agree() error {
 	d.stance.Store(willing)
 	close(d.willing)
@@ -105,8 +106,8 @@ func (d *direct) ended() error {
 	}
 }
 
-// subscribe tells the other side of a subscription, unless it has left or is about to. What it does about it, it does before it
-// leaves.
+// subscribe tells the other side of a subscription, unless it has left or is about to. What it does about it, it does
+// before it leaves.
 func (d *direct) subscribe(add bool, topic string) {
 	twin, other := d.twin, d.twin.direct
 	other.telling.Lock()

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under the
-// lock that it holds anyway, while that peer has other messages to receive. It goes over whole, so that the peer's lock and
-// the peer's processor are bothered once for many messages. This is out of sight: a run goes over as soon as the peer runs
-// dry (fetch), anybody looks at the ledger of either side, or the sender closes; and it is never longer than what the
-// peer's queue had room for, so that the high-water mark is exact.
+// A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under
+// the lock that it holds anyway, while that peer has other messages to receive. It goes over whole, so that the
+// peer's lock and the peer's processor are bothered once for many messages. This is out of sight: a run goes over as
+// soon as the peer runs dry (fetch), anybody looks at the ledger of either side, or the sender closes; and it is
+// never longer than what the peer's queue had room for, so that the high-water mark is exact.
 //
-// Whoever is last to look moves the run: the sender says that there is one (some) before it looks whether the peer runs
-// dry (inbox.lazy), the receiver the other way round.
+// Whoever is last to look moves the run: the sender says that there is one (some) before it looks whether the peer
+// runs dry (inbox.lazy), the receiver the other way round.
 //
 // But for some, a run is guarded by the sender's out.mu.
 type run struct {
@@ -50,8 +50,8 @@ func (d *direct) keep(m Msg, size int) bool {
 	return true
 }
 
-// another is the short way of a message into a run that has begun and will not be full with it. It is for a socket with one
-// peer, and costs about half of what the way through offer does.
+// another is the short way of a message into a run that has begun and will not be full with it. It is for a socket
+// with one peer, and costs about half of what the way through offer does.
 func (d *direct) another(m Msg, size int) bool {
 	r := &d.kept
 	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.load().Bytes+m.weight(size) >= r.room.bytes ||
@@ -88,8 +88,8 @@ func (r *run) release(taken []Msg) {
 	r.chunk = nil
 }
 
-// flush puts the run into the peer's queue. It needs the sender's out.mu and the peer's in.mu. It returns false if the peer
-// takes nothing any more.
+// flush puts the run into the peer's queue. It needs the sender's out.mu and the peer's in.mu. It returns false if
+// the peer takes nothing any more.
 func (d *direct) flush() bool {
 	q := &d.twin.core.in
 	if q.closed {
@@ -169,16 +169,16 @@ func (m mark) room(c Count) mark {
 	return left
 }
 
-// relax lets the one sender there is make runs, unless somebody waits for messages. in.mu is held, and something was put into the
-// queue.
+// relax lets the one sender there is make runs, unless somebody waits for messages. in.mu is held, and something was
+// put into the queue.
 func (q *inbox) relax() {
 	if q.lender != nil && len(q.unread.waiting) == 0 && !q.closed {
 		q.lazy.Store(true)
 	}
 }
 
-// dry is called when there is nothing to receive: senders leave nothing on their side from now on. It returns the one that has
-// something there.
+// dry is called when there is nothing to receive: senders leave nothing on their side from now on. It returns the one
+// that has something there.
 func (q *inbox) dry() *link {
 	q.lazy.Store(false)
 	if q.lender != nil && q.lender.direct.twin.direct.kept.some.Load() {
@@ -187,9 +187,10 @@ func (q *inbox) dry() *link {
 	return nil
 }
 
-// How long a receiver that finds nothing in the middle of a stream gives the sender before it waits, for it takes some 60 µs to
-// wake either of them when it has come to that, in which the other fills or empties the queue and waits in turn. Measured with 16 bytes over
-// inproc: 22 million messages took 9,300 waits on either side and 55 ns each without it, 2,200 waits and 31 to 37 ns with it.
+// How long a receiver that finds nothing in the middle of a stream gives the sender before it waits, for it takes
+// some 60 µs to wake either of them when it has come to that, in which the other fills or empties the queue and waits
+// in turn. Measured with 16 bytes over inproc: 22 million messages took 9,300 waits on either side and 55 ns each
+// without it, 2,200 waits and 31 to 37 ns with it.
 const (
 	lingerFrom   = 32 // messages since the last time
 	lingerTime   = 20 * time.Microsecond
@@ -208,8 +209,8 @@ func (q *inbox) mayLinger() *link {
 	return q.lender
 }
 
-// linger returns when the sender of l has put something into the queue or has begun a run a moment ago, or has done neither for a
-// while. Others run meanwhile. The caller holds no lock.
+// linger returns when the sender of l has put something into the queue or has begun a run a moment ago, or has done
+// neither for a while. Others run meanwhile. The caller holds no lock.
 func (q *inbox) linger(l *link) {
 	run, begin := &l.direct.twin.direct.kept, time.Now()
 	for limit, round := lingerTime, 0; round < lingerRounds && !q.news.Load() && time.Since(begin) < limit; round++ {
@@ -220,7 +221,8 @@ func (q *inbox) linger(l *link) {
 	}
 }
 
-// oneLender decides whether the link that has just been admitted may have runs made for it, being the only one. in.mu is held.
+// oneLender decides whether the link that has just been admitted may have runs made for it, being the only one. in.mu
+// is held.
 func (q *inbox) oneLender(l *link) {
 	if q.lender != nil {
 		q.former = q.lender

@@ -12,7 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A sender in the same process may keep messages for a while (link_inproc_batch.go). These tests are about that it cannot be told.
+// A sender in the same process may keep messages for a while (link_inproc_batch.go). These tests are about that it
+// cannot be told.
 
 // kept connects a Push to a Pull in this process and sends n messages, "0", "1" and so on, that nobody receives yet.
 func kept(t *testing.T, n int) (push *socket.Push, pull *socket.Pull, at string) {
@@ -95,8 +96,8 @@ func TestKeptComesWhenTheSenderEnds(t *testing.T) {
 	}
 }
 
-// TestKeptFromBeforeThePeer: what waited for the peer is not kept by a socket that shuts down, whether the peer receives or
-// not.
+// TestKeptFromBeforeThePeer: what waited for the peer is not kept by a socket that shuts down, whether the peer
+// receives or not.
 func TestKeptFromBeforeThePeer(t *testing.T) {
 	at := unused(t, "inproc://")
 	push := closing(t, socket.NewPush())
@@ -114,8 +115,8 @@ func TestKeptFromBeforeThePeer(t *testing.T) {
 	}
 }
 
-// TestKeptIsNotStarved: what a sender has kept while it was the only one comes in its turn when there is another, whose messages
-// never end.
+// TestKeptIsNotStarved: what a sender has kept while it was the only one comes in its turn when there is another,
+// whose messages never end.
 func TestKeptIsNotStarved(t *testing.T) {
 	_, pull, at := kept(t, 50)
 	busy := closing(t, socket.NewPush())
@@ -169,7 +170,8 @@ func TestKeptFromNobodyWhoWaits(t *testing.T) {
 	})
 }
 
-// A receiver gives a stream's sender a moment before it waits. That is over also where time does not pass, and with who gives up.
+// A receiver gives a stream's sender a moment before it waits. That is over also where time does not pass, and with
+// who gives up.
 func TestLingerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		push, pull, _ := kept(t, 1000)

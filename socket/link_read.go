@@ -10,10 +10,10 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// The way in of one link: its goroutine, or a receiver in its place (link_handoff.go), reads a slab at a time, decodes it without a
-// copy and gives all whole messages to the inbox under one lock, with one wake-up. It never waits for the way out: answers
-// to PING go into the control buffer. When the inbox is full reading stops, which the peer feels as backpressure, and the
-// goroutine gives signs of life instead.
+// The way in of one link: its goroutine, or a receiver in its place (link_handoff.go), reads a slab at a time,
+// decodes it without a copy and gives all whole messages to the inbox under one lock, with one wake-up. It never
+// waits for the way out: answers to PING go into the control buffer. When the inbox is full reading stops, which the
+// peer feels as backpressure, and the goroutine gives signs of life instead.
 
 // read runs until the connection ends and returns why.
 func (l *link) read() error {
@@ -97,8 +97,8 @@ func (r lifeReader) noted(n int, err error) (int, error) {
 	return n, err
 }
 
-// queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room. What was read is
-// kept whatever becomes of the link meanwhile.
+// queueAll is the intake of the roles that receive: everything goes to the inbox, as fast as there is room. What was
+// read is kept whatever becomes of the link meanwhile.
 func (l *link) queueAll(msgs [][][]byte) error {
 	var ended error // that a receiver met behind these messages
 	for stood := false; ; stood = !stood {
@@ -129,8 +129,8 @@ const lookEvery = 500 * time.Millisecond
 // pause waits until the application has made room.
 func (l *link) pause() error { return l.stopReading(l.in.resume, nil) }
 
-// stopReading waits until there is room, by way of resume, or until a time is over. Being behind is not being dead: meanwhile the peer
-// gets signs of life, often enough for the PINGs it was heard to send.
+// stopReading waits until there is room, by way of resume, or until a time is over. Being behind is not being dead:
+// meanwhile the peer gets signs of life, often enough for the PINGs it was heard to send.
 func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error {
 	l.life.paused.Store(true)
 	defer func() {

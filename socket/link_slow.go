@@ -24,8 +24,8 @@ func orNever(d time.Duration) time.Duration {
 	return never
 }
 
-// checkFull names a peer whose queue has been full for too long. It returns when to look again, and whether the peer is to
-// be cut off now.
+// checkFull names a peer whose queue has been full for too long. It returns when to look again, and whether the peer
+// is to be cut off now.
 func (l *link) checkFull(now time.Duration) (next time.Duration, cut bool) {
 	cfg := &l.core.cfg
 	l.core.out.mu.Lock()

@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
-// A client that asks and does not read holds up neither a REP nor a ROUTER and DEALER proxy: its replies are dropped, counted,
-// and it is named; another client is served all the while.
+// A client that asks and does not read holds up neither a REP nor a ROUTER and DEALER proxy: its replies are dropped,
+// counted, and it is named; another client is served all the while.
 func TestClientThatDoesNotReadHoldsUpNobody(t *testing.T) {
 	reply := string(make([]byte, 100_000))
 	answer := func(ctx context.Context, rep *socket.Rep) {
@@ -81,7 +81,8 @@ func wantServed(t *testing.T, at string) {
 	}
 }
 
-// Under Block a REP waits for the peer; a Send that has timed out leaves the choice between that reply and the next request.
+// Under Block a REP waits for the peer; a Send that has timed out leaves the choice between that reply and the next
+// request.
 func TestRepAfterASendThatTimedOut(t *testing.T) {
 	rep := closing(t, socket.NewRep(socket.WithOverflow(socket.Block), socket.WithSendHWM(1)))
 	at := bind(t, rep, "inproc://"+t.Name())
@@ -114,8 +115,8 @@ func TestRepAfterASendThatTimedOut(t *testing.T) {
 	balanced(t, rep)
 }
 
-// A peer that holds its queue full is named after the time of WithSlowPeer, once, and cut off after the second one; what it did
-// not take goes to another.
+// A peer that holds its queue full is named after the time of WithSlowPeer, once, and cut off after the second one;
+// what it did not take goes to another.
 func TestSlowPeerIsNamedAndCutOff(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -188,8 +189,8 @@ func (h *history) wantOnce(t *testing.T, kind socket.EventKind, start time.Time,
 	}
 }
 
-// A message over the limit of its receivers costs three connections, not all of them for ever; then it is dropped under its own
-// reason, with an event, and the good messages behind it arrive.
+// A message over the limit of its receivers costs three connections, not all of them for ever; then it is dropped
+// under its own reason, with an event, and the good messages behind it arrive.
 func TestMessageThatKillsItsConnection(t *testing.T) {
 	small := socket.WithLimits(socket.Limits{MaxMessage: 1 << 20})
 	poison := socket.NewMsg(make([]byte, 32<<20)) // more than the kernels take

@@ -6,16 +6,16 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// A Pair has one peer, and a Router one for each identity. A peer that ends and comes back at once, or its successor, must not be
-// taken for a second one because the goroutine that reads the old connection has not been told yet: so before a link is refused,
-// its elder is looked at.
+// A Pair has one peer, and a Router one for each identity. A peer that ends and comes back at once, or its successor,
+// must not be taken for a second one because the goroutine that reads the old connection has not been told yet: so
+// before a link is refused, its elder is looked at.
 
-// eldersTime is how long a link waits for its elder to be gone, events and all. There may be much to read from the elder still;
-// the link takes its place then.
+// eldersTime is how long a link waits for its elder to be gone, events and all. There may be much to read from the
+// elder still; the link takes its place then.
 const eldersTime = 100 * time.Millisecond
 
-// succeeds reports whether l may take the place of an older link, because the peer of that one has ended. It returns once that
-// link has left, if that does not take long; in any case nothing more is sent there.
+// succeeds reports whether l may take the place of an older link, because the peer of that one has ended. It returns
+// once that link has left, if that does not take long; in any case nothing more is sent there.
 func (l *link) succeeds(elder *link) bool {
 	if !elder.ended() {
 		return false

@@ -8,8 +8,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestSuccessorLosesNothing: where there can be one peer only, a peer that has ended makes room for its successor at once, and what the
-// successor sends first arrives, although nobody has waited for the other side to see the end.
+// TestSuccessorLosesNothing: where there can be one peer only, a peer that has ended makes room for its successor at
+// once, and what the successor sends first arrives, although nobody has waited for the other side to see the end.
 func TestSuccessorLosesNothing(t *testing.T) {
 	quickly := socket.WithReconnect(time.Millisecond, 10*time.Millisecond)
 	type peer interface {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// What a peer sends costs work even where it is of no use to the application, and most of it, a PING above all, costs the peer less than
-// this side. A peer that sends more of it than any honest one is read more slowly, which it feels as backpressure: so much goes
-// free, and what goes beyond it all such peers of a socket share.
+// What a peer sends costs work even where it is of no use to the application, and most of it, a PING above all, costs
+// the peer less than this side. A peer that sends more of it than any honest one is read more slowly, which it feels
+// as backpressure: so much goes free, and what goes beyond it all such peers of a socket share.
 
 const (
 	freeRate   = 1_000   // a second, read at full speed, of each peer

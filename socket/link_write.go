@@ -6,12 +6,12 @@ import (
 
 // The way out of one link, cheapest case first:
 //
-//   - Busy: offer appends the encoded frames to the open batch under the outbox's lock, about 30 ns for a small message.
-//     No goroutine is woken: the one in drain comes back for the batch when its write returns.
+//   - Busy: offer appends the encoded frames to the open batch under the outbox's lock, about 30 ns for a small
+//     message. No goroutine is woken: the one in drain comes back for the batch when its write returns.
 //   - Idle: the goroutine that sends also writes, by one non-blocking attempt (start, writeNow): one system call, no
 //     other goroutine involved.
-//   - In between, a stream that starts: after a message that came right behind the last one, start leaves the writing to
-//     drain, in a goroutine that lives as long as there is something to write.
+//   - In between, a stream that starts: after a message that came right behind the last one, start leaves the writing
+//     to drain, in a goroutine that lives as long as there is something to write.
 //
 // All methods are called with core.out.mu held, except drain and writeNow.
 
@@ -46,8 +46,9 @@ func (l *link) offer(m *parcel) bool {
 	return true
 }
 
-// another is the short way of a message behind others of its kind: into the run that is kept for a peer in this process, or into the
-// batch that a writer comes back for. It is for a socket with one peer, and costs about half of what the way through offer does.
+// another is the short way of a message behind others of its kind: into the run that is kept for a peer in this
+// process, or into the batch that a writer comes back for. It is for a socket with one peer, and costs about half of
+// what the way through offer does.
 func (l *link) another(m Msg, size int) bool {
 	if l.direct != nil {
 		return l.direct.another(m, size)

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// makeReserve brings the reserve of package zmtp about, by receiving much, before any test looks at the heap: it counts as in use.
+// makeReserve brings the reserve of package zmtp about, by receiving much, before any test looks at the heap: it
+// counts as in use.
 func makeReserve() {
 	const size = 64 << 10
 	frame := append(zmtp.AppendHeader(nil, 0, size), make([]byte, size)...)

@@ -69,8 +69,9 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// TestMatrixOfTheRefused takes every pair that does not fit over every transport: both sides say why, naming both types,
-// neither has a peer, and the one that connects converses as soon as a peer that fits is there in the other's place.
+// TestMatrixOfTheRefused takes every pair that does not fit over every transport: both sides say why, naming both
+// types, neither has a peer, and the one that connects converses as soon as a peer that fits is there in the other's
+// place.
 func TestMatrixOfTheRefused(t *testing.T) {
 	for a, newA := range everyRole() {
 		for b, newB := range everyRole() {
@@ -188,8 +189,8 @@ func subscribeAll(t *testing.T, s anySocket) {
 	}
 }
 
-// TestRefusedPeerDelaysNobody: a socket that peers of every wrong type try to reach, over and over, serves the right one
-// all the same.
+// TestRefusedPeerDelaysNobody: a socket that peers of every wrong type try to reach, over and over, serves the right
+// one all the same.
 func TestRefusedPeerDelaysNobody(t *testing.T) {
 	for a, newA := range everyRole() {
 		t.Run(a, func(t *testing.T) {

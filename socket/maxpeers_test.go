@@ -7,7 +7,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestMaxPeers: one peer more than the limit is turned away by name, on every transport, and gets in when another leaves.
+// TestMaxPeers: one peer more than the limit is turned away by name, on every transport, and gets in when another
+// leaves.
 func TestMaxPeers(t *testing.T) {
 	refused := func(ev socket.Event) bool {
 		return ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, socket.ErrTooManyPeers)

@@ -51,9 +51,9 @@ func (m Msg) Bytes() []byte {
 }
 
 // Release gives the buffers of a received message back, to be used for messages to come. It is optional: what is not
-// released is left to the garbage collector. It saves much of the time that messages of more than 16 KiB take, and does nothing for
-// small ones, nor for those of a peer in the same process. After it neither the message nor any part of it may be used, in
-// particular none that was given to Send; to release a message twice breaks other messages.
+// released is left to the garbage collector. It saves much of the time that messages of more than 16 KiB take, and
+// does nothing for small ones, nor for those of a peer in the same process. After it neither the message nor any part
+// of it may be used, in particular none that was given to Send; to release a message twice breaks other messages.
 func (m Msg) Release() {
 	if m.From == nil || m.From.inproc {
 		return

@@ -47,7 +47,8 @@ type (
 		XPubOption
 		XSubOption
 	}
-	// A SendOption configures a socket that sends what the application likes, replies included: not subscriptions or requests.
+	// A SendOption configures a socket that sends what the application likes, replies included: not subscriptions or
+	// requests.
 	SendOption interface {
 		PushOption
 		PubOption
@@ -80,45 +81,47 @@ func WithIdentity(id string) Option {
 	return option(func(c *config) { c.identity = []byte(id) })
 }
 
-// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq ZMQ_METADATA).
-// The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and "-_.+", 255 bytes in
-// all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error for a name without "X-". Keep names,
-// values and identity together below 150 bytes for the sake of old libzmq peers. The option may be given several times.
+// WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq
+// ZMQ_METADATA). The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and
+// "-_.+", 255 bytes in all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error for a name
+// without "X-". Keep names, values and identity together below 150 bytes for the sake of old libzmq peers. The option
+// may be given several times.
 func WithMetadata(name, value string) Option {
 	return option(func(c *config) {
 		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})
 	})
 }
 
-// WithSendHWM sets the high-water mark of the way out: the number of messages that may wait for one peer, or for a first
-// peer to appear, before the queue is full; [WithOverflow] says what happens then. What the kernel holds is not counted.
-// Over inproc the peer's [WithRecvHWM] adds to it. A full queue opens again at half. The default is 1,000; zero or less
-// means no limit (libzmq ZMQ_SNDHWM).
+// WithSendHWM sets the high-water mark of the way out: the number of messages that may wait for one peer, or for a
+// first peer to appear, before the queue is full; [WithOverflow] says what happens then. What the kernel holds is not
+// counted. Over inproc the peer's [WithRecvHWM] adds to it. A full queue opens again at half. The default is 1,000;
+// zero or less means no limit (libzmq ZMQ_SNDHWM).
 func WithSendHWM(messages int) Option {
 	return option(func(c *config) { c.sendMark.messages = atLeastZero(messages) })
 }
 
-// WithSendHWMBytes is like [WithSendHWM] in bytes; whichever is reached first counts. A message counts with its payload and
-// with what its frames cost beside: 2 bytes each once it waits for one peer, 32 each before there is one and over inproc.
-// ([Ledger] has the payload alone.) A message may go over the mark, the next one then finds the queue full. The default
-// is 64 MiB; zero or less means no limit.
+// WithSendHWMBytes is like [WithSendHWM] in bytes; whichever is reached first counts. A message counts with its
+// payload and with what its frames cost beside: 2 bytes each once it waits for one peer, 32 each before there is one
+// and over inproc. ([Ledger] has the payload alone.) A message may go over the mark, the next one then finds the
+// queue full. The default is 64 MiB; zero or less means no limit.
 func WithSendHWMBytes(bytes int64) Option {
 	return option(func(c *config) { c.sendMark.bytes = atLeastZero(bytes) })
 }
 
-// WithRecvHWM sets the high-water mark of the way in: the number of messages from one peer that may wait for Recv. At the
-// mark the socket stops reading from that peer, and goes on at half. Over inproc the peer's [WithSendHWM] adds to it. The
-// default is 1,000; zero or less means no limit (libzmq ZMQ_RCVHWM).
+// WithRecvHWM sets the high-water mark of the way in: the number of messages from one peer that may wait for Recv. At
+// the mark the socket stops reading from that peer, and goes on at half. Over inproc the peer's [WithSendHWM] adds to
+// it. The default is 1,000; zero or less means no limit (libzmq ZMQ_RCVHWM).
 func WithRecvHWM(messages int) Option {
 	return option(func(c *config) { c.recvMark.messages = atLeastZero(messages) })
 }
 
-// WithRecvHWMBytes is like [WithRecvHWM] in bytes; whichever is reached first counts. A message counts with its payload and
-// 32 bytes for each frame, which is about what that costs in a queue. The default is 64 MiB; zero or less means no limit.
+// WithRecvHWMBytes is like [WithRecvHWM] in bytes; whichever is reached first counts. A message counts with its
+// payload and 32 bytes for each frame, which is about what that costs in a queue. The default is 64 MiB; zero or less
+// means no limit.
 //
-// All peers that have gone share one such mark for what they have left unread, in which each counts for another 2 KiB. While
-// they are at it the socket reads from the peers that it has, but not from new ones, until that is down to half. Nothing is dropped:
-// new peers feel it as backpressure.
+// All peers that have gone share one such mark for what they have left unread, in which each counts for another 2
+// KiB. While they are at it the socket reads from the peers that it has, but not from new ones, until that is down to
+// half. Nothing is dropped: new peers feel it as backpressure.
 func WithRecvHWMBytes(bytes int64) Option {
 	return option(func(c *config) { c.recvMark.bytes = atLeastZero(bytes) })
 }
@@ -126,10 +129,11 @@ func WithRecvHWMBytes(bytes int64) Option {
 func atLeastZero[T int | int64](n T) uint64 { return uint64(max(0, n)) }
 
 // WithReconnect sets the pause before another attempt to connect: it starts at interval, doubles with each failure up
-// to limit, and starts over after a connection that has lasted for as long as limit, or for 5 s if limit is more. After one that
-// is lost sooner, though its handshake succeeded, it starts over too, but not if the one before was lost as soon. Each pause is drawn at random between half of that and all of
-// it, so that many peers do not come at once. The defaults are 100 ms and 2 s. An interval of zero or less keeps the
-// default; a limit below the interval means the interval (libzmq ZMQ_RECONNECT_IVL, ZMQ_RECONNECT_IVL_MAX).
+// to limit, and starts over after a connection that has lasted for as long as limit, or for 5 s if limit is more.
+// After one that is lost sooner, though its handshake succeeded, it starts over too, but not if the one before was
+// lost as soon. Each pause is drawn at random between half of that and all of it, so that many peers do not come at
+// once. The defaults are 100 ms and 2 s. An interval of zero or less keeps the default; a limit below the interval
+// means the interval (libzmq ZMQ_RECONNECT_IVL, ZMQ_RECONNECT_IVL_MAX).
 func WithReconnect(interval, limit time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {
@@ -155,8 +159,8 @@ func WithConnectTimeout(d time.Duration) Option {
 	return option(func(c *config) { c.connectTimeout = max(0, d) })
 }
 
-// WithHandshakeTimeout bounds the handshake with one peer, from the connection to the peer's READY. The default is 10 s,
-// which zero or less keeps (libzmq ZMQ_HANDSHAKE_IVL).
+// WithHandshakeTimeout bounds the handshake with one peer, from the connection to the peer's READY. The default is 10
+// s, which zero or less keeps (libzmq ZMQ_HANDSHAKE_IVL).
 func WithHandshakeTimeout(d time.Duration) Option {
 	return option(func(c *config) {
 		if d > 0 {
@@ -165,20 +169,20 @@ func WithHandshakeTimeout(d time.Duration) Option {
 	})
 }
 
-// WithHeartbeat sets the signs of life (libzmq ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT and ZMQ_HEARTBEAT_TTL, there off
-// by default):
+// WithHeartbeat sets the signs of life (libzmq ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT and ZMQ_HEARTBEAT_TTL, there
+// off by default):
 //
-//   - A PING is sent after each interval in which nothing came from the peer, or up to an eighth of one sooner, so that many
-//     peers get theirs at once. The default is 5 s; zero or less turns heartbeats off, but PINGs of the peer are answered,
-//     and its TTL obeyed, all the same.
-//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. The default is 15 s; zero or less means
-//     three intervals.
+//   - A PING is sent after each interval in which nothing came from the peer, or up to an eighth of one sooner, so
+//     that many peers get theirs at once. The default is 5 s; zero or less turns heartbeats off, but PINGs of the
+//     peer are answered, and its TTL obeyed, all the same.
+//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. The default is 15 s; zero or less
+//     means three intervals.
 //   - ttl asks the peer to drop us after as long. The default is 15 s; zero or less means the timeout. It is sent in
 //     tenths of a second, rounded up, and clipped to 65.5 s.
 //
 // Any byte is a sign of life, and backpressure is not death. Peers that speak ZMTP 3.0 are never sent a PING, nor
-// dropped for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING ([HeartbeatOff]).
-// Over inproc there are no heartbeats, nor any need of them.
+// dropped for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING
+// ([HeartbeatOff]). Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	return option(func(c *config) {
 		if interval <= 0 {
@@ -195,12 +199,12 @@ func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 	})
 }
 
-// WithSlowPeer sets when a peer that takes nothing is named and, if asked for, cut off. A queue that has been full for notice,
-// without coming down to half of its high-water mark, is told by a [SlowPeer] event, once until it does: under [Block], too,
-// where nothing is dropped. One that has been full for disconnect costs the peer its connection, with ErrSlow; it may come
-// back, and what was queued goes where the role sends it (another peer, or dropped as [PeerGone]). The defaults are 5 s and
-// never; for notice zero keeps the default and less than zero is never, for disconnect zero or less is never. (libzmq has no
-// such option; ZMQ_TCP_MAXRT comes near.)
+// WithSlowPeer sets when a peer that takes nothing is named and, if asked for, cut off. A queue that has been full
+// for notice, without coming down to half of its high-water mark, is told by a [SlowPeer] event, once until it does:
+// under [Block], too, where nothing is dropped. One that has been full for disconnect costs the peer its connection,
+// with ErrSlow; it may come back, and what was queued goes where the role sends it (another peer, or dropped as
+// [PeerGone]). The defaults are 5 s and never; for notice zero keeps the default and less than zero is never, for
+// disconnect zero or less is never. (libzmq has no such option; ZMQ_TCP_MAXRT comes near.)
 func WithSlowPeer(notice, disconnect time.Duration) Option {
 	return option(func(c *config) {
 		if notice != 0 {
@@ -245,8 +249,8 @@ func WithLinger(d time.Duration) Option {
 	return option(func(c *config) { c.linger = min(max(0, d), maxLinger) })
 }
 
-// WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning, peers
-// that come and go as information, the rest for debugging. The default, and nil, is not to log.
+// WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning,
+// peers that come and go as information, the rest for debugging. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) { c.logger = l })
 }

@@ -10,8 +10,8 @@ func (o sendOption) router(c *config) { o(c) }
 func (o sendOption) pair(c *config)   { o(c) }
 func (o sendOption) xpub(c *config)   { o(c) }
 
-// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub and a Rep, [Block] on
-// all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
+// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub and a Rep,
+// [Block] on all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
 func WithOverflow(p Overflow) SendOption {
 	return sendOption(func(c *config) {
 		if p >= Block && p <= Disconnect {
@@ -41,10 +41,11 @@ func WithImmediate() QueueOption {
 	return queueOption(func(c *config) { c.immediate = true })
 }
 
-// WithMaxAttempts bounds how often the sending of one message may begin: when a peer ends the connection in the middle of a
-// message, as it does for one over its limit, the message goes to the next peer, or to the same one again; after n times it is
-// dropped as [Undeliverable], with an [Undelivered] event, and the messages behind it flow. A connection that is lost for other
-// reasons does not count. The default, and 0, is 3; less than 0 is no bound.
+// WithMaxAttempts bounds how often the sending of one message may begin: when a peer ends the connection in the
+// middle of a message, as it does for one over its limit, the message goes to the next peer, or to the same one
+// again; after n times it is dropped as [Undeliverable], with an [Undelivered] event, and the messages behind it
+// flow. A connection that is lost for other reasons does not count. The default, and 0, is 3; less than 0 is no
+// bound.
 func WithMaxAttempts(n int) QueueOption {
 	return queueOption(func(c *config) {
 		if n != 0 {
@@ -87,9 +88,9 @@ func (o latestOption) dealer(c *config) { o(c) }
 func (o latestOption) pair(c *config)   { o(c) }
 
 // WithLatest keeps only the newest message of each connection for Recv; older ones are counted as discarded (libzmq
-// ZMQ_CONFLATE on the receiving side, here also for multipart messages). It looks at no topic: of a publisher of several the
-// newest of all is kept, so that a Sub that wants the newest of each needs a socket for each. The default is to keep all, up to
-// the high-water mark. [Conflate] is the same for the sending side.
+// ZMQ_CONFLATE on the receiving side, here also for multipart messages). It looks at no topic: of a publisher of
+// several the newest of all is kept, so that a Sub that wants the newest of each needs a socket for each. The default
+// is to keep all, up to the high-water mark. [Conflate] is the same for the sending side.
 func WithLatest() LatestOption {
 	return latestOption(func(c *config) { c.latest = true })
 }
@@ -186,10 +187,11 @@ type xpubOption func(*config)
 
 func (o xpubOption) xpub(c *config) { o(c) }
 
-// A Verbosity says which subscriptions an [XPub] hands to the application, and with that how a cancellation is to be read: as the
-// end of all subscriptions to its topic that came before, but of those of its [Subscription.Peer] alone under [EveryChange] and
-// [WithManual]. A peer may subscribe to what it has, any number of times; one cancellation ends that. An [XSub] that is given
-// the messages to send, by [Proxy] or by other code that does not change them, knows this.
+// A Verbosity says which subscriptions an [XPub] hands to the application, and with that how a cancellation is to be
+// read: as the end of all subscriptions to its topic that came before, but of those of its [Subscription.Peer] alone
+// under [EveryChange] and [WithManual]. A peer may subscribe to what it has, any number of times; one cancellation
+// ends that. An [XSub] that is given the messages to send, by [Proxy] or by other code that does not change them,
+// knows this.
 type Verbosity int
 
 const (
@@ -213,7 +215,8 @@ func WithVerbosity(v Verbosity) XPubOption {
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
 // over, all of it but cancellations of what it never asked for, and takes effect through [XPub.Subscribe] (libzmq
-// ZMQ_XPUB_MANUAL). When the peer leaves, the cancellations handed over are of what it had asked for. The default is that a peer gets what it asks for.
+// ZMQ_XPUB_MANUAL). When the peer leaves, the cancellations handed over are of what it had asked for. The default is
+// that a peer gets what it asks for.
 func WithManual() XPubOption {
 	return xpubOption(func(c *config) { c.manual = true })
 }
@@ -230,19 +233,19 @@ func (o replayOption) pub(c *config)  { o(c) }
 func (o replayOption) xpub(c *config) { o(c) }
 
 // WithWelcome sends a message to each new peer before anything else; a SUB receives it if it is subscribed to its
-// topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default, and a message without frames, is none. The frames must not be changed
-// afterwards.
+// topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default, and a message without frames, is none. The frames must not be
+// changed afterwards.
 func WithWelcome(m Msg) ReplayOption {
 	return replayOption(func(c *config) { c.welcome = m })
 }
 
-// WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that match
-// to each new subscriber, in the order they were published. When one topic more comes, the one that was not published for
-// longest is forgotten. To subscribe to what one has sends nothing. Up to 64 messages are sent before anything that is published
-// later; of more, a message that comes meanwhile may go first, but none of its own topic. A peer over the wire is sent as
-// many in a second as n, or 1,000 if n is less, and once as many at a time: who asks for more by subscribing again and again is
-// read from as much more slowly. The default, and less than 0, is 0: nothing is kept. It takes the place of libzmq's
-// ZMQ_XPUB_MANUAL_LAST_VALUE.
+// WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that
+// match to each new subscriber, in the order they were published. When one topic more comes, the one that was not
+// published for longest is forgotten. To subscribe to what one has sends nothing. Up to 64 messages are sent before
+// anything that is published later; of more, a message that comes meanwhile may go first, but none of its own topic.
+// A peer over the wire is sent as many in a second as n, or 1,000 if n is less, and once as many at a time: who asks
+// for more by subscribing again and again is read from as much more slowly. The default, and less than 0, is 0:
+// nothing is kept. It takes the place of libzmq's ZMQ_XPUB_MANUAL_LAST_VALUE.
 func WithLastValue(n int) ReplayOption {
 	return replayOption(func(c *config) { c.lastValues = max(0, n) })
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // An outbox is a socket's way out: the links that take messages, the messages that wait for a first link, and those
-// who wait for room. Roles use one of its three ways: balance (one peer of many, outbox_balance.go), fanOut (every peer that
-// wants it, outbox_fanout.go) and route (one given peer, below).
+// who wait for room. Roles use one of its three ways: balance (one peer of many, outbox_balance.go), fanOut (every
+// peer that wants it, outbox_fanout.go) and route (one given peer, below).
 //
 // A message is a Msg until a link takes it; a link holds encoded bytes; what a lost link had not written becomes Msg
 // values again.
@@ -19,8 +19,8 @@ type outbox struct {
 	pace *pace // shared by all links; nil if each link has its own
 
 	// keeps says that a message belongs to the socket rather than to a peer: without a peer it waits in pending, and
-	// what a lost link had not written goes back there. assigned, if set, is told where a message went: the link, or nil
-	// for pending.
+	// what a lost link had not written goes back there. assigned, if set, is told where a message went: the link, or
+	// nil for pending.
 	keeps    bool
 	assigned func(l *link, m Msg)
 	// abandoned, if set, is told of a message that is dropped for good, and why.
@@ -57,8 +57,8 @@ type parcel struct {
 }
 
 // send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
-// it makes a single attempt. attempt returns ErrWouldBlock or errNoPeers to wait for room; a link that it returns is written to after
-// unlocking.
+// it makes a single attempt. attempt returns ErrWouldBlock or errNoPeers to wait for room; a link that it returns is
+// written to after unlocking.
 func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, error)) error {
 	o.mu.Lock()
 	for {
@@ -92,8 +92,8 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 	}
 }
 
-// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the place of
-// the policy Block.
+// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the
+// place of the policy Block.
 func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
 	p := parcel{frames: m.Frames, size: m.Size()}
 	var slow *link

@@ -106,8 +106,8 @@ func (l *link) outstanding() uint64 {
 	return l.unanswered.Load()
 }
 
-// answered takes n messages, that were answered or dropped, off what the peer owes. Who sends more than it was asked for earns
-// nothing by it.
+// answered takes n messages, that were answered or dropped, off what the peer owes. Who sends more than it was asked
+// for earns nothing by it.
 func (l *link) answered(n uint64) {
 	for {
 		owed := l.unanswered.Load()

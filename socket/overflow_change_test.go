@@ -62,9 +62,9 @@ func (q *queueModel) receive() (n int) {
 	return n
 }
 
-// TestSetOverflowBackAndForth changes the policy of one of two subscribers again and again, whether its queue is full,
-// empty or in between. Each policy does what it says from the next message on, and the other subscriber gets all that is
-// taken.
+// TestSetOverflowBackAndForth changes the policy of one of two subscribers again and again, whether its queue is
+// full, empty or in between. Each policy does what it says from the next message on, and the other subscriber gets
+// all that is taken.
 func TestSetOverflowBackAndForth(t *testing.T) {
 	policies := []socket.Overflow{socket.Block, socket.Reject, socket.DropNewest, socket.DropOldest, socket.Conflate}
 	for _, half := range []int{1, 3, 20} {

@@ -17,8 +17,8 @@ import (
 type Peer struct {
 	// Type is the peer's socket type, for example "PULL".
 	Type string
-	// Identity is what the peer calls itself (libzmq ZMQ_ROUTING_ID), empty for most. The name that a [Router] has given
-	// to such a peer, itself or by ConnectAs, is in the first frame of its messages only. Do not change it.
+	// Identity is what the peer calls itself (libzmq ZMQ_ROUTING_ID), empty for most. The name that a [Router] has
+	// given to such a peer, itself or by ConnectAs, is in the first frame of its messages only. Do not change it.
 	Identity []byte
 	// Endpoint is the endpoint of ours that the connection belongs to, as bound or connected.
 	Endpoint string
@@ -26,8 +26,8 @@ type Peer struct {
 	Address string
 	// Node is the 16-byte node id of a Yodel process, zero for any other peer. It is a claim, not a proof.
 	Node NodeID
-	// Metadata holds the properties of the peer's READY command (RFC 37; libzmq zmq_msg_gets), by name as the peer wrote
-	// it. They are claims, not proofs. Do not change it.
+	// Metadata holds the properties of the peer's READY command (RFC 37; libzmq zmq_msg_gets), by name as the peer
+	// wrote it. They are claims, not proofs. Do not change it.
 	Metadata map[string]string
 
 	yodel    bool

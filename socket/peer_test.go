@@ -74,7 +74,8 @@ func TestNewPeer(t *testing.T) {
 	}
 }
 
-// TestPeerPropertyGivenTwice: the first property of a name stands, in whatever letters, for the application as for ourselves.
+// TestPeerPropertyGivenTwice: the first property of a name stands, in whatever letters, for the application as for
+// ourselves.
 func TestPeerPropertyGivenTwice(t *testing.T) {
 	p := newPeer(&zmtp.Session{Metadata: zmtp.Metadata{
 		{Name: "X-Name", Value: []byte("first")}, {Name: "x-name", Value: []byte("second")}, {Name: "X-Name", Value: []byte("third")},

@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// Proxy forwards whole messages between two sockets, in both directions where both can receive and send, until ctx ends:
-// ROUTER and DEALER, XSUB and XPUB (subscriptions pass upstream), PULL and PUSH. The two sockets are the caller's to bind,
-// connect and close.
+// Proxy forwards whole messages between two sockets, in both directions where both can receive and send, until ctx
+// ends: ROUTER and DEALER, XSUB and XPUB (subscriptions pass upstream), PULL and PUSH. The two sockets are the
+// caller's to bind, connect and close.
 //
-// Backpressure goes through: a message is taken from one socket only when the last one has found room in the other. But no
-// single peer holds up the others: what a [Router] has for a peer whose queue is full is dropped, as under [DropNewest], with
-// a [SlowPeer] event, unless the Router's own policy says otherwise. A message that can never be delivered, because a Router
-// has lost the peer it is for, is counted and does not end the proxy. When ctx ends, what the sockets had received by then is still forwarded, for at most the time of
-// [WithProxyDrain]; what is left stays in the ledgers of the sockets or is counted in [ProxyStats].
+// Backpressure goes through: a message is taken from one socket only when the last one has found room in the other.
+// But no single peer holds up the others: what a [Router] has for a peer whose queue is full is dropped, as under
+// [DropNewest], with a [SlowPeer] event, unless the Router's own policy says otherwise. A message that can never be
+// delivered, because a Router has lost the peer it is for, is counted and does not end the proxy. When ctx ends, what
+// the sockets had received by then is still forwarded, for at most the time of [WithProxyDrain]; what is left stays
+// in the ledgers of the sockets or is counted in [ProxyStats].
 //
-// The result is nil if ctx ended, an error that matches ErrClosed if a socket was closed first, and an error at once if
-// neither socket can send what the other receives.
+// The result is nil if ctx ended, an error that matches ErrClosed if a socket was closed first, and an error at once
+// if neither socket can send what the other receives.
 func Proxy(ctx context.Context, frontend, backend Socket, opts ...ProxyOption) error {
 	p := proxy{drain: time.Second, control: new(ProxyControl)}
 	for _, o := range opts {
@@ -57,8 +58,9 @@ type proxyOption func(p *proxy)
 
 func (o proxyOption) proxy(p *proxy) { o(p) }
 
-// WithCapture sends a copy of every message that is forwarded, in either direction, to another socket, such as a [Pub] or
-// a [Push]. When it is full the proxy waits for it, unless its own overflow policy says otherwise. The default is none.
+// WithCapture sends a copy of every message that is forwarded, in either direction, to another socket, such as a
+// [Pub] or a [Push]. When it is full the proxy waits for it, unless its own overflow policy says otherwise. The
+// default is none.
 func WithCapture(s Sender) ProxyOption {
 	return proxyOption(func(p *proxy) { p.capture = s })
 }
@@ -69,8 +71,8 @@ func WithProxyDrain(d time.Duration) ProxyOption {
 	return proxyOption(func(p *proxy) { p.drain = max(0, d) })
 }
 
-// WithProxyControl makes the proxy obey c and report to it. One control is for one Proxy. It takes the place of libzmq's
-// zmq_proxy_steerable. The default, and nil, is none.
+// WithProxyControl makes the proxy obey c and report to it. One control is for one Proxy. It takes the place of
+// libzmq's zmq_proxy_steerable. The default, and nil, is none.
 func WithProxyControl(c *ProxyControl) ProxyOption {
 	return proxyOption(func(p *proxy) {
 		if c != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// TestProxyPauseWithMessagesWaiting: a paused proxy of two directions holds one message of each at most; all others wait
-// in its sockets, the statistics say so, and after Resume each goes where it should.
+// TestProxyPauseWithMessagesWaiting: a paused proxy of two directions holds one message of each at most; all others
+// wait in its sockets, the statistics say so, and after Resume each goes where it should.
 func TestProxyPauseWithMessagesWaiting(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
@@ -100,8 +100,8 @@ func (p *proxied) idle(t testing.TB) (s socket.ProxyStats) {
 	return s
 }
 
-// TestProxyPauseInAStream pauses and resumes over and over while messages stream through: what is forwarded stands still
-// in each pause, what the statistics show is right at every moment, and nothing is lost or changes places.
+// TestProxyPauseInAStream pauses and resumes over and over while messages stream through: what is forwarded stands
+// still in each pause, what the statistics show is right at every moment, and nothing is lost or changes places.
 func TestProxyPauseInAStream(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
@@ -175,8 +175,8 @@ func TestProxyPauseInAStream(t *testing.T) {
 }
 
 // TestProxyEndsOverAndOver ends one proxy after the other between the same two sockets while messages stream through,
-// some with no time to drain and some that are paused: between two proxies nothing gets lost, and what one could not get
-// rid of it has counted.
+// some with no time to drain and some that are paused: between two proxies nothing gets lost, and what one could not
+// get rid of it has counted.
 func TestProxyEndsOverAndOver(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		front, back := closing(t, socket.NewPull(socket.WithRecvHWM(10))), closing(t, socket.NewPush(socket.WithSendHWM(10)))
@@ -252,8 +252,8 @@ func TestProxyEndsOverAndOver(t *testing.T) {
 	})
 }
 
-// TestProxyCaptureHoldsUp: a capture that is full holds up the proxy as a receiver does; what it misses when the time is
-// over, or refuses, is counted.
+// TestProxyCaptureHoldsUp: a capture that is full holds up the proxy as a receiver does; what it misses when the time
+// is over, or refuses, is counted.
 func TestProxyCaptureHoldsUp(t *testing.T) {
 	for _, policy := range []socket.Overflow{socket.Block, socket.Reject} {
 		t.Run(fmt.Sprint("policy ", policy), func(t *testing.T) {

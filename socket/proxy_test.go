@@ -223,8 +223,8 @@ func TestProxyPauseAndResume(t *testing.T) {
 	})
 }
 
-// TestProxyBackpressure: a receiver that takes nothing holds up the sender through the proxy, after a number of messages
-// that is bounded by the marks.
+// TestProxyBackpressure: a receiver that takes nothing holds up the sender through the proxy, after a number of
+// messages that is bounded by the marks.
 func TestProxyBackpressure(t *testing.T) {
 	t.Run("inproc", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -285,8 +285,8 @@ func TestProxyBackpressure(t *testing.T) {
 		})
 		cancel()
 		n := <-sent
-		// Four marks, one in hand, and in each of two connections what the kernels at both ends hold, which may be twice
-		// what they were told, and what the reader has read and found no room for.
+		// Four marks, one in hand, and in each of two connections what the kernels at both ends hold, which may be
+		// twice what they were told, and what the reader has read and found no room for.
 		if n > 40+1+2*(2+2+2) {
 			t.Errorf("%d messages of %d bytes went in", n, len(body))
 		}

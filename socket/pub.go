@@ -11,10 +11,11 @@ import (
 //
 //   - Out: encoded once, to every matching peer. A message that nobody is subscribed to is dropped, and counted.
 //   - In: subscriptions only. What else a peer sends is counted as discarded.
-//   - Mute: never. A peer whose queue is full misses messages, counted for it alone, and no other peer is delayed; see
-//     [WithOverflow] and [Pub.SetOverflow] for other policies.
-//   - Order: each peer gets what it gets in the order it was sent. What was queued for a peer that is lost is dropped, and
-//     counted; when it comes back it subscribes anew and has missed what was sent meanwhile (but see [WithLastValue]).
+//   - Mute: never. A peer whose queue is full misses messages, counted for it alone, and no other peer is delayed;
+//     see [WithOverflow] and [Pub.SetOverflow] for other policies.
+//   - Order: each peer gets what it gets in the order it was sent. What was queued for a peer that is lost is
+//     dropped, and counted; when it comes back it subscribes anew and has missed what was sent meanwhile (but see
+//     [WithLastValue]).
 //
 // Subscriptions take a moment to arrive after a peer connects: wait for them with [Pub.WaitSubscribers]. All methods
 // may be called by any number of goroutines.
@@ -40,15 +41,15 @@ func NewPub(opts ...PubOption) *Pub {
 	return s
 }
 
-// Send gives the message to every peer subscribed to its topic, the first frame. It waits, until ctx ends, only under the
-// policy [Block]. The frames must not be changed afterwards.
+// Send gives the message to every peer subscribed to its topic, the first frame. It waits, until ctx ends, only under
+// the policy [Block]. The frames must not be changed afterwards.
 func (s *Pub) Send(ctx context.Context, m Msg) error { return s.subs.publish(ctx, true, m) }
 
 // TrySend is like Send and never waits: under [Block] it returns ErrWouldBlock instead.
 func (s *Pub) TrySend(m Msg) error { return s.subs.publish(context.Background(), false, m) }
 
-// WaitSubscribers waits until messages with the given topic would reach at least n peers; it returns an error if ctx ends
-// or the socket closes first. The next message with that topic then reaches them: there is no need to sleep.
+// WaitSubscribers waits until messages with the given topic would reach at least n peers; it returns an error if ctx
+// ends or the socket closes first. The next message with that topic then reaches them: there is no need to sleep.
 func (s *Pub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
@@ -56,9 +57,9 @@ func (s *Pub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 // Topics lists what peers are subscribed to, each once, in no particular order.
 func (s *Pub) Topics() []string { return s.subs.topics() }
 
-// SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer that
-// comes back is a new one. Use the constants of [Overflow] only. The error matches ErrPeerLost if the peer is not
-// connected.
+// SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer
+// that comes back is a new one. Use the constants of [Overflow] only. The error matches ErrPeerLost if the peer is
+// not connected.
 func (s *Pub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
 
 // publisher is the role of a Pub.

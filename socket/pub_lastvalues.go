@@ -66,8 +66,8 @@ type replayed struct {
 	number uint64
 }
 
-// replay sends what is kept and matches to a new subscriber, in the order it was published. If it is much it returns what is left
-// to do, without core.out.mu, which it is called with.
+// replay sends what is kept and matches to a new subscriber, in the order it was published. If it is much it returns
+// what is left to do, without core.out.mu, which it is called with.
 func (s *subscribers) replay(l *link, topic string) *replay {
 	if s.last.order.Len() == 0 {
 		return nil
@@ -147,8 +147,8 @@ func (r *replay) run() {
 // minReplays is how many messages in a second may be replayed to one peer at least, whatever is kept.
 const minReplays = 1000
 
-// owe notes that so many messages were replayed to a peer. It may have as many in a second as there can be topics, and as many
-// again at once; then we read on from it later.
+// owe notes that so many messages were replayed to a peer. It may have as many in a second as there can be topics,
+// and as many again at once; then we read on from it later.
 func (l *link) owe(n, topics int) {
 	each := time.Second / time.Duration(max(topics, minReplays))
 	l.out.owed = max(l.out.owed, l.core.now()) + time.Duration(n)*each

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// sortedValues is a set of last values by topic, in blocks of a few hundred, so that those with a prefix lie side by side.
+// sortedValues is a set of last values by topic, in blocks of a few hundred, so that those with a prefix lie side by
+// side.
 type sortedValues struct {
 	blocks [][]*lastValue // none is empty
 }
@@ -63,7 +64,8 @@ func (s *sortedValues) remove(topic string) {
 	}
 }
 
-// from visits the values from a topic on, or behind another value with a later topic, in order, until visit returns false.
+// from visits the values from a topic on, or behind another value with a later topic, in order, until visit returns
+// false.
 func (s *sortedValues) from(topic string, after *lastValue, visit func(v *lastValue) bool) {
 	if after != nil {
 		topic = after.topic

@@ -64,7 +64,8 @@ func TestSortedValuesMatchModel(t *testing.T) {
 	}
 }
 
-// TestLastValuesAreReplayedAFewAtATime, in the order in which they were published, and none that was published again meanwhile.
+// TestLastValuesAreReplayedAFewAtATime, in the order in which they were published, and none that was published again
+// meanwhile.
 func TestLastValuesAreReplayedAFewAtATime(t *testing.T) {
 	const topics = 3000
 	x := newNoticed(t, WithLastValue(topics), WithSendHWM(0))

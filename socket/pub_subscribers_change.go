@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// request handles what a peer asks for. What is over our limits is refused, by name, and nothing but that: a peer that passes
-// on what others subscribe to (a proxy) must not lose all they have because one of them wants too much, only to come back and tell
-// everything again. An error ends the connection.
+// request handles what a peer asks for. What is over our limits is refused, by name, and nothing but that: a peer
+// that passes on what others subscribe to (a proxy) must not lose all they have because one of them wants too much,
+// only to come back and tell everything again. An error ends the connection.
 func (s *subscribers) request(l *link, add bool, topic []byte) error {
 	limit := s.core.cfg.limits.MaxTopic
 	if limit > 0 && len(topic) > limit {
@@ -59,7 +59,8 @@ func (s *subscribers) room(have map[string]struct{}) error {
 	return nil
 }
 
-// set adds or removes a subscription; both may be repeated. ours says that the application does it on the peer's behalf.
+// set adds or removes a subscription; both may be repeated. ours says that the application does it on the peer's
+// behalf.
 func (s *subscribers) set(l *link, add bool, topic string, ours bool) error {
 	more, err := s.change(l, add, topic, ours)
 	if more != nil {
@@ -124,8 +125,8 @@ func (s *subscribers) remove(topic string, l *link) (edge bool) {
 	return s.tree.Count(topic) == 0
 }
 
-// ask notes what a peer asks for, where the application decides what it gets. To cancel what it has not asked for is no change: who
-// passed that on would take the topic from others.
+// ask notes what a peer asks for, where the application decides what it gets. To cancel what it has not asked for is
+// no change: who passed that on would take the topic from others.
 func (s *subscribers) ask(l *link, add bool, topic string, _ bool) error {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()

@@ -7,11 +7,12 @@ import (
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
 )
 
-// topicsAtOnce is how many topics of a peer that has gone are removed, or moved when tidying up, while everybody else waits.
+// topicsAtOnce is how many topics of a peer that has gone are removed, or moved when tidying up, while everybody else
+// waits.
 const topicsAtOnce = 64
 
-// forget removes all subscriptions of a link, which is dead, a few at a time. Many links do so one after the other, so that
-// whoever publishes waits for one of them at most; a socket that closes forgets everything at once.
+// forget removes all subscriptions of a link, which is dead, a few at a time. Many links do so one after the other,
+// so that whoever publishes waits for one of them at most; a socket that closes forgets everything at once.
 func (s *subscribers) forget(l *link) {
 	o := &s.core.out
 	o.mu.Lock()
@@ -99,8 +100,8 @@ func (s *subscribers) tidy() {
 	}
 }
 
-// tidyUp gives memory back that is not in use, by making the tree anew. Meanwhile both are kept up. Links that have died but still
-// wait to be forgotten are left out. leaving is held.
+// tidyUp gives memory back that is not in use, by making the tree anew. Meanwhile both are kept up. Links that have
+// died but still wait to be forgotten are left out. leaving is held.
 func (s *subscribers) tidyUp() {
 	o := &s.core.out
 	o.mu.Lock()

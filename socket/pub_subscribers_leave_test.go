@@ -17,7 +17,8 @@ func (h *holds) note(topics int) {
 	h.sum += topics
 }
 
-// TestLeavingPeersLetOthersIn: what a peer had is removed a few topics at a time, and so is what that leaves to tidy up.
+// TestLeavingPeersLetOthersIn: what a peer had is removed a few topics at a time, and so is what that leaves to tidy
+// up.
 func TestLeavingPeersLetOthersIn(t *testing.T) {
 	const peers, topics = 4, 6_000
 	for _, c := range append(showings, struct {
@@ -84,7 +85,8 @@ func TestLeavingPeersLetOthersIn(t *testing.T) {
 	})
 }
 
-// TestTidyingUpLosesNothing: while what large peers leave behind is tidied up, others go on changing their subscriptions.
+// TestTidyingUpLosesNothing: while what large peers leave behind is tidied up, others go on changing their
+// subscriptions.
 func TestTidyingUpLosesNothing(t *testing.T) {
 	x := newNoticed(t, WithLimits(Limits{MaxSubscriptions: 1_000_000}))
 	join := func() *link {

@@ -106,7 +106,8 @@ func TestUnsubscribeDiscardsWhatIsUnread(t *testing.T) {
 	})
 }
 
-// TestEverythingAndThenLess: who takes back "" gets only what else was asked for, and what is there already is looked at again.
+// TestEverythingAndThenLess: who takes back "" gets only what else was asked for, and what is there already is looked
+// at again.
 func TestEverythingAndThenLess(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		pub := closing(t, socket.NewPub())

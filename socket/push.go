@@ -8,10 +8,10 @@ import (
 
 // A Push sends each message to one of its PULL peers, round robin over those with room (RFC 30, PIPELINE).
 //
-//   - Out: to the next peer whose queue is below the high-water mark. While a connecting Push has no peer yet, messages
-//     wait in the socket for the first that appears, up to the high-water mark, in order. What was queued for a peer that
-//     is lost goes to another, ahead of what waits in the socket. What the kernel had taken is counted as delivered, and
-//     may be lost with the connection.
+//   - Out: to the next peer whose queue is below the high-water mark. While a connecting Push has no peer yet,
+//     messages wait in the socket for the first that appears, up to the high-water mark, in order. What was queued
+//     for a peer that is lost goes to another, ahead of what waits in the socket. What the kernel had taken is
+//     counted as delivered, and may be lost with the connection.
 //   - In: nothing. What a peer sends is counted as discarded.
 //   - Mute: with every queue full, or bound with no peer, Send waits (see [WithOverflow]).
 //

@@ -15,10 +15,11 @@ import (
 //
 //   - In: requests of all REQ and DEALER peers, fairly. Everything up to and including the first empty frame is the
 //     envelope, which Recv takes off and Send puts back; a message without one is counted as discarded.
-//   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the next
-//     request can be received.
-//   - Mute: while the queue of that peer is full its replies are dropped, and counted, with a [SlowPeer] event: a peer that
-//     asks and does not read holds up nobody else. [WithOverflow] can have it disconnected, or have Send wait.
+//   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the
+//     next request can be received.
+//   - Mute: while the queue of that peer is full its replies are dropped, and counted, with a [SlowPeer] event: a
+//     peer that asks and does not read holds up nobody else. [WithOverflow] can have it disconnected, or have Send
+//     wait.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
@@ -82,10 +83,10 @@ var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
 // ErrState. When ctx ends it yields that as an error and stops; when the socket closes it just stops.
 func (s *Rep) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
 
-// Send replies to the request that was received last. It waits for room, until ctx ends, only under WithOverflow([Block]).
-// The error matches ErrState if there is no request, ErrPeerLost if its peer is gone. The frames must not be changed
-// afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again, or the next request be received, which
-// gives the reply up.
+// Send replies to the request that was received last. It waits for room, until ctx ends, only under
+// WithOverflow([Block]). The error matches ErrState if there is no request, ErrPeerLost if its peer is gone. The
+// frames must not be changed afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again, or the
+// next request be received, which gives the reply up.
 func (s *Rep) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.

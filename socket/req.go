@@ -11,18 +11,18 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A Req sends a request to one of its REP or ROUTER peers, round robin, and receives the reply, strictly in turn
-// (RFC 28).
+// A Req sends a request to one of its REP or ROUTER peers, round robin, and receives the reply, strictly in turn (RFC
+// 28).
 //
-//   - Out: [request id] [empty] [request…] to the next peer with room. A request waits in the socket while there is no
-//     peer yet. The request id keeps a late reply from being taken for another one ([WithCorrelate]).
+//   - Out: [request id] [empty] [request…] to the next peer with room. A request waits in the socket while there is
+//     no peer yet. The request id keeps a late reply from being taken for another one ([WithCorrelate]).
 //   - In: the reply with the same envelope, from the peer that was asked; anything else is counted as discarded.
 //   - A peer that is lost before it replied is an error of Recv that names it and matches ErrPeerLost, unless
 //     [WithRetry] sends the request to another; Recv never waits for a reply that cannot come. A request that had not
 //     begun to leave goes to another peer in any case.
 //
-// All methods may be called by any number of goroutines, but there is one request at a time; goroutines that share a Req
-// take turns by way of [Req.Do].
+// All methods may be called by any number of goroutines, but there is one request at a time; goroutines that share a
+// Req take turns by way of [Req.Do].
 type Req struct {
 	*core
 	turn chan struct{} // held by Do
@@ -58,9 +58,9 @@ func NewReq(opts ...ReqOption) *Req {
 }
 
 // Do sends a request and returns its reply. Calls by several goroutines take turns. When ctx ends first, the request
-// is given up and its reply, should it still come, discarded; the next Do can follow. With a context that has ended nothing
-// is sent. The error matches ErrPeerLost if the peer that was asked is gone, ErrState if a request that was made by Send is
-// out.
+// is given up and its reply, should it still come, discarded; the next Do can follow. With a context that has ended
+// nothing is sent. The error matches ErrPeerLost if the peer that was asked is gone, ErrState if a request that was
+// made by Send is out.
 func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -94,8 +94,8 @@ func (s *Req) forget() {
 // finish ends the turn of a request; mu is held.
 func (s *Req) finish() { s.asked, s.to, s.lost, s.request = false, nil, nil, Msg{} }
 
-// Send sends a request, waiting for room until ctx ends. The error matches ErrState while the reply to an earlier one is
-// to be received (but see [WithRelaxed]). The frames must not be changed afterwards.
+// Send sends a request, waiting for room until ctx ends. The error matches ErrState while the reply to an earlier one
+// is to be received (but see [WithRelaxed]). The frames must not be changed afterwards.
 func (s *Req) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
@@ -142,8 +142,8 @@ func (s *Req) wrap(m Msg) Msg {
 }
 
 // Recv returns the reply to the request that was sent, waiting for it until ctx ends or the socket closes. The error
-// matches ErrState if none was sent, and ErrPeerLost if the peer that was asked is gone; a new request can be sent then.
-// After ctx has ended, Recv can be called again for the same reply. The message is the caller's for good.
+// matches ErrState if none was sent, and ErrPeerLost if the peer that was asked is gone; a new request can be sent
+// then. After ctx has ended, Recv can be called again for the same reply. The message is the caller's for good.
 func (s *Req) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
 // assigned notes which peer has the request.

@@ -302,7 +302,8 @@ func TestReqDiscardsWhatIsNotTheReply(t *testing.T) {
 	}
 }
 
-// TestRepClosedWithARequestInHand: a loop over Messages just stops when the socket closes, also between request and reply.
+// TestRepClosedWithARequestInHand: a loop over Messages just stops when the socket closes, also between request and
+// reply.
 func TestRepClosedWithARequestInHand(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		rep, req := socket.NewRep(), closing(t, socket.NewReq())

@@ -15,18 +15,18 @@ import (
 // A Router exchanges messages with many peers and says which one each message is from and for: the first frame is the
 // peer's identity (RFC 28). Its peers are REQ, DEALER and ROUTER.
 //
-//   - In: fairly among peers, in the order of each connection, as with a [Pull], with the identity put in front. A peer
-//     without one is given five bytes, the first of them zero, that last as long as its connection.
+//   - In: fairly among peers, in the order of each connection, as with a [Pull], with the identity put in front. A
+//     peer without one is given five bytes, the first of them zero, that last as long as its connection.
 //   - Out: to the peer named by the first frame, which is taken off. If there is no such peer Send returns
-//     ErrUnroutable ([WithDropUnroutable] drops, and counts, where libzmq drops in silence). What was queued for a peer
-//     that is lost is dropped, and counted.
-//   - Mute: while the named peer's queue is full Send waits, so that a program with one loop for all peers is stopped by one
-//     that does not read: serve such peers by TrySend, or with [WithOverflow], where libzmq drops in silence. A peer that holds
-//     its queue full is named by a [SlowPeer] event and can be cut off ([WithSlowPeer]).
+//     ErrUnroutable ([WithDropUnroutable] drops, and counts, where libzmq drops in silence). What was queued for a
+//     peer that is lost is dropped, and counted.
+//   - Mute: while the named peer's queue is full Send waits, so that a program with one loop for all peers is stopped
+//     by one that does not read: serve such peers by TrySend, or with [WithOverflow], where libzmq drops in silence.
+//     A peer that holds its queue full is named by a [SlowPeer] event and can be cut off ([WithSlowPeer]).
 //
 // A second peer that claims an identity in use is refused, with a [DuplicateIdentity] event, or takes over
-// ([WithHandover]). PeerUp and PeerDown tell of peers that come and go; their Peer is the From of the messages it sent.
-// All methods may be called by any number of goroutines.
+// ([WithHandover]). PeerUp and PeerDown tell of peers that come and go; their Peer is the From of the messages it
+// sent. All methods may be called by any number of goroutines.
 type Router struct {
 	*core
 
@@ -51,8 +51,8 @@ func NewRouter(opts ...RouterOption) *Router {
 }
 
 // Send sends the message to the peer that its first frame names, waiting for room until ctx ends. The error matches
-// ErrUnroutable if there is no such peer, or no more while Send waits, and ErrNoFrames if no frame follows the first. The
-// frames must not be changed afterwards.
+// ErrUnroutable if there is no such peer, or no more while Send waits, and ErrNoFrames if no frame follows the first.
+// The frames must not be changed afterwards.
 func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m, Block) }
 
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
@@ -94,10 +94,10 @@ func (s *Router) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 // closes it just stops.
 func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
-// ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes of
-// which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). Beside those of Connect, the error matches ErrIdentityInUse
-// if another peer or endpoint has that name, ErrState if the endpoint is connected already under another, and ErrTooLarge
-// for an id that cannot be one.
+// ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes
+// of which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). Beside those of Connect, the error matches
+// ErrIdentityInUse if another peer or endpoint has that name, ErrState if the endpoint is connected already under
+// another, and ErrTooLarge for an id that cannot be one.
 func (s *Router) ConnectAs(endpoint, id string) error {
 	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)}

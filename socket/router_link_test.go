@@ -175,9 +175,9 @@ func TestRouterDisconnectEndsASendThatWaits(t *testing.T) {
 	})
 }
 
-// TestConnectAsSurvivesCuts: connections to three named endpoints are cut over and over while messages go both ways. Each
-// name stands for its endpoint throughout, whatever the peer there calls itself, no message comes twice, and each is
-// delivered to the transport, counted as lost with a connection, or refused as unroutable.
+// TestConnectAsSurvivesCuts: connections to three named endpoints are cut over and over while messages go both ways.
+// Each name stands for its endpoint throughout, whatever the peer there calls itself, no message comes twice, and
+// each is delivered to the transport, counted as lost with a connection, or refused as unroutable.
 func TestConnectAsSurvivesCuts(t *testing.T) {
 	for _, seed := range []uint64{1, 2, 3} {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestRouterOfThousandsByWire: dealers in another process, each on a connection of its own, connect, exchange and leave; come
-// back under their identities, are killed in the middle of things; and come back once more. No message goes to the wrong
-// one, every message is accounted for, and when all are gone the router is as small as before.
+// TestRouterOfThousandsByWire: dealers in another process, each on a connection of its own, connect, exchange and
+// leave; come back under their identities, are killed in the middle of things; and come back once more. No message
+// goes to the wrong one, every message is accounted for, and when all are gone the router is as small as before.
 func TestRouterOfThousandsByWire(t *testing.T) {
 	n := scaled(10_000)
 	wantDescriptors(t, n+500)
@@ -126,8 +126,8 @@ func (e *echoing) stop(t testing.TB) {
 	}
 }
 
-// childDealers is n dealers with identities, connected to one router that sends back what it receives. The arguments are
-// its endpoint, n, and a word for this process to tell its messages by.
+// childDealers is n dealers with identities, connected to one router that sends back what it receives. The arguments
+// are its endpoint, n, and a word for this process to tell its messages by.
 func childDealers(t *testing.T, args []string, commands *bufio.Scanner) {
 	at, word := args[0], args[2]
 	n, err := strconv.Atoi(args[1])

@@ -31,9 +31,9 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestRouterOfThousands: dealers with identities connect, exchange, vanish and return under new connections. No message
-// goes to the wrong one, and when all are gone the router is as small as before. TestRouterOfThousandsByWire is the same
-// with another process.
+// TestRouterOfThousands: dealers with identities connect, exchange, vanish and return under new connections. No
+// message goes to the wrong one, and when all are gone the router is as small as before. TestRouterOfThousandsByWire
+// is the same with another process.
 func TestRouterOfThousands(t *testing.T) {
 	n := scaled(10_000)
 	router := closing(t, socket.NewRouter())
@@ -155,9 +155,9 @@ func TestSubscriptionsOfThousands(t *testing.T) {
 	}
 }
 
-// BenchmarkPublish shows what a message costs with few and with many subscriptions: to nobody and to one subscriber, with
-// ten topics that are published over and over, and with every topic in turn, which no processor's cache holds. The topics
-// lie one behind the other, as in a buffer they were read into: fetching them is no work of the socket's.
+// BenchmarkPublish shows what a message costs with few and with many subscriptions: to nobody and to one subscriber,
+// with ten topics that are published over and over, and with every topic in turn, which no processor's cache holds.
+// The topics lie one behind the other, as in a buffer they were read into: fetching them is no work of the socket's.
 func BenchmarkPublish(b *testing.B) {
 	for _, n := range []int{10, 100_000} {
 		pub, sub := socket.NewPub(socket.WithOverflow(socket.Conflate)), socket.NewSub()

@@ -11,7 +11,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// stuckListener accepts connections whose Write, once stuck is set, returns only when released is closed: Close does not end it.
+// stuckListener accepts connections whose Write, once stuck is set, returns only when released is closed: Close does
+// not end it.
 type stuckListener struct {
 	net.Listener
 	stuck    atomic.Bool
@@ -41,8 +42,8 @@ func (c stuckConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// TestShutdownNamesWhatIsStillQueued: a connection that does not end even when it is closed keeps its messages queued past the end
-// of Shutdown. They are not delivered, so the result says how many there are.
+// TestShutdownNamesWhatIsStillQueued: a connection that does not end even when it is closed keeps its messages queued
+// past the end of Shutdown. They are not delivered, so the result says how many there are.
 func TestShutdownNamesWhatIsStillQueued(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

@@ -11,8 +11,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// What was delivered to a peer that was given up for its silence while Shutdown was waiting for the rest to leave may be
-// lost, and Shutdown says so, also when another peer has taken the rest and closed.
+// What was delivered to a peer that was given up for its silence while Shutdown was waiting for the rest to leave may
+// be lost, and Shutdown says so, also when another peer has taken the rest and closed.
 func TestShutdownSaysThatAPeerWasGivenUpMeanwhile(t *testing.T) {
 	ln := rawListen(t)
 	push := closing(t, socket.NewPush(socket.WithReconnect(time.Millisecond, 10*time.Millisecond),

@@ -32,8 +32,8 @@ type Sender interface {
 	TrySend(m Msg) error
 }
 
-// A Receiver is a socket that receives messages: every role but Push and Pub. Recv with a context that has ended returns
-// what is there already, or else the context's error.
+// A Receiver is a socket that receives messages: every role but Push and Pub. Recv with a context that has ended
+// returns what is there already, or else the context's error.
 type Receiver interface {
 	Recv(ctx context.Context) (Msg, error)
 }

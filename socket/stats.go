@@ -13,15 +13,16 @@ type Reason string
 const (
 	// NoSubscriber: published, and nobody had subscribed to it.
 	NoSubscriber Reason = "no subscriber"
-	// QueueFull: the peer's queue was at its high-water mark, and the overflow policy dropped this message or an older one;
-	// under Conflate, a newer message took its place.
+	// QueueFull: the peer's queue was at its high-water mark, and the overflow policy dropped this message or an
+	// older one; under Conflate, a newer message took its place.
 	QueueFull Reason = "queue full"
-	// PeerGone: queued for one peer alone (what it subscribed to, a reply, what a Router sends), and that peer left first.
+	// PeerGone: queued for one peer alone (what it subscribed to, a reply, what a Router sends), and that peer left
+	// first.
 	PeerGone Reason = "peer gone"
 	// Unroutable: for an identity that no peer has, under WithDropUnroutable.
 	Unroutable Reason = "unroutable"
-	// Undeliverable: the peers that it was sent to ended the connection in the middle of it, as often as [WithMaxAttempts]
-	// allows; most likely it is over their limit.
+	// Undeliverable: the peers that it was sent to ended the connection in the middle of it, as often as
+	// [WithMaxAttempts] allows; most likely it is over their limit.
 	Undeliverable Reason = "undeliverable"
 	// GivenUp: a request whose Req.Do ended before it left.
 	GivenUp Reason = "given up"
@@ -39,8 +40,8 @@ const (
 	BadEnvelope Reason = "bad envelope"
 	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
 	StaleReply Reason = "stale reply"
-	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate). On an XPub, a subscription or
-	// cancellation that had come to nothing by the time the application looked.
+	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate). On an XPub, a
+	// subscription or cancellation that had come to nothing by the time the application looked.
 	Replaced Reason = "replaced"
 	// Refused: a subscription over one of our Limits.
 	Refused Reason = "refused"
@@ -106,13 +107,13 @@ type Stats struct {
 type PeerStats struct {
 	Peer *Peer
 	Ledger
-	// UnderWay is how many bytes a message takes of which a part has come; zero if that is no more than 64 KiB. It is in no
-	// column of the ledger until it is there whole.
+	// UnderWay is how many bytes a message takes of which a part has come; zero if that is no more than 64 KiB. It is
+	// in no column of the ledger until it is there whole.
 	UnderWay uint64
 }
 
-// Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the total that it
-// is part of does not balance, whatever the others are.
+// Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the
+// total that it is part of does not balance, whatever the others are.
 func (l Ledger) Check() error {
 	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Returned) {
 		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + returned %v + dropped %v",
@@ -138,8 +139,8 @@ func (s Stats) Check() error {
 	return nil
 }
 
-// isSum reports whether the columns add up to c. A column that has gone below zero is a huge number, and makes the sum right again
-// where it wraps: that counts as wrong.
+// isSum reports whether the columns add up to c. A column that has gone below zero is a huge number, and makes the
+// sum right again where it wraps: that counts as wrong.
 func (c Count) isSum(by map[Reason]Count, columns ...Count) bool {
 	var total Count
 	wrapped := uint64(0)

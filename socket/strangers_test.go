@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestWhatStrangersCanHold: figures of the package's documentation, measured. Both ends of each connection are in this process
-// and count.
+// TestWhatStrangersCanHold: figures of the package's documentation, measured. Both ends of each connection are in
+// this process and count.
 func TestWhatStrangersCanHold(t *testing.T) {
 	const (
 		strangers = 20

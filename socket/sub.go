@@ -7,13 +7,14 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A Sub receives the messages of its PUB and XPUB peers whose topic, the first frame, starts with one of its subscriptions
-// (RFC 29). Without a subscription it receives nothing.
+// A Sub receives the messages of its PUB and XPUB peers whose topic, the first frame, starts with one of its
+// subscriptions (RFC 29). Without a subscription it receives nothing.
 //
 //   - Out: subscriptions only. They are counted: what was subscribed twice ends with the second Unsubscribe. After a
 //     reconnect they are sent again, all of them.
-//   - In: fairly among peers, and only what it is subscribed to, whatever a peer sends; the rest is discarded, and counted. While as many as the high-water mark of one peer's wait, nothing more is read from it; the
-//     PUB then drops, and counts, what it cannot send.
+//   - In: fairly among peers, and only what it is subscribed to, whatever a peer sends; the rest is discarded, and
+//     counted. While as many as the high-water mark of one peer's wait, nothing more is read from it; the PUB then
+//     drops, and counts, what it cannot send.
 //   - Order: that of each connection, as with a [Pull]; none between publishers.
 //
 // All methods may be called by any number of goroutines.

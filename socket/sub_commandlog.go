@@ -8,10 +8,10 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A commandLog is what a socket tells its peers over the wire about its subscriptions: those it has, in the order in which they
-// were made. A peer is told as fast as it reads (commandReader), so that one that does not read costs no more than a chunk of
-// commands, its place in the log and the cancellations of what it has been told: what is taken back before its turn has come is
-// never told.
+// A commandLog is what a socket tells its peers over the wire about its subscriptions: those it has, in the order in
+// which they were made. A peer is told as fast as it reads (commandReader), so that one that does not read costs no
+// more than a chunk of commands, its place in the log and the cancellations of what it has been told: what is taken
+// back before its turn has come is never told.
 type commandLog struct {
 	mu      sync.Mutex // innermost
 	last    uint64     // the number of the last change
@@ -92,7 +92,8 @@ func (g *commandLog) reader() *commandReader {
 	return &commandReader{log: g, since: g.last}
 }
 
-// A commandReader is how far one peer has been told. It is guarded by the log's mutex, as the peer's link is by core.out.mu.
+// A commandReader is how far one peer has been told. It is guarded by the log's mutex, as the peer's link is by
+// core.out.mu.
 type commandReader struct {
 	log     *commandLog
 	upTo    uint64     // what has been told

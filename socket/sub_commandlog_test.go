@@ -65,7 +65,8 @@ func logOf(listeners ...*listener) *subscriptions {
 	return s
 }
 
-// TestCommandLogOrder: peers hear of what holds in the order in which it came about, and of nothing that was taken back before.
+// TestCommandLogOrder: peers hear of what holds in the order in which it came about, and of nothing that was taken
+// back before.
 func TestCommandLogOrder(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -111,8 +112,8 @@ func TestCommandLogOrder(t *testing.T) {
 	}
 }
 
-// TestCommandLogIsBounded: however often subscriptions change, peers that read now and then, or never, end up with what is wanted,
-// and what is kept for them is no more than that and what they have heard of.
+// TestCommandLogIsBounded: however often subscriptions change, peers that read now and then, or never, end up with
+// what is wanted, and what is kept for them is no more than that and what they have heard of.
 func TestCommandLogIsBounded(t *testing.T) {
 	const topics, changes = 300, 60_000
 	listeners := []*listener{newListener(new(commandLog)), newListener(new(commandLog)), newListener(new(commandLog))}

@@ -23,8 +23,8 @@ type subscriptions struct {
 	links   map[*link]struct{}
 	log     commandLog
 
-	// wanted is the same for look-ups, under a lock of its own: keep runs under the inbox's lock, and a publisher in this
-	// process takes that lock while it holds the one that telling it takes.
+	// wanted is the same for look-ups, under a lock of its own: keep runs under the inbox's lock, and a publisher in
+	// this process takes that lock while it holds the one that telling it takes.
 	mu     sync.RWMutex
 	wanted prefix.Tree[struct{}]
 	all    atomic.Bool // "" is among them, as it often is: nothing to look up
@@ -44,9 +44,9 @@ type holding struct {
 	topic string
 }
 
-// An origin says how the subscriptions that an XPub hands over, and an XSub is then given to pass on, belong together: with
-// perPeer each peer has its own, and a cancellation takes back what that peer subscribed to, however often it did so; otherwise
-// the last cancellation takes back everything that was subscribed to its topic.
+// An origin says how the subscriptions that an XPub hands over, and an XSub is then given to pass on, belong
+// together: with perPeer each peer has its own, and a cancellation takes back what that peer subscribed to, however
+// often it did so; otherwise the last cancellation takes back everything that was subscribed to its topic.
 type origin struct{ perPeer bool }
 
 // holder is on whose behalf a message of a subscription is passed on, nil for the application's own.
@@ -136,8 +136,8 @@ func (s *subscriptions) holds(h holding) bool {
 	return ok
 }
 
-// remove takes one subscription back. An application may pass on what others subscribe to and cancel on its own, or the other
-// way round.
+// remove takes one subscription back. An application may pass on what others subscribe to and cancel on its own, or
+// the other way round.
 func (s *subscriptions) remove(by any, topic string) bool {
 	s.changes.Lock()
 	defer s.changes.Unlock()
@@ -228,8 +228,8 @@ type subscriber struct {
 	subs *subscriptions
 }
 
-// joined tells a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all connections
-// get the same ones.
+// joined tells a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all
+// connections get the same ones.
 func (r subscriber) joined(l *link) {
 	r.plain.joined(l)
 	if l.direct != nil {

@@ -1,14 +1,14 @@
 package socket
 
-// What a message weighs towards a high-water mark in bytes: its payload and, for each frame, about what that costs beside. A
-// message of a thousand empty frames would otherwise weigh nothing.
+// What a message weighs towards a high-water mark in bytes: its payload and, for each frame, about what that costs
+// beside. A message of a thousand empty frames would otherwise weigh nothing.
 const (
 	queuedFrame = 32 // in a queue of messages: its place in the list of frames, and in one of one frame the message's own
 	wireFrame   = 2  // encoded: its header
 )
 
-// weigh adds to the payload in c what its frames cost, each of so many bytes; further is how many there are beyond the first of
-// each message.
+// weigh adds to the payload in c what its frames cost, each of so many bytes; further is how many there are beyond
+// the first of each message.
 func weigh(c Count, further, each uint64) Count {
 	c.Bytes += (c.Messages + further) * each
 	return c

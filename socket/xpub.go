@@ -15,13 +15,13 @@ import (
 //     [ParseSubscription] makes a value; [WithVerbosity] says which. When a peer leaves, its subscriptions are
 //     cancelled. What XSUB peers send upstream is received too; of one frame, it cannot begin with the byte 0 or 1.
 //   - [WithManual] leaves it to the application which topics a peer gets.
-//   - An application need not call Recv. Changes of subscriptions wait for it beyond any high-water mark, but no more than it
-//     takes for the application to know in the end what is subscribed to: when more than twice [Limits.MaxSubscriptions] and
-//     1,000 wait, or 64 MiB, or 1,000 of peers that have gone, those that cancel each other out are discarded as [Replaced].
-//     Only a peer that makes as many changes while the application takes none of its is cut off. That a peer has left is never
-//     kept from the application.
-//   - Receiving is fair among peers, so that what two of them did to one topic may be handed over in another order. What would
-//     then mislead is not handed over, and counted as [Replaced].
+//   - An application need not call Recv. Changes of subscriptions wait for it beyond any high-water mark, but no more
+//     than it takes for the application to know in the end what is subscribed to: when more than twice
+//     [Limits.MaxSubscriptions] and 1,000 wait, or 64 MiB, or 1,000 of peers that have gone, those that cancel each
+//     other out are discarded as [Replaced]. Only a peer that makes as many changes while the application takes none
+//     of its is cut off. That a peer has left is never kept from the application.
+//   - Receiving is fair among peers, so that what two of them did to one topic may be handed over in another order.
+//     What would then mislead is not handed over, and counted as [Replaced].
 //
 // All methods may be called by any number of goroutines.
 type XPub struct {
@@ -51,8 +51,8 @@ func NewXPub(opts ...XPubOption) *XPub {
 	return s
 }
 
-// Send gives the message to every peer subscribed to its topic, the first frame. It waits, until ctx ends, only under the
-// policy [Block]. The frames must not be changed afterwards.
+// Send gives the message to every peer subscribed to its topic, the first frame. It waits, until ctx ends, only under
+// the policy [Block]. The frames must not be changed afterwards.
 func (s *XPub) Send(ctx context.Context, m Msg) error { return s.subs.publish(ctx, true, m) }
 
 // TrySend is like Send and never waits: under [Block] it returns ErrWouldBlock instead.
@@ -66,8 +66,8 @@ func (s *XPub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 // closes it just stops.
 func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
-// WaitSubscribers waits until messages with the given topic would reach at least n peers; it returns an error if ctx ends
-// or the socket closes first. The next message with that topic then reaches them: there is no need to sleep.
+// WaitSubscribers waits until messages with the given topic would reach at least n peers; it returns an error if ctx
+// ends or the socket closes first. The next message with that topic then reaches them: there is no need to sleep.
 func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
@@ -75,9 +75,9 @@ func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 // Topics lists what peers are subscribed to, each once, in no particular order.
 func (s *XPub) Topics() []string { return s.subs.topics() }
 
-// SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer that
-// comes back is a new one. Use the constants of [Overflow] only. The error matches ErrPeerLost if the peer is not
-// connected.
+// SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer
+// that comes back is a new one. Use the constants of [Overflow] only. The error matches ErrPeerLost if the peer is
+// not connected.
 func (s *XPub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
 
 // Subscribe subscribes a peer, found in the From of a subscription, to a topic, whatever the peer asked for. With
@@ -85,8 +85,8 @@ func (s *XPub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOv
 // topic is, and ErrLimit if the peer has more than [Limits] allow.
 func (s *XPub) Subscribe(p *Peer, topic string) error { return s.change(p, true, topic) }
 
-// Unsubscribe takes a peer's subscription to a topic back; without one it does nothing. The error matches ErrPeerLost if
-// the peer is not connected.
+// Unsubscribe takes a peer's subscription to a topic back; without one it does nothing. The error matches ErrPeerLost
+// if the peer is not connected.
 func (s *XPub) Unsubscribe(p *Peer, topic string) error { return s.change(p, false, topic) }
 
 func (s *XPub) change(p *Peer, add bool, topic string) error {

@@ -1,16 +1,16 @@
 package socket
 
-// notices are the subscriptions and cancellations that an XPub has not handed to the application yet. Those of one peer wait with
-// its messages, in front of them, so that receiving is fair among peers; those of peers that have gone wait together, so that
-// none keeps its link. All is guarded by core.in.mu.
+// notices are the subscriptions and cancellations that an XPub has not handed to the application yet. Those of one
+// peer wait with its messages, in front of them, so that receiving is fair among peers; those of peers that have gone
+// wait together, so that none keeps its link. All is guarded by core.in.mu.
 //
-// Peers take turns, so that what two of them did to one topic may be handed out in another order than it happened. What counts is
-// that in the end the application believes what is true: each notice is looked at when its turn comes, and one that would lead
-// away from that is not handed out.
+// Peers take turns, so that what two of them did to one topic may be handed out in another order than it happened.
+// What counts is that in the end the application believes what is true: each notice is looked at when its turn comes,
+// and one that would lead away from that is not handed out.
 //
-// An application need not look. Beyond a mark what is new is set off against what waits: a cancellation against the subscriptions
-// it takes back, a repeated subscription against the one before. What is left is no more than what peers have, and the
-// cancellations of what the application was told.
+// An application need not look. Beyond a mark what is new is set off against what waits: a cancellation against the
+// subscriptions it takes back, a repeated subscription against the one before. What is left is no more than what
+// peers have, and the cancellations of what the application was told.
 type notices struct {
 	perPeer bool // a fact is one peer's, otherwise all peers' together; see origin
 	repeats bool // subscriptions to what is subscribed are handed out too

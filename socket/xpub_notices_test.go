@@ -115,8 +115,8 @@ var showings = []struct {
 	{"WithManual", []XPubOption{WithManual()}},
 }
 
-// TestXPubApplicationBelievesWhatIsTrue: whatever peers do and however seldom the application looks, once it has read everything it
-// knows what is subscribed to; and what waits for it is bounded.
+// TestXPubApplicationBelievesWhatIsTrue: whatever peers do and however seldom the application looks, once it has read
+// everything it knows what is subscribed to; and what waits for it is bounded.
 func TestXPubApplicationBelievesWhatIsTrue(t *testing.T) {
 	const peers, topics, mark1, mark2 = 8, 6, 100, 30
 	for _, c := range showings {
@@ -220,8 +220,8 @@ func TestXPubCancellationsOfAPeerThatIsCutOff(t *testing.T) {
 	}
 }
 
-// TestXPubThatNobodyReadsKeepsNoPeer: clients come and go; what waits for an application that never looks is bounded over all of
-// them, and keeps no link.
+// TestXPubThatNobodyReadsKeepsNoPeer: clients come and go; what waits for an application that never looks is bounded
+// over all of them, and keeps no link.
 func TestXPubThatNobodyReadsKeepsNoPeer(t *testing.T) {
 	for _, c := range showings {
 		t.Run(c.name, func(t *testing.T) {

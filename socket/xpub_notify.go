@@ -10,11 +10,12 @@ type news struct {
 	ours  bool // the application did it, and knows
 }
 
-// setOffAtOnce is how many notices that wait are set off against one that is new. What is left has its turn another time.
+// setOffAtOnce is how many notices that wait are set off against one that is new. What is left has its turn another
+// time.
 const setOffAtOnce = 64
 
-// notify has the application told. An error says that the peer makes too many changes while the application does not look.
-// core.out.mu is held, so that all facts and notices are in one order.
+// notify has the application told. An error says that the peer makes too many changes while the application does not
+// look. core.out.mu is held, so that all facts and notices are in one order.
 func (q *inbox) notify(n *notices, l *link, s news) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestXPubShowsSubscriptions goes through the three verbosities with one and with two subscribers. Each step says what the
-// application is then told: "+a" and "-a".
+// TestXPubShowsSubscriptions goes through the three verbosities with one and with two subscribers. Each step says
+// what the application is then told: "+a" and "-a".
 func TestXPubShowsSubscriptions(t *testing.T) {
 	type step struct {
 		who     int    // 0 or 1
@@ -257,7 +257,8 @@ func TestXPubManualByPeer(t *testing.T) {
 	nothing(t, subs[1])
 }
 
-// TestXPubThatNeverLooks publishes like a Pub to those who subscribe, and cuts off a peer that goes on changing its mind.
+// TestXPubThatNeverLooks publishes like a Pub to those who subscribe, and cuts off a peer that goes on changing its
+// mind.
 func TestXPubThatNeverLooks(t *testing.T) {
 	limits := socket.WithLimits(socket.Limits{MaxSubscriptions: 10})
 	xpub := closing(t, socket.NewXPub(limits, socket.WithVerbosity(socket.EveryChange), socket.WithRecvHWM(1)))

@@ -11,15 +11,16 @@ import (
 // messages upstream to its PUB and XPUB peers (RFC 29).
 //
 //   - Out: a message of one frame that starts with the byte 1 or 0 subscribes to, or cancels, the rest of the frame;
-//     cancelling what was not subscribed does nothing. Peers are told of each such subscription, also of one to what is
-//     subscribed already, as a cache behind a forwarder needs it, and of the last cancellation. Subscriptions are counted; but
-//     those that an [XPub] has handed over, passed on as they are, are taken back as [Verbosity] says. Any other message goes
-//     to every peer; one whose queue is full misses it, which is counted, and without a peer it is dropped, and counted.
+//     cancelling what was not subscribed does nothing. Peers are told of each such subscription, also of one to what
+//     is subscribed already, as a cache behind a forwarder needs it, and of the last cancellation. Subscriptions are
+//     counted; but those that an [XPub] has handed over, passed on as they are, are taken back as [Verbosity] says.
+//     Any other message goes to every peer; one whose queue is full misses it, which is counted, and without a peer
+//     it is dropped, and counted.
 //   - In: everything that its peers send, unlike a Sub, which discards what it has not subscribed to.
-//   - A peer that does not read is told, once it reads again, what is subscribed by then: when 64 KiB of subscriptions wait to be
-//     written, those that are cancelled before their turn comes are not told to it.
-//   - Order: each peer gets messages in the order they were sent, and subscriptions too, but a subscription may overtake
-//     messages.
+//   - A peer that does not read is told, once it reads again, what is subscribed by then: when 64 KiB of
+//     subscriptions wait to be written, those that are cancelled before their turn comes are not told to it.
+//   - Order: each peer gets messages in the order they were sent, and subscriptions too, but a subscription may
+//     overtake messages.
 //
 // All methods may be called by any number of goroutines.
 type XSub struct {
@@ -48,7 +49,8 @@ func NewXSub(opts ...XSubOption) *XSub {
 // [Limits.MaxTopic].
 func (s *XSub) Subscribe(topic string) error { return s.subs.subscribe(topic) }
 
-// Unsubscribe takes back one Subscribe of exactly this topic. The error matches ErrState if the topic is not subscribed.
+// Unsubscribe takes back one Subscribe of exactly this topic. The error matches ErrState if the topic is not
+// subscribed.
 func (s *XSub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic) }
 
 // Topics lists what is subscribed to, each once, in no particular order.

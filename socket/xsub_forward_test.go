@@ -81,8 +81,8 @@ func (f forwarder) forward(t testing.TB, upstream string) (at string, xpub *sock
 	return at, xpub
 }
 
-// TestForwardedSubscriptionsBalance: whatever peers do, and whatever a forwarder is told of it, the publisher sends it what one
-// of them wants, and nothing else, also behind a second forwarder.
+// TestForwardedSubscriptionsBalance: whatever peers do, and whatever a forwarder is told of it, the publisher sends
+// it what one of them wants, and nothing else, also behind a second forwarder.
 func TestForwardedSubscriptionsBalance(t *testing.T) {
 	type step struct {
 		who  int
@@ -154,7 +154,8 @@ func topicsOf(s, does string) []string {
 	return []string{s}
 }
 
-// TestForwarderPassesEachSubscriptionOn: a cache behind forwarders hears of each of three subscribers, and of the end of the last.
+// TestForwarderPassesEachSubscriptionOn: a cache behind forwarders hears of each of three subscribers, and of the end
+// of the last.
 func TestForwarderPassesEachSubscriptionOn(t *testing.T) {
 	for _, f := range forwarders()[1:] {
 		t.Run(f.name, func(t *testing.T) {
@@ -186,8 +187,8 @@ func TestForwarderPassesEachSubscriptionOn(t *testing.T) {
 	}
 }
 
-// TestCommandsToAPublisherThatDoesNotRead: subscriptions that come and go while a publisher does not read do not pile up for it, and
-// when it reads again it hears what holds by then, and of the end of what it had heard before.
+// TestCommandsToAPublisherThatDoesNotRead: subscriptions that come and go while a publisher does not read do not pile
+// up for it, and when it reads again it hears what holds by then, and of the end of what it had heard before.
 func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
 	const flaps, most = 20_000, 12 << 20 // bytes; the flaps would be 40 MB
 	xsub := closing(t, socket.NewXSub(socket.WithSubscription("before", "stays"), socket.WithHeartbeat(0, 0, 0)))
@@ -233,8 +234,8 @@ func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestSubscribersTogetherOverTheUpstreamLimit: what subscribers of a proxy want together is more than its publisher lets one peer
-// have. What is too much is refused there, by name; the connection stays, and everybody else goes on.
+// TestSubscribersTogetherOverTheUpstreamLimit: what subscribers of a proxy want together is more than its publisher
+// lets one peer have. What is too much is refused there, by name; the connection stays, and everybody else goes on.
 func TestSubscribersTogetherOverTheUpstreamLimit(t *testing.T) {
 	const limit, clients, each = 1000, 20, 60
 	for _, c := range []struct {

@@ -53,8 +53,8 @@ func TestXSubSubscribesByMessages(t *testing.T) {
 	})
 }
 
-// TestXSubCountsSubscriptions: what was subscribed twice ends with the second cancellation. That it is subscribed again is passed
-// on, as libzmq does.
+// TestXSubCountsSubscriptions: what was subscribed twice ends with the second cancellation. That it is subscribed
+// again is passed on, as libzmq does.
 func TestXSubCountsSubscriptions(t *testing.T) {
 	xpub, xsub := closing(t, socket.NewXPub(socket.WithVerbosity(socket.EveryChange))), closing(t, socket.NewXSub())
 	link(t, xpub, xsub, "inproc://"+t.Name())

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A reader that always finds something never gives the runtime a reason to ask the kernel which other connections have
-// become readable: while all processors are busy that is left to the runtime's monitor, which looks every ten
-// milliseconds. And the kernel, in turn, lets a thread that does not wait run for some milliseconds before another gets its
-// processor. So that one busy peer does not starve a quiet one, such a reader lets others go first from time to time: more often,
-// and threads of the kernel's too, if its socket has other peers. That costs it up to a tenth of its time, a sweep
-// every millisecond nothing that could be measured.
+// A reader that always finds something never gives the runtime a reason to ask the kernel which other connections
+// have become readable: while all processors are busy that is left to the runtime's monitor, which looks every ten
+// milliseconds. And the kernel, in turn, lets a thread that does not wait run for some milliseconds before another
+// gets its processor. So that one busy peer does not starve a quiet one, such a reader lets others go first from time
+// to time: more often, and threads of the kernel's too, if its socket has other peers. That costs it up to a tenth of
+// its time, a sweep every millisecond nothing that could be measured.
 //
-// Measured with 100 messages a second beside a saturating stream (examples/bench, two processors), at the 99th percentile: without
-// any of this 4.9 to 7 ms, with a sweep every 500 µs 2.6, every 200 µs 2.8, with the kernel's yield, too, 1.2 to 2.3. Raw sockets take
-// 1.2 to 2.8 ms, libzmq 5.7 to 6.6.
+// Measured with 100 messages a second beside a saturating stream (examples/bench, two processors), at the 99th
+// percentile: without any of this 4.9 to 7 ms, with a sweep every 500 µs 2.6, every 200 µs 2.8, with the kernel's
+// yield, too, 1.2 to 2.3. Raw sockets take 1.2 to 2.8 ms, libzmq 5.7 to 6.6.
 const (
 	yieldEvery = 200 * time.Microsecond // beside other peers
 	sweepEvery = time.Millisecond       // with no other peer

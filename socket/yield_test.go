@@ -36,7 +36,8 @@ func TestSweep(t *testing.T) {
 		_, err := w.Write([]byte{0})
 		must(t, err)
 		y.sweep()
-		// Now and then the scheduler takes who gave way to begin with, or the runtime's monitor has looked a moment before.
+		// Now and then the scheduler takes who gave way to begin with, or the runtime's monitor has looked a moment
+		// before.
 		if got.Load() != i+1 {
 			late++
 		}

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// A sweeper makes the runtime look which connections have become readable. No function does that, but a goroutine that waits for
-// a file has it done if there is nothing else to run: the sweeper waits for a byte that it has sent to itself.
+// A sweeper makes the runtime look which connections have become readable. No function does that, but a goroutine
+// that waits for a file has it done if there is nothing else to run: the sweeper waits for a byte that it has sent to
+// itself.
 type sweeper struct {
 	r, w *os.File
 	raw  syscall.RawConn // of r

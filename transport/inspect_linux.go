@@ -72,8 +72,8 @@ func (c *ipcConn) Inspect() (s ConnState, ok bool) {
 	return s, ok
 }
 
-// clue is a number of bytes as the kernel counts them, each small write at some hundred bytes more than it has: a few of those
-// are none.
+// clue is a number of bytes as the kernel counts them, each small write at some hundred bytes more than it has: a few
+// of those are none.
 func clue(n int) int {
 	const noise = 16 << 10
 	if n < noise {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// What the operating system tells of a connection: the peer's end behind bytes that were not read, what has come, what the peer
-// has not taken, and whether its host has everything.
+// What the operating system tells of a connection: the peer's end behind bytes that were not read, what has come,
+// what the peer has not taken, and whether its host has everything.
 func TestInspect(t *testing.T) {
 	for name, tr := range map[string]Transport{"tcp": NewTCP(), "ipc": NewIPC()} {
 		t.Run(name, func(t *testing.T) {

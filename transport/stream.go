@@ -12,8 +12,8 @@ type syscallConn interface {
 	syscall.Conn
 }
 
-// A stream adds to a connection what takes a file descriptor: TryWrite and ReadTwo, where the system has them. It must not be
-// copied once it is prepared.
+// A stream adds to a connection what takes a file descriptor: TryWrite and ReadTwo, where the system has them. It
+// must not be copied once it is prepared.
 type stream struct {
 	rawWriter
 	rawReader

@@ -107,8 +107,8 @@ func (l *tcpListener) Accept() (net.Conn, error) {
 
 func (l *tcpListener) Address() string { return l.address }
 
-// Named implements [NamedListener]: the port is that of the listener, and the host one of its names or, of a wildcard, of
-// the address that Address gives for it, found without asking others.
+// Named implements [NamedListener]: the port is that of the listener, and the host one of its names or, of a
+// wildcard, of the address that Address gives for it, found without asking others.
 func (l *tcpListener) Named(address string) bool {
 	a, err := parseTCP(address, ForBind)
 	bound := l.Addr().(*net.TCPAddr).AddrPort()

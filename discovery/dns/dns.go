@@ -63,8 +63,8 @@ func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discover
 	return b.lease.Watch(ctx, q, nil)
 }
 
-// Confirm has the zone looked up at once, since a connection to a node has failed. It is up to the zone whether the node
-// is gone.
+// Confirm has the zone looked up at once, since a connection to a node has failed. It is up to the zone whether the
+// node is gone.
 func (b *Backend) Confirm(discovery.ID) {
 	if s, ok := b.lease.Current(); ok {
 		s.poke()

@@ -38,9 +38,9 @@ type source struct {
 // An Option changes what [New] does. Nil stands for none.
 type Option func(*config)
 
-// WithSRV looks up the SRV records of _label._tcp.name, and offers what they list as that service (1 to 63 bytes of a-z,
-// 0-9, "-", "." and "_"). label, the name of the port in Kubernetes, is at most 15 bytes of a-z, 0-9 and "-"; "" stands for
-// the service's name. May be given more than once.
+// WithSRV looks up the SRV records of _label._tcp.name, and offers what they list as that service (1 to 63 bytes of
+// a-z, 0-9, "-", "." and "_"). label, the name of the port in Kubernetes, is at most 15 bytes of a-z, 0-9 and "-"; ""
+// stands for the service's name. May be given more than once.
 func WithSRV(service, label string) Option {
 	return func(c *config) {
 		if label == "" {
@@ -53,8 +53,8 @@ func WithSRV(service, label string) Option {
 	}
 }
 
-// WithPort looks up the A and AAAA records of the name, and offers that port (1 to 65535) at each address as that service.
-// May be given more than once.
+// WithPort looks up the A and AAAA records of the name, and offers that port (1 to 65535) at each address as that
+// service. May be given more than once.
 func WithPort(service string, port uint16) Option {
 	return func(c *config) {
 		if port == 0 {
@@ -88,8 +88,8 @@ func WithResolver(r Resolver) Option {
 	}
 }
 
-// WithInterval says how often to look, give or take a tenth: 5 s by default, at least 100 ms. What d is below that is taken
-// for it, and 0 or less for the default. While lookups fail the time between them doubles, up to a minute.
+// WithInterval says how often to look, give or take a tenth: 5 s by default, at least 100 ms. What d is below that is
+// taken for it, and 0 or less for the default. While lookups fail the time between them doubles, up to a minute.
 func WithInterval(d time.Duration) Option {
 	return func(c *config) {
 		if d > 0 {

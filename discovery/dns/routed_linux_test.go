@@ -13,7 +13,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/watchtest"
 )
 
-// A name server and a service on one network are found and reached from another: what multicast does not cross, DNS does.
+// A name server and a service on one network are found and reached from another: what multicast does not cross, DNS
+// does.
 func TestAcrossTheRouter(t *testing.T) {
 	near := lan.New(t)
 	here := near.Host()

@@ -12,8 +12,8 @@ func usable(a netip.Addr) bool {
 	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a.Zone() == "" && !a.IsLinkLocalUnicast()
 }
 
-// ownAddr chooses among the host's addresses the one to advertise, as WithAdvertise says. Loopback is better than nothing:
-// members on this host find each other even then.
+// ownAddr chooses among the host's addresses the one to advertise, as WithAdvertise says. Loopback is better than
+// nothing: members on this host find each other even then.
 func ownAddr() netip.Addr {
 	ifs, _ := ifaces.System() // without, it is loopback
 	return choose(addrsOf(ifs))

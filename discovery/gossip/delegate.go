@@ -110,7 +110,8 @@ func (s *session) found(n *memberlist.Node) {
 	s.touch(id)
 }
 
-// gone takes note of a member that is not there any more. It is not known whether it said so: its goodbyes do. s.mu is held.
+// gone takes note of a member that is not there any more. It is not known whether it said so: its goodbyes do. s.mu
+// is held.
 func (s *session) gone(n *memberlist.Node) {
 	id, err := discovery.ParseID(n.Name)
 	if m := s.members[id]; err == nil && id != s.id && m != nil && m.alive {

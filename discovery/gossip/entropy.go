@@ -11,10 +11,10 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// Gossip is a matter of chance: among nine members each piece of news misses one of them once in a few hundred times, and
-// memberlist would notice when two compare all they know, which they do every half minute. So members that have heard news
-// lately send each other, at random, a sum of what they know. Two that differ although neither has heard anything for a
-// moment compare all.
+// Gossip is a matter of chance: among nine members each piece of news misses one of them once in a few hundred times,
+// and memberlist would notice when two compare all they know, which they do every half minute. So members that have
+// heard news lately send each other, at random, a sum of what they know. Two that differ although neither has heard
+// anything for a moment compare all.
 const (
 	sumTo    = 2 // members each time
 	sumLong  = 5 * time.Second

@@ -11,7 +11,8 @@ import (
 // ServiceName is the service under which members can be found to join by, see [WithSeedsFrom].
 const ServiceName = "yodel-gossip"
 
-// A Backend is this process as a member of a group, while it announces or watches something. It is safe for concurrent use.
+// A Backend is this process as a member of a group, while it announces or watches something. It is safe for
+// concurrent use.
 type Backend struct {
 	config config
 	lease  *lease.Lease[*session]
@@ -55,8 +56,8 @@ func New(opts ...Option) (*Backend, error) {
 // Name returns "gossip".
 func (b *Backend) Name() string { return "gossip" }
 
-// Announce implements [discovery.Backend]. Up to 8 records of up to 12 KiB together can be announced at a time; one more is
-// an error that wraps [discovery.ErrLimit]. It does not wait until a seed has been joined.
+// Announce implements [discovery.Backend]. Up to 8 records of up to 12 KiB together can be announced at a time; one
+// more is an error that wraps [discovery.ErrLimit]. It does not wait until a seed has been joined.
 func (b *Backend) Announce(_ context.Context, self discovery.Record) (discovery.Announcement, error) {
 	if err := b.own(self.Group); err != nil {
 		return nil, err
@@ -74,8 +75,8 @@ func (b *Backend) Announce(_ context.Context, self discovery.Record) (discovery.
 	return a, nil
 }
 
-// Watch implements [discovery.Watcher]. Synced follows once the seeds have been asked, whether or not one answered, and the
-// records of those who are there have been had, as far as that is possible within a second.
+// Watch implements [discovery.Watcher]. Synced follows once the seeds have been asked, whether or not one answered,
+// and the records of those who are there have been had, as far as that is possible within a second.
 func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
 	if err := b.own(q.Group); err != nil {
 		return nil, err
@@ -108,7 +109,8 @@ type announcement struct {
 	closed bool             // likewise
 }
 
-// Update implements [discovery.Announcement]. The record is that of the same node; if it says something else it must be newer.
+// Update implements [discovery.Announcement]. The record is that of the same node; if it says something else it must
+// be newer.
 func (a *announcement) Update(r discovery.Record) error {
 	if err := a.backend.own(r.Group); err != nil {
 		return err

@@ -14,7 +14,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/watchtest"
 )
 
-// atMost fails when something took longer than the project promises. The race detector makes all slower, but not that much.
+// atMost fails when something took longer than the project promises. The race detector makes all slower, but not that
+// much.
 func atMost(t *testing.T, what string, took, most time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v", what, took.Round(time.Millisecond))
@@ -23,8 +24,8 @@ func atMost(t *testing.T, what string, took, most time.Duration) {
 	}
 }
 
-// best fails when something took longer than the project promises each time it was tried: the machine may be busy. A try tells
-// what it has measured.
+// best fails when something took longer than the project promises each time it was tried: the machine may be busy. A
+// try tells what it has measured.
 func best(t *testing.T, most time.Duration, try func() map[string]time.Duration) {
 	t.Helper()
 	for n := 1; ; n++ {

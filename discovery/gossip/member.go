@@ -109,7 +109,8 @@ func (s *session) lookAt(id discovery.ID) {
 	s.later(m, backOff(putAgain, putAgainMax, &m.tries))
 }
 
-// take makes the table have these records of a member and no others, and reports whether it took them all. s.mu is held.
+// take makes the table have these records of a member and no others, and reports whether it took them all. s.mu is
+// held.
 func (s *session) take(m *member, rs []discovery.Record) (all bool) {
 	all = true
 	var has []discovery.ID
@@ -139,8 +140,8 @@ type owner struct {
 	gone   bool
 }
 
-// disown has a record expire that its member has no more, unless another member has it, or its goodbye, which may be on its
-// way, comes soon. s.mu is held.
+// disown has a record expire that its member has no more, unless another member has it, or its goodbye, which may be
+// on its way, comes soon. s.mu is held.
 func (s *session) disown(id discovery.ID) {
 	o := s.owners[id]
 	for _, m := range s.members { // a process that moves is two members for a while

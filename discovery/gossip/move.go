@@ -123,8 +123,8 @@ func (s *session) public() netip.AddrPort {
 }
 
 // move makes this process a member at another address. Memberlist knows a member by its name, and takes one at two
-// addresses for a conflict. So a new member with the same records joins before the old one leaves, and to others nothing
-// has gone.
+// addresses for a conflict. So a new member with the same records joins before the old one leaves, and to others
+// nothing has gone.
 func (s *session) move(to netip.Addr) error {
 	at := netip.AddrPortFrom(to, s.public().Port())
 	seat := s.transport.sit(at)

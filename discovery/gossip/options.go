@@ -62,9 +62,9 @@ func WithBind(addr string) Option {
 	}
 }
 
-// WithAdvertise says under which "address:port" others reach this member, behind a port that is forwarded for example. By
-// default that is the address it is bound to, or for every address: the first of the host's that is private, else any.
-// Port 0 stands for the port it is bound to.
+// WithAdvertise says under which "address:port" others reach this member, behind a port that is forwarded for
+// example. By default that is the address it is bound to, or for every address: the first of the host's that is
+// private, else any. Port 0 stands for the port it is bound to.
 func WithAdvertise(addr string) Option {
 	return func(c *config) {
 		ap, err := netip.ParseAddrPort(addr)
@@ -78,8 +78,9 @@ func WithAdvertise(addr string) Option {
 	}
 }
 
-// WithSeeds names members to join by, as "host:port" or "host", for [DefaultPort]. The host may be a name, which is looked
-// up each time; all its addresses count. May be given more than once. None is fine for the first member of a group.
+// WithSeeds names members to join by, as "host:port" or "host", for [DefaultPort]. The host may be a name, which is
+// looked up each time; all its addresses count. May be given more than once. None is fine for the first member of a
+// group.
 func WithSeeds(seeds ...string) Option {
 	return func(c *config) {
 		for _, s := range seeds {
@@ -107,9 +108,9 @@ func seedAddr(s string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// WithSeedsFrom takes seeds from another backend, mdns for example: whoever offers the service [ServiceName] there in the
-// same group. Of records that are not Vouched only addresses count that they came from, or that need no router. If w can also announce (is a
-// [discovery.Backend]), this member announces itself there for others to join by.
+// WithSeedsFrom takes seeds from another backend, mdns for example: whoever offers the service [ServiceName] there in
+// the same group. Of records that are not Vouched only addresses count that they came from, or that need no router.
+// If w can also announce (is a [discovery.Backend]), this member announces itself there for others to join by.
 func WithSeedsFrom(w discovery.Watcher) Option {
 	return func(c *config) {
 		if w == nil {
@@ -119,8 +120,8 @@ func WithSeedsFrom(w discovery.Watcher) Option {
 	}
 }
 
-// WithKey sets the group's key: 16, 24 or 32 bytes for AES-128, -192 or -256. What is sent is encrypted with it; what was
-// encrypted with one of the others is understood too, which is how a key is changed.
+// WithKey sets the group's key: 16, 24 or 32 bytes for AES-128, -192 or -256. What is sent is encrypted with it; what
+// was encrypted with one of the others is understood too, which is how a key is changed.
 func WithKey(key []byte, others ...[]byte) Option {
 	return func(c *config) {
 		c.keys = nil
@@ -133,13 +134,14 @@ func WithKey(key []byte, others ...[]byte) Option {
 	}
 }
 
-// WithoutEncryption lets everybody join, read and forge what members say: for laboratories. It does not go with [WithKey].
+// WithoutEncryption lets everybody join, read and forge what members say: for laboratories. It does not go with
+// [WithKey].
 func WithoutEncryption() Option {
 	return func(c *config) { c.open = true }
 }
 
-// WithGroup says which group this is; "" for [discovery.DefaultGroup]. Groups do not see each other. A backend is in one:
-// to announce or watch another is an error.
+// WithGroup says which group this is; "" for [discovery.DefaultGroup]. Groups do not see each other. A backend is in
+// one: to announce or watch another is an error.
 func WithGroup(group string) Option {
 	return func(c *config) {
 		ok := func(r rune) bool {
@@ -162,9 +164,9 @@ func WithProfile(p Profile) Option {
 	}
 }
 
-// WithRejoin says how often to try seeds that are no members, and one member that was lost, give or take a quarter: 15 s by
-// default, with [WAN] 60 s, at least 100 ms. It bounds how long parts of a group stay apart after the network has healed.
-// Less is taken for that, and 0 or less for the default.
+// WithRejoin says how often to try seeds that are no members, and one member that was lost, give or take a quarter:
+// 15 s by default, with [WAN] 60 s, at least 100 ms. It bounds how long parts of a group stay apart after the network
+// has healed. Less is taken for that, and 0 or less for the default.
 func WithRejoin(d time.Duration) Option {
 	return func(c *config) {
 		if c.rejoin = 0; d > 0 {
@@ -183,7 +185,8 @@ func WithLimits(l discovery.Limits) Option {
 	return func(c *config) { c.limits = l }
 }
 
-// WithWire says which protocol this process speaks, such as "zmtp/3.1": nodes that speak another show up as Incompatible.
+// WithWire says which protocol this process speaks, such as "zmtp/3.1": nodes that speak another show up as
+// Incompatible.
 func WithWire(wire string) Option {
 	return func(c *config) { c.wire = wire }
 }

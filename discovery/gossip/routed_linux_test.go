@@ -169,8 +169,8 @@ func TestRoutedNetworks(t *testing.T) {
 	all(members[:7], "expired", eighth, 1)
 	atMost(t, "kill seen by all", time.Since(began), 10*time.Second)
 
-	// A host without its cable is gone for the others, and back soon after it is plugged in. (That it is alone is something it
-	// takes a minute to believe.)
+	// A host without its cable is gone for the others, and back soon after it is plugged in. (That it is alone is
+	// something it takes a minute to believe.)
 	members = members[:7]
 	cut := members[6]
 	hosts[6].Unplug()

@@ -204,8 +204,8 @@ func (s *session) followSeeds(w discovery.Watcher) {
 	}
 }
 
-// hintsOf returns where a record says that a member is. A stranger can announce anything; so what counts is where the record
-// came from, and what is on the networks that we are on. onLink tells these.
+// hintsOf returns where a record says that a member is. A stranger can announce anything; so what counts is where the
+// record came from, and what is on the networks that we are on. onLink tells these.
 func hintsOf(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
 	for _, service := range r.Services {
 		if service.Name != ServiceName {

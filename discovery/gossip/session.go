@@ -154,8 +154,8 @@ func (s *session) Watch(ctx context.Context, q discovery.Query) (<-chan discover
 	return s.table.Watch(ctx, q)
 }
 
-// Close leaves, as far as that is done before ctx ends, and gives everything up. Of memberlist's own goroutines one that
-// waits for the answer to a probe may be there for some seconds more: it holds nothing, and ends by itself.
+// Close leaves, as far as that is done before ctx ends, and gives everything up. Of memberlist's own goroutines one
+// that waits for the answer to a probe may be there for some seconds more: it holds nothing, and ends by itself.
 func (s *session) Close(ctx context.Context) {
 	s.stop()
 	s.begin.Do(func() { close(s.joinEnd) }) // has never started
@@ -180,8 +180,8 @@ func (s *session) Close(ctx context.Context) {
 	s.table.Close()
 }
 
-// meet waits a moment for a seed that is about to be joined, or a member that is joining us, when there is nobody else, and
-// tells it what nobody has been told: it may know of us before we know of it.
+// meet waits a moment for a seed that is about to be joined, or a member that is joining us, when there is nobody
+// else, and tells it what nobody has been told: it may know of us before we know of it.
 func (s *session) meet(ctx context.Context) {
 	wait := time.NewTimer(grace)
 	defer wait.Stop()

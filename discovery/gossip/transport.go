@@ -22,8 +22,8 @@ const (
 
 var errDown = errors.New("gossip: closed")
 
-// A transport carries packets and streams for memberlist. Unlike memberlist's own it bounds what strangers can make it hold
-// before they have shown a key, looks up no names for them, and ends what is under way when it is shut down.
+// A transport carries packets and streams for memberlist. Unlike memberlist's own it bounds what strangers can make
+// it hold before they have shown a key, looks up no names for them, and ends what is under way when it is shut down.
 type transport struct {
 	udp    *net.UDPConn
 	tcp    *net.TCPListener
@@ -172,8 +172,8 @@ func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
 	return t.WriteToAddress(b, memberlist.Address{Addr: addr})
 }
 
-// WriteToAddress implements [memberlist.NodeAwareTransport]. addr is numeric: what it is has come from others, and is not
-// looked up.
+// WriteToAddress implements [memberlist.NodeAwareTransport]. addr is numeric: what it is has come from others, and is
+// not looked up.
 func (t *transport) WriteToAddress(b []byte, addr memberlist.Address) (time.Time, error) {
 	to, err := netip.ParseAddrPort(addr.Addr)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"net"
 )
 
-// Without a key anybody can have memberlist read what they make up, and memberlist allocates what is claimed: a header of
-// 30 bytes has it allocate 100 MB. So what comes by a stream is read here first. Nothing passes but what memberlist itself
-// writes, and what is claimed counts as if it had come.
+// Without a key anybody can have memberlist read what they make up, and memberlist allocates what is claimed: a
+// header of 30 bytes has it allocate 100 MB. So what comes by a stream is read here first. Nothing passes but what
+// memberlist itself writes, and what is claimed counts as if it had come.
 
 // What memberlist calls the messages that it reads from streams.
 const (
@@ -198,9 +198,9 @@ func halfway(err error) error {
 	return err
 }
 
-// fields reads one map of msgpack, as memberlist's messages are, of names to nothing, truths, whole numbers and bytes, and
-// writes it to w, which may be nil. look, if not nil, is told of each: of bytes how many there are, before they are
-// read.
+// fields reads one map of msgpack, as memberlist's messages are, of names to nothing, truths, whole numbers and
+// bytes, and writes it to w, which may be nil. look, if not nil, is told of each: of bytes how many there are, before
+// they are read.
 func (v *vetted) fields(r *bufio.Reader, w *bytes.Buffer, look func(name string, n int, isBytes bool) error) error {
 	if w == nil {
 		w = new(bytes.Buffer)

@@ -132,8 +132,8 @@ func appendMeta(group string, bundle []byte, limit int) []byte {
 	return append(append(b, metaDigest), d[:]...)
 }
 
-// checkMeta says whether the metadata is of this version and group: the first two things that are looked at in what comes
-// from others.
+// checkMeta says whether the metadata is of this version and group: the first two things that are looked at in what
+// comes from others.
 func checkMeta(group string, b []byte) (version, sameGroup bool) {
 	sum := groupSum(group)
 	return len(b) >= headerLen && b[0] == formatVersion, len(b) >= headerLen && bytes.Equal(b[1:5], sum[:4])

@@ -18,8 +18,9 @@ import (
 const (
 	byeTimes = 3 // one may get lost, and then the node would be missed only when its record runs out
 	byePause = 30 * time.Millisecond
-	// An answer says what the record is now. Where records are proven, one older than what is known refreshes nothing, so
-	// that answers must be newer than the last announcement; not each anew, for the sake of those who ask a lot.
+	// An answer says what the record is now. Where records are proven, one older than what is known refreshes
+	// nothing, so that answers must be newer than the last announcement; not each anew, for the sake of those who ask
+	// a lot.
 	resealAfter = 200 * time.Millisecond
 	// Answers to a daemon go out by multicast, and not more often than that (RFC 6762 section 6).
 	answerPause = time.Second
@@ -86,8 +87,8 @@ func (a *announcement) label() string {
 	return a.now.label
 }
 
-// current returns what is published, sealed anew if that was longer ago. It fails for no record that set has taken; were
-// that to happen, the last one stays.
+// current returns what is published, sealed anew if that was longer ago. It fails for no record that set has taken;
+// were that to happen, the last one stays.
 func (a *announcement) current(age time.Duration) *published {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,8 +136,8 @@ func (a *announcement) run() {
 	}
 }
 
-// pause is the time from one announcement to that step: the rest of the burst, then the refresh, ten percent more or less
-// so that nodes that started together drift apart.
+// pause is the time from one announcement to that step: the rest of the burst, then the refresh, ten percent more or
+// less so that nodes that started together drift apart.
 func (a *announcement) pause(step int) time.Duration {
 	if step < len(burst) {
 		return burst[step] - burst[step-1]
@@ -225,7 +226,8 @@ func (a *announcement) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// goodbye tells others that the node is gone: by a record that says so with proof where proofs count, and the way mDNS does.
+// goodbye tells others that the node is gone: by a record that says so with proof where proofs count, and the way
+// mDNS does.
 func (a *announcement) goodbye(ctx context.Context) error {
 	a.mu.Lock()
 	r, label := a.self.Clone(), a.now.label

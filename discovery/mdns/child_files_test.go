@@ -17,9 +17,9 @@ import (
 // filesMessages is how many messages are sent to who is found.
 const filesMessages = 3
 
-// childFiles offers a socket bound at a path in the directory that arg names, and at the endpoints after it. It then has
-// another process, in a mount namespace of its own for which it runs the script of that name, look for the service, and
-// says what arrived.
+// childFiles offers a socket bound at a path in the directory that arg names, and at the endpoints after it. It then
+// has another process, in a mount namespace of its own for which it runs the script of that name, look for the
+// service, and says what arrived.
 func childFiles(ctx context.Context, arg string) error {
 	words := strings.Fields(arg) // script, directory, endpoints
 	pull := mq.NewPull()

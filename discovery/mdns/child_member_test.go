@@ -29,8 +29,9 @@ const (
 	nodeProperty = "X-Node" // by which a socket says whose it is
 )
 
-// A member is a process with sockets that announces them, or finds those of others, by nodes as an application has them. It
-// does what it reads, a word a line, and prints a line for all that happens, with the time of the day in nanoseconds.
+// A member is a process with sockets that announces them, or finds those of others, by nodes as an application has
+// them. It does what it reads, a word a line, and prints a line for all that happens, with the time of the day in
+// nanoseconds.
 type member struct {
 	role
 	backend *Backend

@@ -14,8 +14,9 @@ import (
 // childEnv says what this program does when a test has started it again, as another process.
 const childEnv = "YODEL_MDNS_CHILD"
 
-// child announces a node in the group that it is told until its standard input ends, or, told "loopback", measures how long
-// two nodes of its own take to find each other, or is a member. It prints one line for each thing it has to say.
+// child announces a node in the group that it is told until its standard input ends, or, told "loopback", measures
+// how long two nodes of its own take to find each other, or is a member. It prints one line for each thing it has to
+// say.
 func child(what string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -196,8 +196,8 @@ func (e *engine) heard(label string, r discovery.Record, ttl time.Duration) {
 	e.lapses.heard(label, r.ID, min(ttl, longest), time.Now())
 }
 
-// left implements sink. It is for the table to say whose goodbye it can be, from that address; one that nobody can have said is
-// a reason to ask.
+// left implements sink. It is for the table to say whose goodbye it can be, from that address; one that nobody can
+// have said is a reason to ask.
 func (e *engine) left(label string, from netip.Addr) {
 	ids := e.lapses.ids(label)
 	believed := false
@@ -215,8 +215,8 @@ func (e *engine) left(label string, from netip.Addr) {
 	}
 }
 
-// asked implements sink. A daemon gets an answer that all can hear as well: one sent to its port might reach another socket on
-// its host.
+// asked implements sink. A daemon gets an answer that all can hear as well: one sent to its port might reach another
+// socket on its host.
 func (e *engine) asked(index int, questions []dns.Question, known []string, daemon bool) {
 	e.gate.heard(index, questions)
 	if !daemon {

@@ -9,20 +9,21 @@ import (
 )
 
 const (
-	// gatePatience is how long a server waits for our listener, which hears the same packet but may be scheduled later, on a
-	// busy machine much later.
+	// gatePatience is how long a server waits for our listener, which hears the same packet but may be scheduled
+	// later, on a busy machine much later.
 	gatePatience = 250 * time.Millisecond
-	// gateHurry is how long once servers have waited in vain, twice within a second: somebody sends what our listener does not
-	// hear, and a server that waits answers nobody else.
+	// gateHurry is how long once servers have waited in vain, twice within a second: somebody sends what our listener
+	// does not hear, and a server that waits answers nobody else.
 	gateHurry  = 2 * time.Millisecond
 	gateVain   = 2
 	gateMemory = time.Second
 	gateSize   = 1024 // questions
 )
 
-// A gate lets the servers answer only what our own listener has heard on the same interface from somebody on the link. Left to
-// itself a server of hashicorp/mdns also answers what came in on another interface, with addresses that are of no use there;
-// what was sent to this host from anywhere in the world; and each repetition of a question in one packet.
+// A gate lets the servers answer only what our own listener has heard on the same interface from somebody on the
+// link. Left to itself a server of hashicorp/mdns also answers what came in on another interface, with addresses that
+// are of no use there; what was sent to this host from anywhere in the world; and each repetition of a question in
+// one packet.
 type gate struct {
 	mu   sync.Mutex
 	last uint64 // number of the last question
@@ -69,8 +70,8 @@ func (g *gate) heard(index int, questions []dns.Question) {
 	g.more = make(chan struct{})
 }
 
-// admit reports whether a server on that interface may answer a question. seen holds the numbers of those it has answered; the
-// gate guards it.
+// admit reports whether a server on that interface may answer a question. seen holds the numbers of those it has
+// answered; the gate guards it.
 func (g *gate) admit(index int, q dns.Question, seen map[asking]uint64, done <-chan struct{}) bool {
 	a := askingOf(q)
 	var timeout *time.Timer
@@ -108,8 +109,8 @@ func (g *gate) admit(index int, q dns.Question, seen map[asking]uint64, done <-c
 	}
 }
 
-// find returns the number of the first question like a on that interface after the one that was answered last, 0 if there is
-// none; and if there is none, whether it was heard just now on another one.
+// find returns the number of the first question like a on that interface after the one that was answered last, 0 if
+// there is none; and if there is none, whether it was heard just now on another one.
 func (g *gate) find(index int, a asking, answered uint64) (number uint64, elsewhere bool) {
 	now := time.Now()
 	for n := g.last; n > 0 && n+gateSize > g.last; n-- {

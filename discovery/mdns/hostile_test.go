@@ -33,8 +33,9 @@ func forged(t testing.TB, id discovery.ID) []byte {
 	})
 }
 
-// A hundred thousand nodes that are not there, from thousands of addresses: what is remembered stays within its limits, and
-// honest nodes are found all the same, those from before too. On real time, for stopped timers stay in memory on virtual time.
+// A hundred thousand nodes that are not there, from thousands of addresses: what is remembered stays within its
+// limits, and honest nodes are found all the same, those from before too. On real time, for stopped timers stay in
+// memory on virtual time.
 func TestHundredThousandForgedNodes(t *testing.T) {
 	for mode, pair := range trusts(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -68,7 +69,8 @@ func TestHundredThousandForgedNodes(t *testing.T) {
 			if mode == "group key" && v.count() != 1 {
 				t.Errorf("%d nodes, want the honest one only", v.count())
 			}
-			// In open mode it may have had to give way, which ends no connection, and comes back when it announces itself.
+			// In open mode it may have had to give way, which ends no connection, and comes back when it announces
+			// itself.
 			v.until("the honest node is there", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[r.ID]; return ok })
 			if mode != "signed" { // there the ID goes with the key, of which this test has one
 				late := node(h)
@@ -146,8 +148,8 @@ func TestForgedGoodbyes(t *testing.T) {
 	})
 }
 
-// A mDNS daemon announces once, with a long lifetime, and then waits to be asked; its answers to simple clients have a short
-// one. It stays for as long as it answers.
+// A mDNS daemon announces once, with a long lifetime, and then waits to be asked; its answers to simple clients have
+// a short one. It stays for as long as it answers.
 func TestDaemonsNodeStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemLAN(4)

@@ -8,8 +8,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/lan"
 )
 
-// From the call of Announce on one host until the socket on another has its handshake behind it, and from Connect on where the
-// announcements were there first.
+// From the call of Announce on one host until the socket on another has its handshake behind it, and from Connect on
+// where the announcements were there first.
 func TestLANConnect(t *testing.T) {
 	n := lan.New(t)
 	var hosts []*lan.Host

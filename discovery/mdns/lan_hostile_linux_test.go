@@ -25,7 +25,8 @@ const (
 	defaultDialTimeout = 5 * time.Second
 )
 
-// A villain is a host that says what it likes, from many addresses, and takes every connection to any of its ports without a word.
+// A villain is a host that says what it likes, from many addresses, and takes every connection to any of its ports
+// without a word.
 type villain struct {
 	t     *testing.T
 	conns []*net.UDPConn
@@ -118,8 +119,8 @@ func (v *villain) forge(id discovery.ID, service, endpoint string, key bool) []b
 	return must(response(p.records(serviceType, []netip.Addr{netip.MustParseAddr("10.77.0.100")}, cacheFlush)))
 }
 
-// rage sends, at random and for about five seconds, that many nodes that are not there, goodbyes for those that are, and
-// announcements in their name.
+// rage sends, at random and for about five seconds, that many nodes that are not there, goodbyes for those that are,
+// and announcements in their name.
 func (v *villain) rage(victims []discovery.ID, fakes int, key bool) {
 	v.t.Helper()
 	const lasts, burst = 5 * time.Second, 40
@@ -155,8 +156,8 @@ func (v *villain) rage(victims []discovery.ID, fakes int, key bool) {
 	}
 }
 
-// insist goes on for that long to say newer things of the victims than they do themselves, each from one address: the first has
-// another service only, the second has moved, and the third has another service and then leaves.
+// insist goes on for that long to say newer things of the victims than they do themselves, each from one address: the
+// first has another service only, the second has moved, and the third has another service and then leaves.
 func (v *villain) insist(victims []discovery.ID, lasts time.Duration, key bool) {
 	v.t.Helper()
 	for began := time.Now(); time.Since(began) < lasts; time.Sleep(500 * time.Millisecond) {
@@ -173,9 +174,9 @@ func (v *villain) insist(victims []discovery.ID, lasts time.Duration, key bool) 
 	}
 }
 
-// Three live connections outlast somebody who says goodbye for the peers, has them announced at other places or without the
-// service, again and again, and announces thousands that are not there. Those are dialled no more than the policy allows, and with
-// a group key not at all.
+// Three live connections outlast somebody who says goodbye for the peers, has them announced at other places or
+// without the service, again and again, and announces thousands that are not there. Those are dialled no more than
+// the policy allows, and with a group key not at all.
 func TestLANHostile(t *testing.T) {
 	const drain = 6 * time.Second // long enough for both questions, see discovery.Policy.Drain
 	for _, tc := range []struct {

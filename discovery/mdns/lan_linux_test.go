@@ -130,8 +130,8 @@ func TestLANLatency(t *testing.T) {
 	}
 }
 
-// For a minute package net remembers what it once found out about names and indices of interfaces, though eth0 may have been made
-// anew meanwhile, as here.
+// For a minute package net remembers what it once found out about names and indices of interfaces, though eth0 may
+// have been made anew meanwhile, as here.
 func TestLANAddresses(t *testing.T) {
 	n := lan.New(t)
 	a, b, other := n.Host(), n.Host(), n.Host()
@@ -221,8 +221,8 @@ func TestLANLoss(t *testing.T) {
 	second.close()
 }
 
-// Whatever happens to the network of one of the two: they find each other again within five seconds. The refresh would come
-// too late for that.
+// Whatever happens to the network of one of the two: they find each other again within five seconds. The refresh
+// would come too late for that.
 func TestLANFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name       string

@@ -9,8 +9,8 @@ import (
 	mq "github.com/yodel-mq/yodel/socket"
 )
 
-// A peer that is connected is gone without a word: its process is killed, and the kernel closes what it had open, or its cable
-// is pulled, and only the missing signs of life tell. Whoever offers the service next is connected.
+// A peer that is connected is gone without a word: its process is killed, and the kernel closes what it had open, or
+// its cable is pulled, and only the missing signs of life tell. Whoever offers the service next is connected.
 func TestLANLost(t *testing.T) {
 	const timeout = 2 * time.Second
 	for _, tc := range []struct {

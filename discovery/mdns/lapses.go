@@ -10,8 +10,9 @@ import (
 
 // lapses knows by which names nodes go and when they will have been forgotten. The zero value is ready.
 //
-// A node of ours goes by its ID. Those that other programs announce have names that anybody may use as well: so such a name
-// may stand for several nodes, and nobody takes it from another. It never stands for a node whose ID it is not, see response.
+// A node of ours goes by its ID. Those that other programs announce have names that anybody may use as well: so such
+// a name may stand for several nodes, and nobody takes it from another. It never stands for a node whose ID it is
+// not, see response.
 type lapses struct {
 	mu    sync.Mutex
 	nodes map[discovery.ID]*lapse
@@ -97,7 +98,8 @@ func (l *lapse) labels(id discovery.ID) []string {
 	return slices.Clone(l.names)
 }
 
-// confirm returns the names by which to ask for a node, whether it has been heard of, and whether that was asked a moment ago.
+// confirm returns the names by which to ask for a node, whether it has been heard of, and whether that was asked a
+// moment ago.
 func (s *lapses) confirm(id discovery.ID, now time.Time) (labels []string, known, lately bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +114,8 @@ func (s *lapses) confirm(id discovery.ID, now time.Time) (labels []string, known
 	return l.labels(id), true, false
 }
 
-// due returns the names of those to ask for now: each at 80, 85, 90 and 95 percent of its lifetime (RFC 6762 section 5.2).
-// Those that have passed it are forgotten. foreign leaves out our own nodes.
+// due returns the names of those to ask for now: each at 80, 85, 90 and 95 percent of its lifetime (RFC 6762 section
+// 5.2). Those that have passed it are forgotten. foreign leaves out our own nodes.
 func (s *lapses) due(now time.Time, foreign bool) (labels []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

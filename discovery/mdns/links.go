@@ -12,8 +12,8 @@ import (
 
 const (
 	maxLinks = 32 // interfaces in use; a host of containers has hundreds, of which the first few lead anywhere
-	// A socket that cannot be had is tried again with each look at the interfaces: if the port was taken for as long as it
-	// takes, else a few times, for some interfaces do not speak each family.
+	// A socket that cannot be had is tried again with each look at the interfaces: if the port was taken for as long
+	// as it takes, else a few times, for some interfaces do not speak each family.
 	maxTries = 10
 )
 
@@ -26,8 +26,8 @@ type link struct {
 	refused error // why there is no group conn, if the port is taken
 }
 
-// follow brings the links in line with the system's interfaces. If something has changed for the better, all is announced
-// and asked for anew.
+// follow brings the links in line with the system's interfaces. If something has changed for the better, all is
+// announced and asked for anew.
 func (e *engine) follow() {
 	all, err := e.config.network.interfaces()
 	if err != nil {
@@ -187,8 +187,8 @@ func (e *engine) multicast(packet func(*link) ([]byte, error)) {
 	}
 }
 
-// question sends a question to the group on each link, from ports of our own: an answer to port 5353 might reach another
-// socket on this host, and one from there would oblige others to answer by multicast.
+// question sends a question to the group on each link, from ports of our own: an answer to port 5353 might reach
+// another socket on this host, and one from there would oblige others to answer by multicast.
 func (e *engine) question(packet []byte) {
 	for _, l := range *e.links.Load() {
 		e.sendAll(l.asker[:], packet)

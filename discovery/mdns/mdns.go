@@ -54,12 +54,12 @@ func (b *Backend) release() {
 	}
 }
 
-// Announce makes the node known: the first packet has been sent when it returns. It fails with [discovery.ErrRecord] if the
-// record makes no valid message of at most 1200 bytes, of which names and services take the most. ctx bounds nothing, for
-// it does not wait.
+// Announce makes the node known: the first packet has been sent when it returns. It fails with [discovery.ErrRecord]
+// if the record makes no valid message of at most 1200 bytes, of which names and services take the most. ctx bounds
+// nothing, for it does not wait.
 //
-// A network that cannot be used, now or later, is no error: the record is announced as soon as it can be. Watchers are told
-// of it as [discovery.Trouble].
+// A network that cannot be used, now or later, is no error: the record is announced as soon as it can be. Watchers
+// are told of it as [discovery.Trouble].
 func (b *Backend) Announce(_ context.Context, self discovery.Record) (discovery.Announcement, error) {
 	a := newAnnouncement(&b.config, b.release)
 	if err := a.set(self); err != nil {

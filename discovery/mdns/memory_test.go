@@ -120,7 +120,8 @@ func (h *memHost) serve(i iface, z hashicorp.Zone) (io.Closer, error) {
 	return s, nil
 }
 
-// move gives the host another interface index, as if the device had been made anew: sockets of the old one hear nothing.
+// move gives the host another interface index, as if the device had been made anew: sockets of the old one hear
+// nothing.
 func (h *memHost) renew() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -80,8 +80,8 @@ func (i *iface) onLink(a netip.Addr) bool {
 	return slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// private reports whether the interface is used if the user does not say otherwise: not one whose only IPv4 addresses are
-// public, where strangers would be told, and could use this host to flood others.
+// private reports whether the interface is used if the user does not say otherwise: not one whose only IPv4 addresses
+// are public, where strangers would be told, and could use this host to flood others.
 func (i *iface) private() bool {
 	public := false
 	for _, p := range i.prefixes {

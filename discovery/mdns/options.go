@@ -27,9 +27,9 @@ const (
 	refreshPerPeer = 120 * time.Millisecond
 )
 
-// WithTrust sets whose records count and how ours are proven. The default, and nil, is [discovery.Open]: everybody's, as is
-// usual on a laptop and unwise on a network with strangers. Records without the proof are not told to anybody, and goodbyes
-// without it only make the node ask whether the peer is still there.
+// WithTrust sets whose records count and how ours are proven. The default, and nil, is [discovery.Open]: everybody's,
+// as is usual on a laptop and unwise on a network with strangers. Records without the proof are not told to anybody,
+// and goodbyes without it only make the node ask whether the peer is still there.
 func WithTrust(t discovery.Trust) Option {
 	return option(func(c *config) { c.table.Trust = t })
 }
@@ -39,15 +39,16 @@ func WithLimits(l discovery.Limits) Option {
 	return option(func(c *config) { c.table.Limits = l })
 }
 
-// WithWire names the protocol spoken here, such as "zmtp/3.1": nodes that announce another one, or another major version, are
-// told as [discovery.Incompatible]. The default, and "", takes all for compatible.
+// WithWire names the protocol spoken here, such as "zmtp/3.1": nodes that announce another one, or another major
+// version, are told as [discovery.Incompatible]. The default, and "", takes all for compatible.
 func WithWire(protocol string) Option {
 	return option(func(c *config) { c.table.Wire = protocol })
 }
 
-// WithRefresh sets how often the record is announced at least, with few peers; with many it is less often, see the package's
-// description. Others drop a node three times that after they last heard of it. The default, and zero or less, is 5 s; it is
-// bounded to 1 s and 40 s. More than the default suits networks where multicast is costly, such as Wi-Fi.
+// WithRefresh sets how often the record is announced at least, with few peers; with many it is less often, see the
+// package's description. Others drop a node three times that after they last heard of it. The default, and zero or
+// less, is 5 s; it is bounded to 1 s and 40 s. More than the default suits networks where multicast is costly, such
+// as Wi-Fi.
 func WithRefresh(d time.Duration) Option {
 	return option(func(c *config) {
 		if d <= 0 {
@@ -58,9 +59,10 @@ func WithRefresh(d time.Duration) Option {
 }
 
 // WithInterfaces chooses the network interfaces: those for which use returns true, out of those that are up, have an
-// address and can do multicast, loopback included. Of the net.Interface the index, the name and the flags are set. It is
-// asked about once a second, from one goroutine, and must not block. The default, and nil, is all but those whose IPv4 addresses are all public: there nobody but strangers would listen,
-// and whoever is meant to be found over such an interface should have a firewall, or a [discovery.Trust], and this option.
+// address and can do multicast, loopback included. Of the net.Interface the index, the name and the flags are set. It
+// is asked about once a second, from one goroutine, and must not block. The default, and nil, is all but those whose
+// IPv4 addresses are all public: there nobody but strangers would listen, and whoever is meant to be found over such
+// an interface should have a firewall, or a [discovery.Trust], and this option.
 func WithInterfaces(use func(net.Interface) bool) Option {
 	return option(func(c *config) { c.use = use })
 }
@@ -78,8 +80,8 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// pace returns how often to announce among that many peers, and for how long the announcement is good: each costs up to three
-// packets (IPv4, IPv6, loopback), of which 200 peers may send fewer than ten a minute.
+// pace returns how often to announce among that many peers, and for how long the announcement is good: each costs up
+// to three packets (IPv4, IPv6, loopback), of which 200 peers may send fewer than ten a minute.
 func (c *config) pace(peers int) (refresh, lifetime time.Duration) {
 	refresh = min(max(c.refresh, time.Duration(peers)*refreshPerPeer), maxRefresh)
 	return refresh, 3 * refresh

@@ -20,8 +20,9 @@ const (
 	confirmsPerSecond = 50
 )
 
-// rounds is when a new watch, or one whose network has changed, asks: any packet may get lost, and new announcements cannot
-// be relied on for nodes that were there before. The steps that are not a must are left out where many would answer.
+// rounds is when a new watch, or one whose network has changed, asks: any packet may get lost, and new announcements
+// cannot be relied on for nodes that were there before. The steps that are not a must are left out where many would
+// answer.
 var rounds = [...]struct {
 	at   time.Duration
 	must bool
@@ -79,8 +80,8 @@ func (e *engine) newRound() {
 	}
 }
 
-// confirm asks a node whether it is still there, and drops it if it does not answer. If it is a stranger's wish, nothing is
-// asked for nodes that nobody has heard of.
+// confirm asks a node whether it is still there, and drops it if it does not answer. If it is a stranger's wish,
+// nothing is asked for nodes that nobody has heard of.
 func (e *engine) confirm(id discovery.ID, stranger bool) {
 	labels, known, lately := e.lapses.confirm(id, time.Now())
 	if lately || stranger && !known || !e.confirms.take() {

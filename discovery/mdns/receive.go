@@ -23,14 +23,15 @@ const (
 
 // A sink is where the receiver leaves what it has read.
 type sink interface {
-	// onLink reports whether packets from that address may come in on the interface with that index, and the name of it.
+	// onLink reports whether packets from that address may come in on the interface with that index, and the name of
+	// it.
 	onLink(index int, from netip.Addr) (zone string, ok bool)
 	// heard takes a node's record. label is its name, usually its ID.
 	heard(label string, r discovery.Record, ttl time.Duration)
 	// left takes a goodbye.
 	left(label string, from netip.Addr)
-	// asked takes the questions about us in one packet, on the interface with that index. known are the nodes that who asks
-	// knows already; daemon says that it is another mDNS daemon, on port 5353, and no simple client.
+	// asked takes the questions about us in one packet, on the interface with that index. known are the nodes that
+	// who asks knows already; daemon says that it is another mDNS daemon, on port 5353, and no simple client.
 	asked(index int, questions []dns.Question, known []string, daemon bool)
 }
 
@@ -41,8 +42,9 @@ type receiver struct {
 	counters
 }
 
-// handle takes a packet that came from that address on the interface with that index, and returns why it was not used. ttl is
-// its IP TTL or hop limit, 0 if not known; it is not judged, since the answers of hashicorp/mdns have the system's default.
+// handle takes a packet that came from that address on the interface with that index, and returns why it was not
+// used. ttl is its IP TTL or hop limit, 0 if not known; it is not judged, since the answers of hashicorp/mdns have
+// the system's default.
 func (r *receiver) handle(packet []byte, from netip.AddrPort, index, ttl int) drop {
 	r.received.Add(1)
 	d := r.judge(packet, from, index, ttl)
@@ -135,8 +137,8 @@ func (r *receiver) question(m *dns.Msg, index int, daemon bool) drop {
 	return kept
 }
 
-// response takes records and goodbyes out of a message. Nothing is believed of questions' own answer sections, which are
-// what somebody else claims to know.
+// response takes records and goodbyes out of a message. Nothing is believed of questions' own answer sections, which
+// are what somebody else claims to know.
 func (r *receiver) response(m *dns.Msg, from netip.Addr) drop {
 	result := dropForeign
 	var seen []string // a message has one record for each node
@@ -204,8 +206,8 @@ func parse(txt []string) (discovery.Record, bool) {
 	return r, err == nil
 }
 
-// legacyTTL is what answers to simple clients are capped to (RFC 6762 section 6.7). We are a simple client when we ask, but
-// one that remembers: where a daemon answers so, its true lifetime is not known, and usually over an hour.
+// legacyTTL is what answers to simple clients are capped to (RFC 6762 section 6.7). We are a simple client when we
+// ask, but one that remembers: where a daemon answers so, its true lifetime is not known, and usually over an hour.
 const legacyTTL = 10
 
 // lifetime is how long to believe a record; the table bounds it.

@@ -260,7 +260,8 @@ func looping() []byte {
 	return append(b, "\x06_yodel\x04_tcp\x05local\x00\x00\x10\x00\x01\x00\x00\x00\x0f\x00\x01\x00"...)
 }
 
-// The bytes of a packet as they are on the wire, made by another implementation's rules: no compression, TXT before PTR.
+// The bytes of a packet as they are on the wire, made by another implementation's rules: no compression, TXT before
+// PTR.
 func TestHandleBytes(t *testing.T) {
 	id := someID.String()
 	name := "\x1a" + id + "\x06_Yodel\x04_TCP\x05Local\x00"

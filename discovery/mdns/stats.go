@@ -6,8 +6,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// Stats counts packets of multicast DNS and what became of them. Most of what is heard on port 5353 is about other services,
-// so foreign packets are no sign of anything.
+// Stats counts packets of multicast DNS and what became of them. Most of what is heard on port 5353 is about other
+// services, so foreign packets are no sign of anything.
 type Stats struct {
 	Interfaces int    // network interfaces in use
 	Sent       uint64 // packets sent to the group: announcements, goodbyes, questions

@@ -13,7 +13,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// crowd announces nodes on a few hosts, so that each packet has few hearers; the nodes know nothing of each other's nearness.
+// crowd announces nodes on a few hosts, so that each packet has few hearers; the nodes know nothing of each other's
+// nearness.
 func crowd(t *testing.T, l *memLAN, nodes int) (backends []*Backend, anns []discovery.Announcement) {
 	t.Helper()
 	for range nodes / 10 {
@@ -28,8 +29,8 @@ func crowd(t *testing.T, l *memLAN, nodes int) (backends []*Backend, anns []disc
 	return backends, anns
 }
 
-// 200 nodes that all watch, at rest: fewer than ten multicast packets per node and minute, on the family in the simulation,
-// the other one, and loopback together. One family suffices to simulate, for the others carry the same.
+// 200 nodes that all watch, at rest: fewer than ten multicast packets per node and minute, on the family in the
+// simulation, the other one, and loopback together. One family suffices to simulate, for the others carry the same.
 func TestTrafficAtRest(t *testing.T) {
 	const waysOut = 3
 	for _, tc := range []struct {
@@ -109,8 +110,8 @@ func TestLoss(t *testing.T) {
 	})
 }
 
-// Where three of ten packets are lost, a node is seldom forgotten while it is there: once in half an hour. If those that
-// lapse were not asked for, it would be ten times as often.
+// Where three of ten packets are lost, a node is seldom forgotten while it is there: once in half an hour. If those
+// that lapse were not asked for, it would be ten times as often.
 func TestLossAtRest(t *testing.T) {
 	const pairs, limit = 40, 40 // 15 are to be expected
 	expired := 0

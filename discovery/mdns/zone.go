@@ -76,9 +76,9 @@ func (p *published) ptr(name string) dns.RR {
 	return &dns.PTR{Hdr: p.header(name, dns.TypePTR, 0), Ptr: instanceName(p.label)}
 }
 
-// instance is what is known under the node's own name. In announcements what belongs to one node alone has the cache-flush
-// bit, without which others would add a changed record to what they know; answers to one client have it not (RFC 6762
-// sections 10.2 and 6.7).
+// instance is what is known under the node's own name. In announcements what belongs to one node alone has the
+// cache-flush bit, without which others would add a changed record to what they know; answers to one client have it
+// not (RFC 6762 sections 10.2 and 6.7).
 func (p *published) instance(addrs []netip.Addr, flush uint16) []dns.RR {
 	name := instanceName(p.label)
 	rrs := []dns.RR{
@@ -148,8 +148,8 @@ func length(rrs []dns.RR) int {
 	return m.Len()
 }
 
-// addresses picks those under which the node can be reached over an interface: of the interface's own what the record has
-// too, or all of them if it has none.
+// addresses picks those under which the node can be reached over an interface: of the interface's own what the record
+// has too, or all of them if it has none.
 func addresses(i *iface, r *discovery.Record) (some []netip.Addr) {
 	var all []netip.Addr
 	for _, p := range i.prefixes {

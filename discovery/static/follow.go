@@ -16,8 +16,8 @@ const (
 	maxFile = 4 << 20
 	// settle is how long a file must have stayed the same before it counts.
 	settle = 100 * time.Millisecond
-	// racy is how old a file must be for its time and size to prove that it has not changed: a second write may fall into
-	// the same tick of the file system's clock.
+	// racy is how old a file must be for its time and size to prove that it has not changed: a second write may fall
+	// into the same tick of the file system's clock.
 	racy = 2 * time.Second
 )
 
@@ -98,8 +98,8 @@ func (f *follower) look(first bool) time.Duration {
 	return f.interval
 }
 
-// load returns what the file says, and whether that is something else than the last time. While time and size prove that
-// nothing has changed, and all that was read counts, it reads nothing.
+// load returns what the file says, and whether that is something else than the last time. While time and size prove
+// that nothing has changed, and all that was read counts, it reads nothing.
 func (f *follower) load() (text string, changed bool, err error) {
 	info, err := os.Stat(f.path)
 	if err != nil {
@@ -128,8 +128,8 @@ func (f *follower) load() (text string, changed bool, err error) {
 	return string(b), changed, nil
 }
 
-// openRegular opens a regular file and nothing else. What is at a path may be another thing from one moment to the next: so it
-// is judged once it is open, and not waited for, as a named pipe would have us wait for a writer.
+// openRegular opens a regular file and nothing else. What is at a path may be another thing from one moment to the
+// next: so it is judged once it is open, and not waited for, as a named pipe would have us wait for a writer.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

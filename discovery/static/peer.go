@@ -14,8 +14,8 @@ import (
 type Peer struct {
 	// Service is its name, such as "orders": 1 to 63 bytes of a-z, 0-9, "-", "." and "_".
 	Service string
-	// Endpoints is where it is, at least one: "tcp://10.0.0.1:5555", "tcp://db1.example:5555", "ipc:///run/x". Each is a
-	// node of its own, and will be connected.
+	// Endpoints is where it is, at least one: "tcp://10.0.0.1:5555", "tcp://db1.example:5555", "ipc:///run/x". Each
+	// is a node of its own, and will be connected.
 	Endpoints []string
 	// Type is the socket's type as ZMTP names it, such as "PUB"; "" if nothing is known.
 	Type string

@@ -23,8 +23,8 @@ var _ discovery.Backend = (*Backend)(nil)
 // An Option changes what [File] does. Nil stands for none.
 type Option func(*Backend)
 
-// WithInterval says how often to look whether the file has changed: 1 s by default, at least 10 ms. What d is below that
-// is taken for it, and 0 or less for the default.
+// WithInterval says how often to look whether the file has changed: 1 s by default, at least 10 ms. What d is below
+// that is taken for it, and 0 or less for the default.
 func WithInterval(d time.Duration) Option {
 	return func(b *Backend) {
 		if d > 0 {

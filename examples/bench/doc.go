@@ -8,41 +8,44 @@
 //	go run . --frozen 10m                 # twenty subscribers, one of which receives nothing: does it hurt anybody?
 //
 // It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is
-// measured by a C program, libzmq/side.c, which bench compiles with cc and the headers of Debian's libzmq3-dev; without
-// them the table says that libzmq is missing. The rest is in this module. Linux only: memory is read from /proc.
+// measured by a C program, libzmq/side.c, which bench compiles with cc and the headers of Debian's libzmq3-dev;
+// without them the table says that libzmq is missing. The rest is in this module. Linux only: memory is read from
+// /proc.
 //
 // # How it measures
 //
 // Each side is a process of its own (NATS has three: its server stands between), inproc apart. A round runs all peers
-// on one piece of work, one directly after the other, in the reverse order every other round; then comes the next piece
-// of work, then the next round. The figure of a peer is the median over the rounds; a ratio is one of medians. So a
-// machine that is busy for a while disturbs neighbours alike.
+// on one piece of work, one directly after the other, in the reverse order every other round; then comes the next
+// piece of work, then the next round. The figure of a peer is the median over the rounds; a ratio is one of medians.
+// So a machine that is busy for a while disturbs neighbours alike.
 //
-// A tenth of the messages goes ahead to warm up; the receiver's clock starts with the last of them. Throughput is what
-// the receiver has, divided by its clock. Yodel and libzmq send the same number of messages, with one body and with
-// the same high-water marks; others as far as a ceiling that keeps the slow ones from taking minutes (plan.go), raw
-// sockets more. A raw stream has no messages: its throughput is that of writing and reading 256 KiB at a time, counted
-// in messages of the size, and left out below 1 KiB where that would say nothing.
+// A tenth of the messages goes ahead to warm up; the receiver's clock starts with the last of them. Throughput is
+// what the receiver has, divided by its clock. Yodel and libzmq send the same number of messages, with one body and
+// with the same high-water marks; others as far as a ceiling that keeps the slow ones from taking minutes (plan.go),
+// raw sockets more. A raw stream has no messages: its throughput is that of writing and reading 256 KiB at a time,
+// counted in messages of the size, and left out below 1 KiB where that would say nothing.
 //
 // PUB sides wait for a subscriber that is full where they can (Yodel, libzmq). A peer that loses messages instead has
 // what was lost in the table; its rate counts what arrived. CPU is that of all processes together, by getrusage, user
-// and system. Percentiles are by nearest rank over every round trip, not from a histogram. Memory per idle peer is the growth
-// of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own have
-// connected to it; what the kernel holds is not in it. Its CPU is that of two intervals of heartbeats (with --quick one), which
-// libzmq is given, too.
+// and system. Percentiles are by nearest rank over every round trip, not from a histogram. Memory per idle peer is
+// the growth of the listening process's resident memory, after a garbage collection, when ZMTP clients of our own
+// have connected to it; what the kernel holds is not in it. Its CPU is that of two intervals of heartbeats (with
+// --quick one), which libzmq is given, too.
 //
-// Round trips go one after the other. At half load they go at half that rate, as found by the warm-up, and each counts from
-// when it was due: what waits for a slow one before it is slow, too.
+// Round trips go one after the other. At half load they go at half that rate, as found by the warm-up, and each
+// counts from when it was due: what waits for a slow one before it is slow, too.
 //
-// System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes perf and
-// the right to trace.
+// System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes
+// perf and the right to trace.
 //
-// The 100 messages a second beside a busy stream say when they were sent, by the clock that all processes share. Of raw sockets,
-// which have no messages to be fair among, each stream is read by a goroutine: what they take is what the machine takes.
+// The 100 messages a second beside a busy stream say when they were sent, by the clock that all processes share. Of
+// raw sockets, which have no messages to be fair among, each stream is read by a goroutine: what they take is what
+// the machine takes.
 //
 // # What is left out
 //
-//   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this sense.
+//   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this
+//     sense.
 //   - go-zeromq's inproc above 255 bytes, where v0.17.0 corrupts frames.
 //   - Of go-zeromq and NATS, the quiet stream beside a busy one.
 //   - Of all but Yodel, receivers that give buffers back (Msg.Release). libzmq's do so in any case.

@@ -12,9 +12,10 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A frozen run is a publisher among twenty subscribers, one of which never receives anything. The publisher goes on as soon as the
-// others have room, so that they can keep up with it: they must get everything, the frozen one's messages must be counted as
-// dropped, and the heap must stay within what the high-water marks allow. It is Yodel's alone and all in one process.
+// A frozen run is a publisher among twenty subscribers, one of which never receives anything. The publisher goes on
+// as soon as the others have room, so that they can keep up with it: they must get everything, the frozen one's
+// messages must be counted as dropped, and the heap must stay within what the high-water marks allow. It is Yodel's
+// alone and all in one process.
 type frozenRun struct {
 	pub      *socket.Pub
 	received [keepers]atomic.Uint64
@@ -28,7 +29,8 @@ const (
 	frozenSize  = 1 << 10
 	frozenHWM   = 1000
 	frozenLeast = 20_000 // messages: more than the kernel keeps for the frozen one
-	// What may be in use: the queues of both sides, encoded or as messages, and the rest of the process with the reserve.
+	// What may be in use: the queues of both sides, encoded or as messages, and the rest of the process with the
+	// reserve.
 	frozenHeap = 2*(keepers+1)*frozenHWM*(frozenSize+128) + 64<<20
 )
 
@@ -92,8 +94,9 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 	return r.judge(sent, time.Since(begin), out)
 }
 
-// pause waits until those that keep up have received nearly all that was sent. Twice what is outstanding fits a queue: what is being
-// written counts as queued until the whole write has returned, though much of it may have been received.
+// pause waits until those that keep up have received nearly all that was sent. Twice what is outstanding fits a
+// queue: what is being written counts as queued until the whole write has returned, though much of it may have been
+// received.
 func (r *frozenRun) pause(ctx context.Context, sent uint64) error {
 	r.sample()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Microsecond) {

@@ -122,8 +122,8 @@ type arrival struct {
 	err  error
 }
 
-// RecvStamped takes from two streams, which a goroutine each reads: a quiet one, message by message, and a busy one, whose messages
-// are counted by the read. Which is which it knows by the first byte: nobody stamps the busy ones.
+// RecvStamped takes from two streams, which a goroutine each reads: a quiet one, message by message, and a busy one,
+// whose messages are counted by the read. Which is which it knows by the first byte: nobody stamps the busy ones.
 func (c *rawConn) RecvStamped(context.Context) (size int, since time.Duration, err error) {
 	if c.streams == nil {
 		c.streams = make(chan arrival)

@@ -27,7 +27,8 @@ type conn interface {
 	Close(ctx context.Context) error
 }
 
-// An opener opens a socket for the role: pull, pullreleased, rep, pub and idle bind to the endpoint, push, req and sub connect.
+// An opener opens a socket for the role: pull, pullreleased, rep, pub and idle bind to the endpoint, push, req and
+// sub connect.
 type opener func(ctx context.Context, role string, j job) (conn, error)
 
 // push sends on each of its sockets its share of the messages.
@@ -154,8 +155,8 @@ func ping(ctx context.Context, s conn, j job) (report, error) {
 	return r, nil
 }
 
-// pingHalf asks at half the rate at which the warm-up went one after the other, and counts each round trip from when it was
-// due, so that those that wait for a slow one before them count as slow, too.
+// pingHalf asks at half the rate at which the warm-up went one after the other, and counts each round trip from when
+// it was due, so that those that wait for a slow one before them count as slow, too.
 func pingHalf(ctx context.Context, s conn, j job) (report, error) {
 	trips := make([]time.Duration, j.Count)
 	start := time.Now()

@@ -29,8 +29,8 @@ func age(body []byte) time.Duration {
 	return time.Duration(time.Now().UnixNano() - int64(binary.NativeEndian.Uint64(body)))
 }
 
-// beside sends as fast as it can on one socket, and on a second one, at quietEvery, messages that are a byte longer and say
-// when they were sent.
+// beside sends as fast as it can on one socket, and on a second one, at quietEvery, messages that are a byte longer
+// and say when they were sent.
 func beside(ctx context.Context, c *console, open opener, j job) error {
 	busy, err := open(ctx, "push", j)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// idle listens; when its peers are there it tells how its memory has grown, and its CPU over so many seconds of doing nothing but
-// sending PINGs and hearing the answers.
+// idle listens; when its peers are there it tells how its memory has grown, and its CPU over so many seconds of doing
+// nothing but sending PINGs and hearing the answers.
 func idle(ctx context.Context, c *console, open opener, j job) error {
 	s, err := open(ctx, "idle", j)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// A callCounter has perf count the system calls of the sides of one run. What a process makes to start and end is in it.
+// A callCounter has perf count the system calls of the sides of one run. What a process makes to start and end is in
+// it.
 type callCounter struct {
 	dir   string
 	files []string

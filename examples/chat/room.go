@@ -71,8 +71,8 @@ func (r *room) join(ctx context.Context) (err error) {
 	return r.node.Announce(ctx, service, r.pub)
 }
 
-// say says a line to everybody in the room. For somebody who has just come, and whose subscription is on its way, it waits
-// a moment.
+// say says a line to everybody in the room. For somebody who has just come, and whose subscription is on its way, it
+// waits a moment.
 func (r *room) say(ctx context.Context, line string) error {
 	wait, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -49,8 +49,8 @@ func host(ctx context.Context) error {
 		return err
 	}
 
-	// Others find sockets by name. A group keeps nodes that have nothing to do with each other apart; this one is new, so
-	// that two people on one network can run this program at once.
+	// Others find sockets by name. A group keeps nodes that have nothing to do with each other apart; this one is
+	// new, so that two people on one network can run this program at once.
 	group := "quickstart-" + discovery.NewID().String()
 	node := join(group)
 	defer leave(node)
@@ -94,8 +94,8 @@ func host(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 
-	// A publisher sends to those who have subscribed by then. WaitSubscribers replaces the sleep that is usual here: when
-	// it returns, the next message reaches that many subscribers.
+	// A publisher sends to those who have subscribed by then. WaitSubscribers replaces the sleep that is usual here:
+	// when it returns, the next message reaches that many subscribers.
 	for topic, n := range map[string]int{"weather": 2, "sport": 1, "end": 2} {
 		if err := pub.WaitSubscribers(ctx, topic, n); err != nil {
 			return fail(err)

@@ -2,9 +2,9 @@
 //
 //	go run ./examples/quickstart
 //
-// It runs as three processes. The host, which is the one you started, starts two guests, ann and bob, by running its own
-// program again. No process is told where another is: the host announces what it offers by name, and the guests look for
-// these names, by multicast DNS. Then
+// It runs as three processes. The host, which is the one you started, starts two guests, ann and bob, by running its
+// own program again. No process is told where another is: the host announces what it offers by name, and the guests
+// look for these names, by multicast DNS. Then
 //
 //   - the guests send requests to the host, over tcp (REQ and REP);
 //   - the host publishes news and each guest receives the topics it has subscribed to, over ipc (PUB and SUB);

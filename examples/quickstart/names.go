@@ -12,9 +12,9 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// join makes this process a node of the group, to be found, and to find others, by multicast DNS. It opens nothing: that is
-// done for what is announced and looked for later. All are on this machine, so loopback will do; without the option it
-// would be every network interface.
+// join makes this process a node of the group, to be found, and to find others, by multicast DNS. It opens nothing:
+// that is done for what is announced and looked for later. All are on this machine, so loopback will do; without the
+// option it would be every network interface.
 func join(group string) *discovery.Node {
 	here := mdns.WithInterfaces(func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 })
 	return discovery.NewNode(mdns.New(here), discovery.WithGroup(group))
@@ -32,8 +32,8 @@ func found(ctx context.Context, node *discovery.Node, sockets ...socket.Socket) 
 	wait, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 
-	// A watch tells who comes and goes. Here it is for what goes wrong, which is an event too: it may pass, so a program
-	// just goes on.
+	// A watch tells who comes and goes. Here it is for what goes wrong, which is an event too: it may pass, so a
+	// program just goes on.
 	events, err := node.Watch(wait, discovery.Query{})
 	if err != nil {
 		return err

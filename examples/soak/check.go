@@ -8,23 +8,24 @@ import (
 // check balances what the members of a scenario sent against what they received and against their ledgers. What is
 // promised, and so what is looked for:
 //
-//   - PUSH to PULL, DEALER to DEALER or ROUTER, PAIR, REQ to REP: each message that Send took comes to one receiver, once. A
-//     message for which Send returned an error comes to nobody. A request may come again if it may be repeated (WithRetry),
-//     and need not come if Do returned an error.
-//   - PUB and XPUB to SUB and XSUB, XSUB upstream to XPUB: from the first message of a topic that a subscriber got, each one
-//     comes to it, once, but for those sent while it was not connected.
+//   - PUSH to PULL, DEALER to DEALER or ROUTER, PAIR, REQ to REP: each message that Send took comes to one receiver,
+//     once. A message for which Send returned an error comes to nobody. A request may come again if it may be
+//     repeated (WithRetry), and need not come if Do returned an error.
+//   - PUB and XPUB to SUB and XSUB, XSUB upstream to XPUB: from the first message of a topic that a subscriber got,
+//     each one comes to it, once, but for those sent while it was not connected.
 //   - ROUTER to DEALER, REP to REQ: each message comes to its address, once, and to nobody else.
-//   - On one connection messages come in the order they were sent. But where a sender had several peers and lost one, what
-//     was queued for that one goes to others, later than its number says.
+//   - On one connection messages come in the order they were sent. But where a sender had several peers and lost one,
+//     what was queued for that one goes to others, later than its number says.
 //   - A proxy changes none of this while its connections last.
-//   - What did not come was dropped or discarded, and the ledgers of the sockets on its way name as many; or a connection
-//     was cut: killed, reset, silent for too long, or ended by the receiver first. A cut explains what was sent between the
-//     last message that the receiver had from that connection and the moment when the sender heard of its end, and nothing
-//     else (cuts.go). With a proxy in between it explains everything that did not come. A sender that ends by Shutdown with
-//     no error, or on Linux by Close, cuts nothing: all it delivered comes, however slow or stopped the receiver is.
-//   - Each ledger balances, at every moment; at the end nothing is queued or unread in it, and it has accepted and handed
-//     over what its program saw. Delivered by all senders is received by all receivers, less what the cuts explain. Over
-//     inproc a cut explains nothing: the two are equal.
+//   - What did not come was dropped or discarded, and the ledgers of the sockets on its way name as many; or a
+//     connection was cut: killed, reset, silent for too long, or ended by the receiver first. A cut explains what was
+//     sent between the last message that the receiver had from that connection and the moment when the sender heard
+//     of its end, and nothing else (cuts.go). With a proxy in between it explains everything that did not come. A
+//     sender that ends by Shutdown with no error, or on Linux by Close, cuts nothing: all it delivered comes, however
+//     slow or stopped the receiver is.
+//   - Each ledger balances, at every moment; at the end nothing is queued or unread in it, and it has accepted and
+//     handed over what its program saw. Delivered by all senders is received by all receivers, less what the cuts
+//     explain. Over inproc a cut explains nothing: the two are equal.
 //   - Each request has the reply to it, or Do says why not; where nothing was cut, each has its reply.
 func check(p *plan, all []*evidence) verdict {
 	var v verdict

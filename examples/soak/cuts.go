@@ -81,8 +81,8 @@ func (x *flowCheck) windowsVia(s *evidence, receivers []*evidence) windows {
 	return nil
 }
 
-// downs returns the connections of a sender to a receiver that ended otherwise than by the sender's own clean end. Shutdown
-// says by its error if there was one meanwhile; Close has none.
+// downs returns the connections of a sender to a receiver that ended otherwise than by the sender's own clean end.
+// Shutdown says by its error if there was one meanwhile; Close has none.
 func (x *flowCheck) downs(s, r *evidence) (cut []*conn) {
 	clean := s.EndErr == "" && !s.Killed && !s.Failed && (!s.ByClose || closeKeeps)
 	for _, c := range s.with(r.key) {

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// What strangers do to a bound socket. None of it is a message to a program, but for what deaf ones send and what garbage
-// happens to be.
+// What strangers do to a bound socket. None of it is a message to a program, but for what deaf ones send and what
+// garbage happens to be.
 const (
 	floodPing      = "ping"      // PINGs, as many as go
 	floodTopics    = "topics"    // SUBSCRIBE and CANCEL

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// appendClean appends text as a terminal may be given it: what a terminal would obey, or what would pass for another line
-// or another order of the letters, is written as in a Go string, such as \x1b and \n. Tabs and letters of all languages
-// stay. Strangers may send anything.
+// appendClean appends text as a terminal may be given it: what a terminal would obey, or what would pass for another
+// line or another order of the letters, is written as in a Go string, such as \x1b and \n. Tabs and letters of all
+// languages stay. Strangers may send anything.
 func appendClean(b, text []byte) []byte {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)

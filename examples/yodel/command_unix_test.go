@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestExecLeavesSomethingRunning: a command that succeeds has its output sent, though what it left behind holds that open.
+// TestExecLeavesSomethingRunning: a command that succeeds has its output sent, though what it left behind holds that
+// open.
 func TestExecLeavesSomethingRunning(t *testing.T) {
 	held := newFifo(t)
 	rep := startInput(t, "", "rep", "--bind", anyPort, "--count", "1", "--exec", "cat "+held+" & echo started") // waits for the fifo
@@ -29,8 +30,8 @@ func TestExecLeavesSomethingRunning(t *testing.T) {
 	w.Close()
 }
 
-// TestExecIsKilled: a command that hangs is killed with all that it has started, at the end of --exec-timeout and with the
-// tool.
+// TestExecIsKilled: a command that hangs is killed with all that it has started, at the end of --exec-timeout and
+// with the tool.
 func TestExecIsKilled(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -17,9 +17,9 @@ func (v *verb) owes() bool {
 	return !v.is(publishes) && !v.is(replies) && (v.is(converses) || !v.is(prints))
 }
 
-// drain closes the socket once its messages have left and, of verbs that owe that, once the peers have read them. It gives
-// up after --linger, when none left for --timeout, or a second after Ctrl-C. What is left then is a failure, and so is
-// what has left and may not have been read, but for the end by Ctrl-C, where that is just told.
+// drain closes the socket once its messages have left and, of verbs that owe that, once the peers have read them. It
+// gives up after --linger, when none left for --timeout, or a second after Ctrl-C. What is left then is a failure,
+// and so is what has left and may not have been read, but for the end by Ctrl-C, where that is just told.
 func (s *session) drain(ctx context.Context) error {
 	wait, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)

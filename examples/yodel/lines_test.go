@@ -39,7 +39,8 @@ func TestBlankLines(t *testing.T) {
 	}
 }
 
-// TestBlankLineHoldsNothingBack: what was accepted before it is confirmed, and a reply printed, before the next line comes.
+// TestBlankLineHoldsNothingBack: what was accepted before it is confirmed, and a reply printed, before the next line
+// comes.
 func TestBlankLineHoldsNothingBack(t *testing.T) {
 	pull := start(t, "pull", "--bind", anyPort)
 	push := start(t, "push", "--connect", pull.endpoint(), "--confirm", "--input", "quoted")
@@ -51,8 +52,8 @@ func TestBlankLineHoldsNothingBack(t *testing.T) {
 	pull.exit(0)
 }
 
-// TestBadLines: one that makes no message, or that the socket does not take, is reported and does not stop the others; in
-// the end it is a failure.
+// TestBadLines: one that makes no message, or that the socket does not take, is reported and does not stop the
+// others; in the end it is a failure.
 func TestBadLines(t *testing.T) {
 	many := ""
 	for range 1024 {

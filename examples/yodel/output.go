@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// A lockedWriter is standard output as printers share it: buffered, and aware of which messages have been written whole.
+// A lockedWriter is standard output as printers share it: buffered, and aware of which messages have been written
+// whole.
 type lockedWriter struct {
 	mu   sync.Mutex
 	w    *bufio.Writer

@@ -99,8 +99,8 @@ func (f *peersFlags) unit() string {
 	return "peer"
 }
 
-// followPeers prints events as they come, or, as a list, the nodes that are there, until that is done or events is closed.
-// It returns how many lines it printed.
+// followPeers prints events as they come, or, as a list, the nodes that are there, until that is done or events is
+// closed. It returns how many lines it printed.
 func (a *app) followPeers(events <-chan discovery.Event, f *peersFlags) (printed int, err error) {
 	there := make(map[discovery.ID]discovery.Record)
 	synced := false
@@ -187,8 +187,8 @@ func age(r *discovery.Record, now time.Time) float64 {
 	return max(0, now.Sub(time.UnixMilli(int64(r.Incarnation))).Round(time.Millisecond).Seconds())
 }
 
-// endpointsOf is an endpoint of a node as it can be connected to: one with a wildcard stands for all addresses of the node,
-// which are those it names and those it was heard from.
+// endpointsOf is an endpoint of a node as it can be connected to: one with a wildcard stands for all addresses of the
+// node, which are those it names and those it was heard from.
 func endpointsOf(r *discovery.Record, endpoint string) []string {
 	port, wildcard := strings.CutPrefix(endpoint, "tcp://*:")
 	if !wildcard {
@@ -210,7 +210,8 @@ func endpointsOf(r *discovery.Record, endpoint string) []string {
 	return all
 }
 
-// shown is what a line has of a node that may change. That it was heard from one more address, say, is no news by itself.
+// shown is what a line has of a node that may change. That it was heard from one more address, say, is no news by
+// itself.
 func shown(r discovery.Record) string {
 	l := newPeerLine("", &r, time.Time{})
 	return fmt.Sprint(l.Name, l.Offers)

@@ -19,9 +19,9 @@ type side struct {
 // connectPrefix stands before an endpoint that is to be connected to rather than bound.
 const connectPrefix = "connect:"
 
-// joinSides makes one argument of each "--frontend TYPE ENDPOINT" and "--backend TYPE ENDPOINT" of a proxy, since to the
-// flag library a flag has one value. All that follows up to the next flag is taken, so that what is wrong with it can be
-// said.
+// joinSides makes one argument of each "--frontend TYPE ENDPOINT" and "--backend TYPE ENDPOINT" of a proxy, since to
+// the flag library a flag has one value. All that follows up to the next flag is taken, so that what is wrong with it
+// can be said.
 func joinSides(args []string) []string {
 	at := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") })
 	if at < 0 || args[at] != "proxy" {

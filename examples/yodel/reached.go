@@ -175,8 +175,8 @@ func (r *reached) end() {
 	r.timer.Stop()
 }
 
-// explain adds to an error what keeps endpoints from having a peer: that may be the reason. It waits for the socket to be
-// closed.
+// explain adds to an error what keeps endpoints from having a peer: that may be the reason. It waits for the socket
+// to be closed.
 func (r *reached) explain(err error) error {
 	e, ok := errors.AsType[*statusError](err)
 	if r == nil || !ok || isBrokenPipe(err) {

@@ -15,8 +15,8 @@ const readerHelp = `When nobody reads its standard output any more, as behind "|
 and takes no message that it could not print. Messages that it had taken by then are counted on standard error. (On
 Windows it learns of that only when it prints the next one.)`
 
-// whileRead returns a context that ends when nobody reads standard output any more, with the error as its cause that the
-// next write would return. What it is for then takes no message that it could not print.
+// whileRead returns a context that ends when nobody reads standard output any more, with the error as its cause that
+// the next write would return. What it is for then takes no message that it could not print.
 func (a *app) whileRead(ctx context.Context) (_ context.Context, stop func()) {
 	if a.stdout == io.Discard {
 		return ctx, func() {}
@@ -29,8 +29,8 @@ func (a *app) whileRead(ctx context.Context) (_ context.Context, stop func()) {
 	}
 }
 
-// noteUnprinted tells of messages that were taken from their senders and could not be printed: those that were written to
-// standard output in vain and, if it ended the verb, those that were in the socket by then.
+// noteUnprinted tells of messages that were taken from their senders and could not be printed: those that were
+// written to standard output in vain and, if it ended the verb, those that were in the socket by then.
 func (s *session) noteUnprinted(err error) {
 	if s.out == nil {
 		return

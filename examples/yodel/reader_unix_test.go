@@ -69,8 +69,8 @@ func TestReaderGoneIsNoMatterToOthers(t *testing.T) {
 	rep.exit(0)
 }
 
-// TestReaderGoneLeavesTheNextMessage: behind "| head -1" a receiver ends once its reader has what it wanted, and what is
-// sent then goes to somebody else.
+// TestReaderGoneLeavesTheNextMessage: behind "| head -1" a receiver ends once its reader has what it wanted, and what
+// is sent then goes to somebody else.
 func TestReaderGoneLeavesTheNextMessage(t *testing.T) {
 	for _, verb := range []string{"pull", "dealer"} {
 		t.Run(verb, func(t *testing.T) {

@@ -123,8 +123,8 @@ func (s *session) close() {
 	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary
 }
 
-// within bounds one step by --timeout. The cause of the context's end is then errIdle. Where both directions are at work
-// a step in one may take longer: runTwoWay bounds them together.
+// within bounds one step by --timeout. The cause of the context's end is then errIdle. Where both directions are at
+// work a step in one may take longer: runTwoWay bounds them together.
 func (s *session) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if s.flags.timeout <= 0 || s.verb.is(converses) {
 		return ctx, func() {}

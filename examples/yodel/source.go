@@ -23,8 +23,8 @@ type source interface {
 	begun() <-chan struct{}
 	// finish makes next return io.EOF once it has returned what has been read already.
 	finish()
-	// refuses reports whether err, of next or of sending what next returned, concerns that message alone, so that the next
-	// one may do better.
+	// refuses reports whether err, of next or of sending what next returned, concerns that message alone, so that the
+	// next one may do better.
 	refuses(err error) bool
 	// close ends the source.
 	close()
@@ -95,8 +95,8 @@ func (r *repeated) begun() <-chan struct{} {
 	return c
 }
 
-// lines reads messages from standard input, one a line. A goroutine reads, since a read cannot be interrupted, and hands
-// over all the lines that one read has brought.
+// lines reads messages from standard input, one a line. A goroutine reads, since a read cannot be interrupted, and
+// hands over all the lines that one read has brought.
 type lines struct {
 	skips   func(line []byte) bool
 	split   func(line []byte) ([][]byte, error)

@@ -42,8 +42,8 @@ func newTerminal(t *testing.T) (screen, terminal *os.File) {
 	return screen, terminal
 }
 
-// TestTerminalIsNotObeyed: on a terminal a line is a line, and what a terminal would obey is shown; --format raw is as it is
-// called.
+// TestTerminalIsNotObeyed: on a terminal a line is a line, and what a terminal would obey is shown; --format raw is
+// as it is called.
 func TestTerminalIsNotObeyed(t *testing.T) {
 	for _, tc := range []struct{ name, format, want string }{
 		{"line", "line", `\x1b[2Ja\nb\u009b` + "\t\u00e9\ttopic\n"},

@@ -156,7 +156,8 @@ func (s *session) sayAll(ctx context.Context, sock sender, src source, out *prin
 	}
 }
 
-// waitUnlessEnough is --wait. When --count is reached meanwhile, messages are sent if the peers are there, or not at all.
+// waitUnlessEnough is --wait. When --count is reached meanwhile, messages are sent if the peers are there, or not at
+// all.
 func (s *session) waitUnlessEnough(ctx context.Context, sock sender, it item) error {
 	if s.flags.wait == 0 {
 		return nil

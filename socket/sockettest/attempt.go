@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// attempt runs a test that may fail, or skip itself, and returns what it said, or "" if it passed. A panic is a failure too,
-// and so is a test that is not over after limit: its context ends then, and what does not heed that is left behind.
+// attempt runs a test that may fail, or skip itself, and returns what it said, or "" if it passed. A panic is a
+// failure too, and so is a test that is not over after limit: its context ends then, and what does not heed that is
+// left behind.
 func attempt(t testing.TB, limit time.Duration, test func(t testing.TB)) (said string, skipped bool) {
 	a := &trial{TB: t}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(t.Context()))

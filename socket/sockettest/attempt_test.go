@@ -146,7 +146,8 @@ func TestTries(t *testing.T) {
 	}
 }
 
-// TestTriesInTime sees to it that an expected failure that passes slowly does not take for ever, and one that hangs is one.
+// TestTriesInTime sees to it that an expected failure that passes slowly does not take for ever, and one that hangs
+// is one.
 func TestTriesInTime(t *testing.T) {
 	f := Factory{ExpectedFailures: map[string]string{"some/thing": "known"}}
 	tries := 0

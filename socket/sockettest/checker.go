@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// A Checker finds out what happened to a stream of messages: which are missing, which came twice and which came out of
-// order. Each message carries a stamp, made by [Checker.Stamp] as it is sent and given to [Checker.See] as it is received;
-// a stamp is short text without blanks, for a frame of its own or a part of one.
+// A Checker finds out what happened to a stream of messages: which are missing, which came twice and which came out
+// of order. Each message carries a stamp, made by [Checker.Stamp] as it is sent and given to [Checker.See] as it is
+// received; a stamp is short text without blanks, for a frame of its own or a part of one.
 //
-// The zero value is ready, for messages that should each reach one of the receivers, as from a PUSH; set Copies for others.
-// All methods may be called by any number of goroutines.
+// The zero value is ready, for messages that should each reach one of the receivers, as from a PUSH; set Copies for
+// others. All methods may be called by any number of goroutines.
 type Checker struct {
 	// Copies is how many receivers should get each message, as with a PUB: each of them once. Zero means one.
 	Copies int
@@ -73,7 +73,8 @@ func (c *Checker) See(receiver, stamp string) {
 type Report struct {
 	// Sent is the number of stamps made, Received the number seen.
 	Sent, Received int
-	// Missing lists what did not come, in runs: "a#3", "a#5..9"; with several copies, also how many of them are missing.
+	// Missing lists what did not come, in runs: "a#3", "a#5..9"; with several copies, also how many of them are
+	// missing.
 	Missing []string
 	// Lost is how many messages (with several copies, copies) are missing.
 	Lost int
@@ -152,8 +153,8 @@ func (c *Checker) Check() error {
 	return r.problem()
 }
 
-// CheckOnce is Check for a stream that may lose messages, as from a connection that is cut or a publisher that drops: what
-// came must have come once, and in order.
+// CheckOnce is Check for a stream that may lose messages, as from a connection that is cut or a publisher that drops:
+// what came must have come once, and in order.
 func (c *Checker) CheckOnce() error {
 	r := c.Report()
 	r.Missing = nil

@@ -36,8 +36,8 @@ func ExampleChecker() {
 		c.See("sink", stamps[i]) // as it is received
 	}
 	fmt.Println(c.Check())
-	// Output:
-	// sockettest: 5 messages sent, 4 received: missing worker-1#4..5; doubled worker-1#3 (2 times, by sink, sink); out of order worker-1#2 after worker-1#3
+	// Output: sockettest: 5 messages sent, 4 received: missing worker-1#4..5; doubled worker-1#3 (2 times, by sink,
+	// sink); out of order worker-1#2 after worker-1#3
 }
 
 // Run the suite over a transport of your own.

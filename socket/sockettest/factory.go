@@ -11,8 +11,8 @@ import (
 
 // A Factory describes one pairing of two implementations over one transport, for [Run].
 type Factory struct {
-	// Local is the side the behaviours are about, Remote plays its counterparts. Run a pairing both ways round to look at
-	// both sides.
+	// Local is the side the behaviours are about, Remote plays its counterparts. Run a pairing both ways round to
+	// look at both sides.
 	Local, Remote Side
 
 	// Endpoint returns an endpoint that nobody uses yet, to bind to. A wildcard in it is fine where Bind fills it in.
@@ -26,9 +26,9 @@ type Factory struct {
 	// Lacks names what this pairing cannot express beyond what its sides lack, with the reason.
 	Lacks map[Capability]string
 
-	// ExpectedFailures holds behaviours, by their full name such as "pipeline/round-robin", that are known to fail, each
-	// with the reason. One that passes is tried again, and is an error when it passes every time, so that the table stays
-	// true. What fails only now and then does not belong here: see [Side.Attempts].
+	// ExpectedFailures holds behaviours, by their full name such as "pipeline/round-robin", that are known to fail,
+	// each with the reason. One that passes is tried again, and is an error when it passes every time, so that the
+	// table stays true. What fails only now and then does not belong here: see [Side.Attempts].
 	ExpectedFailures map[string]string
 
 	// NotRun holds behaviours that must not even be tried, with the reason: they would end the process, say, or fail so
@@ -48,15 +48,15 @@ type Side struct {
 	New Maker
 	// Lacks names what the implementation cannot express, with the reason.
 	Lacks map[Capability]string
-	// Attempts is how often a behaviour may be tried; the default is 1. More is for an implementation that is known to
-	// fail by chance: a behaviour then fails only if it fails every time, and each failure is logged. Of the two sides of a
-	// pairing the larger number counts, but a ledger that does not balance, and a Close that fails, are errors at once for
-	// the side that has one attempt.
+	// Attempts is how often a behaviour may be tried; the default is 1. More is for an implementation that is known
+	// to fail by chance: a behaviour then fails only if it fails every time, and each failure is logged. Of the two
+	// sides of a pairing the larger number counts, but a ledger that does not balance, and a Close that fails, are
+	// errors at once for the side that has one attempt.
 	Attempts int
 }
 
-// A Maker makes a socket of a role, named as in ZMTP ("PUSH"), that is neither bound nor connected. The suite closes it.
-// A Maker ends the test if it cannot make one.
+// A Maker makes a socket of a role, named as in ZMTP ("PUSH"), that is neither bound nor connected. The suite closes
+// it. A Maker ends the test if it cannot make one.
 type Maker func(t testing.TB, role string, o Options) Socket
 
 // A Socket is what the suite asks of a socket of any role. What a role does not have returns an error. Methods may be
@@ -92,7 +92,8 @@ type Namer interface {
 	ConnectAs(endpoint, name string) error
 }
 
-// A Killer is a Socket in a process of its own. Kill ends that process without any farewell, and returns when it is gone.
+// A Killer is a Socket in a process of its own. Kill ends that process without any farewell, and returns when it is
+// gone.
 type Killer interface {
 	Kill()
 }
@@ -119,8 +120,8 @@ type Options struct {
 	Welcome   string // XPUB: a message of one frame for each new peer, before all others
 	LastValue int    // PUB, XPUB: of how many topics to keep the last message, for new subscribers
 
-	// Heartbeat is the interval between PINGs, Timeout the silence after which a peer is dropped, TTL the time announced
-	// to the peer. Zero leaves them as they are by default; a Heartbeat comes with a Timeout.
+	// Heartbeat is the interval between PINGs, Timeout the silence after which a peer is dropped, TTL the time
+	// announced to the peer. Zero leaves them as they are by default; a Heartbeat comes with a Timeout.
 	Heartbeat, Timeout, TTL time.Duration
 
 	MaxMessage int64             // the largest message taken from a peer, in bytes

@@ -32,8 +32,8 @@ func faults() []behaviour {
 			cuts(p, push, pull, r)
 		}},
 		{name: "cut-at-every-byte", needs: []Capability{Cuts}, run: func(p *pairing) {
-			// Wherever in the greeting, the handshake or a message the connection ends, the next one works, and no part of a
-			// message is taken for a whole one.
+			// Wherever in the greeting, the handshake or a message the connection ends, the next one works, and no
+			// part of a message is taken for a whole one.
 			pull, push := p.local("PULL"), p.remote("PUSH")
 			at := pull.bind()
 			r := p.relay(at)
@@ -256,8 +256,8 @@ func (w *window) recv(e *end) []string {
 
 func (w *window) close() { close(w.closed) }
 
-// ended receives what is left of a stream and checks it. It returns how many messages it has sent to see the end: the first
-// may have gone with a connection that was already broken.
+// ended receives what is left of a stream and checks it. It returns how many messages it has sent to see the end: the
+// first may have gone with a connection that was already broken.
 func ended(p *pairing, from, to *end, c *Checker) (more int) {
 	p.Helper()
 	done := make(chan struct{})

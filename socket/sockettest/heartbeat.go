@@ -105,8 +105,8 @@ func heartbeats() []behaviour {
 			}
 		}),
 		on("application-behind", func(p *pairing) {
-			// The application does not receive, the socket stops reading; a peer that has been heard to send PINGs gets signs of
-			// life all the same, and in the end everything is there.
+			// The application does not receive, the socket stops reading; a peer that has been heard to send PINGs
+			// gets signs of life all the same, and in the end everything is there.
 			const hwm = 10
 			pull := p.local("PULL", Options{RecvHWM: hwm})
 			r := p.greeted(pull.bind(), "PUSH", zmtp31)
@@ -130,7 +130,8 @@ func heartbeats() []behaviour {
 			pull.expect("end")
 		}),
 		on("stalled-reader", func(p *pairing) {
-			// The peer reads nothing, and so sees and answers no PING, for longer than the timeout: it is slow, not dead.
+			// The peer reads nothing, and so sees and answers no PING, for longer than the timeout: it is slow, not
+			// dead.
 			push := p.local("PUSH", Options{SendHWM: 2, Heartbeat: 5 * beat, Timeout: 15 * beat})
 			r := p.greeted(push.bind(), "PULL", zmtp31)
 			n := 0

@@ -53,8 +53,8 @@ func past(s socket.Socket) (events []string) {
 }
 
 // Balanced checks that the ledger of every socket, and of each of its peers, balances: that each message accepted or
-// received is accounted for. It may be called at any moment, also while messages flow and after Close; it reports an error
-// and lets the test go on.
+// received is accounted for. It may be called at any moment, also while messages flow and after Close; it reports an
+// error and lets the test go on.
 func Balanced(t testing.TB, sockets ...socket.Socket) {
 	t.Helper()
 	for _, s := range sockets {

@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/socket/internal/pyzmq"
 )
 
-// TestMain fails the run when a goroutine or a process outlives the tests. In a process that is to serve sockets it does
-// that instead.
+// TestMain fails the run when a goroutine or a process outlives the tests. In a process that is to serve sockets it
+// does that instead.
 func TestMain(m *testing.M) {
 	if side := os.Getenv(childEnv); side != "" {
 		serve(side, os.Stdin, os.Stdout)

@@ -53,8 +53,8 @@ func (p *pairing) end(s Side, which, role string, o []Options) *end {
 	return e
 }
 
-// moment is how long something that should not happen is given to happen all the same. Where it does happen the test may
-// miss it on a slow machine; it never fails without cause.
+// moment is how long something that should not happen is given to happen all the same. Where it does happen the test
+// may miss it on a slow machine; it never fails without cause.
 const moment = 40 * time.Millisecond
 
 // soon is for what should happen.
@@ -198,7 +198,8 @@ func (e *end) nothing() {
 	}
 }
 
-// takes reports whether Send takes a message within moments. One alone may pass on a busy machine before Send has looked.
+// takes reports whether Send takes a message within moments. One alone may pass on a busy machine before Send has
+// looked.
 func (e *end) takes(frames ...string) bool {
 	for range 2 {
 		if e.try(moment, frames...) == nil {
@@ -247,8 +248,8 @@ func (e *end) kill() {
 	e.Socket.(Killer).Kill()
 }
 
-// blame reports what is wrong with this socket whatever the other side did. The unsteadiness of the other side is then no
-// excuse, and neither is it part of a failure that is expected.
+// blame reports what is wrong with this socket whatever the other side did. The unsteadiness of the other side is
+// then no excuse, and neither is it part of a failure that is expected.
 func (e *end) blame(format string, args ...any) {
 	e.p.Helper()
 	if a, ok := e.p.TB.(*trial); ok && e.steady {

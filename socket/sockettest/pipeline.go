@@ -114,7 +114,8 @@ func pipeline() []behaviour {
 	}
 }
 
-// shapes are messages with empty frames everywhere, and sizes around the steps of the wire format and of common buffers.
+// shapes are messages with empty frames everywhere, and sizes around the steps of the wire format and of common
+// buffers.
 func shapes() (all [][]string) {
 	all = [][]string{{""}, {"", "a"}, {"a", "", "b"}, {"a", ""}, {"", "", ""}, {"", "a", "", "", "b", ""}}
 	for _, n := range []int{1, 254, 255, 256, 257, 8191, 8192, 8193, 65535, 65536} {

@@ -18,8 +18,8 @@ import (
 	"github.com/yodel-mq/yodel/socket/sockettest"
 )
 
-// A process is this test binary run once more, which serves sockets of one side: so that they can be killed, or do no harm
-// here when they crash. Its methods may be called by any number of goroutines.
+// A process is this test binary run once more, which serves sockets of one side: so that they can be killed, or do no
+// harm here when they crash. Its methods may be called by any number of goroutines.
 type process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
@@ -130,8 +130,8 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// do has a command carried out. When ctx ends the child is told to end the command too, and its answer counts: what it has
-// received by then is not lost.
+// do has a command carried out. When ctx ends the child is told to end the command too, and its answer counts: what
+// it has received by then is not lost.
 func (p *process) do(ctx context.Context, m command) (answer, error) {
 	to := make(chan answer, 1)
 	id, err := p.await(to)

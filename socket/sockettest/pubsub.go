@@ -184,8 +184,8 @@ func longTopics(role, peer string, sizes []int) func(p *pairing) {
 	}
 }
 
-// dropsWhenFull publishes far more than fits to a subscriber that does not receive meanwhile. The publisher never waits;
-// what arrives is in order, once, and at least what the queues were promised to hold.
+// dropsWhenFull publishes far more than fits to a subscriber that does not receive meanwhile. The publisher never
+// waits; what arrives is in order, once, and at least what the queues were promised to hold.
 func dropsWhenFull(p *pairing) {
 	const hwm = 100
 	pub, sub := p.local("PUB", Options{SendHWM: hwm}), p.remote("SUB", Options{RecvHWM: hwm})

@@ -146,7 +146,8 @@ func routing() []behaviour {
 			second.nothing()
 		}},
 		{name: "the-next-in-line", needs: []Capability{MandatoryOption}, remote: []Capability{Identities}, run: func(p *pairing) {
-			// A peer that was refused because its name was taken gets in when the first one leaves, without being restarted.
+			// A peer that was refused because its name was taken gets in when the first one leaves, without being
+			// restarted.
 			router, first, second := p.local("ROUTER", Options{Mandatory: true}), p.remote("DEALER", Options{Identity: "name"}), p.remote("DEALER", Options{Identity: "name"})
 			at := router.bind()
 			first.connect(at)
@@ -227,7 +228,8 @@ func routing() []behaviour {
 	}
 }
 
-// insist sends until something arrives: a peer that was refused may have sent into the connection that was about to end.
+// insist sends until something arrives: a peer that was refused may have sent into the connection that was about to
+// end.
 func insist(from, to *end, want ...string) {
 	from.p.Helper()
 	from.p.until(from.who+" gets through to "+to.who, func() bool {

@@ -48,8 +48,8 @@ func Behaviours() []string {
 	return names
 }
 
-// Run holds a pairing against every behaviour of the suite, each as a subtest "group/name". What the pairing cannot express
-// is skipped, with what is lacking; see also [Factory.ExpectedFailures].
+// Run holds a pairing against every behaviour of the suite, each as a subtest "group/name". What the pairing cannot
+// express is skipped, with what is lacking; see also [Factory.ExpectedFailures].
 //
 // Behaviours do not run in parallel with each other; several Runs may.
 func Run(t *testing.T, f Factory) {
@@ -89,15 +89,15 @@ func (f *Factory) one(t testing.TB, name string, b behaviour, patience time.Dura
 	}
 }
 
-// How often an expected failure must pass before it is taken for one that no longer fails: on a machine that is so slow that
-// all of the passes do not fit into the patience there is, at least leastPasses.
+// How often an expected failure must pass before it is taken for one that no longer fails: on a machine that is so
+// slow that all of the passes do not fit into the patience there is, at least leastPasses.
 const (
 	enoughPasses = 20
 	leastPasses  = 5
 )
 
-// fails tries a behaviour that is expected to fail. One pass says nothing: what fails by a race, or because something is
-// lost, passes now and then.
+// fails tries a behaviour that is expected to fail. One pass says nothing: what fails by a race, or because something
+// is lost, passes now and then.
 func (f *Factory) fails(t testing.TB, reason string, b behaviour, patience time.Duration) {
 	t.Helper()
 	n := 0

@@ -43,8 +43,8 @@ func (k *killable) Close() error {
 // processSlack is for machines that are very slow.
 const processSlack = 10 * time.Second
 
-// A shelter keeps the sockets of an implementation that crashes and hangs in a process, and takes another one when a test
-// has failed with them.
+// A shelter keeps the sockets of an implementation that crashes and hangs in a process, and takes another one when a
+// test has failed with them.
 type shelter struct {
 	side  string
 	slack time.Duration // the default is processSlack

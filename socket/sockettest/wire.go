@@ -12,8 +12,8 @@ import (
 
 var errTimeout = os.ErrDeadlineExceeded
 
-// wire is what peers may send that are old, new, broken or hostile (RFC 37). After each of them a good peer must find the
-// socket as if nothing had happened.
+// wire is what peers may send that are old, new, broken or hostile (RFC 37). After each of them a good peer must find
+// the socket as if nothing had happened.
 func wire() []behaviour {
 	on := func(name string, run func(p *pairing)) behaviour {
 		return behaviour{name: name, needs: []Capability{RawPeers}, run: run}

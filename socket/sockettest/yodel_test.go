@@ -81,8 +81,8 @@ func yodel() sockettest.Side {
 
 var endpoints atomic.Int64
 
-// tcp gives each run of the suite an address of its own where loopback has many: a socket of another run that still looks
-// for its peer must not find it in whoever has the port now.
+// tcp gives each run of the suite an address of its own where loopback has many: a socket of another run that still
+// looks for its peer must not find it in whoever has the port now.
 func tcp(t testing.TB) string {
 	host := "127.0.0.1"
 	if runtime.GOOS == "linux" {

@@ -165,7 +165,8 @@ func (z *zmq4Socket) WaitPeers(ctx context.Context, n int) error {
 	}
 }
 
-// Send waits for what is being dialled first, and a REQ that is bound for a peer to be there, as an application would have.
+// Send waits for what is being dialled first, and a REQ that is bound for a peer to be there, as an application would
+// have.
 func (z *zmq4Socket) Send(ctx context.Context, frames [][]byte) error {
 	if err := z.WaitPeers(ctx, 1); err != nil {
 		return err

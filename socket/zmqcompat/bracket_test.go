@@ -8,7 +8,8 @@ import (
 	zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat"
 )
 
-// Programs write fmt.Sprintf("tcp://[%s]:%s", host, port), to be right for IPv6 too; the original takes that for any host.
+// Programs write fmt.Sprintf("tcp://[%s]:%s", host, port), to be right for IPv6 too; the original takes that for any
+// host.
 func TestBracketsAroundAnyHost(t *testing.T) {
 	for _, tc := range []struct{ listen, dial string }{
 		{"[127.0.0.1]:0", "[127.0.0.1]"},

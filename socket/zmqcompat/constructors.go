@@ -6,8 +6,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// NewPair returns a PAIR socket: it exchanges messages with exactly one other PAIR. While it has a peer further ones are
-// refused.
+// NewPair returns a PAIR socket: it exchanges messages with exactly one other PAIR. While it has a peer further ones
+// are refused.
 func NewPair(ctx context.Context, opts ...Option) Socket {
 	return newSock(ctx, Pair, opts, func(o []socket.Option) *role {
 		return plainRole(socket.NewPair(list[socket.PairOption](o)...))
@@ -28,8 +28,8 @@ func NewSub(ctx context.Context, opts ...Option) Socket {
 	})}
 }
 
-// NewReq returns a REQ socket: it sends a request to one of its peers and receives the reply, strictly in turn. If the peer
-// is lost before it replied Recv returns an error and a new request can be sent.
+// NewReq returns a REQ socket: it sends a request to one of its peers and receives the reply, strictly in turn. If
+// the peer is lost before it replied Recv returns an error and a new request can be sent.
 func NewReq(ctx context.Context, opts ...Option) Socket {
 	return newSock(ctx, Req, opts, func(o []socket.Option) *role {
 		// Code written for the original, and for libzmq, expects the request right after one empty frame.
@@ -54,9 +54,9 @@ func NewDealer(ctx context.Context, opts ...Option) Socket {
 	})
 }
 
-// NewRouter returns a ROUTER socket: the first frame of a message is the identity of the peer it comes from, or goes to. A
-// message to an identity that nobody has is dropped, and counted in the engine's Stats. Of two peers with one identity the
-// newer gets it and the other is disconnected.
+// NewRouter returns a ROUTER socket: the first frame of a message is the identity of the peer it comes from, or goes
+// to. A message to an identity that nobody has is dropped, and counted in the engine's Stats. Of two peers with one
+// identity the newer gets it and the other is disconnected.
 func NewRouter(ctx context.Context, opts ...Option) Socket {
 	return newSock(ctx, Router, opts, func(o []socket.Option) *role {
 		own := append(list[socket.RouterOption](o), socket.WithDropUnroutable(), socket.WithHandover())
@@ -78,8 +78,8 @@ func NewPush(ctx context.Context, opts ...Option) Socket {
 	})
 }
 
-// NewXPub returns an XPUB socket: a PUB that receives its peers' subscriptions, each a frame of the byte 1 (or 0, cancelled)
-// and the topic, and what XSUB peers send.
+// NewXPub returns an XPUB socket: a PUB that receives its peers' subscriptions, each a frame of the byte 1 (or 0,
+// cancelled) and the topic, and what XSUB peers send.
 func NewXPub(ctx context.Context, opts ...Option) Socket {
 	return topicSock{newSock(ctx, XPub, opts, xpubRole)}
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// Dial connects to an endpoint and waits until the first handshake is done. An attempt that fails is made again, up to
-// WithDialerMaxRetries times; a peer that can never be right, because its socket type does not fit, is an error at once.
-// After an error the socket no longer tries; otherwise it connects again whenever the connection is lost, but for
-// WithAutomaticReconnect(false). With
-// WithDialerMaxRetries(-1) Dial only checks the endpoint, and the socket connects in the background for as long as
-// it takes. To dial an endpoint again that is connected changes nothing.
+// Dial connects to an endpoint and waits until the first handshake is done. An attempt that fails is made again, up
+// to WithDialerMaxRetries times; a peer that can never be right, because its socket type does not fit, is an error at
+// once. After an error the socket no longer tries; otherwise it connects again whenever the connection is lost, but
+// for WithAutomaticReconnect(false). With WithDialerMaxRetries(-1) Dial only checks the endpoint, and the socket
+// connects in the background for as long as it takes. To dial an endpoint again that is connected changes nothing.
 func (s *sock) Dial(endpoint string) error {
 	name, err := dialable(endpoint)
 	if err != nil {
@@ -106,8 +105,8 @@ func (d dialing) wait(ctx context.Context) error {
 	return socket.ErrClosed
 }
 
-// hopeless reports whether trying again would fail in the same way. A connection that breaks during the handshake is not: the
-// peer may be starting.
+// hopeless reports whether trying again would fail in the same way. A connection that breaks during the handshake is
+// not: the peer may be starting.
 func hopeless(err error) bool {
 	for _, e := range []error{
 		zmtp.ErrSocketType, zmtp.ErrRefused, zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge,

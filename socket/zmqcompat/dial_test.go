@@ -257,8 +257,8 @@ func TestDialWildcard(t *testing.T) {
 	}
 }
 
-// TestReconnect: the publisher goes and another comes at the same place. Recv knows nothing of it; every endpoint is dialled
-// again, not only the last.
+// TestReconnect: the publisher goes and another comes at the same place. Recv knows nothing of it; every endpoint is
+// dialled again, not only the last.
 func TestReconnect(t *testing.T) {
 	options := map[string][]zmq4.Option{
 		"default": nil,

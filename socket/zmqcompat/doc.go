@@ -1,5 +1,5 @@
-// Package zmqcompat is the API of github.com/go-zeromq/zmq4 on the engine of package socket. A program written for go-zeromq
-// moves over by changing one import:
+// Package zmqcompat is the API of github.com/go-zeromq/zmq4 on the engine of package socket. A program written for
+// go-zeromq moves over by changing one import:
 //
 //	import zmq4 "github.com/yodel-mq/yodel/socket/zmqcompat" // was "github.com/go-zeromq/zmq4"
 //
@@ -8,14 +8,15 @@
 //	sub.SetOption(zmq4.OptionSubscribe, "quotes.")
 //	sub.Dial("tcp://host:5556")
 //
-// [Socket], [Msg] and the other types are aliases of go-zeromq's, so that code typed on the original takes these sockets and
-// the two kinds talk to each other. New code should use package socket: it has a type for each role, a context on each
-// call, events and statistics. [Engine] gives access to that under a socket of this package.
+// [Socket], [Msg] and the other types are aliases of go-zeromq's, so that code typed on the original takes these
+// sockets and the two kinds talk to each other. New code should use package socket: it has a type for each role, a
+// context on each call, events and statistics. [Engine] gives access to that under a socket of this package.
 //
 // # What holds for every socket
 //
-// Constructors return a socket that neither listens nor has dialled, and do no I/O. The context is the socket's lifeline:
-// when it ends the socket closes; nil means that only Close does that. Any number of goroutines may use a socket.
+// Constructors return a socket that neither listens nor has dialled, and do no I/O. The context is the socket's
+// lifeline: when it ends the socket closes; nil means that only Close does that. Any number of goroutines may use a
+// socket.
 //
 //	Listen     binds; when it returns peers can connect. A tcp port of 0, * or nothing is any free one. May be repeated
 //	Addr       where the socket listens, of several places the last; nil if nowhere
@@ -76,7 +77,8 @@
 //
 // # How it works
 //
-// Start reading at sock in socket.go. constructors.go says what each type is made of, role.go and topics.go what a type does
-// differently from the engine's. A message goes through message.go and is copied on the way out; dial.go turns the
-// engine's events into the one error that Dial returns. The socket underneath is made when it is first used.
+// Start reading at sock in socket.go. constructors.go says what each type is made of, role.go and topics.go what a
+// type does differently from the engine's. A message goes through message.go and is copied on the way out; dial.go
+// turns the engine's events into the one error that Dial returns. The socket underneath is made when it is first
+// used.
 package zmqcompat

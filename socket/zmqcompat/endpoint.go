@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// dialable checks an endpoint for Dial and returns it as the engine wants it. The original dials a wildcard host, which the
-// kernel takes for this machine; here it is named.
+// dialable checks an endpoint for Dial and returns it as the engine wants it. The original dials a wildcard host,
+// which the kernel takes for this machine; here it is named.
 func dialable(endpoint string) (string, error) {
 	ep, err := known(endpoint)
 	if err != nil || ep.Scheme != "tcp" {

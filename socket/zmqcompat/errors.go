@@ -12,13 +12,13 @@ import (
 
 // The original's errors, for errors.Is.
 var (
-	// ErrClosedConn: the socket was closed or its context has ended. Such an error also matches net.ErrClosed and the error
-	// of the context (context.Canceled after Close), which is what the original returns.
+	// ErrClosedConn: the socket was closed or its context has ended. Such an error also matches net.ErrClosed and the
+	// error of the context (context.Canceled after Close), which is what the original returns.
 	ErrClosedConn = zmq4.ErrClosedConn
 	// ErrBadProperty: SetOption or GetOption does not know the option for this type, or not with this value.
 	ErrBadProperty = zmq4.ErrBadProperty
-	// ErrBadCmd and ErrBadFrame are for code that mentions them. What they stand for, bad bytes from a peer, ends the one
-	// connection here and is an event, not an error of a call.
+	// ErrBadCmd and ErrBadFrame are for code that mentions them. What they stand for, bad bytes from a peer, ends the
+	// one connection here and is an event, not an error of a call.
 	ErrBadCmd   = zmq4.ErrBadCmd
 	ErrBadFrame = zmq4.ErrBadFrame
 )

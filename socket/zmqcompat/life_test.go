@@ -54,7 +54,8 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
-// TestNothingAfterTheEnd: a call made after the context has ended fails, each time, though there would be room, or a message.
+// TestNothingAfterTheEnd: a call made after the context has ended fails, each time, though there would be room, or a
+// message.
 func TestNothingAfterTheEnd(t *testing.T) {
 	for range 50 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -113,7 +114,8 @@ func TestClosedUnused(t *testing.T) {
 	}
 }
 
-// TestPeersComeAndGo: clients close while a ROUTER sends to them; nobody hangs, and the ROUTER closes with and without peers.
+// TestPeersComeAndGo: clients close while a ROUTER sends to them; nobody hangs, and the ROUTER closes with and
+// without peers.
 func TestPeersComeAndGo(t *testing.T) {
 	router := ours(zmq4.Router)(t)
 	ep := listen(t, router)

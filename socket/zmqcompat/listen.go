@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// Listen binds an endpoint; when it returns peers can connect. A tcp port of 0, * or nothing means any free one; see Addr. A
-// socket may listen at many endpoints.
+// Listen binds an endpoint; when it returns peers can connect. A tcp port of 0, * or nothing means any free one; see
+// Addr. A socket may listen at many endpoints.
 func (s *sock) Listen(endpoint string) error {
 	name, err := listenable(endpoint)
 	if err != nil {
@@ -30,8 +30,8 @@ func (s *sock) Listen(endpoint string) error {
 	return nil
 }
 
-// Addr returns the address the socket listens at, of several the one that was bound last, as a *net.TCPAddr or *net.UnixAddr
-// where it is one. It returns nil if the socket does not listen.
+// Addr returns the address the socket listens at, of several the one that was bound last, as a *net.TCPAddr or
+// *net.UnixAddr where it is one. It returns nil if the socket does not listen.
 func (s *sock) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()

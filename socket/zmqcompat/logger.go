@@ -11,8 +11,8 @@ import (
 // toLog returns a logger for the engine that writes lines to l.
 func toLog(l *log.Logger) *slog.Logger { return slog.New(lines{l: l}) }
 
-// lines is a slog.Handler that writes "message key=value …" by a log.Logger, which has its own ideas of time and prefix. It
-// leaves out what is no trouble: the original logs failures only.
+// lines is a slog.Handler that writes "message key=value …" by a log.Logger, which has its own ideas of time and
+// prefix. It leaves out what is no trouble: the original logs failures only.
 type lines struct {
 	l     *log.Logger
 	attrs []slog.Attr

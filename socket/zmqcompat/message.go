@@ -11,9 +11,9 @@ import (
 
 var errSubSends = fmt.Errorf("a SUB socket sends subscriptions only, the byte 1 or 0 and a topic: %w", errors.ErrUnsupported)
 
-// Send hands a copy of the message over to the socket; the caller keeps the bytes. It waits for room, as its type does, for at
-// most the time of WithTimeout, and then returns an error that matches context.DeadlineExceeded. What it has taken
-// leaves in the background: close the socket before the program ends.
+// Send hands a copy of the message over to the socket; the caller keeps the bytes. It waits for room, as its type
+// does, for at most the time of WithTimeout, and then returns an error that matches context.DeadlineExceeded. What it
+// has taken leaves in the background: close the socket before the program ends.
 func (s *sock) Send(msg Msg) error {
 	r, err := s.use()
 	if err != nil {
@@ -45,8 +45,8 @@ func (s *sock) Send(msg Msg) error {
 // SendMulti is the same as Send: a message always travels whole, its frames together.
 func (s *sock) SendMulti(msg Msg) error { return s.Send(msg) }
 
-// Recv returns the next message, waiting until there is one or the socket closes. A peer that leaves is no error, but for a
-// REQ that waits for its reply. With WithAutomaticReconnect(false) it is io.EOF, as of the original.
+// Recv returns the next message, waiting until there is one or the socket closes. A peer that leaves is no error, but
+// for a REQ that waits for its reply. With WithAutomaticReconnect(false) it is io.EOF, as of the original.
 func (s *sock) Recv() (Msg, error) {
 	r, err := s.use()
 	if err != nil {
@@ -76,8 +76,8 @@ func (s *sock) Recv() (Msg, error) {
 	return NewMsgFrom(m.Frames...), nil
 }
 
-// copied makes the engine's message, which the engine owns: the original has written a message when Send returns, so that its
-// users are free to use their buffers again.
+// copied makes the engine's message, which the engine owns: the original has written a message when Send returns, so
+// that its users are free to use their buffers again.
 func copied(msg Msg) socket.Msg {
 	size := 0
 	for _, f := range msg.Frames {

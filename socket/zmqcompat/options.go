@@ -7,8 +7,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// An Option configures a socket as it is made. It is this package's own type, since the original's cannot be made or read by
-// any other package; a nil Option is left out.
+// An Option configures a socket as it is made. It is this package's own type, since the original's cannot be made or
+// read by any other package; a nil Option is left out.
 type Option func(*config)
 
 // config is what the options of a socket come to.
@@ -65,23 +65,23 @@ func (c *config) engine() []socket.Option {
 	return opts
 }
 
-// WithID sets the name the socket shows to its peers, 1 to 255 bytes of which the first is not zero; Dial and Listen return
-// an error for any other. The default is none, where the original makes up a random one. Only REQ, DEALER and ROUTER
-// show it (RFC 37; libzmq ZMQ_ROUTING_ID).
+// WithID sets the name the socket shows to its peers, 1 to 255 bytes of which the first is not zero; Dial and Listen
+// return an error for any other. The default is none, where the original makes up a random one. Only REQ, DEALER and
+// ROUTER show it (RFC 37; libzmq ZMQ_ROUTING_ID).
 func WithID(id SocketIdentity) Option {
 	return func(c *config) { c.id = id }
 }
 
-// WithSecurity sets the security mechanism. nil and mechanisms of the type NULL, the default, mean none. With any other
-// Dial and Listen return an error that matches errors.ErrUnsupported, rather than leave a connection open to all: no other
-// mechanism is supported yet. (The original's PLAIN accepts any password.)
+// WithSecurity sets the security mechanism. nil and mechanisms of the type NULL, the default, mean none. With any
+// other Dial and Listen return an error that matches errors.ErrUnsupported, rather than leave a connection open to
+// all: no other mechanism is supported yet. (The original's PLAIN accepts any password.)
 func WithSecurity(sec Security) Option {
 	return func(c *config) { c.security = sec }
 }
 
-// WithDialerRetry sets the least pause between two attempts to connect to an endpoint; each is drawn at random up to twice as
-// long, so that many sockets do not come at once. It holds within Dial and for reconnecting later. The default is 250 ms;
-// zero or less means a millisecond.
+// WithDialerRetry sets the least pause between two attempts to connect to an endpoint; each is drawn at random up to
+// twice as long, so that many sockets do not come at once. It holds within Dial and for reconnecting later. The
+// default is 250 ms; zero or less means a millisecond.
 func WithDialerRetry(retry time.Duration) Option {
 	return func(c *config) {
 		if retry <= 0 {
@@ -91,27 +91,29 @@ func WithDialerRetry(retry time.Duration) Option {
 	}
 }
 
-// WithDialerTimeout bounds one attempt to connect, name look-up included. The default is 10 s (5 min in the original); zero
-// or less leaves it to the transport.
+// WithDialerTimeout bounds one attempt to connect, name look-up included. The default is 10 s (5 min in the
+// original); zero or less leaves it to the transport.
 func WithDialerTimeout(timeout time.Duration) Option {
 	return func(c *config) { c.attempt = max(0, timeout) }
 }
 
-// WithTimeout bounds each Send and SendMulti; the error then matches context.DeadlineExceeded and the message was not taken,
-// in whole or in part. The default is 5 min; zero or less means that Send never waits. As in the original it does not
-// concern Recv.
+// WithTimeout bounds each Send and SendMulti; the error then matches context.DeadlineExceeded and the message was not
+// taken, in whole or in part. The default is 5 min; zero or less means that Send never waits. As in the original it
+// does not concern Recv.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *config) { c.timeout = max(0, timeout) }
 }
 
-// WithLogger writes what goes wrong with connections (refused handshakes, protocol errors, limits, dropped messages) to a
-// logger, one line each, from a goroutine of its own. The default, and nil, is not to log; the original's is stderr.
+// WithLogger writes what goes wrong with connections (refused handshakes, protocol errors, limits, dropped messages)
+// to a logger, one line each, from a goroutine of its own. The default, and nil, is not to log; the original's is
+// stderr.
 func WithLogger(logger *log.Logger) Option {
 	return func(c *config) { c.logger = logger }
 }
 
-// WithDialerMaxRetries sets how many times Dial tries again before it gives up and returns the last error. The default is
-// 10; 0 means a single attempt; less means that Dial returns at once and the socket keeps trying for ever, as with libzmq.
+// WithDialerMaxRetries sets how many times Dial tries again before it gives up and returns the last error. The
+// default is 10; 0 means a single attempt; less means that Dial returns at once and the socket keeps trying for ever,
+// as with libzmq.
 func WithDialerMaxRetries(maxRetries int) Option {
 	return func(c *config) { c.maxRetries = max(-1, maxRetries) }
 }

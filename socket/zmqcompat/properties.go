@@ -22,8 +22,8 @@ func (s *sock) SetOption(name string, value any) error {
 	return err
 }
 
-// GetOption returns what was last set, and for OptionHWM otherwise the default. For what was not set it returns an error that
-// matches ErrBadProperty.
+// GetOption returns what was last set, and for OptionHWM otherwise the default. For what was not set it returns an
+// error that matches ErrBadProperty.
 func (s *sock) GetOption(name string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,9 +24,9 @@ var registry struct {
 // builtin are the schemes every socket has.
 var builtin = []string{"inproc", "ipc", "tcp"}
 
-// RegisterTransport adds a transport made for the original. Sockets have the transports that were registered before their
-// first use. It returns an error if there is one by that name already, or the name cannot be the scheme of an endpoint.
-// New code uses socket.WithTransport, which adds a transport to one socket.
+// RegisterTransport adds a transport made for the original. Sockets have the transports that were registered before
+// their first use. It returns an error if there is one by that name already, or the name cannot be the scheme of an
+// endpoint. New code uses socket.WithTransport, which adds a transport to one socket.
 func RegisterTransport(name string, trans zmqtransport.Transport) error {
 	scheme := strings.ToLower(name)
 	if _, err := transport.ParseEndpoint(scheme + "://x"); err != nil {
@@ -44,8 +44,8 @@ func RegisterTransport(name string, trans zmqtransport.Transport) error {
 	return nil
 }
 
-// Transports lists the schemes there are, sorted: inproc, ipc, tcp and what was registered. (The original also lists udp,
-// which cannot work.)
+// Transports lists the schemes there are, sorted: inproc, ipc, tcp and what was registered. (The original also lists
+// udp, which cannot work.)
 func Transports() []string {
 	registry.mu.RLock()
 	defer registry.mu.RUnlock()

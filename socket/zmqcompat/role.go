@@ -32,8 +32,8 @@ func plainRole(s socket.Socket) *role {
 	return r
 }
 
-// replier sends replies. One to a client that is gone, or to nobody because the last request has been answered already, is
-// dropped, as by the original: to the server loops written for that, an error of Send is the end.
+// replier sends replies. One to a client that is gone, or to nobody because the last request has been answered
+// already, is dropped, as by the original: to the server loops written for that, an error of Send is the end.
 type replier struct {
 	*socket.Rep
 	asked atomic.Bool // there was a request

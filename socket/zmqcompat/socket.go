@@ -9,8 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A sock is a [Socket] on the engine. Which types send, which receive and how is in its role; the engine's socket is made
-// when it is first needed, because OptionHWM may come after the constructor.
+// A sock is a [Socket] on the engine. Which types send, which receive and how is in its role; the engine's socket is
+// made when it is first needed, because OptionHWM may come after the constructor.
 type sock struct {
 	typ     SocketType
 	cfg     config
@@ -74,9 +74,9 @@ func (s *sock) use() (*role, error) {
 	return s.role, nil
 }
 
-// Close closes the socket, as the end of its context does. Messages that Send has taken get 700 ms to leave; all calls that
-// wait return an error that matches ErrClosedConn. It returns within a second, when all goroutines of the socket have
-// ended, and always nil. To close again does nothing.
+// Close closes the socket, as the end of its context does. Messages that Send has taken get 700 ms to leave; all
+// calls that wait return an error that matches ErrClosedConn. It returns within a second, when all goroutines of the
+// socket have ended, and always nil. To close again does nothing.
 func (s *sock) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -94,8 +94,8 @@ func (s *sock) Close() error {
 // Type returns the socket's type.
 func (s *sock) Type() SocketType { return s.typ }
 
-// Engine returns the socket of package socket that works under a [Socket] made by this package: for what this API has no
-// words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. It returns nil for any other Socket, and for
+// Engine returns the socket of package socket that works under a [Socket] made by this package: for what this API has
+// no words for, such as Unbind, Disconnect, WaitPeers, Events and Stats. It returns nil for any other Socket, and for
 // one that was closed before it was used. It counts as the first use of the socket.
 func Engine(s Socket) socket.Socket {
 	var inner *sock

@@ -6,8 +6,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// Topics lists what is subscribed to, sorted: on a SUB by the socket itself, on a PUB and XPUB by the peers, as far as their
-// subscriptions have come in.
+// Topics lists what is subscribed to, sorted: on a SUB by the socket itself, on a PUB and XPUB by the peers, as far
+// as their subscriptions have come in.
 func (s topicSock) Topics() []string {
 	r, err := s.use()
 	if err != nil {

@@ -63,8 +63,8 @@ func TestTopicsOnlyWhereThereAreSome(t *testing.T) {
 	}
 }
 
-// TestXPubShowsSubscriptions: the first of all peers and the last to cancel, whether Topics was asked in between or not, and
-// what an XSUB sends upstream.
+// TestXPubShowsSubscriptions: the first of all peers and the last to cancel, whether Topics was asked in between or
+// not, and what an XSUB sends upstream.
 func TestXPubShowsSubscriptions(t *testing.T) {
 	for _, ask := range []bool{false, true} {
 		for scheme, endpoint := range endpoints(t) {

@@ -143,8 +143,8 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// Inspect tells what a kernel would know. A host behind a partition, or one that has vanished, answers nothing; one that is
-// stalled answers.
+// Inspect tells what a kernel would know. A host behind a partition, or one that has vanished, answers nothing; one
+// that is stalled answers.
 func (c *conn) Inspect() (s transport.ConnState, ok bool) {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()

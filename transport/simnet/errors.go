@@ -8,8 +8,8 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// Dial, Listen and Accept fail with *transport.OpError, conns with *net.OpError as those of package net do, so that code
-// under test takes the paths it takes on real sockets. What they match with errors.Is:
+// Dial, Listen and Accept fail with *transport.OpError, conns with *net.OpError as those of package net do, so that
+// code under test takes the paths it takes on real sockets. What they match with errors.Is:
 //
 //	syscall.ECONNRESET        the connection was cut, or the peer had closed when our bytes arrived
 //	syscall.ECONNABORTED      this end vanished with its host

@@ -52,8 +52,8 @@ func (l *Link) To() string { return l.to }
 // String returns something like "#3 a -> collector:1".
 func (l *Link) String() string { return fmt.Sprintf("#%d %s -> %s", l.number, l.from, l.to) }
 
-// Cut resets the connection now: both ends fail with ECONNRESET, bytes on the wire are lost, bytes that have arrived can
-// still be read.
+// Cut resets the connection now: both ends fail with ECONNRESET, bytes on the wire are lost, bytes that have arrived
+// can still be read.
 func (l *Link) Cut() {
 	l.net.mu.Lock()
 	defer l.net.mu.Unlock()

@@ -99,7 +99,8 @@ func New(cfg Config) *Network {
 }
 
 // Host returns the network as seen from the named host: its dials come from there and its listeners live there,
-// whatever name their address has. Any number of calls with one name mean the same host. The empty name is the unnamed host.
+// whatever name their address has. Any number of calls with one name mean the same host. The empty name is the
+// unnamed host.
 func (n *Network) Host(name string) *Host { return &Host{net: n, name: name} }
 
 // Scheme returns "sim".

@@ -16,9 +16,9 @@ const (
 	maxBodyClass = 24 // 16 MiB
 )
 
-// Recycle gives the buffers of long bodies back to all Readers of the process, which may read other bodies into them, and with the
-// list of a single frame the list: nobody may use them any more. A buffer that no Reader would take is left to the garbage
-// collector.
+// Recycle gives the buffers of long bodies back to all Readers of the process, which may read other bodies into them,
+// and with the list of a single frame the list: nobody may use them any more. A buffer that no Reader would take is
+// left to the garbage collector.
 func Recycle(frames [][]byte) {
 	if len(frames) == 1 && cap(frames) == 1 {
 		(*longBody)(frames).recycle()

@@ -48,7 +48,8 @@ func ExampleHandshake_timeout() {
 func ExampleCheckGreetingPrefix() {
 	err := zmtp.CheckGreetingPrefix([]byte("GET / HTTP/1.1"))
 	fmt.Println(errors.Is(err, zmtp.ErrNotZMTP), err)
-	// Output: true zmtp: greeting: not a ZMTP peer: "GET / HTTP/1.1" is an HTTP request; a ZMTP greeting starts with 0xff
+	// Output: true zmtp: greeting: not a ZMTP peer: "GET / HTTP/1.1" is an HTTP request; a ZMTP greeting starts with
+	// 0xff
 }
 
 func ExampleAppendGreeting() {

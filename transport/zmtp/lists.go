@@ -2,9 +2,9 @@ package zmtp
 
 import "sync"
 
-// A lists allocates the lists of frames that messages are, many at a time. Those that were allocated together keep each other's
-// frames from the garbage collector, so they are of messages that share a slab, or of one that has a long body: who keeps a message
-// keeps no other slab and no other long body.
+// A lists allocates the lists of frames that messages are, many at a time. Those that were allocated together keep
+// each other's frames from the garbage collector, so they are of messages that share a slab, or of one that has a
+// long body: who keeps a message keeps no other slab and no other long body.
 type lists struct {
 	run   [][]byte // run[first:] belongs to the unfinished message
 	first int
@@ -84,8 +84,8 @@ func (l *lists) grow() {
 	l.first = 0
 }
 
-// keepBatch is how long a list of messages a Reader keeps while it waits. A slab of the smallest ones needs 12,000 places, 290 KB,
-// which an idle peer need not hold on to; they are for whoever reads next.
+// keepBatch is how long a list of messages a Reader keeps while it waits. A slab of the smallest ones needs 12,000
+// places, 290 KB, which an idle peer need not hold on to; they are for whoever reads next.
 const keepBatch = 512
 
 var batches sync.Pool // of *[][][]byte, each empty

@@ -5,22 +5,22 @@ import (
 	"runtime/debug"
 )
 
-// How the buffer of a long body grows. A claim of any size costs bodyStart; a buffer doubles when it is full, so that what is
-// held stays within twice what has come.
+// How the buffer of a long body grows. A claim of any size costs bodyStart; a buffer doubles when it is full, so that
+// what is held stays within twice what has come.
 //
-// To double a body of gigabytes would copy it over and over, and hold it one and a half times at the end, beside the garbage
-// of all steps before. So once partsFrom bytes have come no more are copied: they stay in parts of partSize each until an
-// eighth of the body is there. Then the whole gets its buffer, into which the parts are copied, and the rest is read straight
-// into that. It takes one and an eighth of the body at most, and what has not come of it yet takes up addresses rather than
-// memory, since nothing has touched it.
+// To double a body of gigabytes would copy it over and over, and hold it one and a half times at the end, beside the
+// garbage of all steps before. So once partsFrom bytes have come no more are copied: they stay in parts of partSize
+// each until an eighth of the body is there. Then the whole gets its buffer, into which the parts are copied, and the
+// rest is read straight into that. It takes one and an eighth of the body at most, and what has not come of it yet
+// takes up addresses rather than memory, since nothing has touched it.
 const (
 	partsFrom = 32 << 20
 	partSize  = 16 << 20
 	bodyTrust = 8 // times what has come
 )
 
-// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh. It returns false if there is no
-// room.
+// startBody moves what has come of a long body into a buffer of its own. The slab starts afresh. It returns false if
+// there is no room.
 func (r *Reader) startBody(come []byte, size int, more bool) bool {
 	n := min(size, max(bodyStart, r.largest, len(come)))
 	if !r.fits(n) {
@@ -108,12 +108,14 @@ func (r *Reader) giveRoom() {
 	r.lim.Room(0)
 }
 
-// hugeBody is the size from which a body is worth a collection. No peer sends one unless the limit on messages was raised to that.
+// hugeBody is the size from which a body is worth a collection. No peer sends one unless the limit on messages was
+// raised to that.
 const hugeBody = 256 << 20
 
-// makeWay has what is left of earlier bodies of that kind collected and given back before memory is taken for another. Left to
-// itself the collector lets a process grow to twice what is in use: with one message of a gigabyte after the other, to three times
-// the message. A heap that is small beside the body has nothing to give, and of one that is far larger it is no great part.
+// makeWay has what is left of earlier bodies of that kind collected and given back before memory is taken for
+// another. Left to itself the collector lets a process grow to twice what is in use: with one message of a gigabyte
+// after the other, to three times the message. A heap that is small beside the body has nothing to give, and of one
+// that is far larger it is no great part.
 func makeWay(size uint64) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

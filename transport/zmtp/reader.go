@@ -15,13 +15,14 @@ const (
 	minSlab   = 512      // an idle peer's buffer
 	maxSlab   = 24 << 10 // a busy peer's buffer
 	bodyAlone = 8 << 10
-	// A body longer than bodyAlone has its own buffer, which grows as bytes arrive (long.go). It starts at this size, or at
-	// that of the largest body the peer has already sent whole, up to bodyKnown: a claim costs nothing.
+	// A body longer than bodyAlone has its own buffer, which grows as bytes arrive (long.go). It starts at this size,
+	// or at that of the largest body the peer has already sent whole, up to bodyKnown: a claim costs nothing.
 	bodyStart = 64 << 10
 	bodyKnown = 1 << 20
-	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size, from which it
-	// is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to surgeBody. (Measured over tcp:
-	// 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB 24 and 27.)
+	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size,
+	// from which it is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to
+	// surgeBody. (Measured over tcp: 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB
+	// 24 and 27.)
 	surgeSize = 128 << 10
 	surgeBody = 16 << 10
 )
@@ -39,9 +40,9 @@ type Limits struct {
 	MaxFrames  int   // frames in one message; zero or less stands for no limit
 	MaxCommand int   // bytes in the body of one command, which is read whole; zero or less stands for 64 KiB
 
-	// Room, if set, is asked before the message under way takes more than 64 KiB, all its frames so far together, and again
-	// when that is not enough: total is what it is to take. Next returns ErrNoRoom if the answer is no; it may be called
-	// again, and asks again. Zero says that the message is there whole, or will never be.
+	// Room, if set, is asked before the message under way takes more than 64 KiB, all its frames so far together, and
+	// again when that is not enough: total is what it is to take. Next returns ErrNoRoom if the answer is no; it may
+	// be called again, and asks again. Zero says that the message is there whole, or will never be.
 	Room func(total int64) bool
 }
 
@@ -55,10 +56,10 @@ const (
 )
 
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
-// messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the Reader
-// never writes there again. A body longer than 8 KiB that is not there whole gets a buffer of its own, which grows as bytes
-// arrive. A message that is kept holds on to at most about 30 KiB beside itself, or twice that if its frames came by
-// several reads.
+// messages in it are handed out as slices of it, without a copy. What it hands out is the caller's for good; the
+// Reader never writes there again. A body longer than 8 KiB that is not there whole gets a buffer of its own, which
+// grows as bytes arrive. A message that is kept holds on to at most about 30 KiB beside itself, or twice that if its
+// frames came by several reads.
 //
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
 type Reader struct {
@@ -95,8 +96,8 @@ type Reader struct {
 	bulk      int  // bytes in those above bulkBody, up to bulkAfter
 }
 
-// NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first. Of a src that is a
-// [TwoReader], a long body takes one read less.
+// NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first. Of a src
+// that is a [TwoReader], a long body takes one read less.
 func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 	r := &Reader{src: src, lim: lim, grown: minSlab}
 	r.two, _ = src.(TwoReader)
@@ -108,13 +109,14 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 	return r
 }
 
-// Next returns the whole messages that were already buffered or, if no whole frame was, those that one read brings; either may be
-// none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
+// Next returns the whole messages that were already buffered or, if no whole frame was, those that one read brings;
+// either may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
 // call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
 // during the call only.
 //
-// Messages decoded before an error are returned along with it, and the Reader is of no use after one other than ErrNoRoom. It wraps
-// ErrMalformed or ErrTooLarge, or is that of command or of src as it came: [io.EOF] also in the middle of a message.
+// Messages decoded before an error are returned along with it, and the Reader is of no use after one other than
+// ErrNoRoom. It wraps ErrMalformed or ErrTooLarge, or is that of command or of src as it came: [io.EOF] also in the
+// middle of a message.
 func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
 	clear(r.batch)
 	r.batch = r.batch[:0]
@@ -176,8 +178,8 @@ func (r *Reader) fillTwo() error {
 	return readError(n, err)
 }
 
-// read brings more bytes: from the surge if it has some, or else by one read, by way of the surge if the peer is flooding
-// us and bulk allows it. The surge is given back before a read that might wait for long.
+// read brings more bytes: from the surge if it has some, or else by one read, by way of the surge if the peer is
+// flooding us and bulk allows it. The surge is given back before a read that might wait for long.
 func (r *Reader) read(b []byte, bulk bool) (int, error) {
 	if r.s == r.e {
 		if !r.flooding || !bulk {

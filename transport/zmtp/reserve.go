@@ -5,17 +5,19 @@ import (
 	"sync"
 )
 
-// What a Reader hands out is the receiver's, and so garbage in the end. The collector starts at twice the memory in use, at
-// 4 MiB at the least, and costs about the same each time, so that in a small process that receives gigabytes a second it takes
-// nearly half of all time. The reserve is memory in use that is never touched, and so takes up addresses but no memory: with it the
-// collector starts at 36 MiB.
+// What a Reader hands out is the receiver's, and so garbage in the end. The collector starts at twice the memory in
+// use, at 4 MiB at the least, and costs about the same each time, so that in a small process that receives gigabytes
+// a second it takes nearly half of all time. The reserve is memory in use that is never touched, and so takes up
+// addresses but no memory: with it the collector starts at 36 MiB.
 //
-// Measured with examples/bench, PUSH to PULL over tcp, ns a message, without it and with 8 MiB in one run: 16 B 103, 91; 100 B
-// 198, 145; 1 KiB 1156, 755; 64 KiB 51.6, 39.4 µs. With 8 and with 16 MiB in another: 79, 82; 156, 147; 774, 692; 36.9, 32.9 µs.
+// Measured with examples/bench, PUSH to PULL over tcp, ns a message, without it and with 8 MiB in one run: 16 B 103,
+// 91; 100 B 198, 145; 1 KiB 1156, 755; 64 KiB 51.6, 39.4 µs. With 8 and with 16 MiB in another: 79, 82; 156, 147;
+// 774, 692; 36.9, 32.9 µs.
 //
-// Bodies above 32 KiB cost the collector and the kernel more: each is a span of its own, cleared when it is made, swept alone, and
-// its pages are given back and faulted in again when collections come that often. For them the reserve grows to 64 MiB. Measured
-// with 16, 32, 64 and 128 MiB in one run: 64 KiB 34, 31, 28, 26 µs; 1 MiB 0.43, 0.37, 0.36, 0.37 ms.
+// Bodies above 32 KiB cost the collector and the kernel more: each is a span of its own, cleared when it is made,
+// swept alone, and its pages are given back and faulted in again when collections come that often. For them the
+// reserve grows to 64 MiB. Measured with 16, 32, 64 and 128 MiB in one run: 64 KiB 34, 31, 28, 26 µs; 1 MiB 0.43,
+// 0.37, 0.36, 0.37 ms.
 const (
 	reserveSize = 16 << 20
 	// busyAfter is how much one connection brings before the reserve is made.

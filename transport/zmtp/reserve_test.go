@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A process that receives much has its garbage collected less often than one that does not, and one that receives much in long
-// bodies even less.
+// A process that receives much has its garbage collected less often than one that does not, and one that receives
+// much in long bodies even less.
 func TestReserve(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestReaderRoom: a message under way takes no more than it was given, and waits, losing nothing, while it is given none.
+// TestReaderRoom: a message under way takes no more than it was given, and waits, losing nothing, while it is given
+// none.
 func TestReaderRoom(t *testing.T) {
 	in := slices.Concat(
 		frame(0, 10),

@@ -18,7 +18,8 @@ type Interface struct {
 	Multicast bool
 	// Running says that it has a carrier: a cable, say. A link that goes and comes back may change nothing else.
 	Running bool
-	// Addrs are its addresses with the prefix that is on-link, sorted, IPv4 first. IPv4 ones are never mapped into IPv6.
+	// Addrs are its addresses with the prefix that is on-link, sorted, IPv4 first. IPv4 ones are never mapped into
+	// IPv6.
 	Addrs []netip.Prefix
 }
 
@@ -32,8 +33,8 @@ type Snapshot []Interface
 // A Source takes a Snapshot.
 type Source func() (Snapshot, error)
 
-// System is the Source that asks the operating system. An interface that vanishes while it is asked for its addresses is
-// left out.
+// System is the Source that asks the operating system. An interface that vanishes while it is asked for its addresses
+// is left out.
 func System() (Snapshot, error) {
 	all, err := net.Interfaces()
 	if err != nil {

@@ -46,9 +46,9 @@ func Diff(old, now Snapshot) (c Change) {
 	return c
 }
 
-// Watch sends the present snapshot, and another after each change, until ctx ends; it then closes the channel. It looks
-// every so often (0: [Interval]) by from (nil: [System]). Who reads late gets the latest snapshot, not each one. When from
-// fails nothing is sent until it works again.
+// Watch sends the present snapshot, and another after each change, until ctx ends; it then closes the channel. It
+// looks every so often (0: [Interval]) by from (nil: [System]). Who reads late gets the latest snapshot, not each
+// one. When from fails nothing is sent until it works again.
 func Watch(ctx context.Context, every time.Duration, from Source) <-chan Snapshot {
 	if every <= 0 {
 		every = Interval

@@ -21,8 +21,8 @@ type Host struct {
 	ether string // address, which a new device keeps: others would send to the old one for half a minute
 }
 
-// Do runs f on this host: sockets that it opens belong there for ever. Goroutines that f starts do not. It fails the test if
-// that cannot be done.
+// Do runs f on this host: sockets that it opens belong there for ever. Goroutines that f starts do not. It fails the
+// test if that cannot be done.
 func (h *Host) Do(f func()) {
 	h.t.Helper()
 	do(h.t, h.ns, f)

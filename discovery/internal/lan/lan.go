@@ -1,8 +1,8 @@
-// Package lan builds local networks out of network namespaces on one machine, for tests: hosts behind a switch, a second
-// network behind a router, and what goes wrong with them. Nothing touches the machine's own network.
+// Package lan builds local networks out of network namespaces on one machine, for tests: hosts behind a switch, a
+// second network behind a router, and what goes wrong with them. Nothing touches the machine's own network.
 //
-// It takes Linux, root, and the programs ip and nft. Where these are missing, tests are skipped, except where CI is true in
-// the environment: there they fail.
+// It takes Linux, root, and the programs ip and nft. Where these are missing, tests are skipped, except where CI is
+// true in the environment: there they fail.
 package lan
 
 import (
@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// Require skips the test, unless CI is true, and fails it there, if no network can be built here or one of the programs is missing.
+// Require skips the test, unless CI is true, and fails it there, if no network can be built here or one of the
+// programs is missing.
 func Require(t testing.TB, programs ...string) {
 	t.Helper()
 	lack := ""

@@ -61,14 +61,15 @@ func (f *fabric) network(t testing.TB) *Network {
 	n := &Network{t: t, fabric: f, bridge: fmt.Sprintf("br%d", f.nets), subnet: byte(77 + f.nets)}
 	f.nets++
 	batch(t, f.ns,
-		// Without snooping, group packets go to all ports whether their hosts have told the bridge of their interest or not.
+		// Without snooping, group packets go to all ports whether their hosts have told the bridge of their interest
+		// or not.
 		"link add "+n.bridge+" type bridge mcast_snooping 0",
 		"link set "+n.bridge+" up")
 	return n
 }
 
-// Routed builds another network, 10.78.0.0/24, and a router between it and n. Hosts that n has already, and those that come
-// later, have it as their default route. Multicast stays on its side.
+// Routed builds another network, 10.78.0.0/24, and a router between it and n. Hosts that n has already, and those
+// that come later, have it as their default route. Multicast stays on its side.
 func (n *Network) Routed() *Network {
 	n.t.Helper()
 	f := n.fabric

@@ -1,5 +1,5 @@
-// Package lease opens what a backend needs with its first user and closes it with its last: the announcements and watches
-// of a backend come and go, and none of them owns its sockets and goroutines.
+// Package lease opens what a backend needs with its first user and closes it with its last: the announcements and
+// watches of a backend come and go, and none of them owns its sockets and goroutines.
 package lease
 
 import (
@@ -66,8 +66,8 @@ func (l *Lease[S]) Current() (s S, ok bool) {
 	return l.session, l.users > 0
 }
 
-// Watch is the Watch of a backend: the session stays open until ctx ends. Its channel is closed after the session, if this
-// was its last user. begun, if not nil, runs once the watch is registered.
+// Watch is the Watch of a backend: the session stays open until ctx ends. Its channel is closed after the session, if
+// this was its last user. begun, if not nil, runs once the watch is registered.
 func (l *Lease[S]) Watch(ctx context.Context, q discovery.Query, begun func(S)) (<-chan discovery.Event, error) {
 	s, err := l.Acquire()
 	if err != nil {

@@ -70,8 +70,8 @@ func (l *Log) add(e discovery.Event) {
 	l.more = make(chan struct{})
 }
 
-// Until waits for cond, which is asked after each event, and returns how long that took. events are all so far, nodes what
-// is known after them.
+// Until waits for cond, which is asked after each event, and returns how long that took. events are all so far, nodes
+// what is known after them.
 func (l *Log) Until(what string, cond func(events []discovery.Event, nodes map[discovery.ID]discovery.Record) bool) time.Duration {
 	l.t.Helper()
 	began := time.Now()

@@ -49,8 +49,8 @@ func watchReader(f *os.File, gone func()) (stop func()) {
 // pollBand is POLLRDBAND, which nothing here ever has. macOS tells nothing of a descriptor of which nothing is asked.
 const pollBand = 0x80
 
-// poll waits, for so many milliseconds, until the reader of out has gone or something happens to quit. It returns whether
-// the watch is over, and whether the reader has gone.
+// poll waits, for so many milliseconds, until the reader of out has gone or something happens to quit. It returns
+// whether the watch is over, and whether the reader has gone.
 func poll(out, quit int32, timeout int) (over, hungUp bool) {
 	for {
 		fds := []unix.PollFd{{Fd: out, Events: pollBand}, {Fd: quit, Events: unix.POLLIN}}

@@ -1,5 +1,5 @@
-// Package cli is what the example programs owe to whoever starts them: they end in good order when a signal tells them to,
-// and when there is nobody left to read what they print.
+// Package cli is what the example programs owe to whoever starts them: they end in good order when a signal tells
+// them to, and when there is nobody left to read what they print.
 package cli
 
 import (
@@ -12,15 +12,16 @@ import (
 )
 
 // Context returns a context that ends when a signal tells the program to: an interrupt (Ctrl-C), SIGTERM, SIGHUP (its
-// terminal has gone) or SIGQUIT (Ctrl-\). The program then says goodbye, removes what it made and ends. A second signal
-// ends it at once, and SIGQUIT with Go's dump of all goroutines; but not SIGHUP, which a closing terminal may send twice.
+// terminal has gone) or SIGQUIT (Ctrl-\). The program then says goodbye, removes what it made and ends. A second
+// signal ends it at once, and SIGQUIT with Go's dump of all goroutines; but not SIGHUP, which a closing terminal may
+// send twice.
 //
-// A signal that was ignored when the program started, as by nohup or by a shell's trap, stays ignored. Go tells
-// that of SIGINT and SIGHUP alone. SIGQUIT goes by SIGINT, since shells ignore both for a command that they start in the
+// A signal that was ignored when the program started, as by nohup or by a shell's trap, stays ignored. Go tells that
+// of SIGINT and SIGHUP alone. SIGQUIT goes by SIGINT, since shells ignore both for a command that they start in the
 // background; SIGTERM always ends the program.
 //
-// A write to a pipe that nobody reads is an error from now on, also on standard output, where it would have been a signal
-// that ends a Go program without a goodbye.
+// A write to a pipe that nobody reads is an error from now on, also on standard output, where it would have been a
+// signal that ends a Go program without a goodbye.
 func Context(parent context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	got := make(chan os.Signal, 1)

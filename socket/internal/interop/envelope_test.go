@@ -143,7 +143,8 @@ func TestRepToRelaxedLibzmqReq(t *testing.T) {
 	z := sharedPeer(t)
 	eachSide(t, func(t *testing.T, s side) {
 		rep := closing(t, socket.NewRep())
-		// A relaxed REQ ends the connection its first request went out on, so that a bound one needs its peer to come back.
+		// A relaxed REQ ends the connection its first request went out on, so that a bound one needs its peer to come
+		// back.
 		req := z.socket(t, "REQ", opts{"REQ_CORRELATE": 1, "REQ_RELAXED": 1})
 		link(t, rep, req, s)
 		for range 3 {

@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestForwardForLibzmq forwards the subscriptions of libzmq SUBs to an XPUB of libzmq that shows everything. It hears of each
-// subscription, as behind a forwarder of libzmq's, and once nobody is left of one cancellation.
+// TestForwardForLibzmq forwards the subscriptions of libzmq SUBs to an XPUB of libzmq that shows everything. It hears
+// of each subscription, as behind a forwarder of libzmq's, and once nobody is left of one cancellation.
 func TestForwardForLibzmq(t *testing.T) {
 	z := sharedPeer(t)
 	for _, c := range []struct {

@@ -19,7 +19,8 @@ const (
 	rush  = 1200 * time.Millisecond // at full speed
 )
 
-// libzmqHeart are heartbeats by libzmq, every 100 ms. Its default timeout is the interval itself, the strictest there is.
+// libzmqHeart are heartbeats by libzmq, every 100 ms. Its default timeout is the interval itself, the strictest there
+// is.
 func libzmqHeart(timeout int) opts {
 	return opts{"HEARTBEAT_IVL": 100, "HEARTBEAT_TIMEOUT": timeout, "HEARTBEAT_TTL": 300, "SNDHWM": 0, "RCVHWM": 0}
 }

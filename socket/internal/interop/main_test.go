@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Tests that run in parallel here watch connections for seconds in which nothing happens. They wait, not compute, so
-	// that there may be more of them at a time than processors.
+	// Tests that run in parallel here watch connections for seconds in which nothing happens. They wait, not compute,
+	// so that there may be more of them at a time than processors.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("100")
 	}

@@ -19,8 +19,8 @@ import (
 // quick makes a socket come back soon.
 func quick() socket.Option { return socket.WithReconnect(20*time.Millisecond, 100*time.Millisecond) }
 
-// TestLibzmqPullRestarts kills a bound PULL in the middle of a stream that is more than the kernel takes. What had not been
-// written by then must reach the next process, in order and from the first of it.
+// TestLibzmqPullRestarts kills a bound PULL in the middle of a stream that is more than the kernel takes. What had
+// not been written by then must reach the next process, in order and from the first of it.
 func TestLibzmqPullRestarts(t *testing.T) {
 	for _, transport := range []string{"tcp", "ipc"} {
 		t.Run(transport, func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestLibzmqPullRestarts(t *testing.T) {
 	}
 }
 
-// TestLibzmqPubRestarts kills a bound publisher twice; each time the Sub must tell the next one all 20,000 subscriptions,
-// and not those it gave up in the meantime.
+// TestLibzmqPubRestarts kills a bound publisher twice; each time the Sub must tell the next one all 20,000
+// subscriptions, and not those it gave up in the meantime.
 func TestLibzmqPubRestarts(t *testing.T) {
 	for _, transport := range []string{"tcp", "ipc"} {
 		t.Run(transport, func(t *testing.T) {
@@ -288,9 +288,10 @@ func TestShutdownDelivers(t *testing.T) {
 	})
 }
 
-// TestLibzmqLingers has a libzmq process send, close and end its context at once: all of it must arrive, and the end of
-// the context, which waits for that, must not hang. What we have not read yet is held by the peer's kernel, which throws
-// it away as soon as anything of ours arrives for the socket that is closed: so we must not say a word meanwhile.
+// TestLibzmqLingers has a libzmq process send, close and end its context at once: all of it must arrive, and the end
+// of the context, which waits for that, must not hang. What we have not read yet is held by the peer's kernel, which
+// throws it away as soon as anything of ours arrives for the socket that is closed: so we must not say a word
+// meanwhile.
 func TestLibzmqLingers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

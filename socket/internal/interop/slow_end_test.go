@@ -10,8 +10,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A receiver that is slower than a sender which ends gets everything, whichever of the two is libzmq, and with heartbeats that
-// are shorter than the backlog.
+// A receiver that is slower than a sender which ends gets everything, whichever of the two is libzmq, and with
+// heartbeats that are shorter than the backlog.
 func TestSlowReceiverOfASenderThatEnds(t *testing.T) {
 	const count, slow = 12_000, 700
 	heartbeats := socket.WithHeartbeat(50*time.Millisecond, 150*time.Millisecond, 0)

@@ -111,8 +111,8 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 // missing (libzmq issue 4367, fixed in 4.3.5).
 func brokenTopic(topic string) bool { return len(topic) >= 246 && len(topic) <= 255 }
 
-// TestLibzmqLongTopics: libzmq 4.3.3 and 4.3.4 send SUBSCRIBE for topics of 246 to 255 bytes, and CANCEL for 249 to 255,
-// without the flag that announces the long size (libzmq #4367). They are understood all the same.
+// TestLibzmqLongTopics: libzmq 4.3.3 and 4.3.4 send SUBSCRIBE for topics of 246 to 255 bytes, and CANCEL for 249 to
+// 255, without the flag that announces the long size (libzmq #4367). They are understood all the same.
 func TestLibzmqLongTopics(t *testing.T) {
 	z := sharedPeer(t)
 	for _, n := range []int{245, 246, 248, 249, 254, 255, 256, 1024} {

@@ -22,8 +22,8 @@ import (
 //
 //   - PUSH and DEALER send each message to every peer, so that there is one peer in each test.
 //   - Dial blocks until it has connected, or failed for 2.5 s: the end that dials does so after the other has bound.
-//   - A REP takes everything up to the last empty frame for the envelope, not up to the first (rep.go, splitReq): requests
-//     have no empty frames here. A REQ takes off one frame and does not look at it.
+//   - A REP takes everything up to the last empty frame for the envelope, not up to the first (rep.go, splitReq):
+//     requests have no empty frames here. A REQ takes off one frame and does not look at it.
 //   - A PUB cannot be asked whether a subscription has arrived but by Topics.
 //   - A peer that leaves makes Recv fail with io.EOF; we close last.
 //   - PING is handed to the application; we send none to a 3.0 peer, which TestNoPingToZmq4 watches.

@@ -1,8 +1,8 @@
 package prefix
 
-// An arena hands out blocks of 1, 2, 4 … 1<<chunkBits elements and takes them back. They stay where they are; references
-// are numbers. A block begins at a multiple of its length, so that one of up to 64 bytes is in one line of the processor's
-// cache. Growing copies no more than one chunk. The zero arena is empty.
+// An arena hands out blocks of 1, 2, 4 … 1<<chunkBits elements and takes them back. They stay where they are;
+// references are numbers. A block begins at a multiple of its length, so that one of up to 64 bytes is in one line of
+// the processor's cache. Growing copies no more than one chunk. The zero arena is empty.
 type arena[T any] struct {
 	chunks [][]T   // of 1<<chunkBits elements each, but that a single one may be smaller
 	free   [][]int // blocks to hand out, by the logarithm of their length

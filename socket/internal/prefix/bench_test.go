@@ -39,8 +39,8 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkMatchInTurn matches a topic of each subscription in turn, in random order: what no cache holds. The topics lie
-// one behind the other, as messages do that were just received. One operation is one match.
+// BenchmarkMatchInTurn matches a topic of each subscription in turn, in random order: what no cache holds. The topics
+// lie one behind the other, as messages do that were just received. One operation is one match.
 func BenchmarkMatchInTurn(b *testing.B) {
 	for _, c := range []struct {
 		name string

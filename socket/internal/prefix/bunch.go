@@ -47,7 +47,8 @@ func bunchMask(text, leaves int, own uint8) uint8 {
 	return textBits(head+text+(setLen+1)*leaves) | own
 }
 
-// bunch returns the bunch of a node that has one. It is valid until a block is taken from the texts, or the bunch changes.
+// bunch returns the bunch of a node that has one. It is valid until a block is taken from the texts, or the bunch
+// changes.
 func (r *radix) bunch(n *node) bunch {
 	block := r.texts.block(n.bunchAt(), n.bunchBits())
 	sets, first := n.bunchParts(block)
@@ -63,8 +64,8 @@ func (n *node) bunchParts(block []byte) (sets, first int) {
 	return sets, sets + (len(block)-sets)/(setLen+1)*setLen
 }
 
-// leaf returns the set of the leaf in the bunch of n that a topic begins with, or none. If no leaf has the first byte, the
-// bunch does not know, and the others may.
+// leaf returns the set of the leaf in the bunch of n that a topic begins with, or none. If no leaf has the first
+// byte, the bunch does not know, and the others may.
 func (r *radix) leaf(n *node, topic []byte) (set, others uint32, known bool) {
 	block := r.texts.block(n.bunchAt(), n.bunchBits())
 	sets, first := n.bunchParts(block)

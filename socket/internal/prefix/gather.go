@@ -2,8 +2,8 @@ package prefix
 
 import "slices"
 
-// bunchUp adds a leaf to the bunch of the node at a place, if it fits in. If there is none, but a table that has to grow
-// beyond one line of the processor's cache, it is time to make one.
+// bunchUp adds a leaf to the bunch of the node at a place, if it fits in. If there is none, but a table that has to
+// grow beyond one line of the processor's cache, it is time to make one.
 func (r *radix) bunchUp(at uint32, label string, set uint32) bool {
 	n := r.node(at)
 	if !n.bunched() {
@@ -19,8 +19,8 @@ func (r *radix) bunchUp(at uint32, label string, set uint32) bool {
 	return true
 }
 
-// gather makes the leaves in the table of the node at a place a bunch, if more than half of the children are leaves that
-// can be in one. The node has no bunch yet.
+// gather makes the leaves in the table of the node at a place a bunch, if more than half of the children are leaves
+// that can be in one. The node has no bunch yet.
 func (r *radix) gather(at uint32) bool {
 	n := r.node(at)
 	like := r.majority(r.table(n))

@@ -1,7 +1,7 @@
 package prefix
 
-// child returns the child in the table of n whose label a topic begins with, where it is, and the rest of the topic; nil
-// if there is none.
+// child returns the child in the table of n whose label a topic begins with, where it is, and the rest of the topic;
+// nil if there is none.
 func (r *radix) child(n *node, topic []byte) (at uint32, c *node, rest []byte) {
 	at, c = r.search(n, topic[0])
 	if c == nil {

@@ -50,8 +50,8 @@ func (s *sets[V]) add(set uint32, v V) (now uint32, added bool) {
 	return set, true
 }
 
-// remove takes a value out of a set, and returns the number that it has then. The value may not be there: then removed is
-// false.
+// remove takes a value out of a set, and returns the number that it has then. The value may not be there: then
+// removed is false.
 func (s *sets[V]) remove(set uint32, v V) (now uint32, removed bool) {
 	i := slices.Index(s.of(set), v)
 	switch {

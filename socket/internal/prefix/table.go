@@ -6,7 +6,8 @@ import "math/bits"
 // byte tell or, where that is taken, in the next one that is free. So digits are never in each other's way in 16 slots,
 // nor letters of one case in 32, and whatever a peer subscribes to, a search ends within the 4 KiB of 256 slots.
 
-// most is how many children go into a table: all of a short one and of one with a slot for each byte, else seven of eight.
+// most is how many children go into a table: all of a short one and of one with a slot for each byte, else seven of
+// eight.
 func most(mask uint8) int {
 	if mask == 255 {
 		return 256

@@ -1,22 +1,22 @@
 // Package prefix finds the subscriptions that a topic matches: those that are a prefix of it.
 //
-// It is a radix tree, so that a look-up costs at most the length of the topic, however many subscriptions there are, and
-// no recursion depends on what a peer sends. What a look-up costs in a large tree is not the bytes it compares but the
-// memory it touches that no cache of the processor holds, so the tree is made to be small:
+// It is a radix tree, so that a look-up costs at most the length of the topic, however many subscriptions there are,
+// and no recursion depends on what a peer sends. What a look-up costs in a large tree is not the bytes it compares
+// but the memory it touches that no cache of the processor holds, so the tree is made to be small:
 //
-//   - A node takes 16 bytes and holds no pointers. The children of a node lie side by side, in a table that is indexed by
-//     the first byte of their labels; see table.go. So each level of the tree costs one line of the cache, and labels of
-//     more than five bytes another.
+//   - A node takes 16 bytes and holds no pointers. The children of a node lie side by side, in a table that is
+//     indexed by the first byte of their labels; see table.go. So each level of the tree costs one line of the cache,
+//     and labels of more than five bytes another.
 //   - Leaves that differ in a single byte, as numbers do, take no nodes but one byte each, or five; see bunch.go.
 //   - Everything lies in a few large chunks, which the garbage collector does not have to look into; see arena.go.
 //
-// A hundred thousand numbered topics take 12 to 20 bytes each. Matching all of them in turn takes two to four times as long
-// a message as with ten, which is not much beside the rest of what a publisher does. Topics that are random to the end
-// take 60 bytes and three cache misses.
+// A hundred thousand numbered topics take 12 to 20 bytes each. Matching all of them in turn takes two to four times
+// as long a message as with ten, which is not much beside the rest of what a publisher does. Topics that are random
+// to the end take 60 bytes and three cache misses.
 package prefix
 
-// A Tree maps byte strings to sets of values. The zero Tree is empty. It is not safe for concurrent use, but for calls of
-// Match, Count, All and Len at once. It holds up to 2³¹ nodes and 16 GiB of labels.
+// A Tree maps byte strings to sets of values. The zero Tree is empty. It is not safe for concurrent use, but for
+// calls of Match, Count, All and Len at once. It holds up to 2³¹ nodes and 16 GiB of labels.
 type Tree[V comparable] struct {
 	radix radix
 	sets  sets[V]

@@ -1,4 +1,5 @@
-// Workers: DEALER workers ask a ROUTER for work until it sends them home, and a REQ customer is served by the same ROUTER.
+// Workers: DEALER workers ask a ROUTER for work until it sends them home, and a REQ customer is served by the same
+// ROUTER.
 package main
 
 import (
