@@ -105,7 +105,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	}
 	shaking := slices.Collect(maps.Keys(c.handshakes))
 	departed := slices.Collect(maps.Keys(c.departed))
-	c.peers.wakeAll()
+	c.peers.WakeAll()
 	c.mu.Unlock()
 
 	for _, ep := range eps {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -44,7 +45,7 @@ type core struct {
 	departed   map[*link]struct{} // not among them any more, but still being read
 	up         int                // links that have joined
 	taken      int                // of links, those that came in at a bound endpoint
-	peers      waitlist
+	peers      waitlist.List
 	handshakes map[net.Conn]struct{}
 	incoming   []incoming    // handshakes of accepted connections, oldest first
 	shaken     chan struct{} // tells those who accept that one of them is over
@@ -187,11 +188,11 @@ func (c *core) WaitPeers(ctx context.Context, n int) error {
 		if c.closing {
 			return opError("wait for peers", ErrClosed)
 		}
-		w := c.peers.join()
+		w := c.peers.Join()
 		c.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		c.mu.Lock()
-		c.peers.leave(w, err)
+		c.peers.Leave(w, err)
 		if err != nil {
 			return fmt.Errorf("socket: wait for %d peers, have %d: %w", n, c.up, err)
 		}

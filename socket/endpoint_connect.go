@@ -43,7 +43,7 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 
 	c.out.mu.Lock()
 	c.out.connect++
-	c.out.room.wakeAll() // messages may wait for the first peer now
+	c.out.room.WakeAll() // messages may wait for the first peer now
 	c.out.mu.Unlock()
 	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
 	go c.connectLoop(ctx, ep, t, parsed.Address, pause, true)
@@ -153,11 +153,11 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 		case ctx.Err() != nil: // wait might see a wake-up first
 			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: context.Cause(ctx)}
 		}
-		w := c.peers.join()
+		w := c.peers.Join()
 		c.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		c.mu.Lock()
-		c.peers.leave(w, err)
+		c.peers.Leave(w, err)
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (c *core) Disconnect(endpoint string) error {
 	if ep != nil {
 		delete(c.connected, ep.key)
 	}
-	c.peers.wakeAll() // who waits for this connection
+	c.peers.WakeAll() // who waits for this connection
 	c.mu.Unlock()
 	if ep == nil {
 		return &PeerError{Op: "disconnect", Endpoint: endpoint, Err: ErrNotBound}
@@ -187,7 +187,7 @@ func (c *core) expire(ep *endpointState) {
 	current := c.connected[ep.key] == ep
 	if current {
 		delete(c.connected, ep.key)
-		c.peers.wakeAll()
+		c.peers.WakeAll()
 	}
 	c.mu.Unlock()
 	if !current { // Disconnect was quicker

@@ -168,7 +168,7 @@ func (c *core) join(l *link) {
 	c.mu.Lock()
 	c.up++
 	l.ep.up++
-	c.peers.wakeAll()
+	c.peers.WakeAll()
 	c.mu.Unlock()
 }
 
@@ -210,7 +210,7 @@ func (c *core) leave(l *link, cause error) {
 	c.mu.Lock()
 	c.up--
 	l.ep.up--
-	c.peers.wakeAll()
+	c.peers.WakeAll()
 	c.mu.Unlock()
 	defer close(l.parted)
 	c.events.add(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})

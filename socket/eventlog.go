@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
 // An eventLog keeps the last events of a socket and lets any number of readers follow it at their own speed. Its lock
@@ -16,7 +18,7 @@ type eventLog struct {
 	first  uint64 // number of the oldest event in ring
 	next   uint64 // number of the next one
 	closed bool
-	more   waitlist
+	more   waitlist.List
 }
 
 // maxEvents is how many events a socket remembers.
@@ -38,7 +40,7 @@ func (e *eventLog) add(ev Event) {
 	}
 	e.next++
 	e.closed = ev.Kind == Closed
-	e.more.wakeAll()
+	e.more.WakeAll()
 }
 
 // read returns the event with number at, waiting for it if need be. ok is false when there will be no more.
@@ -54,11 +56,11 @@ func (e *eventLog) read(ctx context.Context, at uint64) (ev Event, next uint64, 
 		case e.closed:
 			return Event{}, at, false
 		}
-		w := e.more.join()
+		w := e.more.Join()
 		e.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		e.mu.Lock()
-		e.more.leave(w, err)
+		e.more.Leave(w, err)
 		if err != nil {
 			return Event{}, at, false
 		}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving
@@ -30,7 +32,7 @@ type inbox struct {
 	closed  bool
 	counts  inCounts
 	further uint64 // frames in unread messages beyond the first of each
-	unread  waitlist
+	unread  waitlist.List
 
 	notices  *notices      // of an XPub; nil in all others
 	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
@@ -212,8 +214,8 @@ func (q *inbox) announce(l *link, n int) {
 			q.crowd.Store(true)
 		}
 	}
-	for ; n > 0 && len(q.unread.waiting) > 0; n-- {
-		q.unread.wake()
+	for ; n > 0 && q.unread.Len() > 0; n-- {
+		q.unread.Wake()
 		q.met = true
 	}
 }
@@ -278,12 +280,12 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 			l.readOnce()
 			continue
 		}
-		w := q.unread.join()
+		w := q.unread.Join()
 		q.mu.Unlock()
 		q.recv.Unlock()
-		err = w.wait(ctx)
+		err = w.Wait(ctx)
 		q.mu.Lock()
-		q.unread.leave(w, err)
+		q.unread.Leave(w, err)
 		q.mu.Unlock()
 		if err != nil {
 			return Msg{}, err
@@ -405,7 +407,7 @@ func (q *inbox) loseAll(l *link, why Reason, n Count) {
 func (q *inbox) poke() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.unread.wakeAll()
+	q.unread.WakeAll()
 	q.interrupt()
 }
 
@@ -425,5 +427,5 @@ func (q *inbox) close() {
 	q.round = nil
 	q.counts.discarded.add(SocketClosed, q.counts.unread) // also of links that have not been admitted yet
 	q.counts.unread, q.further = Count{}, 0
-	q.unread.wakeAll()
+	q.unread.WakeAll()
 }

@@ -104,7 +104,7 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 		q.mu.Unlock()
 		return rest, t.err
 	}
-	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || !q.alone(l, now) || len(q.unread.waiting) > 1 {
+	if !met && len(rest) == 0 || l.try == nil || q.mixed || q.closed || !q.alone(l, now) || q.unread.Len() > 1 {
 		q.mu.Unlock()
 		return rest, nil
 	}
@@ -113,7 +113,7 @@ func (l *link) standBy(rest [][][]byte) ([][][]byte, error) {
 	}
 	t.holder, t.rest = nobodyReads, rest
 	q.standing = l
-	q.unread.wake() // who waits again already may read
+	q.unread.Wake() // who waits again already may read
 	seen := t.lends
 	q.mu.Unlock()
 
@@ -242,7 +242,7 @@ func (l *link) readOnce() {
 	}
 	t.rest, t.err = msgs[n:], err
 	if err != nil || starved || t.throttle > 0 || t.deep || q.closed || t.stream && q.members.Load() > 1 ||
-		len(q.unread.waiting) > 0 {
+		q.unread.Len() > 0 {
 		t.tell()
 	}
 }

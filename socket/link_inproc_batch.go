@@ -172,7 +172,7 @@ func (m mark) room(c Count) mark {
 // relax lets the one sender there is make runs, unless somebody waits for messages. in.mu is held, and something was
 // put into the queue.
 func (q *inbox) relax() {
-	if q.lender != nil && len(q.unread.waiting) == 0 && !q.closed {
+	if q.lender != nil && q.unread.Len() == 0 && !q.closed {
 		q.lazy.Store(true)
 	}
 }

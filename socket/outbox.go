@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
 // An outbox is a socket's way out: the links that take messages, the messages that wait for a first link, and those
@@ -40,8 +42,8 @@ type outbox struct {
 	shut    bool     // takes no new messages
 	closed  bool     // what is still queued is dropped
 	counts  outCounts
-	room    waitlist // for room in a link or in pending
-	idle    waitlist // for queued to be zero
+	room    waitlist.List // for room in a link or in pending
+	idle    waitlist.List // for queued to be zero
 
 	scratch []byte
 	marks   uint64
@@ -80,11 +82,11 @@ func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, err
 			o.mu.Unlock()
 			return err
 		}
-		w := o.room.join()
+		w := o.room.Join()
 		o.mu.Unlock()
-		ended := w.wait(ctx)
+		ended := w.Wait(ctx)
 		o.mu.Lock()
-		o.room.leave(w, ended)
+		o.room.Leave(w, ended)
 		if ended != nil {
 			o.mu.Unlock()
 			return fmt.Errorf("%w: %w", err, ended)
@@ -168,7 +170,7 @@ func (o *outbox) delivered(l *link, n Count) {
 // drained wakes those who wait for nothing to be queued.
 func (o *outbox) drained() {
 	if o.counts.queued.Messages == 0 {
-		o.idle.wakeAll()
+		o.idle.WakeAll()
 	}
 }
 
@@ -209,7 +211,7 @@ func (l *link) lostReason() Reason {
 // opened is called when a link has room again: what is pending goes first, then those who wait.
 func (o *outbox) opened() {
 	o.flushPending()
-	o.room.wakeAll()
+	o.room.WakeAll()
 }
 
 // add lets a link take part, in both directions.
@@ -252,7 +254,7 @@ func (o *outbox) remove(l *link) (settled <-chan struct{}) {
 	o.choose()
 	l.out.dead, l.out.removed = true, true
 	l.settle()
-	o.room.wakeAll() // those who wait for this very link
+	o.room.WakeAll() // those who wait for this very link
 	return l.out.settled
 }
 
@@ -266,7 +268,7 @@ func (o *outbox) refuse() {
 			l.direct.flushNow()
 		}
 	}
-	o.room.wakeAll()
+	o.room.WakeAll()
 }
 
 // waitIdle waits until nothing is queued.
@@ -274,11 +276,11 @@ func (o *outbox) waitIdle(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.counts.queued.Messages > 0 {
-		w := o.idle.join()
+		w := o.idle.Join()
 		o.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		o.mu.Lock()
-		o.idle.leave(w, err)
+		o.idle.Leave(w, err)
 		if err != nil {
 			return err
 		}
@@ -295,7 +297,7 @@ func (o *outbox) close() {
 	o.counts.dropped.add(SocketClosed, o.waits)
 	o.pending, o.waits, o.further, o.begun = queue{}, Count{}, 0, nil
 	o.links, o.lone = nil, nil // nobody is sent to any more, and thousands of links need not be looked up as they leave
-	o.room.wakeAll()
+	o.room.WakeAll()
 	o.drained()
 }
 

@@ -72,11 +72,11 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 		if o.shut {
 			return opError("wait for subscribers", ErrClosed)
 		}
-		w := o.room.join()
+		w := o.room.Join()
 		o.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		o.mu.Lock()
-		o.room.leave(w, err)
+		o.room.Leave(w, err)
 		if err != nil {
 			return fmt.Errorf("socket: wait for %d subscribers to %q, have %d: %w", n, topic, have, err)
 		}
@@ -103,7 +103,7 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	if l.direct != nil && policy.dropsOldest() {
 		l.direct.exact()
 	}
-	s.core.out.room.wakeAll() // those who wait for this peer may not have to any more
+	s.core.out.room.WakeAll() // those who wait for this peer may not have to any more
 	return nil
 }
 

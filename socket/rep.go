@@ -154,7 +154,7 @@ func (s *Rep) keep(l *link, m Msg) (Msg, Reason) {
 	s.envelope = m.Frames[:end+1]
 	m.Frames = m.Frames[end+1:]
 	if !s.cfg.relaxedReplies {
-		s.in.unread.wakeAll() // others who wait are out of turn now
+		s.in.unread.WakeAll() // others who wait are out of turn now
 	}
 	return m, ""
 }

@@ -191,7 +191,7 @@ func (s *Req) keep(l *link, m Msg) (Msg, Reason) {
 	}
 	m.Frames = body[1:]
 	s.finish()
-	s.in.unread.wakeAll() // others who wait have nothing to wait for
+	s.in.unread.WakeAll() // others who wait have nothing to wait for
 	return m, ""
 }
 

@@ -1,4 +1,4 @@
-package socket
+package waitlist
 
 import (
 	"context"
@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// A gate is a counter of things to take, with those who wait for one: the shape of every use of a waitlist.
+// A gate is a counter of things to take, with those who wait for one: the shape of every use of a List.
 type gate struct {
 	mu     sync.Mutex
 	things int
-	wait   waitlist
+	wait   List
 }
 
 func (g *gate) give() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.things++
-	g.wait.wake()
+	g.wait.Wake()
 }
 
 func (g *gate) take(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.things == 0 {
-		w := g.wait.join()
+		w := g.wait.Join()
 		g.mu.Unlock()
-		err := w.wait(ctx)
+		err := w.Wait(ctx)
 		g.mu.Lock()
-		g.wait.leave(w, err)
+		g.wait.Leave(w, err)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (g *gate) check(t *testing.T, things int) {
 	if g.things != things {
 		t.Errorf("%d things are left, want %d", g.things, things)
 	}
-	if n := len(g.wait.waiting); n > 0 {
+	if n := g.wait.Len(); n > 0 {
 		t.Errorf("%d still wait", n)
 	}
 	for _, w := range g.wait.spare {
@@ -59,7 +59,7 @@ func (g *gate) check(t *testing.T, things int) {
 }
 
 // woken lists which waiters have been woken, without taking that away.
-func woken(ws ...*waiter) []bool {
+func woken(ws ...*Waiter) []bool {
 	var got []bool
 	for _, w := range ws {
 		got = append(got, len(w.ready) > 0)
@@ -96,40 +96,40 @@ func TestWaitFirstComeFirstServed(t *testing.T) {
 }
 
 func TestWake(t *testing.T) {
-	var q waitlist
-	q.wake() // nobody there
-	q.wakeAll()
-	a, b, c := q.join(), q.join(), q.join()
-	q.wake()
+	var q List
+	q.Wake() // nobody there
+	q.WakeAll()
+	a, b, c := q.Join(), q.Join(), q.Join()
+	q.Wake()
 	if got := woken(a, b, c); !slices.Equal(got, []bool{true, false, false}) {
 		t.Errorf("after one wake: %v", got)
 	}
-	q.wakeAll()
+	q.WakeAll()
 	if got := woken(a, b, c); !slices.Equal(got, []bool{true, true, true}) {
-		t.Errorf("after wakeAll: %v", got)
+		t.Errorf("after WakeAll: %v", got)
 	}
-	for _, w := range []*waiter{a, b, c} {
-		if err := w.wait(t.Context()); err != nil {
+	for _, w := range []*Waiter{a, b, c} {
+		if err := w.Wait(t.Context()); err != nil {
 			t.Error(err)
 		}
-		q.leave(w, nil)
+		q.Leave(w, nil)
 	}
-	if again := q.join(); again != c || len(again.ready) > 0 {
+	if again := q.Join(); again != c || len(again.ready) > 0 {
 		t.Error("a waiter is not used again, or comes already woken")
 	}
 }
 
 func TestWaitEndsWithTheContext(t *testing.T) {
-	var q waitlist
+	var q List
 	why := errors.New("why")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
-	a, b := q.join(), q.join()
-	if err := a.wait(ctx); err != why {
+	a, b := q.Join(), q.Join()
+	if err := a.Wait(ctx); err != why {
 		t.Errorf("wait: %v, want the context's cause", err)
 	}
-	q.leave(a, why)
-	q.wake()
+	q.Leave(a, why)
+	q.Wake()
 	if got := woken(a, b); !slices.Equal(got, []bool{false, true}) {
 		t.Errorf("woken: %v; want the one that still waits", got)
 	}
@@ -174,13 +174,13 @@ func TestWakeIsPassedOn(t *testing.T) {
 		{"nobody left to pass it to", 4, []int{0, 1, 2, 3}, []bool{false, false, false, false}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var q waitlist
-			ws := []*waiter{q.join(), q.join(), q.join(), q.join()}
+			var q List
+			ws := []*Waiter{q.Join(), q.Join(), q.Join(), q.Join()}
 			for range c.wakes {
-				q.wake()
+				q.Wake()
 			}
 			for _, i := range c.gaveUp {
-				q.leave(ws[i], context.Canceled)
+				q.Leave(ws[i], context.Canceled)
 			}
 			if got := woken(ws...); !slices.Equal(got, c.want) {
 				t.Errorf("woken: %v, want %v", got, c.want)
@@ -216,7 +216,7 @@ func TestWakeMeetsCancel(t *testing.T) {
 				g.mu.Lock()
 				cancel() // those who give up are on their way, but have not left yet
 				g.things++
-				g.wait.wake()
+				g.wait.Wake()
 				g.mu.Unlock()
 				synctest.Wait()
 				if want := min(1, callers-givesUp); taken != want {
@@ -244,9 +244,9 @@ func TestWakeMeetsCancelInParallel(t *testing.T) {
 		for range 3 {
 			impatient.Go(func() { _ = g.take(ctx) }) // either way is right
 		}
-		g.until(func() bool { return len(g.wait.waiting) == 3 })
+		g.until(func() bool { return g.wait.Len() == 3 })
 		patient.Go(func() { _ = g.take(context.WithoutCancel(t.Context())) })
-		g.until(func() bool { return len(g.wait.waiting) == 4 })
+		g.until(func() bool { return g.wait.Len() == 4 })
 
 		impatient.Go(func() {
 			cancel()
@@ -254,7 +254,7 @@ func TestWakeMeetsCancelInParallel(t *testing.T) {
 		})
 		impatient.Wait()
 		g.until(func() bool { // the patient one may be on its way to the thing
-			lost := g.things > 0 && len(g.wait.waiting) > 0
+			lost := g.things > 0 && g.wait.Len() > 0
 			if lost {
 				t.Error("a thing is there and somebody waits: a wake-up was lost")
 			}
