@@ -140,7 +140,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	c.waitFor(func() { hangUp(links) }, by)
 	c.waitFor(c.wg.Wait, by)
 	c.waitFor(c.heart.close, by)
-	c.yielder.close()
+	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {
 		c.waitFor(func() { <-c.logged }, by)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/fairness"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -28,7 +29,7 @@ type core struct {
 
 	out       outbox
 	in        inbox
-	yielder   yielder
+	yielder   fairness.Yielder
 	flood     flood
 	heart     heart
 	known     known

@@ -1,6 +1,0 @@
-package socket
-
-import "syscall"
-
-// yieldProcessor lets another thread that waits for this one's processor run first (sched_yield).
-func yieldProcessor() { _, _, _ = syscall.Syscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
