@@ -133,6 +133,13 @@ const (
 	maxLinger               = 700 * time.Millisecond // Close returns within a second
 )
 
+// defaultsDropping are the defaults of the roles that drop a message for a peer that is full.
+func defaultsDropping() config {
+	c := defaults()
+	c.overflow = DropNewest
+	return c
+}
+
 func defaults() config {
 	c := config{
 		sendMark:         mark{defaultHWM, defaultHWMBytes},

@@ -16,16 +16,15 @@ import (
 )
 
 // A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way
-// down. What a type does differently it says as its role.
+// down. What a type does differently it says as its behaviour.
 //
 // Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and
 // in.recv come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
 type core struct {
-	typ      zmtp.SocketType
-	cfg      config
-	role     role
-	receives bool // messages go to the inbox
-	born     time.Time
+	typ  zmtp.SocketType
+	cfg  config
+	role role
+	born time.Time
 
 	out       outbox
 	in        inbox
@@ -58,54 +57,11 @@ type core struct {
 	closed     chan struct{} // closed when Close or Shutdown is through
 }
 
-// A role is how one socket type differs from another. Its methods run on the link's own goroutine; but subscription
-// may run on that of a receiver that reads, if the role's intake is queueAll.
-type role interface {
-	// admit keeps a place for a link, or refuses it. Over inproc the other side may refuse it after that.
-	admit(l *link) error
-	// joined lets a link that was admitted take part.
-	joined(l *link)
-	// left ends either; what was queued for the link is accounted for by then.
-	left(l *link)
-	// intake takes the messages that one read has brought; the list is valid during the call only. An error ends the
-	// connection.
-	intake(l *link, msgs [][][]byte) error
-	// subscription handles SUBSCRIBE and CANCEL. An error ends the connection.
-	subscription(l *link, add bool, topic []byte) error
-}
-
-// plain is the role of a socket that sends to one peer of many, receives, or both.
-type plain struct{ core *core }
-
-func (p plain) admit(*link) error { return nil }
-
-func (p plain) joined(l *link) {
-	p.core.out.mu.Lock()
-	defer p.core.out.mu.Unlock()
-	p.core.out.add(l)
-}
-
-func (p plain) left(*link) {}
-
-func (p plain) intake(l *link, msgs [][][]byte) error {
-	if p.core.receives {
-		return l.queueAll(msgs)
-	}
-	for _, frames := range msgs {
-		p.core.in.reject(l, NotExpected, Msg{Frames: frames}.Size())
-	}
-	return nil
-}
-
-func (p plain) subscription(l *link, _ bool, topic []byte) error {
-	l.in.turn.useless += useless(1, len(topic))
-	return nil
-}
-
-func newCore(typ zmtp.SocketType, cfg config) *core {
+func newCore(cfg config, b behaviour) *core {
 	c := &core{
-		typ:        typ,
+		typ:        b.typ,
 		cfg:        cfg,
+		role:       b.role,
 		born:       time.Now(),
 		done:       make(chan struct{}),
 		bound:      make(map[string]*endpointState),
@@ -117,9 +73,18 @@ func newCore(typ zmtp.SocketType, cfg config) *core {
 		hurried:    make(chan struct{}),
 		shaken:     make(chan struct{}, 1),
 	}
-	c.out.core = c
+	if c.role == nil {
+		c.role = baseRole{}
+	}
+	c.out.core, c.out.outBehaviour = c, b.out
+	if b.out.sharedPace {
+		c.out.pace = new(pace)
+	}
+	c.in.inBehaviour = b.in
 	c.in.budget = cfg.limits.budget()
-	c.role = plain{c}
+	if b.in.notifies {
+		c.in.notices = newNotices(c)
+	}
 	if cfg.logger != nil {
 		c.logged = make(chan struct{})
 		go func() {

@@ -20,16 +20,11 @@ type Dealer struct{ *core }
 
 // NewDealer returns a Dealer that is neither bound nor connected. It does no I/O.
 func NewDealer(opts ...DealerOption) *Dealer {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.dealer(&cfg)
-		}
-	}
-	c := newCore(zmtp.Dealer, cfg)
-	c.receives = true
-	c.out.keeps = true
-	return &Dealer{c}
+	return &Dealer{newCore(configure(defaults(), opts), behaviour{
+		typ: zmtp.Dealer,
+		out: outBehaviour{keeps: true},
+		in:  inBehaviour{receives: true},
+	})}
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed

@@ -13,14 +13,7 @@ import (
 // An inbox is a socket's way in: one queue for each link and a round over those that are not empty, so that receiving
 // is fair among peers (RFC 30 and 28; libzmq fq.cpp). What receivers take next may be in inbox_prefetch.go.
 type inbox struct {
-	// keep, if set, decides about each message as it is about to be handed out, under recv, and may take an envelope
-	// off; a reason discards it.
-	keep func(l *link, m Msg) (Msg, Reason)
-	// ready, if set, holds messages back while it returns false, under recv and mu.
-	ready func() bool
-	// stop, if set, ends a wait for messages with an error, under recv and mu.
-	stop func() error
-
+	inBehaviour
 	recv sync.Mutex // held by whoever takes messages out; before mu
 	hand hand       // guarded by recv
 
@@ -35,7 +28,6 @@ type inbox struct {
 	unread  waitlist.List
 
 	notices  *notices      // of an XPub; nil in all others
-	mixed    bool          // not all that comes is for the inbox, so that only a link's goroutine may read
 	members  atomic.Int32  // links that were admitted and have not left; changes under mu
 	last     *link         // that brought messages
 	since    time.Duration // when it began to be the only one that does
@@ -329,8 +321,8 @@ func (q *inbox) pop() (m Msg, l *link, opened bool, why Reason) {
 		q.lessFrames(l, m.further())
 	}
 	q.lowered(l)
-	if q.keep != nil {
-		m, why = q.keep(l, m)
+	if q.filter != nil {
+		m, why = q.filter(l, m)
 	}
 	if why == "" {
 		in.counts.handed.add(size)

@@ -47,10 +47,10 @@ func (q *inbox) fromHand() (m Msg, ok bool) {
 		h.msgs = h.msgs[1:]
 		h.taken.add(m.Size())
 		h.further += m.further()
-		if q.keep != nil {
+		if q.filter != nil {
 			size, further := m.Size(), m.further()
 			var why Reason
-			if m, why = q.keep(l, m); why != "" {
+			if m, why = q.filter(l, m); why != "" {
 				q.unkept(why, size, further)
 				continue
 			}

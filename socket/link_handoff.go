@@ -75,7 +75,7 @@ const (
 // standTick is the time between two looks, less where somebody cannot bear a silence of that length.
 func (l *link) standTick() time.Duration {
 	tick := standTick
-	if l.core.out.lockstep {
+	if l.core.out.requestReply {
 		tick = lockstepStand
 	}
 	if every := l.signEvery(); every > 0 {

@@ -155,7 +155,7 @@ func (d *direct) offer(p *parcel) bool {
 	switch {
 	case !d.flush():
 		return false
-	case !d.twin.core.receives:
+	case !q.receives:
 		q.lose(d.twin, NotExpected, p.size)
 	default:
 		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {

@@ -100,7 +100,7 @@ func (d *direct) flush() bool {
 		return true
 	}
 	msgs, n, further := d.take()
-	if !d.twin.core.receives {
+	if !q.receives {
 		q.loseAll(d.twin, NotExpected, n)
 	} else {
 		q.pushAll(d.twin, msgs, n, further)

@@ -83,7 +83,7 @@ func (l *link) start(alone bool) (byCaller bool) {
 		return false
 	}
 	o.writing = true
-	if alone && l.try != nil && (l.core.out.lockstep || !l.pace.streaming(l.core.now())) && l.take() {
+	if alone && l.try != nil && (l.core.out.requestReply || !l.pace.streaming(l.core.now())) && l.take() {
 		if len(o.vec) == 1 {
 			return true
 		}

@@ -11,27 +11,60 @@ import (
 // Options are sealed and come by role; the package's documentation says what holds for all of them.
 type (
 	// A PushOption configures a [Push].
-	PushOption interface{ push(*config) }
+	PushOption interface {
+		setter
+		push()
+	}
 	// A PullOption configures a [Pull].
-	PullOption interface{ pull(*config) }
+	PullOption interface {
+		setter
+		pull()
+	}
 	// A PubOption configures a [Pub].
-	PubOption interface{ pub(*config) }
+	PubOption interface {
+		setter
+		pub()
+	}
 	// A SubOption configures a [Sub].
-	SubOption interface{ sub(*config) }
+	SubOption interface {
+		setter
+		sub()
+	}
 	// A ReqOption configures a [Req].
-	ReqOption interface{ req(*config) }
+	ReqOption interface {
+		setter
+		req()
+	}
 	// A RepOption configures a [Rep].
-	RepOption interface{ rep(*config) }
+	RepOption interface {
+		setter
+		rep()
+	}
 	// A DealerOption configures a [Dealer].
-	DealerOption interface{ dealer(*config) }
+	DealerOption interface {
+		setter
+		dealer()
+	}
 	// A RouterOption configures a [Router].
-	RouterOption interface{ router(*config) }
+	RouterOption interface {
+		setter
+		router()
+	}
 	// A PairOption configures a [Pair].
-	PairOption interface{ pair(*config) }
+	PairOption interface {
+		setter
+		pair()
+	}
 	// An XPubOption configures an [XPub].
-	XPubOption interface{ xpub(*config) }
+	XPubOption interface {
+		setter
+		xpub()
+	}
 	// An XSubOption configures an [XSub].
-	XSubOption interface{ xsub(*config) }
+	XSubOption interface {
+		setter
+		xsub()
+	}
 
 	// An Option configures a socket of any role.
 	Option interface {
@@ -60,25 +93,11 @@ type (
 	}
 )
 
-type option func(*config)
-
-func (o option) push(c *config)   { o(c) }
-func (o option) pull(c *config)   { o(c) }
-func (o option) pub(c *config)    { o(c) }
-func (o option) sub(c *config)    { o(c) }
-func (o option) req(c *config)    { o(c) }
-func (o option) rep(c *config)    { o(c) }
-func (o option) dealer(c *config) { o(c) }
-func (o option) router(c *config) { o(c) }
-func (o option) pair(c *config)   { o(c) }
-func (o option) xpub(c *config)   { o(c) }
-func (o option) xsub(c *config)   { o(c) }
-
 // WithIdentity sets the name by which a ROUTER peer knows this socket, 1 to 255 bytes of which the first is not zero.
 // The default, and "", is none; the ROUTER then makes one up for each connection. Only Req, Dealer and Router send it
 // (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an error that matches ErrTooLarge for any other.
 func WithIdentity(id string) Option {
-	return option(func(c *config) { c.identity = []byte(id) })
+	return optionForAll{setting: func(c *config) { c.identity = []byte(id) }}
 }
 
 // WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq
@@ -87,9 +106,9 @@ func WithIdentity(id string) Option {
 // without "X-". Keep names, values and identity together below 150 bytes for the sake of old libzmq peers. The option
 // may be given several times.
 func WithMetadata(name, value string) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})
-	})
+	}}
 }
 
 // WithSendHWM sets the high-water mark of the way out: the number of messages that may wait for one peer, or for a
@@ -97,7 +116,7 @@ func WithMetadata(name, value string) Option {
 // counted. Over inproc the peer's [WithRecvHWM] adds to it. A full queue opens again at half. The default is 1,000;
 // zero or less means no limit (libzmq ZMQ_SNDHWM).
 func WithSendHWM(messages int) Option {
-	return option(func(c *config) { c.sendMark.messages = atLeastZero(messages) })
+	return optionForAll{setting: func(c *config) { c.sendMark.messages = atLeastZero(messages) }}
 }
 
 // WithSendHWMBytes is like [WithSendHWM] in bytes; whichever is reached first counts. A message counts with its
@@ -105,14 +124,14 @@ func WithSendHWM(messages int) Option {
 // and over inproc. ([Ledger] has the payload alone.) A message may go over the mark, the next one then finds the
 // queue full. The default is 64 MiB; zero or less means no limit.
 func WithSendHWMBytes(bytes int64) Option {
-	return option(func(c *config) { c.sendMark.bytes = atLeastZero(bytes) })
+	return optionForAll{setting: func(c *config) { c.sendMark.bytes = atLeastZero(bytes) }}
 }
 
 // WithRecvHWM sets the high-water mark of the way in: the number of messages from one peer that may wait for Recv. At
 // the mark the socket stops reading from that peer, and goes on at half. Over inproc the peer's [WithSendHWM] adds to
 // it. The default is 1,000; zero or less means no limit (libzmq ZMQ_RCVHWM).
 func WithRecvHWM(messages int) Option {
-	return option(func(c *config) { c.recvMark.messages = atLeastZero(messages) })
+	return optionForAll{setting: func(c *config) { c.recvMark.messages = atLeastZero(messages) }}
 }
 
 // WithRecvHWMBytes is like [WithRecvHWM] in bytes; whichever is reached first counts. A message counts with its
@@ -123,7 +142,7 @@ func WithRecvHWM(messages int) Option {
 // KiB. While they are at it the socket reads from the peers that it has, but not from new ones, until that is down to
 // half. Nothing is dropped: new peers feel it as backpressure.
 func WithRecvHWMBytes(bytes int64) Option {
-	return option(func(c *config) { c.recvMark.bytes = atLeastZero(bytes) })
+	return optionForAll{setting: func(c *config) { c.recvMark.bytes = atLeastZero(bytes) }}
 }
 
 func atLeastZero[T int | int64](n T) uint64 { return uint64(max(0, n)) }
@@ -135,12 +154,12 @@ func atLeastZero[T int | int64](n T) uint64 { return uint64(max(0, n)) }
 // once. The defaults are 100 ms and 2 s. An interval of zero or less keeps the default; a limit below the interval
 // means the interval (libzmq ZMQ_RECONNECT_IVL, ZMQ_RECONNECT_IVL_MAX).
 func WithReconnect(interval, limit time.Duration) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		if interval <= 0 {
 			interval = defaultReconnect
 		}
 		c.reconnect, c.reconnectMax = interval, max(interval, limit)
-	})
+	}}
 }
 
 // WithoutReconnect makes Connect last for one connection: when that is lost, the socket stops connecting to the
@@ -149,24 +168,24 @@ func WithReconnect(interval, limit time.Duration) Option {
 // default is to connect again for ever (libzmq ZMQ_RECONNECT_IVL of -1, which also gives up after a first attempt that
 // fails).
 func WithoutReconnect() Option {
-	return option(func(c *config) { c.connectOnce = true })
+	return optionForAll{setting: func(c *config) { c.connectOnce = true }}
 }
 
 // WithConnectTimeout bounds one attempt to connect, name look-up included. The default is 10 s; zero or less leaves it
 // to the transport (libzmq ZMQ_CONNECT_TIMEOUT). Of a name that has several addresses each is tried within the
 // time, however short that is; see [transport.TCP].
 func WithConnectTimeout(d time.Duration) Option {
-	return option(func(c *config) { c.connectTimeout = max(0, d) })
+	return optionForAll{setting: func(c *config) { c.connectTimeout = max(0, d) }}
 }
 
 // WithHandshakeTimeout bounds the handshake with one peer, from the connection to the peer's READY. The default is 10
 // s, which zero or less keeps (libzmq ZMQ_HANDSHAKE_IVL).
 func WithHandshakeTimeout(d time.Duration) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		if d > 0 {
 			c.handshakeTimeout = d
 		}
-	})
+	}}
 }
 
 // WithHeartbeat sets the signs of life (libzmq ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TIMEOUT and ZMQ_HEARTBEAT_TTL, there
@@ -184,7 +203,7 @@ func WithHandshakeTimeout(d time.Duration) Option {
 // dropped for silence; nor is, after the first time, one that says it speaks 3.1 and hangs up on PING
 // ([HeartbeatOff]). Over inproc there are no heartbeats, nor any need of them.
 func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		if interval <= 0 {
 			c.heartbeat = heartbeat{}
 			return
@@ -196,7 +215,7 @@ func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 			ttl = timeout
 		}
 		c.heartbeat = heartbeat{interval, timeout, ttl}
-	})
+	}}
 }
 
 // WithSlowPeer sets when a peer that takes nothing is named and, if asked for, cut off. A queue that has been full
@@ -206,17 +225,17 @@ func WithHeartbeat(interval, timeout, ttl time.Duration) Option {
 // [PeerGone]). The defaults are 5 s and never; for notice zero keeps the default and less than zero is never, for
 // disconnect zero or less is never. (libzmq has no such option; ZMQ_TCP_MAXRT comes near.)
 func WithSlowPeer(notice, disconnect time.Duration) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		if notice != 0 {
 			c.slowAfter = max(0, notice)
 		}
 		c.slowLimit = max(0, disconnect)
-	})
+	}}
 }
 
 // WithLimits sets the bounds on what a peer can make the socket hold; see [Limits] for their defaults.
 func WithLimits(l Limits) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		set(&c.limits.MaxMessage, l.MaxMessage)
 		set(&c.limits.MaxFrames, l.MaxFrames)
 		set(&c.limits.MaxTopic, l.MaxTopic)
@@ -232,7 +251,7 @@ func WithLimits(l Limits) Option {
 		if l.MaxBuffered != 0 { // less than zero stays: zero follows MaxMessage
 			c.limits.MaxBuffered = max(-1, l.MaxBuffered)
 		}
-	})
+	}}
 }
 
 // set takes over a limit: zero keeps what there is, a negative one becomes zero, no limit.
@@ -246,22 +265,22 @@ func set[T int | int64](to *T, n T) {
 // all, and more than 700 ms means 700 ms, since Close returns within a second. [Push.Shutdown] waits as long as its
 // context says (libzmq ZMQ_LINGER, there for ever by default).
 func WithLinger(d time.Duration) Option {
-	return option(func(c *config) { c.linger = min(max(0, d), maxLinger) })
+	return optionForAll{setting: func(c *config) { c.linger = min(max(0, d), maxLinger) }}
 }
 
 // WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning,
 // peers that come and go as information, the rest for debugging. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {
-	return option(func(c *config) { c.logger = l })
+	return optionForAll{setting: func(c *config) { c.logger = l }}
 }
 
 // WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give
 // a [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial, a [transport.IPC] to set who may
 // connect to the socket files that Bind makes. nil is none.
 func WithTransport(t transport.Transport) Option {
-	return option(func(c *config) {
+	return optionForAll{setting: func(c *config) {
 		if t != nil {
 			c.transports[t.Scheme()] = t
 		}
-	})
+	}}
 }

@@ -1,23 +1,13 @@
 package socket
 
-type sendOption func(*config)
-
-func (o sendOption) push(c *config)   { o(c) }
-func (o sendOption) pub(c *config)    { o(c) }
-func (o sendOption) rep(c *config)    { o(c) }
-func (o sendOption) dealer(c *config) { o(c) }
-func (o sendOption) router(c *config) { o(c) }
-func (o sendOption) pair(c *config)   { o(c) }
-func (o sendOption) xpub(c *config)   { o(c) }
-
 // WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub and a Rep,
 // [Block] on all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
 func WithOverflow(p Overflow) SendOption {
-	return sendOption(func(c *config) {
+	return optionForSenders{setting: func(c *config) {
 		if p >= Block && p <= Disconnect {
 			c.overflow = p
 		}
-	})
+	}}
 }
 
 // A QueueOption configures a socket that keeps messages for a first peer to appear.
@@ -28,17 +18,10 @@ type QueueOption interface {
 	PairOption
 }
 
-type queueOption func(*config)
-
-func (o queueOption) push(c *config)   { o(c) }
-func (o queueOption) dealer(c *config) { o(c) }
-func (o queueOption) req(c *config)    { o(c) }
-func (o queueOption) pair(c *config)   { o(c) }
-
 // WithImmediate makes Send wait for a peer instead of queueing messages for the first one that appears (libzmq
 // ZMQ_IMMEDIATE). The default is to queue.
 func WithImmediate() QueueOption {
-	return queueOption(func(c *config) { c.immediate = true })
+	return optionForQueues{setting: func(c *config) { c.immediate = true }}
 }
 
 // WithMaxAttempts bounds how often the sending of one message may begin: when a peer ends the connection in the
@@ -47,11 +30,11 @@ func WithImmediate() QueueOption {
 // flow. A connection that is lost for other reasons does not count. The default, and 0, is 3; less than 0 is no
 // bound.
 func WithMaxAttempts(n int) QueueOption {
-	return queueOption(func(c *config) {
+	return optionForQueues{setting: func(c *config) {
 		if n != 0 {
 			c.maxAttempts = n
 		}
-	})
+	}}
 }
 
 // A BalanceOption configures a socket that spreads messages over its peers.
@@ -60,16 +43,11 @@ type BalanceOption interface {
 	DealerOption
 }
 
-type balanceOption func(*config)
-
-func (o balanceOption) push(c *config)   { o(c) }
-func (o balanceOption) dealer(c *config) { o(c) }
-
 // WithLeastOutstanding sends each message to the peer with the fewest outstanding messages, in turn among equals; the
 // default is strictly in turn. Outstanding are, for a Push, the messages queued here for the peer; for a Dealer, the
 // messages it has been sent less those it has sent back, so that a slow worker gets less to do.
 func WithLeastOutstanding() BalanceOption {
-	return balanceOption(func(c *config) { c.leastOutstanding = true })
+	return optionForBalancers{setting: func(c *config) { c.leastOutstanding = true }}
 }
 
 // A LatestOption configures a socket that receives.
@@ -80,19 +58,12 @@ type LatestOption interface {
 	PairOption
 }
 
-type latestOption func(*config)
-
-func (o latestOption) pull(c *config)   { o(c) }
-func (o latestOption) sub(c *config)    { o(c) }
-func (o latestOption) dealer(c *config) { o(c) }
-func (o latestOption) pair(c *config)   { o(c) }
-
 // WithLatest keeps only the newest message of each connection for Recv; older ones are counted as discarded (libzmq
 // ZMQ_CONFLATE on the receiving side, here also for multipart messages). It looks at no topic: of a publisher of
 // several the newest of all is kept, so that a Sub that wants the newest of each needs a socket for each. The default
 // is to keep all, up to the high-water mark. [Conflate] is the same for the sending side.
 func WithLatest() LatestOption {
-	return latestOption(func(c *config) { c.latest = true })
+	return optionForReceivers{setting: func(c *config) { c.latest = true }}
 }
 
 // A ProbeOption configures a socket that a ROUTER should hear of at once.
@@ -102,16 +73,10 @@ type ProbeOption interface {
 	RouterOption
 }
 
-type probeOption func(*config)
-
-func (o probeOption) req(c *config)    { o(c) }
-func (o probeOption) dealer(c *config) { o(c) }
-func (o probeOption) router(c *config) { o(c) }
-
 // WithProbe sends an empty message to each new peer, from which a ROUTER learns that this socket is there (libzmq
 // ZMQ_PROBE_ROUTER). The default is not to. It is for peers that expect it; our own Router has events.
 func WithProbe() ProbeOption {
-	return probeOption(func(c *config) { c.probe = true })
+	return optionForProbes{setting: func(c *config) { c.probe = true }}
 }
 
 // A TopicOption configures a socket that subscribes.
@@ -120,72 +85,51 @@ type TopicOption interface {
 	XSubOption
 }
 
-type topicOption func(*config)
-
-func (o topicOption) sub(c *config)  { o(c) }
-func (o topicOption) xsub(c *config) { o(c) }
-
 // WithSubscription subscribes to topics from the start, as Subscribe would; "" is everything. It may be given several
 // times; the default is to subscribe to nothing.
 func WithSubscription(topics ...string) TopicOption {
-	return topicOption(func(c *config) { c.topics = append(c.topics, topics...) })
+	return optionForSubscribers{setting: func(c *config) { c.topics = append(c.topics, topics...) }}
 }
-
-type reqOption func(*config)
-
-func (o reqOption) req(c *config) { o(c) }
 
 // WithRetry sends a request again, to the next peer, when the peer it went to is lost before it replied, up to n times.
 // The peer may have begun or even finished its work, so use it for requests that may be carried out twice. The default,
 // and less than 0, is 0: Recv returns an error that names the peer.
 func WithRetry(n int) ReqOption {
-	return reqOption(func(c *config) { c.retries = max(0, n) })
+	return optionForReq{setting: func(c *config) { c.retries = max(0, n) }}
 }
 
 // WithCorrelate puts a request id in front of each request, which every REP and ROUTER sends back with the reply, so
 // that a late reply is not taken for another one. The default is true; false is for peers behind a ROUTER that expect
 // exactly one empty frame before the request (libzmq ZMQ_REQ_CORRELATE, there off by default).
 func WithCorrelate(on bool) ReqOption {
-	return reqOption(func(c *config) { c.uncorrelate = !on })
+	return optionForReq{setting: func(c *config) { c.uncorrelate = !on }}
 }
 
 // WithRelaxed lets Send send a new request before the reply to the last one has come; that reply is then discarded
 // (libzmq ZMQ_REQ_RELAXED). The default is to return ErrState.
 func WithRelaxed() ReqOption {
-	return reqOption(func(c *config) { c.relaxed = true })
+	return optionForReq{setting: func(c *config) { c.relaxed = true }}
 }
-
-type repOption func(*config)
-
-func (o repOption) rep(c *config) { o(c) }
 
 // WithRelaxedReplies lets Recv wait for the next request while the last one has no reply; when that request is returned
 // it takes the place of the other, whose peer gets no reply any more. It is for a server that answers some requests
 // only, or that receives in a goroutine of its own. The default is to return ErrState.
 func WithRelaxedReplies() RepOption {
-	return repOption(func(c *config) { c.relaxedReplies = true })
+	return optionForRep{setting: func(c *config) { c.relaxedReplies = true }}
 }
-
-type routerOption func(*config)
-
-func (o routerOption) router(c *config) { o(c) }
 
 // WithDropUnroutable makes Send drop, and count, a message for a peer that is not there, instead of returning
 // ErrUnroutable (libzmq without ZMQ_ROUTER_MANDATORY, where it is not counted).
 func WithDropUnroutable() RouterOption {
-	return routerOption(func(c *config) { c.dropUnroutable = true })
+	return optionForRouter{setting: func(c *config) { c.dropUnroutable = true }}
 }
 
 // WithHandover gives an identity that is in use to the newest peer that claims it, and ends the connection that had it.
 // The default is to refuse the newcomer, with an event on this side (libzmq ZMQ_ROUTER_HANDOVER; libzmq's default
 // leaves the newcomer connected and unreachable).
 func WithHandover() RouterOption {
-	return routerOption(func(c *config) { c.handover = true })
+	return optionForRouter{setting: func(c *config) { c.handover = true }}
 }
-
-type xpubOption func(*config)
-
-func (o xpubOption) xpub(c *config) { o(c) }
 
 // A Verbosity says which subscriptions an [XPub] hands to the application, and with that how a cancellation is to be
 // read: as the end of all subscriptions to its topic that came before, but of those of its [Subscription.Peer] alone
@@ -206,11 +150,11 @@ const (
 // WithVerbosity sets which subscriptions Recv returns. The default is [FirstAndLast]; a value that is none of the
 // constants keeps it.
 func WithVerbosity(v Verbosity) XPubOption {
-	return xpubOption(func(c *config) {
+	return optionForXPub{setting: func(c *config) {
 		if v >= FirstAndLast && v <= EveryChange {
 			c.verbosity = v
 		}
-	})
+	}}
 }
 
 // WithManual leaves it to the application which topics a peer is subscribed to: what the peer asks for is only handed
@@ -218,7 +162,7 @@ func WithVerbosity(v Verbosity) XPubOption {
 // ZMQ_XPUB_MANUAL). When the peer leaves, the cancellations handed over are of what it had asked for. The default is
 // that a peer gets what it asks for.
 func WithManual() XPubOption {
-	return xpubOption(func(c *config) { c.manual = true })
+	return optionForXPub{setting: func(c *config) { c.manual = true }}
 }
 
 // A ReplayOption configures a socket that publishes.
@@ -227,16 +171,11 @@ type ReplayOption interface {
 	XPubOption
 }
 
-type replayOption func(*config)
-
-func (o replayOption) pub(c *config)  { o(c) }
-func (o replayOption) xpub(c *config) { o(c) }
-
 // WithWelcome sends a message to each new peer before anything else; a SUB receives it if it is subscribed to its
 // topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default, and a message without frames, is none. The frames must not be
 // changed afterwards.
 func WithWelcome(m Msg) ReplayOption {
-	return replayOption(func(c *config) { c.welcome = m })
+	return optionForPublishers{setting: func(c *config) { c.welcome = m }}
 }
 
 // WithLastValue keeps the last message of each topic (the whole first frame), at most n topics, and sends those that
@@ -247,5 +186,5 @@ func WithWelcome(m Msg) ReplayOption {
 // for more by subscribing again and again is read from as much more slowly. The default, and less than 0, is 0:
 // nothing is kept. It takes the place of libzmq's ZMQ_XPUB_MANUAL_LAST_VALUE.
 func WithLastValue(n int) ReplayOption {
-	return replayOption(func(c *config) { c.lastValues = max(0, n) })
+	return optionForPublishers{setting: func(c *config) { c.lastValues = max(0, n) }}
 }

@@ -14,11 +14,7 @@ import (
 
 // configured is what the options come to, whatever their role.
 func configured(opts ...Option) config {
-	c := defaults()
-	for _, o := range opts {
-		o.push(&c)
-	}
-	return c
+	return configure(defaults(), opts)
 }
 
 func TestDefaults(t *testing.T) {

@@ -17,18 +17,9 @@ import (
 // A message is a Msg until a link takes it; a link holds encoded bytes; what a lost link had not written becomes Msg
 // values again.
 type outbox struct {
+	outBehaviour
 	core *core
 	pace *pace // shared by all links; nil if each link has its own
-
-	// keeps says that a message belongs to the socket rather than to a peer: without a peer it waits in pending, and
-	// what a lost link had not written goes back there. assigned, if set, is told where a message went: the link, or
-	// nil for pending.
-	keeps    bool
-	assigned func(l *link, m Msg)
-	// abandoned, if set, is told of a message that is dropped for good, and why.
-	abandoned func(m Msg, why error)
-	// lockstep says that each message waits for an answer, or is one, so that none comes right behind another.
-	lockstep bool
 
 	mu      sync.Mutex
 	links   []*link

@@ -97,7 +97,7 @@ func (o *outbox) placeLeast(p *parcel) *link {
 
 // outstanding is what the link has to do still: what a Dealer's peer has not answered, what a Push has queued.
 func (l *link) outstanding() uint64 {
-	if !l.core.receives {
+	if !l.core.in.receives {
 		if l.direct != nil {
 			return l.direct.unread()
 		}

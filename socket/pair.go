@@ -24,18 +24,13 @@ type Pair struct {
 
 // NewPair returns a Pair that is neither bound nor connected. It does no I/O.
 func NewPair(opts ...PairOption) *Pair {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.pair(&cfg)
-		}
-	}
-	c := newCore(zmtp.Pair, cfg)
-	c.receives = true
-	c.out.keeps = true
-	c.out.pace = new(pace)
-	s := &Pair{core: c}
-	c.role = single{plain{c}, s}
+	s := new(Pair)
+	s.core = newCore(configure(defaults(), opts), behaviour{
+		typ:  zmtp.Pair,
+		role: pairRole{pair: s},
+		out:  outBehaviour{keeps: true, sharedPace: true},
+		in:   inBehaviour{receives: true},
+	})
 	return s
 }
 
@@ -54,13 +49,13 @@ func (s *Pair) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 // closes it just stops.
 func (s *Pair) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
-// single is the role of a Pair.
-type single struct {
-	plain
+// pairRole has one peer at a time.
+type pairRole struct {
+	baseRole
 	pair *Pair
 }
 
-func (r single) admit(l *link) error {
+func (r pairRole) admit(l *link) error {
 	for elder := r.place(l); elder != nil; elder = r.place(l) {
 		if !l.succeeds(elder) {
 			return ErrBusy
@@ -70,9 +65,9 @@ func (r single) admit(l *link) error {
 }
 
 // place gives the link the place of the peer, unless another one has it.
-func (r single) place(l *link) (other *link) {
-	r.core.out.mu.Lock()
-	defer r.core.out.mu.Unlock()
+func (r pairRole) place(l *link) (other *link) {
+	r.pair.out.mu.Lock()
+	defer r.pair.out.mu.Unlock()
 	if other = r.pair.peer; other != nil && !other.out.dead {
 		return other
 	}
@@ -80,9 +75,9 @@ func (r single) place(l *link) (other *link) {
 	return nil
 }
 
-func (r single) left(l *link) {
-	r.core.out.mu.Lock()
-	defer r.core.out.mu.Unlock()
+func (r pairRole) left(l *link) {
+	r.pair.out.mu.Lock()
+	defer r.pair.out.mu.Unlock()
 	if r.pair.peer == l {
 		r.pair.peer = nil
 	}

@@ -26,18 +26,13 @@ type Pub struct {
 
 // NewPub returns a Pub that is neither bound nor connected. It does no I/O.
 func NewPub(opts ...PubOption) *Pub {
-	cfg := defaults()
-	cfg.overflow = DropNewest
-	for _, o := range opts {
-		if o != nil {
-			o.pub(&cfg)
-		}
-	}
-	c := newCore(zmtp.Pub, cfg)
-	c.out.pace = new(pace)
-	s := &Pub{core: c}
-	s.subs.core = c
-	c.role = publisher{plain{c}, &s.subs}
+	s := new(Pub)
+	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
+		typ:  zmtp.Pub,
+		role: pubRole{subs: &s.subs},
+		out:  outBehaviour{sharedPace: true},
+	})
+	s.subs.core = s.core
 	return s
 }
 
@@ -62,14 +57,14 @@ func (s *Pub) Topics() []string { return s.subs.topics() }
 // not connected.
 func (s *Pub) SetOverflow(p *Peer, policy Overflow) error { return s.subs.setOverflow(p, policy) }
 
-// publisher is the role of a Pub.
-type publisher struct {
-	plain
+// pubRole knows what each peer is subscribed to.
+type pubRole struct {
+	baseRole
 	subs *subscribers
 }
 
-func (p publisher) joined(l *link) {
-	p.plain.joined(l)
+func (p pubRole) joined(l *link) {
+	p.baseRole.joined(l)
 	p.subs.greet(l)
 }
 
@@ -82,14 +77,14 @@ func (s *subscribers) greet(l *link) {
 	}
 }
 
-func (p publisher) left(l *link) { p.subs.forget(l) }
+func (p pubRole) left(l *link) { p.subs.forget(l) }
 
-func (p publisher) subscription(l *link, add bool, topic []byte) error {
+func (p pubRole) subscription(l *link, add bool, topic []byte) error {
 	return p.subs.request(l, add, topic)
 }
 
 // intake takes subscriptions in the form of messages: a ZMTP 3.0 peer sends them so, and others may.
-func (p publisher) intake(l *link, msgs [][][]byte) error {
+func (p pubRole) intake(l *link, msgs [][][]byte) error {
 	for _, frames := range msgs {
 		if topic, add, ok := subscriptionMessage(frames); ok {
 			if err := p.subs.request(l, add, topic); err != nil {
@@ -97,7 +92,7 @@ func (p publisher) intake(l *link, msgs [][][]byte) error {
 			}
 			continue
 		}
-		p.core.in.reject(l, NotExpected, Msg{Frames: frames}.Size())
+		l.core.in.reject(l, NotExpected, Msg{Frames: frames}.Size())
 	}
 	return nil
 }

@@ -21,15 +21,10 @@ type Pull struct{ *core }
 
 // NewPull returns a Pull that is neither bound nor connected. It does no I/O.
 func NewPull(opts ...PullOption) *Pull {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.pull(&cfg)
-		}
-	}
-	c := newCore(zmtp.Pull, cfg)
-	c.receives = true
-	return &Pull{c}
+	return &Pull{newCore(configure(defaults(), opts), behaviour{
+		typ: zmtp.Pull,
+		in:  inBehaviour{receives: true},
+	})}
 }
 
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it

@@ -20,16 +20,10 @@ type Push struct{ *core }
 
 // NewPush returns a Push that is neither bound nor connected. It does no I/O.
 func NewPush(opts ...PushOption) *Push {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.push(&cfg)
-		}
-	}
-	c := newCore(zmtp.Push, cfg)
-	c.out.keeps = true
-	c.out.pace = new(pace)
-	return &Push{c}
+	return &Push{newCore(configure(defaults(), opts), behaviour{
+		typ: zmtp.Push,
+		out: outBehaviour{keeps: true, sharedPace: true},
+	})}
 }
 
 // Send hands the message over to the socket, waiting for room until ctx ends. The frames must not be changed

@@ -45,20 +45,12 @@ const (
 
 // NewRep returns a Rep that is neither bound nor connected. It does no I/O.
 func NewRep(opts ...RepOption) *Rep {
-	cfg := defaults()
-	cfg.overflow = DropNewest
-	for _, o := range opts {
-		if o != nil {
-			o.rep(&cfg)
-		}
-	}
-	c := newCore(zmtp.Rep, cfg)
-	c.receives = true
-	s := &Rep{core: c}
-	c.out.lockstep = true
-	c.in.ready = s.ready
-	c.in.stop = s.stop
-	c.in.keep = s.keep
+	s := new(Rep)
+	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
+		typ: zmtp.Rep,
+		out: outBehaviour{requestReply: true},
+		in:  inBehaviour{receives: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
+	})
 	return s
 }
 
@@ -141,8 +133,8 @@ func (s *Rep) stop() error {
 	return nil
 }
 
-// keep takes the envelope off.
-func (s *Rep) keep(l *link, m Msg) (Msg, Reason) {
+// takeRequest takes the envelope off.
+func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
 	end := slices.IndexFunc(m.Frames, func(f []byte) bool { return len(f) == 0 })
 	if end < 0 || end == len(m.Frames)-1 {
 		return m, BadEnvelope

@@ -38,22 +38,13 @@ type Req struct {
 
 // NewReq returns a Req that is neither bound nor connected. It does no I/O.
 func NewReq(opts ...ReqOption) *Req {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.req(&cfg)
-		}
-	}
-	c := newCore(zmtp.Req, cfg)
-	c.receives = true
-	c.out.keeps = true
-	s := &Req{core: c, turn: make(chan struct{}, 1), id: rand.Uint32()}
-	c.out.assigned = s.assigned
-	c.out.abandoned = s.abandoned
-	c.out.lockstep = true
-	c.in.keep = s.keep
-	c.in.stop = s.stop
-	c.role = requester{plain{c}, s}
+	s := &Req{turn: make(chan struct{}, 1), id: rand.Uint32()}
+	s.core = newCore(configure(defaults(), opts), behaviour{
+		typ:  zmtp.Req,
+		role: reqRole{req: s},
+		out:  outBehaviour{keeps: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned},
+		in:   inBehaviour{receives: true, filter: s.takeReply, stop: s.stop},
+	})
 	return s
 }
 
@@ -172,8 +163,8 @@ func (s *Req) isCurrent(m Msg) bool {
 	return s.cfg.uncorrelate || bytes.Equal(m.Frames[0], s.request.Frames[0])
 }
 
-// keep takes the reply out of its envelope and discards whatever else comes.
-func (s *Req) keep(l *link, m Msg) (Msg, Reason) {
+// takeReply takes the reply out of its envelope and discards whatever else comes.
+func (s *Req) takeReply(l *link, m Msg) (Msg, Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.asked || s.to == nil || l.peer != s.to.peer { // by its peer: the link that has a reply may not be the one that was asked
@@ -210,14 +201,14 @@ func (s *Req) stop() error {
 	return nil
 }
 
-// requester is the role of a Req.
-type requester struct {
-	plain
+// reqRole looks after the request that a lost peer had.
+type reqRole struct {
+	baseRole
 	req *Req
 }
 
 // left finds the request another peer, or lets Recv know, if the link that is gone had it.
-func (r requester) left(l *link) {
+func (r reqRole) left(l *link) {
 	s := r.req
 	s.in.mu.Lock()
 	replied := l.in.counts.unread.Messages > 0 // then Recv decides whether that is the reply

@@ -36,17 +36,12 @@ type Router struct {
 
 // NewRouter returns a Router that is neither bound nor connected. It does no I/O.
 func NewRouter(opts ...RouterOption) *Router {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.router(&cfg)
-		}
-	}
-	c := newCore(zmtp.Router, cfg)
-	c.receives = true
-	s := &Router{core: c, byID: make(map[string]*link), auto: rand.Uint32()}
-	c.role = routing{plain{c}, s}
-	c.in.keep = s.keep
+	s := &Router{byID: make(map[string]*link), auto: rand.Uint32()}
+	s.core = newCore(configure(defaults(), opts), behaviour{
+		typ:  zmtp.Router,
+		role: routerRole{router: s},
+		in:   inBehaviour{receives: true, filter: s.addIdentity},
+	})
 	return s
 }
 
@@ -136,21 +131,21 @@ func (s *Router) nameable(at, id string) error {
 	return nil
 }
 
-// keep puts the identity in front.
-func (s *Router) keep(l *link, m Msg) (Msg, Reason) {
+// addIdentity puts the identity of the peer in front.
+func (s *Router) addIdentity(l *link, m Msg) (Msg, Reason) {
 	frames := make([][]byte, 0, 1+len(m.Frames))
 	m.Frames = append(append(frames, []byte(l.id)), m.Frames...)
 	return m, ""
 }
 
-// routing is the role of a Router.
-type routing struct {
-	plain
+// routerRole knows each peer by an identity.
+type routerRole struct {
+	baseRole
 	router *Router
 }
 
 // admit finds the peer's identity and keeps it for the link.
-func (r routing) admit(l *link) error {
+func (r routerRole) admit(l *link) error {
 	for elder := r.claim(l); elder != nil; elder = r.claim(l) {
 		if !l.succeeds(elder) {
 			return fmt.Errorf("%w: %.64q", ErrIdentityInUse, l.id)
@@ -160,7 +155,7 @@ func (r routing) admit(l *link) error {
 }
 
 // claim enters the link under its identity, unless another one has that. With handover this is left to joined.
-func (r routing) claim(l *link) (other *link) {
+func (r routerRole) claim(l *link) (other *link) {
 	s := r.router
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -183,7 +178,7 @@ func (r routing) claim(l *link) (other *link) {
 }
 
 // joined has messages for the identity go to the link.
-func (r routing) joined(l *link) {
+func (r routerRole) joined(l *link) {
 	s := r.router
 	s.out.mu.Lock()
 	old := s.byID[l.id]
@@ -206,7 +201,7 @@ func (s *Router) nextID() string {
 	}
 }
 
-func (r routing) left(l *link) {
+func (r routerRole) left(l *link) {
 	s := r.router
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()

@@ -25,13 +25,12 @@ type Sub struct {
 
 // NewSub returns a Sub that is neither bound nor connected. It does no I/O.
 func NewSub(opts ...SubOption) *Sub {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			o.sub(&cfg)
-		}
-	}
-	s := &Sub{core: newCore(zmtp.Sub, cfg)}
+	s := new(Sub)
+	s.core = newCore(configure(defaults(), opts), behaviour{
+		typ:  zmtp.Sub,
+		role: subRole{subs: &s.subs},
+		in:   inBehaviour{receives: true, filter: s.subs.filter},
+	})
 	s.subs.init(s.core, true)
 	return s
 }

@@ -23,7 +23,7 @@ type subscriptions struct {
 	links   map[*link]struct{}
 	log     commandLog
 
-	// wanted is the same for look-ups, under a lock of its own: keep runs under the inbox's lock, and a publisher in
+	// wanted is the same for look-ups, under a lock of its own: filter runs under the inbox's lock, and a publisher in
 	// this process takes that lock while it holds the one that telling it takes.
 	mu     sync.RWMutex
 	wanted prefix.Tree[struct{}]
@@ -60,19 +60,14 @@ func (p *Peer) holder() any {
 	return p.origin
 }
 
-// init makes c the core of a socket that subscribes.
+// init subscribes to what the options say.
 func (s *subscriptions) init(c *core, filters bool) {
-	c.receives = true
 	s.core, s.filters = c, filters
 	s.wants = make(map[string]*want)
 	s.held = make(map[holding]struct{})
 	s.links = make(map[*link]struct{})
 	for _, t := range c.cfg.topics {
 		s.add(nil, t, false)
-	}
-	c.role = subscriber{plain{c}, s}
-	if filters {
-		c.in.keep = s.keep
 	}
 }
 
@@ -167,7 +162,7 @@ func (s *subscriptions) remove(by any, topic string) bool {
 	return true
 }
 
-// want keeps what keep looks up.
+// want keeps what filter looks up.
 func (s *subscriptions) want(topic string, add bool) {
 	if !s.filters {
 		return
@@ -207,8 +202,8 @@ func (s *subscriptions) tell(add bool, topic string) {
 	}
 }
 
-// keep discards what nobody here has subscribed to.
-func (s *subscriptions) keep(_ *link, m Msg) (Msg, Reason) {
+// filter discards what nobody here has subscribed to.
+func (s *subscriptions) filter(_ *link, m Msg) (Msg, Reason) {
 	if s.all.Load() {
 		return m, ""
 	}
@@ -222,16 +217,16 @@ func (s *subscriptions) keep(_ *link, m Msg) (Msg, Reason) {
 	return m, why
 }
 
-// subscriber is the role of a Sub and an XSub.
-type subscriber struct {
-	plain
+// subRole is that of a Sub and an XSub: peers are told what is subscribed to.
+type subRole struct {
+	baseRole
 	subs *subscriptions
 }
 
 // joined tells a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all
 // connections get the same ones.
-func (r subscriber) joined(l *link) {
-	r.plain.joined(l)
+func (r subRole) joined(l *link) {
+	r.baseRole.joined(l)
 	if l.direct != nil {
 		<-l.direct.twin.direct.joined // a publisher greets before it hears of subscriptions
 	}
@@ -257,7 +252,7 @@ func (s *subscriptions) inOrder() []string {
 	return slices.SortedFunc(maps.Keys(s.wants), func(a, b string) int { return cmp.Compare(s.wants[a].at.first, s.wants[b].at.first) })
 }
 
-func (r subscriber) left(l *link) {
+func (r subRole) left(l *link) {
 	r.subs.changes.Lock()
 	defer r.subs.changes.Unlock()
 	delete(r.subs.links, l)

@@ -31,23 +31,16 @@ type XPub struct {
 
 // NewXPub returns an XPub that is neither bound nor connected. It does no I/O.
 func NewXPub(opts ...XPubOption) *XPub {
-	cfg := defaults()
-	cfg.overflow = DropNewest
-	for _, o := range opts {
-		if o != nil {
-			o.xpub(&cfg)
-		}
-	}
-	c := newCore(zmtp.XPub, cfg)
-	c.receives = true
-	c.out.pace = new(pace)
-	s := &XPub{core: c}
-	s.subs.core = c
-	s.subs.notices = newNotices(c)
-	c.in.notices = s.subs.notices
+	s := new(XPub)
+	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
+		typ:  zmtp.XPub,
+		role: xpubRole{pubRole{subs: &s.subs}},
+		out:  outBehaviour{sharedPace: true},
+		in:   inBehaviour{receives: true, mixed: true, notifies: true},
+	})
+	s.subs.core = s.core
+	s.subs.notices = s.in.notices
 	s.subs.origin = &origin{perPeer: s.subs.notices.perPeer}
-	c.role = showing{publisher{plain{c}, &s.subs}}
-	c.in.mixed = true
 	return s
 }
 
@@ -118,19 +111,19 @@ func ParseSubscription(m Msg) (sub Subscription, ok bool) {
 	return Subscription{string(topic), add, m.From}, ok
 }
 
-// showing is the role of an XPub.
-type showing struct{ publisher }
+// xpubRole is that of a Pub, but has the application told of subscriptions and passes on other messages.
+type xpubRole struct{ pubRole }
 
-func (r showing) joined(l *link) {
+func (r xpubRole) joined(l *link) {
 	l.peer.origin = r.subs.origin // before it is the From of anything
-	q := &r.core.in
+	q := &l.core.in
 	q.mu.Lock()
 	l.in.notices = &noticeList{owner: l}
 	q.mu.Unlock()
-	r.publisher.joined(l)
+	r.pubRole.joined(l)
 }
 
-func (r showing) intake(l *link, msgs [][][]byte) error {
+func (r xpubRole) intake(l *link, msgs [][][]byte) error {
 	for i, frames := range msgs {
 		var err error
 		if topic, add, ok := subscriptionMessage(frames); ok {

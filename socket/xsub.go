@@ -31,16 +31,13 @@ type XSub struct {
 
 // NewXSub returns an XSub that is neither bound nor connected. It does no I/O.
 func NewXSub(opts ...XSubOption) *XSub {
-	cfg := defaults()
-	cfg.overflow = DropNewest
-	for _, o := range opts {
-		if o != nil {
-			o.xsub(&cfg)
-		}
-	}
-	c := newCore(zmtp.XSub, cfg)
-	s := &XSub{core: c}
-	s.subs.init(c, false)
+	s := new(XSub)
+	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
+		typ:  zmtp.XSub,
+		role: subRole{subs: &s.subs},
+		in:   inBehaviour{receives: true},
+	})
+	s.subs.init(s.core, false)
 	return s
 }
 

@@ -1,0 +1,94 @@
+package socket
+
+import "github.com/yodel-mq/yodel/transport/zmtp"
+
+// A behaviour is what makes one socket type differ from another. Each role states its own where it calls newCore, at
+// the top of its file; from there core, outbox and inbox take it, and nothing of it changes later.
+type behaviour struct {
+	typ  zmtp.SocketType
+	role role // nil for a baseRole
+	out  outBehaviour
+	in   inBehaviour
+}
+
+// An outBehaviour is how messages leave. The hooks are called with out.mu held.
+type outBehaviour struct {
+	// keeps: a message belongs to the socket rather than to one peer. Without a peer it waits for the first, and what
+	// a lost link had not written goes to another.
+	keeps bool
+	// requestReply: each message is a request or a reply, so that messages never come back to back and the caller of
+	// Send always writes.
+	requestReply bool
+	// sharedPace: one stream of messages is spread over all links, or copied to them, so that what the last write to
+	// one of them tells of the rate holds for all.
+	sharedPace bool
+	// assigned, if set, is told which link a message goes to, or nil for one that waits for a peer.
+	assigned func(l *link, m Msg)
+	// abandoned, if set, is told of a message that cannot be delivered, and why.
+	abandoned func(m Msg, why error)
+}
+
+// An inBehaviour is what becomes of what comes. The hooks are called with recv held.
+type inBehaviour struct {
+	// receives: messages wait for Recv. A role without it discards them.
+	receives bool
+	// mixed: the role keeps a part of what comes, so that a receiver cannot read a connection in place of its
+	// goroutine, and takes each message under the lock.
+	mixed bool
+	// notifies: the application is told what peers subscribe to (xpub_notices.go).
+	notifies bool
+	// filter, if set, looks at each message as it is about to be handed out, and may take an envelope off or put one
+	// on; a reason discards it.
+	filter func(l *link, m Msg) (Msg, Reason)
+	// ready, if set, holds messages back while it returns false. It is called with in.mu held too.
+	ready func() bool
+	// stop, if set, ends a wait for messages with an error. It is called with in.mu held too.
+	stop func() error
+}
+
+// A role is what a socket type does about peers that come and go and about what they send. The reader of a link calls
+// intake and subscription: the link's own goroutine or, where intake passes everything to the inbox, a caller of Recv
+// that reads in its place (link_handoff.go).
+type role interface {
+	// admit keeps a place for a link, or refuses it. Over inproc the other side may refuse it after that.
+	admit(l *link) error
+	// joined lets a link that was admitted take part.
+	joined(l *link)
+	// left ends either; what was queued for the link is accounted for by then.
+	left(l *link)
+	// intake takes the messages that one read has brought; the list is valid during the call only. An error ends the
+	// connection.
+	intake(l *link, msgs [][][]byte) error
+	// subscription handles SUBSCRIBE and CANCEL. An error ends the connection.
+	subscription(l *link, add bool, topic []byte) error
+}
+
+// baseRole takes every peer, passes messages to the inbox and knows nothing of subscriptions.
+type baseRole struct{}
+
+func (baseRole) admit(*link) error { return nil }
+
+func (baseRole) joined(l *link) {
+	o := &l.core.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.add(l)
+}
+
+func (baseRole) left(*link) {}
+
+func (baseRole) intake(l *link, msgs [][][]byte) error {
+	q := &l.core.in
+	if q.receives {
+		return l.queueAll(msgs)
+	}
+	for _, frames := range msgs {
+		q.reject(l, NotExpected, Msg{Frames: frames}.Size())
+	}
+	return nil
+}
+
+func (baseRole) subscription(l *link, _ bool, topic []byte) error {
+	l.in.turn.useless += useless(1, len(topic))
+	return nil
+}
