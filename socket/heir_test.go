@@ -13,14 +13,14 @@ func TestHeirKeepsItsOwnBooks(t *testing.T) {
 	for _, body := range []string{"handed", "kept"} {
 		q.push(l, String(body))
 	}
-	q.lose(l, NotExpected, 3)
+	q.rejectLocked(l, NotExpected, Count{1, 3})
 	q.recv.Lock()
 	q.mu.Lock()
 	q.depart(l)
 	h := q.heir(l)
 	before := sum(l.in.counts.discarded)
 	q.dropOldest(h, NotSubscribed)
-	q.lose(h, NotExpected, 5)
+	q.rejectLocked(h, NotExpected, Count{1, 5})
 	after := sum(l.in.counts.discarded)
 	q.mu.Unlock()
 	q.recv.Unlock()

@@ -49,7 +49,7 @@ const budgetMessages = 16
 
 // holds is what counts towards the budget.
 func (q *inbox) holds() uint64 {
-	return weigh(q.counts.unread, q.further, queuedFrame).Bytes + q.parts
+	return weigh(q.counts.unread, q.counts.further, queuedFrame).Bytes + q.parts
 }
 
 // spend holds a link back that has brought something with which the budget is used up.

@@ -1,9 +1,6 @@
 package socket
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // What a peer has sent and nobody has received yet outlives its connection. It is kept by a link of its own that has
 // nothing but a queue, so that a message of four bytes does not hold on to buffers, timers and a connection.
@@ -46,9 +43,7 @@ func (q *inbox) depart(l *link) {
 	if n := l.in.notices; n != nil {
 		h.in.notices, n.owner = n, h
 	}
-	h.in.counts = l.in.counts // of l they stay, for whoever looks at its ledger still
-	h.in.counts.discarded = maps.Clone(l.in.counts.discarded)
-	h.in.further, l.in.further = l.in.further, 0
+	h.in.counts = l.in.counts.copy() // of l they stay, for whoever looks at its ledger still
 	if i := slices.Index(q.round, l); i >= 0 {
 		q.round[i] = h
 		l.in.active, h.in.active = false, true

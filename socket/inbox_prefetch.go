@@ -76,12 +76,8 @@ func (q *inbox) unkept(why Reason, size int, further uint64) {
 	h.taken = h.taken.minus(Count{1, uint64(size)})
 	h.further -= further
 	q.settle()
-	n := Count{1, uint64(size)}
-	h.link.in.counts.unread = h.link.in.counts.unread.minus(n)
-	q.counts.unread = q.counts.unread.minus(n)
-	q.lessFrames(h.link, further)
+	q.discard(h.link, why, Count{1, uint64(size)}, further)
 	q.lowered(h.link)
-	q.discard(h.link, why, n)
 }
 
 // settle brings the books up to date with what was taken from the hand. It needs both locks, as putBack does.
@@ -90,11 +86,7 @@ func (q *inbox) settle() {
 	if h.taken.Messages == 0 {
 		return
 	}
-	for _, c := range []*inCounts{&h.link.in.counts, &q.counts} {
-		c.unread = c.unread.minus(h.taken)
-		c.handed = c.handed.plus(h.taken)
-	}
-	q.lessFrames(h.link, h.further)
+	q.ledger(h.link).hand(h.taken, h.further)
 	h.taken, h.further = Count{}, 0
 	q.lowered(h.link)
 }

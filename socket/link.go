@@ -122,7 +122,6 @@ type linkIn struct {
 	notices  *noticeList // of a peer of an XPub; nil of all others
 	queue    queue
 	counts   inCounts
-	further  uint64 // frames in unread messages beyond the first of each
 	limit    mark
 	ready    bool          // its messages may be handed out
 	active   bool          // in the inbox's round
@@ -131,7 +130,6 @@ type linkIn struct {
 	late     bool          // joined while peers that have gone were at their mark (inbox_departed.go)
 	starved  bool          // waits for the socket's budget (inbox_budget.go)
 	way      underway      // the message that has come in part
-	gone     bool          // has left the inbox
 	departed bool          // only a queue, of a peer that has gone
 	heir     *link         // that has the queue now
 	left     uint64        // what counts of it among the peers that have gone

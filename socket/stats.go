@@ -172,12 +172,6 @@ type outCounts struct {
 	dropped                               reasons
 }
 
-// inCounts is the half of a ledger that an inbox keeps, guarded by its mutex.
-type inCounts struct {
-	received, handed, unread Count
-	discarded                reasons
-}
-
 // reasons counts by reason; nil until something was dropped.
 type reasons map[Reason]Count
 
@@ -194,9 +188,4 @@ func (r *reasons) add(why Reason, c Count) {
 func (c *outCounts) fill(l *Ledger) {
 	l.Accepted, l.Delivered, l.Queued, l.Returned = c.accepted, c.delivered, c.queued, c.returned
 	l.Dropped = maps.Clone(c.dropped)
-}
-
-func (c *inCounts) fill(l *Ledger) {
-	l.Received, l.Handed, l.Unread = c.received, c.handed, c.unread
-	l.Discarded = maps.Clone(c.discarded)
 }

@@ -29,20 +29,10 @@ func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.flight.
 func (o *outbox) load() Count { return weigh(o.waits, o.further, queuedFrame) }
 
 // load is what the link has brought and nobody has received, as a mark sees it.
-func (in *linkIn) load() Count { return weigh(in.messages(), in.further, queuedFrame) }
+func (in *linkIn) load() Count { return weigh(in.messages(), in.counts.further, queuedFrame) }
 
 // load is what the run holds, as a mark sees it.
 func (r *run) load() Count { return weigh(r.count, r.further, queuedFrame) }
 
 // weight is what a message of that size weighs in a queue.
 func (m *Msg) weight(size int) uint64 { return uint64(size) + queuedFrame*uint64(len(m.Frames)) }
-
-func (q *inbox) moreFrames(l *link, n uint64) {
-	l.in.further += n
-	q.further += n
-}
-
-func (q *inbox) lessFrames(l *link, n uint64) {
-	l.in.further -= n
-	q.further -= n
-}

@@ -21,7 +21,7 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 	defer q.mu.Unlock()
 	list := l.in.notices
 	if q.closed || list == nil {
-		q.lose(l, SocketClosed, 1+len(s.topic))
+		q.rejectLocked(l, SocketClosed, Count{1, 1 + uint64(len(s.topic))})
 		return nil
 	}
 	f := n.about(l, s.topic)
@@ -43,16 +43,13 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 		}
 		if s.add && f.adds > 0 || !s.add && (!f.believed || f.cancels > 0) {
 			list.setOff++
-			q.lose(list.owner, Replaced, 1+len(s.topic))
+			q.rejectLocked(list.owner, Replaced, Count{1, 1 + uint64(len(s.topic))})
 			return nil
 		}
 	}
 	x := &notice{fact: f, from: l.peer, add: s.add}
 	n.enter(list, x)
-	for _, c := range []*inCounts{&list.owner.in.counts, &q.counts} {
-		c.received.add(x.size())
-		c.unread.add(x.size())
-	}
+	q.ledger(list.owner).receive(Count{1, uint64(x.size())}, 0)
 	q.lowered(list.owner)
 	q.announce(list.owner, 1)
 	return nil
@@ -62,10 +59,7 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 func (q *inbox) setOff(n *notices, x *notice) {
 	owner := x.list.owner
 	n.leave(x)
-	for _, c := range []*inCounts{&owner.in.counts, &q.counts} {
-		c.unread.sub(x.size())
-	}
-	q.discard(owner, Replaced, Count{1, uint64(x.size())})
+	q.discard(owner, Replaced, Count{1, uint64(x.size())}, 0)
 	q.lowered(owner)
 	if owner.in.active && owner.in.empty() {
 		q.leaveRound(owner)
@@ -103,10 +97,7 @@ func (q *inbox) joinSome(n *notices, list *noticeList) bool {
 		}
 		x.unlink()
 		gone.in.notices.push(x)
-		owner.in.counts.received.sub(x.size()) // it is now as if they had come from those who have gone all along
-		owner.in.counts.unread.sub(x.size())
-		gone.in.counts.received.add(x.size())
-		gone.in.counts.unread.add(x.size())
+		transfer(&owner.in.counts, &gone.in.counts, Count{1, uint64(x.size())}, 0)
 		if owner.in.empty() {
 			q.leaveRound(owner)
 		}

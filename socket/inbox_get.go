@@ -1,0 +1,169 @@
+package socket
+
+import (
+	"context"
+	"slices"
+
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
+)
+
+// Receiving. A receiver takes a message if there is one (take), or else waits for one (chooseWait, wait) and looks
+// again. What needs a lock is decided under both, recv and mu; what takes time is done after both are free.
+
+// get returns the next message. With wait set it blocks until there is one, ctx ends or the socket closes; without, it
+// returns ErrWouldBlock if there is none.
+func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
+	for {
+		q.recv.Lock()
+		if m, ok := q.fromHand(); ok { // which has unlocked recv
+			return m, nil
+		}
+		q.mu.Lock()
+		m, ok, reopened := q.take()
+		var way waiting
+		var err error
+		if !ok && reopened == nil {
+			way, err = q.chooseWait(ctx, wait)
+		}
+		q.mu.Unlock()
+		q.recv.Unlock()
+		if reopened != nil {
+			reopened.resume()
+		}
+		if ok || err != nil {
+			return m, err
+		}
+		if err := q.wait(ctx, way); err != nil {
+			return Msg{}, err
+		}
+	}
+}
+
+// take takes the next message for the application, in turn from the links that have some; ok is false if there is
+// none. reopened, if not nil, is a link whose queue was full and is down to half: once the locks are free it has to
+// resume. If the message that did this was discarded, take leaves it at that, and the caller comes again.
+func (q *inbox) take() (m Msg, ok bool, reopened *link) {
+	q.putBack()
+	for len(q.round) > 0 && (q.ready == nil || q.ready()) {
+		m, l, why := q.pop()
+		if q.reopen(l) {
+			reopened = l
+		}
+		if why == "" {
+			q.borrow()
+			return m, true, reopened
+		}
+		if reopened != nil {
+			break
+		}
+	}
+	return Msg{}, false, reopened
+}
+
+// pop takes one message from the link whose turn it is. With a reason it was discarded.
+func (q *inbox) pop() (m Msg, l *link, why Reason) {
+	if q.next >= len(q.round) {
+		q.next = 0
+	}
+	l = q.round[q.next]
+	in := &l.in
+	if n := in.notices; n != nil && n.head != nil {
+		m, why = q.notices.take(n)
+	} else {
+		m = in.queue.pop()
+	}
+	if in.empty() {
+		in.active = false
+		q.round = slices.Delete(q.round, q.next, q.next+1)
+	} else {
+		q.next++
+	}
+	n, further := Count{1, uint64(m.Size())}, m.further() // before filter takes an envelope off
+	if q.filter != nil {
+		m, why = q.filter(l, m)
+	}
+	if why == "" {
+		q.ledger(l).hand(n, further)
+	} else {
+		q.discard(l, why, n, further)
+	}
+	q.lowered(l)
+	return m, l, why
+}
+
+// reopen reports whether the link's queue, which was full, is down to half now.
+func (q *inbox) reopen(l *link) bool {
+	if !l.in.full.Load() || l.in.held() || !l.in.limit.cleared(l.in.load()) {
+		return false
+	}
+	l.in.full.Store(false)
+	return true
+}
+
+// A waiting is how a receiver that found nothing waits until it looks again.
+type waiting struct {
+	way    wayToWait
+	link   *link            // of all ways but the last
+	waiter *waitlist.Waiter // of the last
+}
+
+type wayToWait uint8
+
+const (
+	spinning   wayToWait = iota + 1 // for a sender in this process that is in the middle of a stream (inbox_inproc.go)
+	fetching                        // no waiting: a sender in this process holds messages on its side
+	reading                         // the connection, in place of its goroutine (link_handoff.go)
+	untilWoken                      // by whoever puts something in the queue
+)
+
+// chooseWait decides how to wait, what costs least first. An error says that there is nothing to wait for.
+func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
+	if wait && q.lender != nil && ctx.Err() == nil {
+		if l := q.mayLinger(); l != nil {
+			return waiting{way: spinning, link: l}, nil
+		}
+	}
+	if err := q.stopped(); err != nil {
+		return waiting{}, err
+	}
+	if l := q.dry(); l != nil {
+		return waiting{way: fetching, link: l}, nil
+	}
+	if !wait {
+		return waiting{}, ErrWouldBlock
+	}
+	if l := q.takeTurn(ctx); l != nil {
+		return waiting{way: reading, link: l}, nil
+	}
+	return waiting{way: untilWoken, waiter: q.unread.Join()}, nil
+}
+
+// wait waits as chooseWait has decided. The caller holds no lock. An error ends the receiver's wait for good.
+func (q *inbox) wait(ctx context.Context, w waiting) error {
+	switch w.way {
+	case spinning:
+		q.linger(w.link)
+	case fetching:
+		w.link.fetch()
+	case reading:
+		w.link.readOnce()
+	case untilWoken:
+		err := w.waiter.Wait(ctx)
+		q.mu.Lock()
+		q.unread.Leave(w.waiter, err)
+		q.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// stopped is why nobody is to wait for messages any more, or just now.
+func (q *inbox) stopped() error {
+	switch {
+	case q.closed:
+		return ErrClosed
+	case q.stop != nil:
+		return q.stop()
+	}
+	return nil
+}

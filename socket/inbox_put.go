@@ -1,0 +1,138 @@
+package socket
+
+// put queues what one read has brought, up to the link's high-water mark, and wakes at most as many receivers as it
+// has messages for. It returns how many it took.
+func (q *inbox) put(l *link, msgs [][][]byte) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		q.rejectAll(l, SocketClosed, msgs)
+		return len(msgs)
+	}
+	for i, frames := range msgs {
+		if l.in.full.Load() {
+			q.announce(l, i)
+			return i
+		}
+		q.push(l, Msg{Frames: frames, From: l.peer})
+	}
+	q.announce(l, len(msgs))
+	return len(msgs)
+}
+
+// putAll queues what was read from a link that has ended, whatever the high-water mark: it is one read at most.
+func (q *inbox) putAll(l *link, msgs [][][]byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		q.rejectAll(l, SocketClosed, msgs)
+		return
+	}
+	for _, frames := range msgs {
+		q.push(l, Msg{Frames: frames, From: l.peer})
+	}
+	q.announce(l, len(msgs))
+}
+
+// push queues one message.
+func (q *inbox) push(l *link, m Msg) {
+	in := &l.in
+	if cfg := &l.core.cfg; cfg.latest || cfg.leastOutstanding {
+		for cfg.latest && in.queue.n > 0 {
+			q.dropOldest(l, Replaced)
+		}
+		l.answered(1)
+	}
+	in.queue.push(m)
+	q.ledger(l).receive(Count{1, uint64(m.Size())}, m.further())
+	q.limit(l)
+}
+
+// pushAll queues the messages of a run, n altogether, with further frames beyond the first of each.
+func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
+	l.in.queue.pushAll(msgs)
+	q.ledger(l).receive(n, further)
+	q.limit(l)
+}
+
+// limit closes a link's queue that has come to its high-water mark.
+func (q *inbox) limit(l *link) {
+	in := &l.in
+	if in.limit.reached(in.load()) && !l.core.cfg.latest {
+		in.full.Store(true) // first: who takes from the hand now sees it and looks again
+		if q.recv.TryLock() {
+			q.settle()
+			in.full.Store(in.held() || in.limit.reached(in.load()))
+			q.recv.Unlock()
+		}
+	}
+}
+
+// announce puts a link with n new messages in the round.
+func (q *inbox) announce(l *link, n int) {
+	if !l.in.ready {
+		return
+	}
+	if n > 0 {
+		q.spend(l)
+		q.brought(l)
+		if q.lender != nil {
+			q.news.Store(true)
+		}
+	}
+	if n > 0 && !l.in.active {
+		l.in.active = true
+		q.round = append(q.round, l)
+		if q.lent != nil && q.lent != l {
+			q.crowd.Store(true)
+		}
+	}
+	for ; n > 0 && q.unread.Len() > 0; n-- {
+		q.unread.Wake()
+		q.met = true
+	}
+}
+
+// dropOldest discards the oldest message of a link.
+func (q *inbox) dropOldest(l *link, why Reason) {
+	in := &l.in
+	m := in.queue.pop()
+	q.discard(l, why, Count{1, uint64(m.Size())}, m.further())
+	q.lowered(l)
+	in.full.Store(in.held())
+	if in.empty() {
+		q.leaveRound(l)
+	}
+}
+
+// discard gives up messages of a link that are unread.
+func (q *inbox) discard(l *link, why Reason, n Count, further uint64) {
+	q.ledger(l).discard(why, n, further)
+	l.wasUseless(why, n)
+}
+
+// reject counts a message that is not even queued.
+func (q *inbox) reject(l *link, why Reason, size int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.rejectLocked(l, why, Count{1, uint64(size)})
+}
+
+func (q *inbox) rejectLocked(l *link, why Reason, n Count) {
+	q.ledger(l).reject(why, n)
+	l.wasUseless(why, n)
+}
+
+// rejectAll is rejectLocked for what one read has brought.
+func (q *inbox) rejectAll(l *link, why Reason, msgs [][][]byte) {
+	for _, frames := range msgs {
+		q.rejectLocked(l, why, Count{1, uint64(Msg{Frames: frames}.Size())})
+	}
+}
+
+// wasUseless has what the peer sent count towards what it may send in vain, if that was its fault (link_throttle.go).
+func (l *link) wasUseless(why Reason, n Count) {
+	if why == BadEnvelope || why == StaleReply || why == NotExpected {
+		l.useless.Add(useless(n.Messages, int(n.Bytes)))
+	}
+}
