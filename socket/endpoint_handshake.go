@@ -225,9 +225,9 @@ func (c *core) detach(l *link) {
 		l.direct.part()
 	}
 	c.out.mu.Lock()
-	settled := c.out.remove(l)
+	done := c.out.remove(l)
 	c.out.mu.Unlock()
-	<-settled
+	<-done
 	l.fetch() // the other side may settle later
 	if !l.departed.Load() {
 		c.detachIn(l)

@@ -38,8 +38,9 @@ type link struct {
 	unanswered atomic.Uint64 // messages the peer was sent and has not answered, for WithLeastOutstanding
 	useless    atomic.Uint64 // messages of the peer that were discarded for what they were, since throttle looked last
 
-	out linkOut // guarded by core.out.mu
-	in  linkIn  // guarded by core.in.mu
+	out    linkOut // guarded by core.out.mu
+	flight flight  // of whoever writes, which linkOut.writing hands over
+	in     linkIn  // guarded by core.in.mu
 
 	life struct {
 		read    atomic.Int64 // when something last came, in nanoseconds of core.now
@@ -77,34 +78,30 @@ type link struct {
 
 // linkOut is the part of a link that belongs to the way out.
 type linkOut struct {
-	open     batch  // takes what is sent
-	flight   batch  // is being written
-	control  []byte // commands, which go ahead of open
-	ctlBusy  []byte // the commands being written, ahead of flight
-	vec      [][]byte
-	rest     net.Buffers // of vec, during a write
-	drain    func()
-	written  int   // bytes of ctlBusy and flight written so far
-	total    int64 // bytes written since the handshake
-	queued   Count // messages in open and flight
-	counts   outCounts
-	attempts attempts // of those in open and flight
-	burst    uint64   // messages dropped since the link was last open to one
+	open      batch  // takes what is sent
+	control   []byte // commands, which go ahead of open
+	writeLoop func() // the method, as a value that was made once
+	total     int64  // bytes written since the handshake
+	queued    Count  // messages in open and in flight
+	further   uint64 // frames in flight beyond the first of each message
+	counts    outCounts
+	attempts  attempts // of the messages in open and in flight
+	burst     uint64   // messages dropped since the link was last open to one
 
-	writing   bool // somebody is at it: a goroutine in drain, or a caller in writeNow
-	full      bool // at the high-water mark, until the queue is down to half
-	named     bool // a SlowPeer event told of that
-	joined    bool // has become part of the socket
-	dead      bool // takes nothing any more
-	removed   bool // is not in the outbox any more; what was unsent is accounted for once nobody writes
-	isSettled bool // that is done
-	ending    bool // no more bytes follow: the end of our stream was sent, or is about to be
-	behind    bool // it has not been told all our subscriptions
+	writing  bool // somebody is at it, a goroutine in writeLoop or a caller in writeNow, and owns link.flight
+	full     bool // at the high-water mark, until the queue is down to half
+	named    bool // a SlowPeer event told of that
+	joined   bool // has become part of the socket
+	dead     bool // takes nothing any more
+	removed  bool // is not in the outbox any more; what was unsent is accounted for once nobody writes
+	finished bool // that is done
+	ending   bool // no more bytes follow: the end of our stream was sent, or is about to be
+	behind   bool // it has not been told all our subscriptions
 
 	overflow Overflow            // what to do when full
 	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
 	cause    error               // why the way out is over, maybe before the link is
-	settled  chan struct{}       // closed once what was unsent is accounted for
+	done     chan struct{}       // closed once what was unsent is accounted for
 	mark     uint64              // the last fan-out that met this link
 	topics   map[string]struct{} // what this peer is subscribed to
 
@@ -170,8 +167,8 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 		l.pace = new(pace)
 	}
 	l.out.overflow = c.cfg.overflow
-	l.out.drain = l.drain
-	l.out.settled = make(chan struct{})
+	l.out.writeLoop = l.writeLoop
+	l.out.done = make(chan struct{})
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)
 	now := int64(c.now())

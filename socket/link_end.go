@@ -133,7 +133,7 @@ func (l *link) sendEnd() bool {
 		return false
 	}
 	select {
-	case <-l.out.settled:
+	case <-l.out.done:
 	case <-l.gone:
 		return false
 	}

@@ -288,7 +288,7 @@ func (l *link) signDue(every time.Duration) time.Duration {
 }
 
 // sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller
-// writes, as far as that goes without waiting, and wakes nobody; a run of commands is left to drain.
+// writes, as far as that goes without waiting, and wakes nobody; a run of commands is left to writeLoop.
 func (l *link) sendCommand(alone bool, encode func(b []byte) []byte) {
 	box := &l.core.out
 	box.mu.Lock()

@@ -7,13 +7,13 @@ import (
 // The way out of one link, cheapest case first:
 //
 //   - Busy: offer appends the encoded frames to the open batch under the outbox's lock, about 30 ns for a small
-//     message. No goroutine is woken: the one in drain comes back for the batch when its write returns.
+//     message. No goroutine is woken: the one in writeLoop comes back for the batch when its write returns.
 //   - Idle: the goroutine that sends also writes, by one non-blocking attempt (start, writeNow): one system call, no
 //     other goroutine involved.
 //   - In between, a stream that starts: after a message that came right behind the last one, start leaves the writing
-//     to drain, in a goroutine that lives as long as there is something to write.
+//     to writeLoop, in a goroutine that lives as long as there is something to write.
 //
-// All methods are called with core.out.mu held, except drain and writeNow.
+// All methods are called with core.out.mu held, except writeLoop and writeNow.
 
 // offer gives the link a message, unless it is full or dead.
 func (l *link) offer(m *parcel) bool {
@@ -83,8 +83,8 @@ func (l *link) start(alone bool) (byCaller bool) {
 		return false
 	}
 	o.writing = true
-	if alone && l.try != nil && (l.core.out.requestReply || !l.pace.streaming(l.core.now())) && l.take() {
-		if len(o.vec) == 1 {
+	if alone && l.try != nil && (l.core.out.requestReply || !l.pace.streaming(l.core.now())) && l.load() {
+		if l.flight.single() {
 			return true
 		}
 	}
@@ -92,25 +92,23 @@ func (l *link) start(alone bool) (byCaller bool) {
 	return false
 }
 
-// take moves what waits into flight, unless something is in flight already. It returns false if there is nothing.
-func (l *link) take() bool {
+// load moves what waits into flight, unless something is in flight already. It returns false if there is nothing to
+// write. The caller is the link's writer.
+func (l *link) load() bool {
 	o := &l.out
 	l.hear()
-	if o.dead || len(o.vec) == 0 && len(o.control) == 0 && o.open.empty() {
+	switch {
+	case o.dead:
 		return false
-	}
-	if len(o.vec) > 0 {
+	case !l.flight.empty():
 		return true
+	case o.behind: // no message overtakes a subscription
+		l.flight.load(&o.control, nil)
+	default:
+		o.further = o.open.further
+		l.flight.load(&o.control, &o.open)
 	}
-	o.control, o.ctlBusy = o.ctlBusy[:0], o.control
-	if !o.behind { // no message overtakes a subscription
-		o.open, o.flight = o.flight, o.open
-	}
-	if len(o.ctlBusy) > 0 {
-		o.vec = append(o.vec, o.ctlBusy)
-	}
-	o.vec = o.flight.vectors(o.vec)
-	return true
+	return !l.flight.empty()
 }
 
 // writeNow writes as much as goes without waiting. The caller is the link's writer and has something in flight.
@@ -118,14 +116,13 @@ func (l *link) writeNow() {
 	var n int
 	err := l.writable()
 	if err == nil {
-		n, err = l.try.TryWrite(l.out.vec[0])
+		n, err = l.flight.tryWrite(l.try)
 	}
 	box := &l.core.out
 	box.mu.Lock()
-	l.wrote(n, err)
-	if l.out.dead || len(l.out.vec) == 0 && l.out.open.empty() && len(l.out.control) == 0 && !l.out.behind {
-		l.pace.idle(l.core.now())
-		l.rest()
+	l.onWritten(n, err)
+	if o := &l.out; o.dead || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind {
+		l.handBack()
 	} else {
 		l.spawn()
 	}
@@ -135,75 +132,63 @@ func (l *link) writeNow() {
 	}
 }
 
-// spawn starts drain; a method value made once saves an allocation each time.
+// spawn leaves the writing to a goroutine.
 func (l *link) spawn() {
 	l.core.wg.Add(1)
-	go l.out.drain()
+	go l.out.writeLoop()
 }
 
-// drain writes until nothing is left. It runs in its own goroutine, one at most for each link.
-func (l *link) drain() {
+// writeLoop writes until nothing is left. It runs in its own goroutine, one at most for each link.
+func (l *link) writeLoop() {
 	defer l.core.wg.Done()
 	box := &l.core.out
 	var err error
 	box.mu.Lock()
-	for err == nil && l.take() {
+	for err == nil && l.load() {
 		box.mu.Unlock()
 		var n int
-		n, err = l.write()
+		if err = l.writable(); err == nil {
+			n, err = l.flight.write(l.conn)
+		}
 		box.mu.Lock()
-		l.wrote(n, err)
+		l.onWritten(n, err)
 	}
-	l.pace.idle(l.core.now())
-	l.rest()
+	l.handBack()
 	box.mu.Unlock()
 	if err != nil {
 		l.endOut(err)
 	}
 }
 
-// write writes what is in flight, whole.
-func (l *link) write() (int, error) {
-	if err := l.writable(); err != nil {
-		return 0, err
-	}
+// onWritten accounts for n more bytes written.
+func (l *link) onWritten(n int, err error) {
 	o := &l.out
-	if len(o.vec) == 1 {
-		return l.conn.Write(o.vec[0])
-	}
-	o.rest = o.vec // WriteTo takes off what it has written
-	n, err := o.rest.WriteTo(l.conn)
-	return int(n), err
-}
-
-// wrote accounts for n more bytes written.
-func (l *link) wrote(n int, err error) {
-	o := &l.out
-	o.written += n
 	o.total += int64(n)
 	if n > 0 {
 		l.life.wrote.Store(int64(l.core.now()))
 	}
+	whole := l.flight.advance(n)
 	if err != nil {
 		o.dead = true
-		return
+	} else if whole {
+		l.written(l.flight.land())
 	}
-	if len(o.vec) == 1 && n < len(o.vec[0]) { // only writeNow, with one vector, writes in part without an error
-		o.vec[0] = o.vec[0][n:]
-		return
-	}
-	clear(o.vec)
-	o.vec = o.vec[:0]
-	done := o.flight.count
-	if done.Messages > 0 {
+}
+
+// written is called when a batch is on the wire whole, settled when it is done with. A peer that acknowledges messages
+// would come between the two; what goes to any other is done with once the kernel has it.
+func (l *link) written(b *batch) {
+	if b.count.Messages > 0 {
 		l.life.armed.Store(0)
 	}
-	o.flight.recycle()
-	o.written = 0
-	if cap(o.ctlBusy) > slabSize {
-		o.ctlBusy = nil // a large resubscription is over
-	}
-	l.core.out.delivered(l, done)
+	l.settled(b)
+}
+
+func (l *link) settled(b *batch) {
+	n := b.count
+	b.recycle()
+	l.out.further = 0
+	l.core.out.delivered(l, n)
 	l.reopen()
 }
 
@@ -226,20 +211,21 @@ func (l *link) opened() {
 	l.core.out.opened()
 }
 
-// rest ends the caller's turn as the link's writer.
-func (l *link) rest() {
+// handBack ends the caller's time as the link's writer.
+func (l *link) handBack() {
+	l.pace.idle(l.core.now())
 	l.out.writing = false
-	l.settle()
+	l.finish()
 }
 
-// settle closes the books of a link that has left the socket, once nobody writes to it.
-func (l *link) settle() {
+// finish accounts for what a link that has left the socket did not write, once nobody writes to it.
+func (l *link) finish() {
 	o := &l.out
-	if !o.removed || o.writing || o.isSettled {
+	if !o.removed || o.writing || o.finished {
 		return
 	}
-	o.isSettled = true
-	delivered, unsent, begun := o.flight.undo(max(0, o.written-len(o.ctlBusy)))
+	o.finished = true
+	delivered, unsent, begun := l.flight.undo()
 	_, waiting, _ := o.open.undo(0)
 	if l.direct != nil {
 		unsent = l.direct.unsent()
@@ -250,8 +236,8 @@ func (l *link) settle() {
 		unsent = l.begun(unsent)
 	}
 	l.core.out.recovered(l, unsent)
-	o.vec, o.control, o.ctlBusy = nil, nil, nil
-	close(o.settled)
+	o.control = nil
+	close(o.done)
 }
 
 // dropOpen drops what has not begun to leave, for Conflate.

@@ -229,9 +229,9 @@ func (o *outbox) choose() {
 }
 
 // remove ends a link's part. The channel it returns is closed once the link's messages are accounted for.
-func (o *outbox) remove(l *link) (settled <-chan struct{}) {
+func (o *outbox) remove(l *link) (done <-chan struct{}) {
 	if l.out.removed {
-		return l.out.settled
+		return l.out.done
 	}
 	for i, other := range o.links {
 		if other == l {
@@ -244,9 +244,9 @@ func (o *outbox) remove(l *link) (settled <-chan struct{}) {
 	}
 	o.choose()
 	l.out.dead, l.out.removed = true, true
-	l.settle()
+	l.finish()
 	o.room.WakeAll() // those who wait for this very link
-	return l.out.settled
+	return l.out.done
 }
 
 // refuse ends the taking of new messages and wakes all who wait to send one.

@@ -23,7 +23,7 @@ func (m *Msg) further() uint64 {
 }
 
 // load is what is queued for the link, as a mark sees it.
-func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.flight.further, wireFrame) }
+func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.further, wireFrame) }
 
 // load is what waits for a first peer, as a mark sees it.
 func (o *outbox) load() Count { return weigh(o.waits, o.further, queuedFrame) }

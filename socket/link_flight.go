@@ -1,0 +1,89 @@
+package socket
+
+import (
+	"net"
+	"slices"
+
+	"github.com/yodel-mq/yodel/transport"
+)
+
+// A flight is what the writer of a link is writing: commands, and behind them a batch of messages.
+//
+// It belongs to the writer. Whoever sets linkOut.writing, under core.out.mu, owns the link's flight from then until they
+// clear it under that lock, and uses it with or without the lock; once the link has been removed and nobody writes,
+// finish does. So a write, which waits for the peer, holds no lock.
+//
+// All bytes of a link pass through here in the order of the wire, and only a flight says which of its messages are
+// whole there: how many bytes a message takes on the wire is nobody else's business.
+type flight struct {
+	commands []byte
+	batch    batch
+	vec      [][]byte    // what is not written yet
+	buffers  net.Buffers // a copy of vec during a write, which takes off what it has written
+	written  int         // bytes of commands and batch so far
+}
+
+// empty reports whether nothing is left to write.
+func (f *flight) empty() bool { return len(f.vec) == 0 }
+
+// load takes commands that wait and, unless messages is nil, a batch that waits, and leaves empty ones in exchange. The
+// flight must be empty.
+func (f *flight) load(commands *[]byte, messages *batch) {
+	f.written = 0
+	*commands, f.commands = f.commands[:0], *commands
+	if messages != nil {
+		*messages, f.batch = f.batch, *messages
+	}
+	if len(f.commands) > 0 {
+		f.vec = append(f.vec, f.commands)
+	}
+	f.vec = f.batch.vectors(f.vec)
+}
+
+// single reports whether what is left is one run of bytes, so that tryWrite may write all of it.
+func (f *flight) single() bool { return len(f.vec) == 1 }
+
+// tryWrite writes as much of the first run of bytes as goes without waiting.
+func (f *flight) tryWrite(w transport.TryWriter) (int, error) { return w.TryWrite(f.vec[0]) }
+
+// write writes everything that is left, unless there is an error.
+func (f *flight) write(conn net.Conn) (int, error) {
+	if len(f.vec) == 1 {
+		return conn.Write(f.vec[0])
+	}
+	f.buffers = f.vec
+	n, err := f.buffers.WriteTo(conn)
+	return int(n), err
+}
+
+// advance notes that n more bytes are written, and reports whether nothing is left.
+func (f *flight) advance(n int) (whole bool) {
+	f.written += n
+	runs := 0
+	for runs < len(f.vec) && n >= len(f.vec[runs]) {
+		n -= len(f.vec[runs])
+		runs++
+	}
+	f.vec = slices.Delete(f.vec, 0, runs)
+	if len(f.vec) == 0 {
+		return true
+	}
+	f.vec[0] = f.vec[0][n:]
+	return false
+}
+
+// land takes the batch out of a flight that is written whole. It is valid until the next load.
+func (f *flight) land() *batch {
+	if cap(f.commands) > slabSize {
+		f.commands = nil // a large resubscription is over
+	}
+	return &f.batch
+}
+
+// undo ends a flight before all of it is written. Of its messages those that are whole on the wire count as delivered,
+// the others are unsent; begun says that the first of those was written in part.
+func (f *flight) undo() (delivered Count, unsent []Msg, begun bool) {
+	delivered, unsent, begun = f.batch.undo(max(0, f.written-len(f.commands)))
+	*f = flight{}
+	return delivered, unsent, begun
+}
