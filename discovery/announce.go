@@ -15,16 +15,16 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
-// Bound is what Announce asks of a socket. The methods may be called at any time by any goroutine.
+// An Announceable is what Announce asks of a socket. The methods may be called at any time by any goroutine.
 //
-// A Bound may have one more method, as the sockets of package socket do:
+// It may have one more method, as the sockets of package socket do:
 //
 //	NodeID() [16]byte
 //
 // It returns the id that the socket shows to its peers in the handshake, by which those who find the service can tell
 // it from somebody else who answers at the same endpoint: see [Record.PeerID]. A node announces it if it is the same
 // for all that it announces.
-type Bound interface {
+type Announceable interface {
 	// Type is the socket's type as ZMTP names it, such as "PUB".
 	Type() string
 	// Endpoints are those that it is bound to now. One with the host "*", "0.0.0.0" or "[::]" stands for all
@@ -32,7 +32,7 @@ type Bound interface {
 	Endpoints() []string
 }
 
-// A member is a Bound that tells what it shows to its peers, see Bound.
+// A member is an Announceable that tells what it shows to its peers.
 type member interface{ NodeID() [16]byte }
 
 // peerID returns what all sockets show to their peers; the zero ID if that is not the same for all.
@@ -50,7 +50,7 @@ func peerID(offers []offered) (id ID) {
 // offered is a socket that Announce was given.
 type offered struct {
 	service string
-	socket  Bound
+	socket  Announceable
 }
 
 // record returns what a socket offers at present; false if that is nothing that others could use.
@@ -177,10 +177,10 @@ func (n *Node) compose(offers []offered, links ifaces.Snapshot) Record {
 // announce brings what is announced up to date with what is offered. The caller has the turn.
 func (n *Node) announce(ctx context.Context) error {
 	n.mu.Lock()
-	closed, offers := n.closed, slices.Clone(n.offers) // at once: Close takes the offers away
+	closed, offers := n.closed, slices.Clone(n.offers) // at once: Shutdown takes the offers away
 	n.mu.Unlock()
 	if closed {
-		return ErrClosed // the goodbye is Close's
+		return ErrClosed // the goodbye is for Shutdown to say
 	}
 	links := n.links
 	if links == nil { // the poller has none yet
@@ -286,11 +286,14 @@ const (
 // under one name, others connect to one; of two of different types, to the one that fits.
 //
 // Errors are ErrRecord if the name is not up to 63 bytes of a-z, 0-9, "-", "." and "_", or all that is announced no
-// longer fits into one record; ErrReadOnly if the backend announces nothing; ErrClosed; and what else the backend
+// longer fits into one record; ErrOption, see NewNode; ErrReadOnly if the backend announces nothing; ErrClosed; and what else the backend
 // says. Nothing is announced then of s. What goes wrong later is told to WithTrouble, and tried again.
-func (n *Node) Announce(ctx context.Context, service string, s Bound) error {
+func (n *Node) Announce(ctx context.Context, service string, s Announceable) error {
 	if err := checkName("service", service); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if n.bad != nil {
+		return n.bad
 	}
 	n.hostToken() // by this goroutine, which may be locked to a thread in a namespace of its own
 	if err := n.take(ctx); err != nil {
@@ -321,7 +324,7 @@ func (n *Node) Announce(ctx context.Context, service string, s Bound) error {
 
 // Unannounce undoes Announce: others hear at once that the service is gone, and a goodbye if it was the last. It does
 // nothing if the socket is not announced under that name.
-func (n *Node) Unannounce(service string, s Bound) {
+func (n *Node) Unannounce(service string, s Announceable) {
 	n.remove(offered{service, s})
 	select {
 	case n.kick <- struct{}{}:
@@ -337,7 +340,7 @@ func (n *Node) remove(o offered) {
 
 // take waits for the turn to announce: one call of the backend at a time.
 func (n *Node) take(ctx context.Context) error {
-	select { // even if ctx has ended: Close has more to do than to say goodbye
+	select { // even if ctx has ended: Shutdown has more to do than to say goodbye
 	case n.turn <- struct{}{}:
 		return nil
 	default:
@@ -350,7 +353,7 @@ func (n *Node) take(ctx context.Context) error {
 	}
 }
 
-// give passes the turn on. If Close could not wait for it, the goodbye is said here.
+// give passes the turn on. If Shutdown could not wait for it, the goodbye is said here.
 func (n *Node) give() {
 	<-n.turn
 	n.mu.Lock()

@@ -243,15 +243,15 @@ func TestNodeAnnouncesWhatItsSocketsShow(t *testing.T) {
 	unknown := bound("PUB", "tcp://*:4")
 	for _, tc := range []struct {
 		name    string
-		sockets []Bound
+		sockets []Announceable
 		want    ID
 	}{
-		{"one", []Bound{a}, nth(1)},
-		{"two that show the same", []Bound{a, b}, nth(1)},
-		{"one of another process", []Bound{a, other}, ID{}},
-		{"one that is bound nowhere", []Bound{a, nowhere}, nth(1)},
-		{"one that does not tell", []Bound{a, unknown}, ID{}},
-		{"one that does not tell comes first", []Bound{unknown, a}, ID{}},
+		{"one", []Announceable{a}, nth(1)},
+		{"two that show the same", []Announceable{a, b}, nth(1)},
+		{"one of another process", []Announceable{a, other}, ID{}},
+		{"one that is bound nowhere", []Announceable{a, nowhere}, nth(1)},
+		{"one that does not tell", []Announceable{a, unknown}, ID{}},
+		{"one that does not tell comes first", []Announceable{unknown, a}, ID{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n := NewNode(nil, withWorld(here, nil))
@@ -267,7 +267,7 @@ func TestNodeAnnouncesWhatItsSocketsShow(t *testing.T) {
 }
 
 type identified struct {
-	*fakeBound
+	*fakeAnnounceable
 	id ID
 }
 

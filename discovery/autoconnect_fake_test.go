@@ -317,7 +317,7 @@ func onStage(t *testing.T, p Policy, connector func(*fakeSocket) Connector, test
 }
 
 // tell sends an event, and lets it take effect.
-func (g *stage) tell(k Kind, r Record) {
+func (g *stage) tell(k EventKind, r Record) {
 	g.Helper()
 	select {
 	case g.w.events <- Event{Kind: k, Record: r}:

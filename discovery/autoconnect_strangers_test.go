@@ -28,7 +28,7 @@ func TestStrangers(t *testing.T) {
 	wide := offer(1, epA)
 	wide.Addrs = addrs("10.0.0.150")
 	proven := func(r Record) Record { r.proven = true; return r }
-	vouched := func(r Record) Record { r.Vouched = true; return r }
+	configured := func(r Record) Record { r.Configured = true; return r }
 	for _, tc := range []struct {
 		name  string
 		first Record
@@ -58,7 +58,7 @@ func TestStrangers(t *testing.T) {
 		}, false},
 		{"nobody has addresses", from(offer(1, epA)), 0, []Event{{Kind: Left, Record: from(offer(1, epA))}}, false},
 		{"proven", offer(1, epA), 0, []Event{{Kind: Left, Record: proven(from(offer(1, epA), stranger))}}, false},
-		{"vouched for", offer(1, epA), 0, []Event{{Kind: Left, Record: vouched(from(offer(1, epA), stranger))}}, false},
+		{"configured", offer(1, epA), 0, []Event{{Kind: Left, Record: configured(from(offer(1, epA), stranger))}}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{}, nil, func(g *stage) {
@@ -154,7 +154,7 @@ func TestForgerPersists(t *testing.T) {
 	const self = "10.0.0.101"
 	nothing := offer(1)
 	nothing.Services = nil
-	bye := func(r Record) Record { r.Bye = true; return r }
+	bye := func(r Record) Record { r.Goodbye = true; return r }
 	newer := func(r Record) Record {
 		r.Incarnation = uint64(time.Hour)
 		return from(r, stranger)

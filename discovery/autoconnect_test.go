@@ -66,7 +66,7 @@ func TestIgnored(t *testing.T) {
 	typed.Services[0].Type = "REP"
 	for _, tc := range []struct {
 		name string
-		kind Kind
+		kind EventKind
 		r    Record
 	}{
 		{"oneself", Added, offer(9, epA)},

@@ -48,7 +48,7 @@ func sealed(t *testing.T, trust discovery.Trust, r discovery.Record) discovery.R
 }
 
 func bye(r discovery.Record) discovery.Record {
-	r.Bye = true
+	r.Goodbye = true
 	return r
 }
 
@@ -126,13 +126,13 @@ func expect(t *testing.T, ch <-chan discovery.Event, want ...happened) []discove
 }
 
 type happened struct {
-	kind discovery.Kind
+	kind discovery.EventKind
 	id   discovery.ID
 }
 
 var synced = happened{kind: discovery.Synced}
 
-func is(k discovery.Kind, n int) happened { return happened{k, nodeID(n)} }
+func is(k discovery.EventKind, n int) happened { return happened{k, nodeID(n)} }
 
 // bubble runs a test on virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {

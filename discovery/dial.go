@@ -34,10 +34,10 @@ var errNoAnswer = errors.New("no endpoint answered in time")
 type target struct {
 	id     ID
 	record Record
-	rumor  *Record  // nil, or what strangers say of it since it was connected
-	others []string // the endpoints of the plan that are rumor's alone
-	gone   Kind     // "", or Left or Expired
-	plan   []string // the endpoints to try, best first
+	rumor  *Record   // nil, or what strangers say of it since it was connected
+	others []string  // the endpoints of the plan that are rumor's alone
+	gone   EventKind // "", or Left or Expired
+	plan   []string  // the endpoints to try, best first
 	phase  phase
 
 	live  *link        // while connected

@@ -18,5 +18,27 @@
 // do not show up. A connection that works is never given up because of something a record says, short of a goodbye
 // that Trust believes.
 //
-// Start reading at [Record], then [Backend], [Table] and [AutoConnect].
+// # For users
+//
+// A program needs a backend of one of the packages below, or several with [Merge], and a [Node] with [Node.Announce],
+// [Node.Connect], [Node.Watch] and [Node.Peers]. What it may want beside them: [Policy], to say whom to connect to;
+// [Trust], for networks with strangers; [Event] and [Query], to see who is there; [AutoConnect], to do without a Node.
+// Everything else is for authors of backends.
+//
+// # For authors of backends
+//
+// A backend implements [Backend], and [Confirmer] if it can ask whether a node is still there. [Table] does what all
+// backends have in common: [Table.Put] and [Table.Leave] take what arrives, [Table.Watch] is a whole Backend.Watch, and
+// [TableConfig], [Limits] and [TableStats] go with it. [Record.TXT] and [ParseTXT] are the wire format, [Record.Digest]
+// tells whether two announcements say the same, [HostToken] and [FilesToken] what the record says of this host. Package
+// static is a short example. Start reading at [Record], then [Backend], [Table] and [AutoConnect].
+//
+// # Options
+//
+// Options are sealed: each package has a type Option ([NodeOption] and [ConnectOption] here), and its With functions
+// are all there are. nil stands for no option; of two that set the same the later one counts. A number or a duration
+// out of range is taken for the nearest one in range or for the default, as the option says. Any other value that
+// cannot be used, such as a name with blanks, is an error which wraps [ErrOption]. It comes from the first call that
+// returns an error: the constructor where that is one (dns.New, gossip.New), else the first use, Announce, Connect,
+// Watch and Peers of a Node alike.
 package discovery

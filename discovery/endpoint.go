@@ -122,7 +122,7 @@ func (c *chooser) judge(endpoint string) {
 		err = c.tcp(rest)
 	case scheme == "ipc":
 		err = c.ipc(rest)
-	case c.r.Vouched:
+	case c.r.Configured:
 		c.add(endpoint, rankOther)
 	default:
 		err = errors.New("neither tcp nor ipc")
@@ -140,7 +140,7 @@ func (c *chooser) ipc(path string) error {
 	switch {
 	case len(path) > maxIPCPath || path == "*" || path == "@" || strings.IndexFunc(path, func(r rune) bool { return r < ' ' }) >= 0:
 		return errors.New("it is no path")
-	case c.r.Vouched:
+	case c.r.Configured:
 	case !c.sameHost:
 		return errors.New("it is on another host")
 	case path[0] == '@':
@@ -225,7 +225,7 @@ func (c *chooser) name(host, port string) error {
 	switch {
 	case strange || !letters || len(host) > 253:
 		return errors.New("the host is neither a name nor an address")
-	case c.r.Vouched:
+	case c.r.Configured:
 	case local && !c.sameHost:
 		return errors.New("it is on another host")
 	case !local && !c.p.OffLink:
@@ -239,7 +239,7 @@ func (c *chooser) name(host, port string) error {
 func (c *chooser) addr(a netip.Addr, port uint16) error {
 	a = a.Unmap()
 	source, from := c.from(a)
-	given := c.r.Vouched
+	given := c.r.Configured
 	r := rankOther
 	switch {
 	case !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || c.links.Broadcast(a) || isReserved(a):

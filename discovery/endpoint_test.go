@@ -22,8 +22,8 @@ func TestChoose(t *testing.T) {
 	from := func(r Record, a ...string) Record {
 		return with(r, func(r *Record) { r.From = addrs(a...) })
 	}
-	vouched := func(endpoints ...string) Record {
-		return Record{ID: nth(1), Vouched: true, Services: []Service{{Name: "orders", Endpoints: endpoints}}}
+	configured := func(endpoints ...string) Record {
+		return Record{ID: nth(1), Configured: true, Services: []Service{{Name: "orders", Endpoints: endpoints}}}
 	}
 	offLink := Policy{OffLink: true}
 	for _, tc := range []struct {
@@ -110,13 +110,13 @@ func TestChoose(t *testing.T) {
 
 		// The user's own.
 		{
-			"vouched",
+			"configured",
 			Policy{},
-			vouched("tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://[fe80::9%eth0]:5", "ipc://rel", "tls://x:1"),
+			configured("tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://[fe80::9%eth0]:5", "ipc://rel", "tls://x:1"),
 			[]string{"ipc://rel", "tcp://127.0.0.1:3", "tcp://10.0.0.5:4", "tcp://db1.example:1", "tcp://192.0.2.9:2", "tcp://[fe80::9%eth0]:5", "tls://x:1"},
 			"",
 		},
-		{"vouched, and nonsense", Policy{}, vouched("tcp://db1.example:0", "tcp://224.0.0.1:2", "tcp://0.0.0.0:3", "tcp://[fe80::9]:5", "ipc://*", "x"), nil, "the port is not"},
+		{"configured, and nonsense", Policy{}, configured("tcp://db1.example:0", "tcp://224.0.0.1:2", "tcp://0.0.0.0:3", "tcp://[fe80::9]:5", "ipc://*", "x"), nil, "the port is not"},
 
 		// Allow.
 		{"Allow", Policy{Allow: func(e string, r *Record) bool { return r.ID == nth(1) && strings.HasSuffix(e, "1") }}, neighbour("tcp://10.0.0.9:1", "tcp://10.0.0.9:2"), []string{"tcp://10.0.0.9:1"}, ""},

@@ -48,7 +48,7 @@ func ExampleNode() {
 		fmt.Println(err)
 	}
 	server := discovery.NewNode(mdns.New(), discovery.WithGroup("shop"))
-	defer server.Close(ctx) // says goodbye
+	defer server.Shutdown(ctx) // says goodbye
 	if err := server.Announce(ctx, "orders", pub); err != nil {
 		fmt.Println(err)
 	}
@@ -57,7 +57,7 @@ func ExampleNode() {
 	sub := socket.NewSub()
 	defer sub.Close()
 	client := discovery.NewNode(mdns.New(), discovery.WithGroup("shop"))
-	defer client.Close(ctx)
+	defer client.Shutdown(ctx)
 	if err := client.Connect("orders", sub); err != nil {
 		fmt.Println(err)
 	}
@@ -76,7 +76,7 @@ func ExamplePolicy() {
 		OnChange: func(c discovery.Change) { fmt.Println(c.Kind, c.Record.Name, c.Endpoint, c.Err) },
 	}
 	node := discovery.NewNode(mdns.New())
-	defer node.Close(context.Background())
+	defer node.Close()
 	sub := socket.NewSub()
 	defer sub.Close()
 	if err := node.Connect("orders", sub, discovery.WithPolicy(p)); err != nil {

@@ -157,11 +157,3 @@ func ExampleMerge() {
 	}
 	// Output: lan+wan says: added by wan
 }
-
-func ExampleStretch() {
-	fmt.Println(discovery.Stretch(5*time.Second, 10))
-	fmt.Println(discovery.Stretch(5*time.Second, 200))
-	// Output:
-	// 5s 15s
-	// 10s 30s
-}

@@ -27,7 +27,7 @@ func Example_readme() {
 		log.Fatal(err)
 	}
 	here := discovery.NewNode(mdns.New(), discovery.WithGroup(group))
-	defer here.Close(ctx) // says goodbye
+	defer here.Shutdown(ctx) // says goodbye
 	if err := here.Announce(ctx, "prices", pub); err != nil {
 		log.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func Example_readme() {
 	sub := socket.NewSub(socket.WithSubscription("EUR"))
 	defer sub.Close()
 	there := discovery.NewNode(mdns.New(), discovery.WithGroup(group))
-	defer there.Close(ctx)
+	defer there.Shutdown(ctx)
 	if err := there.Connect("prices", sub); err != nil {
 		log.Fatal(err)
 	}
@@ -72,6 +72,6 @@ func Example_readmeBackends() {
 	list := static.File("/etc/yodel/peers")
 
 	node := discovery.NewNode(discovery.Merge(mdns.New(), pods, members, list))
-	defer node.Close(context.Background())
+	defer node.Close()
 	// Output:
 }

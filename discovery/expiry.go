@@ -8,19 +8,6 @@ import (
 // Forever as a TTL means that a node does not expire, because the backend has other means to know when it goes.
 const Forever time.Duration = math.MaxInt64
 
-// Stretch returns how often to announce among that many peers, and for how long an announcement is to count: base or,
-// so that all together stay quiet, 50 ms for each peer if that is more, at most 40 s; and three times as long, so
-// that two in a row may be lost. A base of 0 or less stands for 5 s.
-func Stretch(base time.Duration, peers int) (refresh, lifetime time.Duration) {
-	if base <= 0 {
-		base = 5 * time.Second
-	}
-	const most = 40 * time.Second
-	refresh = max(base, time.Duration(min(peers, 1000))*50*time.Millisecond)
-	refresh = min(refresh, most)
-	return refresh, 3 * refresh
-}
-
 // A life is how long a node counts. The timer is not moved for each announcement: when it fires too early it is set
 // again.
 type life struct {
@@ -103,7 +90,7 @@ func (t *Table) Suspect(id ID, within time.Duration) {
 
 // Drop forgets a node because the backend itself knows that it has gone: k is Left, or else Expired. Nobody is asked
 // for a proof, and the same record may come back at once. To drop a node that is not known does nothing.
-func (t *Table) Drop(id ID, k Kind) {
+func (t *Table) Drop(id ID, k EventKind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := t.nodes[id]; n != nil {

@@ -24,7 +24,7 @@ type feed struct {
 
 // A note is an event to be; Record is shared until it is told.
 type note struct {
-	kind   Kind
+	kind   EventKind
 	source string
 	rec    *Record
 	err    error
@@ -53,7 +53,7 @@ func (f *feed) present(source string, r *Record, alien bool) {
 }
 
 // gone says that a node is no longer there: k is Left or Expired.
-func (f *feed) gone(source string, r *Record, k Kind) {
+func (f *feed) gone(source string, r *Record, k EventKind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, told := f.told[r.ID]; told {

@@ -38,7 +38,7 @@ func (a *connecting) event(e Event) {
 // evidence than a record that anybody can make, who says a newer one, and again and again, so that the node's own no
 // longer counts.
 func (a *connecting) stranger(n *target, r *Record) bool {
-	return n != nil && n.phase == connected && a.stater != nil && !r.proven && !r.Vouched &&
+	return n != nil && n.phase == connected && a.stater != nil && !r.proven && !r.Configured &&
 		len(r.From) > 0 && !has(n.from, r.From[0])
 }
 
@@ -90,7 +90,7 @@ func (a *connecting) left(n *target, r *Record) {
 }
 
 // gone hears that a node left or expired.
-func (a *connecting) gone(n *target, how Kind) {
+func (a *connecting) gone(n *target, how EventKind) {
 	if n.gone == Left && n.phase == connected {
 		return // it is being drained
 	}

@@ -87,7 +87,7 @@ func (v *view) seen(backend int, ev Event) {
 }
 
 // lost takes a node from what a backend knows; from is who said so, see [Event].
-func (v *view) lost(backend int, id ID, source string, k Kind, from []netip.Addr) {
+func (v *view) lost(backend int, id ID, source string, k EventKind, from []netip.Addr) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s := v.nodes[id]

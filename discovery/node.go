@@ -12,16 +12,18 @@ import (
 )
 
 // A Node is one member of a group, as a rule one for each process: it announces sockets as services, in one record, and
-// connects sockets to the services of others. It is safe for concurrent use. It has to be closed.
+// connects sockets to the services of others. It is safe for concurrent use. It has to be closed: by
+// Shutdown, which takes the time for the goodbye from a context, or by Close.
 type Node struct {
 	b       Backend
+	bad     error  // what is wrong with the options
 	base    Record // what does not change: identity, group, name and so on
 	poll    time.Duration
 	source  ifaces.Source
 	trouble func(error)
 	kick    chan struct{} // wakes follow
-	done    chan struct{} // closed by Close, after the goodbye
-	ended   chan struct{} // closed when Close is through
+	done    chan struct{} // closed after the goodbye
+	ended   chan struct{} // closed when Shutdown or Close is through
 	wg      sync.WaitGroup
 
 	hostOnce    sync.Once
@@ -36,7 +38,8 @@ type Node struct {
 
 	mu       sync.Mutex
 	closed   bool
-	late     bool // the goodbye is up to whoever has the turn
+	hurry    func() // ends the time for the goodbye; nil before closed
+	late     bool   // the goodbye is up to whoever has the turn
 	offers   []offered
 	connects map[connectKey]*connect
 	stop     func() // ends follow; nil before it starts
@@ -58,7 +61,11 @@ type connect struct {
 // nobody waits for it.
 const pollEvery = 250 * time.Millisecond
 
-// NewNode returns a Node that uses b. It does nothing until it is told to announce, connect or watch.
+// closeTime is what Close allows for the goodbye.
+const closeTime = 500 * time.Millisecond
+
+// NewNode returns a Node that uses b. It does nothing until it is told to announce, connect or watch; these return an
+// error that wraps ErrOption and ErrRecord if an option has a value that no record can have.
 func NewNode(b Backend, opts ...NodeOption) *Node {
 	n := &Node{
 		b:        b,
@@ -73,8 +80,11 @@ func NewNode(b Backend, opts ...NodeOption) *Node {
 	}
 	for _, o := range opts {
 		if o != nil {
-			o.applyNode(n)
+			o.apply(n)
 		}
+	}
+	if err := n.base.write().err; err != nil {
+		n.bad = fmt.Errorf("%w: %w", ErrOption, err)
 	}
 	return n
 }
@@ -106,16 +116,22 @@ func (n *Node) startLocked() {
 }
 
 // Connect keeps s connected to all nodes that offer a service ("": any), this one excepted, as [AutoConnect]
-// describes, until Disconnect or Close. It returns at once. To connect the same socket to the same service again does
+// describes, until Disconnect or the end of the node. It returns at once. To connect the same socket to the same service again does
 // nothing, whatever the options.
 //
-// It returns ErrClosed, or what the backend says if it cannot be watched.
+// It returns ErrClosed, ErrOption, or what the backend says if it cannot be watched.
 func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {
 	var p Policy
 	for _, o := range opts {
 		if o != nil {
-			o.applyConnect(&p)
+			o.apply(&p)
 		}
+	}
+	if n.bad != nil {
+		return n.bad
+	}
+	if err := checkGroup(p.Group); err != nil {
+		return fmt.Errorf("%w: policy: %w: %w", ErrOption, ErrRecord, err)
 	}
 	p.Group = cmp.Or(p.Group, n.base.Group)
 	if host, files := n.hostToken(); p.Host == "" {
@@ -181,6 +197,9 @@ func (n *Node) Disconnect(service string, s Connector) {
 // the node's. The channel is closed when ctx ends or the node is closed. Who does not read delays nobody, and should
 // end ctx.
 func (n *Node) Watch(ctx context.Context, q Query) (<-chan Event, error) {
+	if n.bad != nil {
+		return nil, n.bad
+	}
 	q.Group = cmp.Or(q.Group, n.base.Group)
 	n.mu.Lock()
 	if n.closed {
@@ -265,19 +284,32 @@ func (n *Node) Peers(ctx context.Context, q Query) ([]Record, error) {
 	return sorted(), ErrClosed
 }
 
-// Close says goodbye, and then disconnects what Connect has connected and ends all watches. ctx bounds how long the
-// goodbye may take; what it says of that is the error. The sockets stay open. To close again does nothing.
-func (n *Node) Close(ctx context.Context) error {
-	n.mu.Lock()
-	if n.closed {
-		n.mu.Unlock()
+// Shutdown says goodbye, and then disconnects what Connect has connected and ends all watches. ctx bounds how long the
+// goodbye may take; what the backend says of it is the error. The rest is done however ctx ends, without waiting for
+// anybody but the backend to give up what it has open. The sockets stay open.
+//
+// A second call, or one after Close, waits for the first, or until ctx ends, and returns nil.
+func (n *Node) Shutdown(ctx context.Context) error {
+	first, err := n.shutdown(ctx)
+	if !first {
 		select {
 		case <-n.ended:
 		case <-ctx.Done():
 		}
-		return nil
 	}
-	n.closed = true
+	return err
+}
+
+// shutdown ends the node, unless another call has begun to.
+func (n *Node) shutdown(ctx context.Context) (first bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return false, nil
+	}
+	n.closed, n.hurry = true, cancel
 	n.offers = nil
 	stop := n.stop
 	n.mu.Unlock()
@@ -286,7 +318,7 @@ func (n *Node) Close(ctx context.Context) error {
 	if stop != nil {
 		stop()
 	}
-	err := n.take(ctx)
+	err = n.take(ctx)
 	if err != nil {
 		n.mu.Lock()
 		n.late = true
@@ -316,7 +348,28 @@ func (n *Node) Close(ctx context.Context) error {
 	}
 	n.wg.Wait()
 	if err != nil {
-		return fmt.Errorf("discovery: goodbye: %w", err)
+		return true, fmt.Errorf("discovery: goodbye: %w", err)
+	}
+	return true, nil
+}
+
+// Close is Shutdown with half a second for the goodbye, which is plenty for packets and too little for a network that
+// does not answer; what the backend says of the goodbye is the error. During a Shutdown it leaves that as long, waits
+// for it to return, and returns nil, as it does when the node is closed already.
+func (n *Node) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if first, err := n.shutdown(ctx); first {
+		return err
+	}
+	select {
+	case <-n.ended:
+	case <-ctx.Done():
+		n.mu.Lock()
+		hurry := n.hurry
+		n.mu.Unlock()
+		hurry()
+		<-n.ended
 	}
 	return nil
 }

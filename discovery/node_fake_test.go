@@ -110,28 +110,30 @@ func (a *announcement) Close(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.r.Bye, a.r.From = true, []netip.Addr{a.addr}
+	a.r.Goodbye, a.r.From = true, []netip.Addr{a.addr}
 	return a.table.Leave(a.r)
 }
 
-// A fakeBound is bound to what the test says.
-type fakeBound struct {
+// A fakeAnnounceable is bound to what the test says.
+type fakeAnnounceable struct {
 	mu  sync.Mutex
 	typ string
 	at  []string
 }
 
-func bound(typ string, endpoints ...string) *fakeBound { return &fakeBound{typ: typ, at: endpoints} }
+func bound(typ string, endpoints ...string) *fakeAnnounceable {
+	return &fakeAnnounceable{typ: typ, at: endpoints}
+}
 
-func (b *fakeBound) Type() string { return b.typ }
+func (b *fakeAnnounceable) Type() string { return b.typ }
 
-func (b *fakeBound) Endpoints() []string {
+func (b *fakeAnnounceable) Endpoints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.at)
 }
 
-func (b *fakeBound) bind(endpoints ...string) {
+func (b *fakeAnnounceable) bind(endpoints ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.at = endpoints

@@ -6,12 +6,12 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 )
 
-// A NodeOption changes a Node before it starts. Nil stands for none.
-type NodeOption interface{ applyNode(n *Node) }
+// A NodeOption changes a Node before it starts; the package's documentation says what holds for all options.
+type NodeOption interface{ apply(n *Node) }
 
 type nodeOption func(*Node)
 
-func (o nodeOption) applyNode(n *Node) { o(n) }
+func (o nodeOption) apply(n *Node) { o(n) }
 
 // WithID sets the node's ID. The default, and the zero ID, is a random one, so that each run of a program is a node
 // of its own. With [Signed] it has to be the key's, see [KeyID].
@@ -60,12 +60,12 @@ func withWorld(host string, source ifaces.Source) NodeOption {
 	return nodeOption(func(n *Node) { n.host, n.source = host, source })
 }
 
-// A ConnectOption changes one call of [Node.Connect]. Nil stands for none.
-type ConnectOption interface{ applyConnect(p *Policy) }
+// A ConnectOption changes one call of [Node.Connect]; the package's documentation says what holds for all options.
+type ConnectOption interface{ apply(p *Policy) }
 
 type connectOption func(*Policy)
 
-func (o connectOption) applyConnect(p *Policy) { o(p) }
+func (o connectOption) apply(p *Policy) { o(p) }
 
 // WithPolicy sets the policy; the zero Policy by default. Where Group, Self and Host are zero they are the node's own.
 func WithPolicy(p Policy) ConnectOption {

@@ -124,7 +124,7 @@ func TestNodeAnnounces(t *testing.T) {
 		if log := e.took(); !slices.Equal(log, []string{"announce"}) {
 			t.Errorf("%v: nothing has changed", log)
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 	})
 	n := NewNode(nil)
 	if n.ID() == (ID{}) || n.ID() == NewNode(nil).ID() || n.base.Wire != "zmtp/3.1" {
@@ -168,7 +168,7 @@ func TestNodeFollowsSockets(t *testing.T) {
 		step("no such", func() { n.Unannounce("query", b) }, 4, nil, query)
 		settle(5 * time.Second)
 		step("back", func() { a.bind("tcp://*:1") }, 5, announce, events)
-		step("the end", func() { must(t, n.Close(t.Context())) }, 5, goodbye, events)
+		step("the end", func() { must(t, n.Shutdown(t.Context())) }, 5, goodbye, events)
 		step("after the end", func() { a.bind("tcp://*:3"); n.Unannounce("events", a) }, 5, nil, events)
 	})
 }
@@ -192,7 +192,7 @@ func TestNodeFollowsInterfaces(t *testing.T) {
 		if asked := w.count() - before; asked > 31 {
 			t.Errorf("asked for the interfaces %d times in a minute, want every 2 s", asked)
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 	})
 }
 
@@ -255,7 +255,7 @@ func TestNodesConnect(t *testing.T) {
 					t.Errorf("connected again, and has %v", got)
 				}
 				for _, n := range []*Node{alone, client, neighbour, server} {
-					must(t, n.Close(t.Context()))
+					must(t, n.Shutdown(t.Context()))
 				}
 				if got := slices.Concat(s.state(), s2.state(), s3.state()); len(got) > 0 {
 					t.Errorf("closed, and there are %v", got)
@@ -291,13 +291,13 @@ func TestNodeClose(t *testing.T) {
 		e.took()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		must(t, a.Close(ended)) // all the same
+		must(t, a.Shutdown(ended)) // all the same
 		if log := e.took(); !slices.Equal(log, []string{"goodbye", "disconnect"}) {
 			t.Errorf("%v, want the goodbye first", log)
 		}
 		for range events { // until it is closed
 		}
-		must(t, a.Close(t.Context()))
+		must(t, a.Shutdown(t.Context()))
 		if log := e.took(); log != nil {
 			t.Errorf("the second time: %v", log)
 		}
@@ -310,16 +310,16 @@ func TestNodeClose(t *testing.T) {
 				t.Errorf("%s: %v, want ErrClosed", what, err)
 			}
 		}
-		must(t, b.Close(t.Context()))
+		must(t, b.Shutdown(t.Context()))
 		failing, _ := nodeAt(e, 8)
 		must(t, failing.Announce(t.Context(), "orders", bound("PUB", "tcp://*:1")))
 		broken := errors.New("broken")
 		e.fail(broken)
-		if err := failing.Close(t.Context()); !errors.Is(err, broken) {
+		if err := failing.Shutdown(t.Context()); !errors.Is(err, broken) {
 			t.Errorf("the goodbye has failed: %v", err)
 		}
 		idle, _ := nodeAt(e, 7)
-		must(t, idle.Close(t.Context()))
+		must(t, idle.Shutdown(t.Context()))
 	})
 }
 
@@ -331,7 +331,7 @@ func TestPeers(t *testing.T) {
 			must(t, n.Announce(t.Context(), "orders", bound("PUB", "tcp://*:1")))
 			nodes = append(nodes, n)
 		}
-		must(t, nodes[4].Close(t.Context()))
+		must(t, nodes[4].Shutdown(t.Context()))
 		got, err := nodes[1].Peers(t.Context(), Query{Service: "orders"})
 		must(t, err)
 		var ids []ID
@@ -345,7 +345,7 @@ func TestPeers(t *testing.T) {
 			t.Errorf("%v, %v", got, err)
 		}
 		for _, n := range nodes {
-			must(t, n.Close(t.Context()))
+			must(t, n.Shutdown(t.Context()))
 		}
 	})
 	// A backend that does not come to an end with what is there.
@@ -361,7 +361,7 @@ func TestPeers(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || len(got) != 1 || got[0].ID != r.ID {
 			t.Errorf("%v, %v", got, err)
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 	})
 }
 
@@ -380,12 +380,12 @@ func TestNodeWatch(t *testing.T) {
 		if ev := <-events; ev.Kind != Added || ev.Record.ID != b.ID() {
 			t.Errorf("%+v, want the other node", ev)
 		}
-		must(t, b.Close(t.Context()))
+		must(t, b.Shutdown(t.Context()))
 		synctest.Wait()
 		cancel()
 		for range events { // one that was not read does not keep it open
 		}
-		must(t, a.Close(t.Context()))
+		must(t, a.Shutdown(t.Context()))
 	})
 }
 
@@ -441,7 +441,7 @@ func TestNodeErrors(t *testing.T) {
 		if r := e.record(); r.Services[0].Endpoints[0] != "tcp://*:3" {
 			t.Errorf("%+v: the change was not announced in the end", r.Services)
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 
 		e.table.Close()
 		n, _ = nodeAt(e, 6)
@@ -451,7 +451,7 @@ func TestNodeErrors(t *testing.T) {
 		if _, err := n.Watch(t.Context(), Query{}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Watch: %v, want ErrClosed", err)
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 	})
 }
 
@@ -469,12 +469,12 @@ func TestNodeWatchEnds(t *testing.T) {
 		if len(n.connects) != 0 {
 			t.Error("it is remembered")
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
 	})
 }
 
-// A slow backend: Close does not wait longer than its context, and the goodbye is said in the end.
-func TestNodeCloseWhileAnnouncing(t *testing.T) {
+// A slow backend: Shutdown does not wait longer than its context, and the goodbye is said in the end.
+func TestNodeShutdownWhileAnnouncing(t *testing.T) {
 	inEther(t, func(t *testing.T, e *ether) {
 		b := &slow{port: port{e, netip.MustParseAddr("10.0.0.5")}, began: make(chan struct{}), goOn: make(chan struct{})}
 		n := NewNode(b, withWorld(here, func() (ifaces.Snapshot, error) { return home, nil }))
@@ -484,8 +484,8 @@ func TestNodeCloseWhileAnnouncing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		if err := n.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
-			t.Errorf("Close: %v after %v", err, time.Since(start))
+		if err := n.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("Shutdown: %v after %v", err, time.Since(start))
 		}
 		close(b.goOn)
 		must(t, <-result)
@@ -493,6 +493,57 @@ func TestNodeCloseWhileAnnouncing(t *testing.T) {
 			t.Errorf("%v", log)
 		}
 	})
+}
+
+// Close has half a second for the goodbye, of its own or of a Shutdown that is under way.
+func TestNodeCloseIsBounded(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		shutdown bool
+		want     error // of Close
+	}{
+		{"alone", false, context.DeadlineExceeded},
+		{"during a Shutdown", true, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inEther(t, func(t *testing.T, e *ether) {
+				b := &deaf{port{e, netip.MustParseAddr("10.0.0.5")}}
+				n := NewNode(b, withWorld(here, func() (ifaces.Snapshot, error) { return home, nil }))
+				must(t, n.Announce(t.Context(), "orders", bound("PUB", "tcp://*:1")))
+				result := make(chan error, 1)
+				if tc.shutdown {
+					go func() { result <- n.Shutdown(context.Background()) }()
+					time.Sleep(time.Minute)
+				}
+				start := time.Now()
+				if err := n.Close(); !errors.Is(err, tc.want) || time.Since(start) != closeTime {
+					t.Errorf("Close: %v after %v", err, time.Since(start))
+				}
+				if tc.shutdown {
+					if err := <-result; !errors.Is(err, context.Canceled) {
+						t.Errorf("Shutdown: %v", err)
+					}
+				}
+				start = time.Now()
+				must(t, n.Close())
+				must(t, n.Shutdown(t.Context()))
+				if d := time.Since(start); d != 0 {
+					t.Errorf("the second time took %v", d)
+				}
+			})
+		})
+	}
+}
+
+// A deaf backend says goodbye for as long as it may.
+type deaf struct{ port }
+
+func (d *deaf) Announce(context.Context, Record) (Announcement, error) { return d, nil }
+func (d *deaf) Update(Record) error                                    { return nil }
+
+func (d *deaf) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 type slow struct {
@@ -520,6 +571,43 @@ func TestNilOptionsAreIgnored(t *testing.T) {
 		if len(asked) != 1 {
 			t.Error("the policy does not count")
 		}
-		must(t, n.Close(t.Context()))
+		must(t, n.Shutdown(t.Context()))
+	})
+}
+
+// An option whose value no record can have is an error of whatever is called first, though NewNode has none.
+func TestBadOptions(t *testing.T) {
+	for name, o := range map[string]NodeOption{
+		"group":    WithGroup("a b"),
+		"name":     WithName(strings.Repeat("x", 64)),
+		"protocol": WithProtocol("zmtp 3.1"),
+		"key":      WithKey("short"),
+		"metadata": WithMeta(map[string]string{"Key": "value"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inEther(t, func(t *testing.T, e *ether) {
+				n, _ := nodeAt(e, 5, o)
+				_, watch := n.Watch(t.Context(), Query{})
+				_, peers := n.Peers(t.Context(), Query{})
+				for what, err := range map[string]error{
+					"Announce": n.Announce(t.Context(), "x", bound("PUB")),
+					"Connect":  n.Connect("x", newFakeSocket()),
+					"Watch":    watch,
+					"Peers":    peers,
+				} {
+					if !errors.Is(err, ErrOption) || !errors.Is(err, ErrRecord) {
+						t.Errorf("%s: %v, want ErrOption and ErrRecord", what, err)
+					}
+				}
+				must(t, n.Close())
+			})
+		})
+	}
+	inEther(t, func(t *testing.T, e *ether) {
+		n, _ := nodeAt(e, 5)
+		if err := n.Connect("x", newFakeSocket(), WithPolicy(Policy{Group: "a b"})); !errors.Is(err, ErrOption) {
+			t.Errorf("a policy's group: %v, want ErrOption", err)
+		}
+		must(t, n.Close())
 	})
 }

@@ -15,7 +15,7 @@ import (
 // that the announcement came from, other addresses on the networks that this host is in, all others; an ipc path is
 // last if it may lead to another file here, see Files. And never: multicast, unspecified and broadcast addresses,
 // port 0, link-local addresses unless the announcement came from there, and addresses of this host when the node is
-// on another; [Record.Vouched] lifts the last two.
+// on another; [Record.Configured] lifts the last two.
 type Policy struct {
 	// Group is the group to look in; "" is [DefaultGroup].
 	Group string

@@ -30,8 +30,8 @@ type Record struct {
 	// Files is the same for nodes that find the same files at the same paths, see [FilesToken]; "" if it is not
 	// known. Between nodes of one Host for which it differs, a path need not lead to the socket that was announced.
 	Files string
-	// PeerID is what the node's sockets show to their peers as theirs: the node id of the handshake, see [Bound]. Who
-	// answers at an endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever
+	// PeerID is what the node's sockets show to their peers as theirs: the node id of the handshake, see [Announceable].
+	// Who answers at an endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever
 	// answers is taken for the node then.
 	PeerID ID
 	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it.
@@ -47,19 +47,19 @@ type Record struct {
 	// Issued is when this announcement was made, by the clock of the node; Lifetime how long it is good for.
 	Issued   time.Time
 	Lifetime time.Duration
-	// Bye says that the node is leaving.
-	Bye bool
+	// Goodbye says that the node is leaving.
+	Goodbye bool
 	// Proof is what the group key or the signature made of all of the above; see [Trust].
 	Proof []byte
 
 	// From are the addresses that announcements of this record came from, with zones where they need one. It is not
 	// part of what is announced: who receives a record fills it in.
 	From []netip.Addr
-	// Vouched says that the user named these endpoints, in a list or as a zone, so that the limits on what strangers
-	// may have us dial do not apply: other networks, loopback, host names. It is not part of what is announced
-	// either: the backend that was given them sets it.
-	Vouched bool
-	proven  bool // a table that asks for proofs has verified it
+	// Configured says that the user named these endpoints, in a list or as a zone, so that the limits on what
+	// strangers may have this process dial do not apply: other networks, loopback, host names. It is not part of what
+	// is announced either: the backend that was given the list or the zone sets it.
+	Configured bool
+	proven     bool // a table that asks for proofs has verified it
 }
 
 // A Service is one socket that a node offers.

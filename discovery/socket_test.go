@@ -13,9 +13,9 @@ import (
 
 // The sockets of this module have all that is asked of sockets.
 var (
-	_ Bound     = socket.Socket(nil)
-	_ Connector = socket.Socket(nil)
-	_ stater    = socket.Socket(nil)
+	_ Announceable = socket.Socket(nil)
+	_ Connector    = socket.Socket(nil)
+	_ stater       = socket.Socket(nil)
 )
 
 func TestRealSockets(t *testing.T) {
@@ -46,11 +46,11 @@ func TestRealSockets(t *testing.T) {
 	must(t, err)
 	must(t, push.WaitPeers(ctx, 1))
 	must(t, push.WaitConnected(ctx, at))
-	must(t, client.Close(ctx))
+	must(t, client.Shutdown(ctx))
 	if err := push.WaitConnected(ctx, at); !errors.Is(err, socket.ErrNotBound) {
 		t.Error("the node is closed, and the socket still connects:", err)
 	}
-	must(t, server.Close(ctx))
+	must(t, server.Shutdown(ctx))
 }
 
 // What a socket says of a wildcard is what a Node makes of it.
@@ -91,7 +91,7 @@ func TestRealSocketsOfAnotherNode(t *testing.T) {
 	defer stranger.Close()
 	defer pull.Close()
 	defer push.Close()
-	for s, n := range map[Bound]*Node{elsewhere{stranger}: wrong, pull: right} {
+	for s, n := range map[Announceable]*Node{elsewhere{stranger}: wrong, pull: right} {
 		_, err := s.(socket.Socket).Bind(ctx, "tcp://127.0.0.1:0")
 		must(t, err)
 		must(t, n.Announce(ctx, "work", s))
@@ -127,12 +127,12 @@ func TestRealSocketsOfAnotherNode(t *testing.T) {
 	if string(m.Bytes()) != "for the right one" {
 		t.Errorf("received %q", m.Bytes())
 	}
-	must(t, client.Close(ctx))
+	must(t, client.Shutdown(ctx))
 	if got := stranger.Stats().Received.Messages; got != 0 {
 		t.Errorf("the other got %d messages", got)
 	}
-	must(t, wrong.Close(ctx))
-	must(t, right.Close(ctx))
+	must(t, wrong.Shutdown(ctx))
+	must(t, right.Shutdown(ctx))
 }
 
 func TestEachRoleAsksWhoAnswers(t *testing.T) {

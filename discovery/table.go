@@ -92,13 +92,13 @@ func NewTable(source string, c TableConfig) *Table {
 }
 
 // Put takes an announcement. From holds the address it came from, if there is one. It counts for ttl or r.Lifetime,
-// whichever is less, if greater than 0, within MinTTL and MaxTTL; with a ttl of Forever for good. A record with Bye
-// goes to Leave.
+// whichever is less, if greater than 0, within MinTTL and MaxTTL; with a ttl of Forever for good. A record with
+// Goodbye goes to Leave.
 //
 // Errors wrap ErrRecord, ErrUntrusted, ErrStale (older than what is known, replayed, or something else under the same
 // revision), ErrLimit or ErrClosed; the table is then as it was.
 func (t *Table) Put(r Record, ttl time.Duration) error {
-	if r.Bye {
+	if r.Goodbye {
 		return t.Leave(r)
 	}
 	err := r.bounded()
@@ -205,7 +205,7 @@ func reaches(from []netip.Addr, old *Record) bool {
 	return false
 }
 
-// Leave takes a goodbye. Where records have proofs, r must be a record with Bye and a proof issued no earlier than
+// Leave takes a goodbye. Where records have proofs, r must be a record with Goodbye and a proof issued no earlier than
 // what is known, anything else is ErrUntrusted, and the caller does well to have the node confirmed (see Suspect): a
 // recorded announcement that somebody sends with a TTL of 0 is no goodbye. In open mode it is believed if it comes
 // from an address that the node was heard from, and needs nothing but ID and From. A goodbye of a node that is not
@@ -215,7 +215,7 @@ func (t *Table) Leave(r Record) error {
 	err := r.bounded()
 	switch {
 	case err != nil:
-	case proves && !r.Bye:
+	case proves && !r.Goodbye:
 		err = fmt.Errorf("%w: a goodbye for %v without a proof", ErrUntrusted, r.ID)
 	default:
 		err = t.trust.Verify(&r)
@@ -272,7 +272,7 @@ func heardFrom(n *entry, r *Record) bool {
 }
 
 // remove forgets a node.
-func (t *Table) remove(n *entry, k Kind) {
+func (t *Table) remove(n *entry, k EventKind) {
 	delete(t.nodes, n.rec.ID)
 	t.uncount(n)
 	if n.timer != nil {

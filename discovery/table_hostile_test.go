@@ -261,7 +261,7 @@ func TestForgedGoodbye(t *testing.T) {
 
 				forged := c.forged(heard.Clone())
 				refused(t, table.Leave(forged), c.want)
-				if forged.Bye {
+				if forged.Goodbye {
 					refused(t, table.Put(forged, 0), c.want)
 				}
 				expect(t, events)

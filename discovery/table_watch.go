@@ -92,7 +92,7 @@ func (t *Table) tell(n *entry, before *Record) {
 	}
 }
 
-func (t *Table) tellGone(n *entry, k Kind) {
+func (t *Table) tellGone(n *entry, k EventKind) {
 	for w := range t.watches {
 		w.feed.gone(t.source, n.rec, k)
 	}

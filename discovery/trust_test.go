@@ -113,7 +113,7 @@ func TestTrustIssued(t *testing.T) {
 }
 
 // notProven are the fields that who receives a record fills in, and the proof, which has tests of its own.
-var notProven = []string{"From", "Vouched", "Proof", "proven"}
+var notProven = []string{"From", "Configured", "Proof", "proven"}
 
 // Every field of a record, as far down as they go and those that nobody has thought of yet, breaks the proof when it
 // changes.

@@ -40,7 +40,7 @@ const (
 //	m-KEY=      Meta, sorted by key
 //	l=          Lifetime in seconds, rounded up
 //	ts=         Issued, in milliseconds since 1970, base 36
-//	bye=1       Bye
+//	bye=1       Goodbye
 //	x=          Proof in base64url; it covers all strings before it
 //
 // All is printable ASCII without quotes and backslashes, so that no tool needs to escape anything: bytes of names,
@@ -170,7 +170,7 @@ func (r *Record) write() *writer {
 		}
 		w.add("ts", strconv.FormatInt(ms, 36))
 	}
-	if r.Bye {
+	if r.Goodbye {
 		w.add("bye", "1")
 	}
 	return w

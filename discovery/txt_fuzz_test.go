@@ -44,7 +44,7 @@ func FuzzParseTXT(f *testing.F) {
 			}
 			return
 		}
-		if r.ID == (discovery.ID{}) || len(r.Services) > 16 || len(r.Proof) > 160 || r.Lifetime < 0 || r.From != nil || r.Vouched {
+		if r.ID == (discovery.ID{}) || len(r.Services) > 16 || len(r.Proof) > 160 || r.Lifetime < 0 || r.From != nil || r.Configured {
 			t.Fatalf("took %+v", r)
 		}
 		out, err := r.TXT()

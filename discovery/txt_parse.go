@@ -144,7 +144,7 @@ func (p *parser) value(key, value string) (err error) {
 		}
 		r.Issued = time.UnixMilli(int64(ms)).UTC()
 	case "bye":
-		if r.Bye = value == "1"; !r.Bye {
+		if r.Goodbye = value == "1"; !r.Goodbye {
 			err = fmt.Errorf("%.20q is not 1", value)
 		}
 	case "x":

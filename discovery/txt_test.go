@@ -28,7 +28,7 @@ var full = discovery.Record{
 	},
 	Meta:   map[string]string{"zone": "a=b,c", "az": ""},
 	Issued: time.UnixMilli(1760000000123).UTC(), Lifetime: 15 * time.Second,
-	Bye: true, Proof: []byte{0xff, 0xfe, 0xfd, 0xfc},
+	Goodbye: true, Proof: []byte{0xff, 0xfe, 0xfd, 0xfc},
 }
 
 // The strings are what others on the network read: a change here is a change of the protocol.

@@ -22,12 +22,12 @@ type Backend struct {
 var _ discovery.Backend = (*Backend)(nil)
 
 // New returns a backend for that name. At least one [WithSRV] or [WithPort] says what to look up. Errors wrap
-// [discovery.ErrRecord]; nothing is looked up yet.
+// [discovery.ErrOption]; nothing is looked up yet.
 func New(name string, opts ...Option) (*Backend, error) {
 	b := &Backend{name: name, config: config{interval: 5 * time.Second}}
 	for _, o := range opts {
 		if o != nil {
-			o(&b.config)
+			o.apply(&b.config)
 		}
 	}
 	c := &b.config
@@ -35,9 +35,9 @@ func New(name string, opts ...Option) (*Backend, error) {
 	case c.err != nil:
 		return nil, c.err
 	case strings.Trim(name, ".") == "" || len(name) > 253 || strings.ContainsAny(name, " /:@"):
-		return nil, bad("%.80q is not the name of a host", name)
+		return nil, badOption("%.80q is not the name of a host", name)
 	case len(c.sources) == 0:
-		return nil, bad("nothing to look up: want WithSRV or WithPort")
+		return nil, badOption("nothing to look up: want WithSRV or WithPort")
 	}
 	if c.resolver == nil {
 		c.resolver = &net.Resolver{PreferGo: true, StrictErrors: true}

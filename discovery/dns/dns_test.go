@@ -109,8 +109,8 @@ func TestKubernetes(t *testing.T) {
 			var names []string
 			for id, r := range l.Nodes() {
 				names = append(names, r.Name)
-				if !r.Vouched || r.ID != id || r.Lifetime != 0 || len(r.From) != 0 {
-					t.Errorf("record %+v: want it vouched for, and without an end or a source", r)
+				if !r.Configured || r.ID != id || r.Lifetime != 0 || len(r.From) != 0 {
+					t.Errorf("record %+v: want it configured, and without an end or a source", r)
 				}
 			}
 			if got := sorted(names); got != c.names {
@@ -206,8 +206,8 @@ func TestOptions(t *testing.T) {
 			switch {
 			case c.says == "" && (err != nil || b.Name() != "dns"):
 				t.Errorf("got %v, %v", b, err)
-			case c.says != "" && (!errors.Is(err, discovery.ErrRecord) || !strings.Contains(err.Error(), c.says)):
-				t.Errorf("got %v, want ErrRecord that says %q", err, c.says)
+			case c.says != "" && (!errors.Is(err, discovery.ErrOption) || !strings.Contains(err.Error(), c.says)):
+				t.Errorf("got %v, want ErrOption that says %q", err, c.says)
 			}
 		})
 	}

@@ -12,7 +12,7 @@
 // Each SRV record is a node, identified by target and port; its endpoints are all the addresses of the target. A pod
 // of a StatefulSet keeps its name, and with it its ID, when it comes back at another address. Of plain addresses each
 // is a node. Priorities and weights mean nothing to a socket that connects to all, and are ignored. Records are
-// marked Vouched: the user named the zone, so what it lists may be dialled on whatever network it is. Who can change
+// marked Configured: the user named the zone, so what it lists may be dialled on whatever network it is. Who can change
 // the answers can redirect peers; only the handshake of the connection proves who they are.
 //
 // # Following changes

@@ -18,6 +18,6 @@ func (e *LookupError) Error() string { return fmt.Sprintf("dns: %s of %s: %v", e
 // Unwrap returns Err.
 func (e *LookupError) Unwrap() error { return e.Err }
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: dns: "+format, append([]any{discovery.ErrRecord}, args...)...)
+func badOption(format string, args ...any) error {
+	return fmt.Errorf("%w: dns: "+format, append([]any{discovery.ErrOption}, args...)...)
 }

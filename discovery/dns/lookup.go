@@ -124,7 +124,7 @@ func (s *session) node(nodes map[discovery.ID]discovery.Record, src source, key,
 		if len(name) > 63 {
 			name = ""
 		}
-		r = discovery.Record{ID: id, Group: s.backend.config.group, Name: name, Vouched: true}
+		r = discovery.Record{ID: id, Group: s.backend.config.group, Name: name, Configured: true}
 	}
 	r.Services = append(r.Services, discovery.Service{Name: src.service, Endpoints: endpoints})
 	nodes[id] = r

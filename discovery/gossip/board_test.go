@@ -71,12 +71,12 @@ func TestHints(t *testing.T) {
 	}{
 		"a stranger's":    {discovery.Record{From: from[:1], Services: service("tcp://192.0.2.1:7946")}, []string{"10.0.0.9:7946"}},
 		"from nowhere":    {discovery.Record{Services: service("tcp://192.0.2.1:7946")}, nil},
-		"the user's word": {discovery.Record{Vouched: true, Services: service("tcp://gossip.example:7946")}, []string{"gossip.example:7946"}},
+		"the user's word": {discovery.Record{Configured: true, Services: service("tcp://gossip.example:7946")}, []string{"gossip.example:7946"}},
 		"link-local":      {discovery.Record{From: from, Services: service("tcp://*:1")}, []string{"10.0.0.9:1"}},
 		"on our network":  {discovery.Record{From: from[1:], Services: service("tcp://10.0.0.8:1", "tcp://10.9.0.8:1")}, []string{"10.0.0.8:1"}},
 		"loopback":        {discovery.Record{From: from[1:], Services: service("tcp://127.0.0.1:1")}, nil},
-		"not an address":  {discovery.Record{Vouched: true, Services: service("ipc:///x", "tcp://a", "tcp://a:0", "tcp://a:x")}, nil},
-		"other service":   {discovery.Record{Vouched: true, Services: service()}, nil},
+		"not an address":  {discovery.Record{Configured: true, Services: service("ipc:///x", "tcp://a", "tcp://a:0", "tcp://a:x")}, nil},
+		"other service":   {discovery.Record{Configured: true, Services: service()}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := hintsOf(&c.r, near); !slices.Equal(got, c.want) {

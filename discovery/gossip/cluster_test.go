@@ -18,14 +18,14 @@ import (
 var testKey = []byte("0123456789abcdef")
 
 // fast makes failure detection take a second instead of six, and memberlist forget the dead soon.
-func fast(c *config) {
+var fast = option(func(c *config) {
 	c.tune = func(m *memberlist.Config) {
 		m.ProbeInterval, m.ProbeTimeout = 200*time.Millisecond, 100*time.Millisecond
 		m.SuspicionMult, m.SuspicionMaxTimeoutMult = 3, 2
 		m.GossipInterval = 30 * time.Millisecond
 		m.GossipToTheDeadTime = 300 * time.Millisecond
 	}
-}
+})
 
 // A cluster is a group of members on addresses of their own, between which links can be cut.
 type cluster struct {
@@ -59,13 +59,13 @@ func (c *cluster) member(opts ...Option) *peer {
 	if c.seed != "" {
 		all = append(all, WithSeeds(c.seed))
 	}
-	all = append(all, func(conf *config) {
+	all = append(all, option(func(conf *config) {
 		conf.cut = func(to netip.Addr) bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			return c.side[addr] != c.side[to.Unmap()]
 		}
-	})
+	}))
 	b, err := New(append(all, opts...)...)
 	if err != nil {
 		c.t.Fatal(err)

@@ -10,14 +10,12 @@ import (
 var (
 	// ErrNoKey says that there is neither a key nor WithoutEncryption.
 	ErrNoKey = errors.New("gossip: want WithKey, or WithoutEncryption if everybody may join")
-	// ErrOption says that an option has a value that cannot be used.
-	ErrOption = errors.New("gossip: bad option")
 	// ErrAlone is told as Trouble when no seed can be joined. It stays a member of one, and tries again.
 	ErrAlone = errors.New("gossip: no seed answers")
 )
 
 func badOption(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrOption}, args...)...)
+	return fmt.Errorf("%w: gossip: "+format, append([]any{discovery.ErrOption}, args...)...)
 }
 
 func badRecord(format string, args ...any) error {

@@ -20,13 +20,13 @@ type Backend struct {
 
 var _ discovery.Backend = (*Backend)(nil)
 
-// New returns a backend. It opens no socket yet. Errors are [ErrNoKey] or wrap [ErrOption].
+// New returns a backend. It opens no socket yet. Errors are [ErrNoKey] or wrap [discovery.ErrOption].
 func New(opts ...Option) (*Backend, error) {
 	b := &Backend{config: config{bind: ":7946", trust: discovery.Open()}}
 	c := &b.config
 	for _, o := range opts {
 		if o != nil {
-			o(c)
+			o.apply(c)
 		}
 	}
 	switch {

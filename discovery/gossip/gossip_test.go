@@ -62,8 +62,8 @@ func TestNineMembers(t *testing.T) {
 		ninth := c.start()
 		took["join seen by all"] = c.allSee(c.peers...)
 		for id, r := range c.peers[0].log.Nodes() {
-			if r.Vouched || len(r.From) != 1 || r.ID == c.peers[3].rec.ID && r.From[0] != c.peers[3].addr {
-				t.Errorf("%v is from %v, vouched for: %v; want the address of its member, and not", id, r.From, r.Vouched)
+			if r.Configured || len(r.From) != 1 || r.ID == c.peers[3].rec.ID && r.From[0] != c.peers[3].addr {
+				t.Errorf("%v is from %v, configured: %v; want the address of its member, and not", id, r.From, r.Configured)
 			}
 		}
 		ninth.rec.Revision++
@@ -212,7 +212,7 @@ func TestWrongKey(t *testing.T) {
 	c.allSee(a, b)
 	for name, opt := range map[string]Option{
 		"another key": WithKey([]byte("another key 16 b")),
-		"no key":      func(c *config) { c.keys, c.open = nil, true },
+		"no key":      option(func(c *config) { c.keys, c.open = nil, true }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := c.start(opt)
@@ -315,7 +315,7 @@ func TestPartitionHeals(t *testing.T) {
 
 // Gossip that hardly passes anything on, by chance or because packets are lost.
 func TestWhatGossipMisses(t *testing.T) {
-	c := newCluster(t, func(c *config) { c.tune = func(m *memberlist.Config) { m.RetransmitMult = 0 } })
+	c := newCluster(t, option(func(c *config) { c.tune = func(m *memberlist.Config) { m.RetransmitMult = 0 } }))
 	for range 7 {
 		c.start()
 	}
@@ -364,7 +364,7 @@ func TestTrust(t *testing.T) {
 	}
 
 	// Nor is a goodbye without one believed.
-	forged := discovery.Record{ID: b.rec.ID, Incarnation: b.rec.Incarnation, Revision: b.rec.Revision + 1, Bye: true}
+	forged := discovery.Record{ID: b.rec.ID, Incarnation: b.rec.Incarnation, Revision: b.rec.Revision + 1, Goodbye: true}
 	if err := discovery.Open().Seal(&forged); err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (s *session) take(m *member, rs []discovery.Record) (all bool) {
 	all = true
 	var has []discovery.ID
 	for _, r := range rs {
-		r.From, r.Vouched = []netip.Addr{m.addr.Addr()}, false
+		r.From, r.Configured = []netip.Addr{m.addr.Addr()}, false
 		err := s.table.Put(r, discovery.Forever)
 		if err == nil {
 			s.owners[r.ID] = owner{member: m.id, addr: m.addr.Addr()}

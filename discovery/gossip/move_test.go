@@ -64,7 +64,7 @@ func TestAddressChanges(t *testing.T) {
 				c.start()
 			}
 			n := &nic{addr: old}
-			mover := c.start(WithBind("0.0.0.0:0"), n.use)
+			mover := c.start(WithBind("0.0.0.0:0"), option(n.use))
 			c.allSee(c.peers...)
 			if got := mover.session().public().Addr(); got != old {
 				t.Fatalf("it advertises %v", got)

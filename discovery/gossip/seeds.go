@@ -216,7 +216,7 @@ func hintsOf(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
 			if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 {
 				continue
 			}
-			if a, err := netip.ParseAddr(host); r.Vouched || err == nil && usable(a) && !a.IsLoopback() && onLink(a) {
+			if a, err := netip.ParseAddr(host); r.Configured || err == nil && usable(a) && !a.IsLoopback() && onLink(a) {
 				out = append(out, net.JoinHostPort(host, port))
 			}
 			for _, from := range r.From {

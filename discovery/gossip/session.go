@@ -265,7 +265,7 @@ func (s *session) kick() {
 // announce sets the record of an announcement.
 func (s *session) announce(a *announcement, r discovery.Record) error {
 	r = r.Clone()
-	r.From, r.Vouched, r.Bye = nil, false, false
+	r.From, r.Configured, r.Goodbye = nil, false, false
 	sealed, err := s.seal(r)
 	if err != nil {
 		return err
@@ -347,7 +347,7 @@ func (s *session) goodbye(a *announcement) error {
 			own = append(own, o)
 		}
 	}
-	bye := discovery.Record{ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Bye: true}
+	bye := discovery.Record{ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Goodbye: true}
 	err := s.setOwn(own)
 	to := s.some(maxDirect)
 	s.mu.Unlock()

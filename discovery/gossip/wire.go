@@ -104,7 +104,7 @@ func parseRecords(b []byte) (rs []discovery.Record, err error) {
 		if rest == nil && err != nil {
 			return nil, err
 		}
-		if b = rest; err == nil && !r.Bye {
+		if b = rest; err == nil && !r.Goodbye {
 			rs = append(rs, r)
 		}
 	}
@@ -200,7 +200,7 @@ func parseMessage(b []byte) (m message, err error) {
 		m.age = time.Duration(binary.BigEndian.Uint32(b[24:])) * time.Millisecond
 	case m.kind == msgBye:
 		var rest []byte
-		if m.bye, rest, err = nextRecord(b); err == nil && (len(rest) > 0 || !m.bye.Bye) {
+		if m.bye, rest, err = nextRecord(b); err == nil && (len(rest) > 0 || !m.bye.Goodbye) {
 			err = badRecord("not a goodbye")
 		}
 	default:

@@ -46,7 +46,7 @@ func TestRecordsAgain(t *testing.T) {
 func TestParseRecords(t *testing.T) {
 	ok := bundleOf(t, record("default", 1))
 	bye := record("default", 0)
-	bye.Bye = true
+	bye.Goodbye = true
 	for name, c := range map[string]struct {
 		b    []byte
 		want int // records, -1 for an error
@@ -110,7 +110,7 @@ func TestMeta(t *testing.T) {
 func TestParseMessage(t *testing.T) {
 	id, d := discovery.NewID(), digest{1, 2}
 	bye := record("default", 0)
-	bye.Bye = true
+	bye.Goodbye = true
 	for name, c := range map[string]struct {
 		b  []byte
 		ok bool
@@ -212,7 +212,7 @@ func TestAdmit(t *testing.T) {
 func TestUnknownGoodbye(t *testing.T) {
 	s := alone(t)
 	bye := record("default", 0)
-	bye.Bye = true
+	bye.Goodbye = true
 	s.NotifyMsg(append([]byte{msgBye}, bundleOf(t, bye)...))
 	if n := s.byes.NumQueued(); n != 0 {
 		t.Errorf("%d goodbyes are passed on, want none", n)
@@ -224,7 +224,7 @@ func FuzzPeer(f *testing.F) {
 	id := discovery.NewID()
 	small := bundleOf(f, record("default", 1))
 	bye := record("default", 0)
-	bye.Bye = true
+	bye.Goodbye = true
 	f.Add(wantMessage(id, digest{}), appendMeta("default", small, 512))
 	f.Add(haveMessage(id, small), appendMeta("default", bundleOf(f, record("default", 10)), 512))
 	f.Add(append([]byte{msgBye}, bundleOf(f, bye)...), appendMeta("default", nil, 512))

@@ -232,7 +232,7 @@ func (a *announcement) goodbye(ctx context.Context) error {
 	a.mu.Lock()
 	r, label := a.self.Clone(), a.now.label
 	a.mu.Unlock()
-	r.Bye = true
+	r.Goodbye = true
 	proven := a.config.table.Trust.Mode() != discovery.Open().Mode()
 	packet, err := goodbye(label)
 	if err != nil {

@@ -46,7 +46,7 @@ func childFiles(ctx context.Context, arg string) error {
 		wait = aMoment // nothing is to come
 	}
 	fmt.Printf("%sannounced: %d\n", out, received(ctx, pull, wait))
-	return node.Close(ctx)
+	return node.Shutdown(ctx)
 }
 
 // childFinder sends to whom it finds. Where it sees other files it is itself bound at the path that is announced.
@@ -83,7 +83,7 @@ func childFinder(ctx context.Context, arg string) error {
 	}
 	wrong := errors.Is(context.Cause(ctx), discovery.ErrWrongNode)
 	fmt.Printf("wrong node: %t\nstranger: %d\n", wrong, received(ctx, stranger, aMoment))
-	return node.Close(context.WithoutCancel(ctx))
+	return node.Shutdown(context.WithoutCancel(ctx))
 }
 
 const aMoment = 200 * time.Millisecond

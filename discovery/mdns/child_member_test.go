@@ -124,7 +124,7 @@ func (m *member) leave(ctx context.Context) error {
 	errs := make([]error, len(m.offered))
 	var wg sync.WaitGroup
 	for i, o := range m.offered {
-		wg.Go(func() { errs[i] = errors.Join(o.node.Close(ctx), o.push.Close()) })
+		wg.Go(func() { errs[i] = errors.Join(o.node.Shutdown(ctx), o.push.Close()) })
 	}
 	wg.Wait()
 	m.offered = nil
@@ -205,7 +205,7 @@ func (m *member) lose(ctx context.Context) error {
 		return nil
 	}
 	m.finding = nil
-	err := errors.Join(f.node.Close(ctx), f.pull.Close())
+	err := errors.Join(f.node.Shutdown(ctx), f.pull.Close())
 	f.stop()
 	f.wg.Wait()
 	m.say("lost")

@@ -82,7 +82,7 @@ func childLoopback(ctx context.Context, first string) error {
 			return err
 		}
 	}
-	for _, kind := range []discovery.Kind{discovery.Added, discovery.Left} {
+	for _, kind := range []discovery.EventKind{discovery.Added, discovery.Left} {
 		for ev := range events {
 			if ev.Kind == discovery.Trouble {
 				return ev.Err

@@ -189,7 +189,7 @@ func (e *engine) heard(label string, r discovery.Record, ttl time.Duration) {
 	if e.table.Put(r, ttl) != nil {
 		return // counted there
 	}
-	if r.Bye {
+	if r.Goodbye {
 		e.lapses.forget(r.ID)
 		return
 	}
@@ -202,7 +202,7 @@ func (e *engine) left(label string, from netip.Addr) {
 	ids := e.lapses.ids(label)
 	believed := false
 	for _, id := range ids {
-		if e.table.Leave(discovery.Record{ID: id, Bye: true, From: []netip.Addr{from}}) == nil {
+		if e.table.Leave(discovery.Record{ID: id, Goodbye: true, From: []netip.Addr{from}}) == nil {
 			believed = true
 			e.lapses.forget(id)
 		}

@@ -7,7 +7,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// An Option changes a Backend before it starts. Nil stands for none.
+// An Option changes a Backend before it starts; what holds for all options stands in the documentation of package
+// discovery.
 type Option interface{ apply(c *config) }
 
 type option func(*config)

@@ -148,7 +148,7 @@ func (v *view) has(id discovery.ID) bool {
 	return ok
 }
 
-func (v *view) kinds() (kinds []discovery.Kind) {
+func (v *view) kinds() (kinds []discovery.EventKind) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, ev := range v.log {
@@ -182,7 +182,7 @@ func (v *view) until(what string, patience time.Duration, ok func(nodes map[disc
 	}
 }
 
-func (v *view) untilKind(k discovery.Kind, patience time.Duration) discovery.Event {
+func (v *view) untilKind(k discovery.EventKind, patience time.Duration) discovery.Event {
 	v.t.Helper()
 	var found discovery.Event
 	v.until(string(k), patience, func(map[discovery.ID]discovery.Record) bool {

@@ -3,7 +3,7 @@
 //
 // Each endpoint is a node of its own; an endpoint with several services is one node. Its ID is derived from the
 // endpoint and the group, so that it is the same in each process and after each change. Records never expire; a node
-// whose entry is taken out of the file has [discovery.Left]. They are marked Vouched: what the user wrote down may be
+// whose entry is taken out of the file has [discovery.Left]. Records are Configured: what the user wrote down may be
 // dialled wherever it is, by host name too.
 //
 // # The file

@@ -7,7 +7,7 @@ import (
 
 func TestNilOptionsAreIgnored(t *testing.T) {
 	b := File("peers", nil, WithInterval(7*time.Second), nil)
-	if b.interval != 7*time.Second {
-		t.Errorf("interval is %v", b.interval)
+	if b.config.interval != 7*time.Second {
+		t.Errorf("interval is %v", b.config.interval)
 	}
 }

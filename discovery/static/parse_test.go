@@ -90,7 +90,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, id := range l.order {
 			r := l.records[id]
-			if r.ID != id || len(r.Services) == 0 || !r.Vouched {
+			if r.ID != id || len(r.Services) == 0 || !r.Configured {
 				t.Errorf("record %+v", r)
 			}
 		}

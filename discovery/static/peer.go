@@ -115,7 +115,7 @@ func (l *list) add(p Peer) error {
 			if l.records == nil {
 				l.records = make(map[discovery.ID]*discovery.Record)
 			}
-			r = &discovery.Record{ID: id, Group: p.Group, Vouched: true}
+			r = &discovery.Record{ID: id, Group: p.Group, Configured: true}
 			l.records[id] = r
 			l.order = append(l.order, id)
 		}

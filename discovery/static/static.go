@@ -13,24 +13,31 @@ import (
 
 // A Backend knows what somebody wrote down. It is safe for concurrent use, and reads its file only while it is watched.
 type Backend struct {
+	config   config
 	lease    *lease.Lease[*session]
-	interval time.Duration
 	revision atomic.Uint64 // counts changes, so that a later record is always the newer one
 }
 
 var _ discovery.Backend = (*Backend)(nil)
 
-// An Option changes what [File] does. Nil stands for none.
-type Option func(*Backend)
+// An Option changes what [File] does; what holds for all options stands in the documentation of package discovery.
+type Option interface{ apply(c *config) }
+
+type option func(*config)
+
+func (o option) apply(c *config) { o(c) }
+
+// config is what the options make.
+type config struct{ interval time.Duration }
 
 // WithInterval says how often to look whether the file has changed: 1 s by default, at least 10 ms. What d is below
 // that is taken for it, and 0 or less for the default.
 func WithInterval(d time.Duration) Option {
-	return func(b *Backend) {
+	return option(func(c *config) {
 		if d > 0 {
-			b.interval = max(d, 10*time.Millisecond)
+			c.interval = max(d, 10*time.Millisecond)
 		}
-	}
+	})
 }
 
 // New returns a backend that knows these peers for ever. An error wraps [discovery.ErrRecord] and says which is wrong.
@@ -54,15 +61,15 @@ func New(peers ...Peer) (*Backend, error) {
 // File returns a backend that knows the peers of a file, and follows it. What is wrong with the file, or that there is
 // none, is told to those who watch as [discovery.Trouble], once until it changes.
 func File(path string, opts ...Option) *Backend {
-	b := &Backend{interval: time.Second}
+	b := &Backend{config: config{interval: time.Second}}
 	for _, o := range opts {
 		if o != nil {
-			o(b)
+			o.apply(&b.config)
 		}
 	}
 	b.lease = lease.New(func() (*session, error) {
 		s := newSession(b)
-		s.follow(path, b.interval)
+		s.follow(path, b.config.interval)
 		return s, nil
 	})
 	return b

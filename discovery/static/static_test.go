@@ -38,8 +38,8 @@ func TestList(t *testing.T) {
 			l.Kind(discovery.Synced, 0)
 			l.Endpoints(c.want...)
 			for id, r := range l.Nodes() {
-				if !r.Vouched || r.ID != id || r.Lifetime != 0 {
-					t.Errorf("record %+v: want it vouched for, and without an end", r)
+				if !r.Configured || r.ID != id || r.Lifetime != 0 {
+					t.Errorf("record %+v: want it configured, and without an end", r)
 				}
 			}
 			if n := l.Count(discovery.Trouble); n > 0 {

@@ -140,7 +140,7 @@ func (r *room) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = r.pub.Shutdown(ctx)
-	_ = r.node.Close(ctx)
+	_ = r.node.Shutdown(ctx)
 	_ = r.sub.Close()
 }
 

@@ -22,9 +22,7 @@ func join(group string) *discovery.Node {
 
 // leave says goodbye, so that others know at once. It is a few packets, which never take long.
 func leave(node *discovery.Node) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = node.Close(ctx) // who misses it will notice anyway
+	_ = node.Close() // who misses it will notice anyway
 }
 
 // found waits until each of these sockets is connected. If they are not before long, it says why.

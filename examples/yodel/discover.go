@@ -163,7 +163,7 @@ func (s *session) leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
-	if err := s.found.Close(ctx); err != nil {
+	if err := s.found.Shutdown(ctx); err != nil {
 		s.con.printf("%v", err)
 	}
 }

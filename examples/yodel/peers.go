@@ -63,7 +63,7 @@ func (a *app) peersCommand() *cobra.Command {
 // peers prints who is there.
 func (a *app) peers(ctx context.Context, f *peersFlags) error {
 	node := a.node(f.place)
-	defer node.Close(context.Background()) //nolint:errcheck // it has nothing to say goodbye to
+	defer node.Close() //nolint:errcheck // it has nothing to say goodbye to
 	read, stop := a.whileRead(ctx)
 	defer stop()
 	within := read
@@ -144,14 +144,14 @@ func (a *app) followPeers(events <-chan discovery.Event, f *peersFlags) (printed
 
 // A peerLineJSON is a node, or something that happened to it, as JSON.
 type peerLineJSON struct {
-	Event     discovery.Kind `json:"event"`
-	Node      discovery.ID   `json:"node"`
-	Services  []string       `json:"services"`
-	Endpoints []string       `json:"endpoints"`
-	Age       float64        `json:"age"` // seconds
-	Name      string         `json:"name,omitempty"`
-	Group     string         `json:"group"`
-	Offers    []offerJSON    `json:"offers"`
+	Event     discovery.EventKind `json:"event"`
+	Node      discovery.ID        `json:"node"`
+	Services  []string            `json:"services"`
+	Endpoints []string            `json:"endpoints"`
+	Age       float64             `json:"age"` // seconds
+	Name      string              `json:"name,omitempty"`
+	Group     string              `json:"group"`
+	Offers    []offerJSON         `json:"offers"`
 }
 
 type offerJSON struct {
@@ -160,7 +160,7 @@ type offerJSON struct {
 	Endpoints []string `json:"endpoints"`
 }
 
-func newPeerLine(kind discovery.Kind, r *discovery.Record, now time.Time) peerLineJSON {
+func newPeerLine(kind discovery.EventKind, r *discovery.Record, now time.Time) peerLineJSON {
 	l := peerLineJSON{
 		Event: kind, Node: r.ID, Name: r.Name, Group: r.Group, Age: age(r, now),
 		Services: []string{}, Endpoints: []string{}, Offers: []offerJSON{},
@@ -218,7 +218,7 @@ func shown(r discovery.Record) string {
 }
 
 // printPeer prints one line at once: somebody may be watching.
-func (a *app) printPeer(kind discovery.Kind, r *discovery.Record, event bool) error {
+func (a *app) printPeer(kind discovery.EventKind, r *discovery.Record, event bool) error {
 	now := time.Now()
 	l := newPeerLine(kind, r, now)
 	if a.json {

@@ -93,7 +93,7 @@ func (l *Log) Until(what string, cond func(events []discovery.Event, nodes map[d
 }
 
 // Kind waits for the first event of that kind from index from on, and returns it.
-func (l *Log) Kind(k discovery.Kind, from int) (e discovery.Event) {
+func (l *Log) Kind(k discovery.EventKind, from int) (e discovery.Event) {
 	l.t.Helper()
 	l.Until(fmt.Sprintf("%q", k), func(events []discovery.Event, _ map[discovery.ID]discovery.Record) bool {
 		if from > len(events) {
@@ -109,7 +109,7 @@ func (l *Log) Kind(k discovery.Kind, from int) (e discovery.Event) {
 }
 
 // About waits for an event of that kind about that node, and returns it and how long that took.
-func (l *Log) About(k discovery.Kind, id discovery.ID) (e discovery.Event, took time.Duration) {
+func (l *Log) About(k discovery.EventKind, id discovery.ID) (e discovery.Event, took time.Duration) {
 	l.t.Helper()
 	took = l.Until(fmt.Sprintf("%q about %v", k, id), func(events []discovery.Event, _ map[discovery.ID]discovery.Record) bool {
 		i := slices.IndexFunc(events, func(e discovery.Event) bool { return e.Kind == k && e.Record.ID == id })
@@ -151,7 +151,7 @@ func (l *Log) Events() []discovery.Event {
 }
 
 // Count returns how many events of that kind there have been.
-func (l *Log) Count(k discovery.Kind) (n int) {
+func (l *Log) Count(k discovery.EventKind) (n int) {
 	for _, e := range l.Events() {
 		if e.Kind == k {
 			n++
