@@ -25,7 +25,7 @@ func ExampleAutoConnect() {
 	done := make(chan error)
 	go func() { done <- discovery.AutoConnect(connecting, push, peers, "work", discovery.Policy{}) }()
 
-	_ = push.Send(ctx, socket.String("hello"))
+	_ = push.Send(ctx, socket.Text("hello"))
 	m, _ := pull.Recv(ctx)
 	fmt.Printf("%s\n", m.Bytes())
 

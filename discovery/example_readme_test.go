@@ -44,7 +44,7 @@ func Example_readme() {
 	if err := pub.WaitSubscribers(ctx, "EUR", 1); err != nil {
 		log.Fatal(err)
 	}
-	if err := pub.Send(ctx, socket.String("EUR", "1.0842")); err != nil {
+	if err := pub.Send(ctx, socket.Text("EUR", "1.0842")); err != nil {
 		log.Fatal(err)
 	}
 	m, err := sub.Recv(ctx)

@@ -33,7 +33,7 @@ func TestRealSockets(t *testing.T) {
 	at, err := pull.Bind(ctx, "tcp://127.0.0.1:0") // after Announce: the node sees it
 	must(t, err)
 	must(t, push.WaitPeers(ctx, 1))
-	must(t, push.Send(ctx, socket.String(text)))
+	must(t, push.Send(ctx, socket.Text(text)))
 	m, err := pull.Recv(ctx)
 	must(t, err)
 	if string(m.Bytes()) != text {
@@ -47,7 +47,7 @@ func TestRealSockets(t *testing.T) {
 	must(t, push.WaitPeers(ctx, 1))
 	must(t, push.WaitConnected(ctx, at))
 	must(t, client.Shutdown(ctx))
-	if err := push.WaitConnected(ctx, at); !errors.Is(err, socket.ErrNotBound) {
+	if err := push.WaitConnected(ctx, at); !errors.Is(err, socket.ErrNoEndpoint) {
 		t.Error("the node is closed, and the socket still connects:", err)
 	}
 	must(t, server.Shutdown(ctx))
@@ -121,7 +121,7 @@ func TestRealSocketsOfAnotherNode(t *testing.T) {
 		t.Error("the socket has no event that says so")
 	}
 	must(t, push.WaitPeers(ctx, 1))
-	must(t, push.Send(ctx, socket.String("for the right one")))
+	must(t, push.Send(ctx, socket.Text("for the right one")))
 	m, err := pull.Recv(ctx)
 	must(t, err)
 	if string(m.Bytes()) != "for the right one" {

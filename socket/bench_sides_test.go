@@ -93,7 +93,7 @@ func benchRecv(b *testing.B, size int, release bool) {
 	defer pull.Close()
 	link(b, push, pull, "tcp://127.0.0.1:*")
 	h.armed.Store(true)
-	must(b, push.TrySend(socket.String("go"))) // ends the read that waits
+	must(b, push.TrySend(socket.Text("go"))) // ends the read that waits
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {

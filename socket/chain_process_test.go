@@ -178,7 +178,7 @@ func TestProxyChainRequestsOfProcesses(t *testing.T) {
 					id := fmt.Sprint(c, "/", i)
 					asked.add(id)
 					patient, cancel := context.WithTimeout(ctx, wait)
-					m, err := reqs[c].Do(patient, socket.String(id, ""))
+					m, err := reqs[c].Do(patient, socket.Text(id, ""))
 					cancel()
 					switch {
 					case err == nil:

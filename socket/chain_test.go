@@ -61,7 +61,7 @@ func total(t testing.TB, closed []socket.Stats) socket.Ledger {
 	for _, s := range closed {
 		must(t, s.Check())
 		for to, n := range map[*socket.Count]socket.Count{
-			&all.Accepted: s.Accepted, &all.Delivered: s.Delivered, &all.Queued: s.Queued, &all.Returned: s.Returned,
+			&all.Accepted: s.Accepted, &all.Delivered: s.Delivered, &all.Queued: s.Queued, &all.Requeued: s.Requeued,
 			&all.Received: s.Received, &all.Handed: s.Handed, &all.Unread: s.Unread,
 		} {
 			add(to, n)
@@ -305,7 +305,7 @@ func TestProxyChainRequests(t *testing.T) {
 				asked.add(id)
 				ctx, cancel := context.WithTimeout(ctx, patience)
 				defer cancel()
-				m, err := reqs[c].Do(ctx, socket.String(id, ""))
+				m, err := reqs[c].Do(ctx, socket.Text(id, ""))
 				if err == nil {
 					answered.add(string(m.Frames[0]))
 				}

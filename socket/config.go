@@ -1,7 +1,9 @@
 package socket
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -168,4 +170,42 @@ func defaults() config {
 		c.transports[t.Scheme()] = t
 	}
 	return c
+}
+
+// valid checks what the options, which cannot fail, have taken as it was.
+func (c *config) valid() error {
+	if err := c.validOptions(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidOption, err)
+	}
+	return nil
+}
+
+func (c *config) validOptions() error {
+	if len(c.identity) > 0 {
+		if err := validIdentity(string(c.identity)); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.metadata {
+		if !strings.HasPrefix(p.Name, "X-") || p.Name == yodelProperty {
+			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
+		}
+	}
+	if err := c.metadata.Validate(); err != nil {
+		return err
+	}
+	for _, t := range c.topics {
+		if most := c.limits.MaxTopic; most > 0 && len(t) > most {
+			return topicTooLarge(len(t), most)
+		}
+	}
+	return nil
+}
+
+// validIdentity checks the name of a peer, which a ROUTER's own never begin as.
+func validIdentity(id string) error {
+	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
+		return fmt.Errorf("identity %.32q: 1 to %d bytes, the first not zero", id, zmtp.MaxIdentity)
+	}
+	return nil
 }

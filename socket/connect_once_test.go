@@ -31,7 +31,7 @@ func TestWithoutReconnect(t *testing.T) {
 			if err := push.Disconnect(endpoint); err == nil {
 				t.Fatal("the endpoint is still there")
 			}
-			if err := push.TrySend(socket.String("for nobody")); err == nil {
+			if err := push.TrySend(socket.Text("for nobody")); err == nil {
 				t.Fatal("took a message for nobody")
 			}
 			connect(t, push, endpoint)

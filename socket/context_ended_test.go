@@ -27,7 +27,7 @@ func TestDoWithAContextThatHasEnded(t *testing.T) {
 		req, rep := closing(t, socket.NewReq()), closing(t, socket.NewRep())
 		link(t, rep, req, endpoint)
 		for range often {
-			if _, err := req.Do(over(t), socket.String("never sent")); !errors.Is(err, errOver) {
+			if _, err := req.Do(over(t), socket.Text("never sent")); !errors.Is(err, errOver) {
 				t.Fatalf("Do: %v, want the cause of the context", err)
 			}
 		}
@@ -48,13 +48,13 @@ func TestDoWhoseContextEndsInLine(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
 		go func() {
-			_, err := req.Do(ctx, socket.String("first"))
+			_, err := req.Do(ctx, socket.Text("first"))
 			first <- err
 		}()
 		expect(t, rep, "first")
 		second := make(chan error, 1)
 		go func() {
-			_, err := req.Do(ctx, socket.String("second"))
+			_, err := req.Do(ctx, socket.Text("second"))
 			second <- err
 		}()
 		cancel()
@@ -97,10 +97,10 @@ func TestCallsWithAContextThatHasEnded(t *testing.T) {
 						t.Fatalf("WaitPeers(2): %v, want the cause of the context", err)
 					}
 					must(t, a.WaitPeers(over(t), 1))
-					must(t, a.Send(over(t), socket.String("there is room")))
+					must(t, a.Send(over(t), socket.Text("there is room")))
 					expect(t, b, "there is room")
 					if name == "REQ" {
-						must(t, b.Send(over(t), socket.String("there is room")))
+						must(t, b.Send(over(t), socket.Text("there is room")))
 						expect(t, a, "there is room")
 						continue
 					}

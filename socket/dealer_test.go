@@ -84,11 +84,11 @@ func TestDealerWithoutPeer(t *testing.T) {
 			dealer := closing(t, socket.NewDealer())
 			at := bind(t, dealer, endpoint)
 			blocked(t, dealer)
-			if err := dealer.TrySend(socket.String("x")); !errors.Is(err, socket.ErrNoPeers) || !errors.Is(err, socket.ErrWouldBlock) {
+			if err := dealer.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrNoPeers) || !errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("TrySend: %v, want ErrNoPeers and ErrWouldBlock", err)
 			}
 			done := make(chan error, 1)
-			go func() { done <- dealer.Send(within(t), socket.String("late")) }()
+			go func() { done <- dealer.Send(within(t), socket.Text("late")) }()
 			router := closing(t, socket.NewRouter())
 			connect(t, router, at)
 			if m := recv(t, router); string(m.Frames[1]) != "late" {

@@ -8,7 +8,7 @@
 //	push := socket.NewPush()
 //	defer push.Close()
 //	push.Connect(endpoint)
-//	push.Send(ctx, socket.String("hello"))
+//	push.Send(ctx, socket.Text("hello"))
 //
 // # What holds for every socket
 //

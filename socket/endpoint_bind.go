@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
-	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // An endpointState is one address that a socket is bound to or connects to.
@@ -99,7 +98,7 @@ func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 		scheme = "ipc"
 	}
 	endpoint = transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
-	err = c.valid()
+	err = c.cfg.valid()
 	if err == nil {
 		err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
 	}
@@ -136,31 +135,9 @@ func (c *core) listen(e *endpointState) error {
 	return nil
 }
 
-// valid checks the options that constructors, which cannot fail, have taken as they were.
-func (c *core) valid() error {
-	if id := c.cfg.identity; len(id) > zmtp.MaxIdentity || len(id) > 0 && id[0] == 0 {
-		return fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)
-	}
-	for _, p := range c.cfg.metadata {
-		if !strings.HasPrefix(p.Name, "X-") || p.Name == yodelProperty {
-			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
-		}
-	}
-	if err := c.cfg.metadata.Validate(); err != nil {
-		return err
-	}
-	limit := c.cfg.limits.MaxTopic
-	for _, t := range c.cfg.topics {
-		if limit > 0 && len(t) > limit {
-			return topicTooLarge(len(t), limit)
-		}
-	}
-	return nil
-}
-
 // resolve finds the transport for an endpoint and checks what can be checked without I/O.
 func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
-	if err := c.valid(); err != nil {
+	if err := c.cfg.valid(); err != nil {
 		return nil, transport.Endpoint{}, err
 	}
 	ep, err := transport.ParseEndpoint(endpoint)
@@ -280,14 +257,14 @@ func (c *core) crowded() bool {
 // also with the actual port in place of a wildcard or a range, as Bind or Endpoints returned it, by the name of the
 // interface that has its address, or spelled otherwise; a name that fits several endpoints is the first one's in
 // alphabetical order. Messages queued for its connections go to other peers where the role allows that. The error
-// matches ErrNotBound if there is no such endpoint; otherwise it is that of closing the listener, which is out of use
+// matches ErrNoEndpoint if there is no such endpoint; otherwise it is that of closing the listener, which is out of use
 // all the same.
 func (c *core) Unbind(endpoint string) error {
 	ep := c.boundAt(endpoint)
 	c.mu.Lock()
 	if ep == nil || c.bound[ep.name] != ep {
 		c.mu.Unlock()
-		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: ErrNotBound}
+		return &PeerError{Op: "unbind", Endpoint: endpoint, Err: ErrNoEndpoint}
 	}
 	delete(c.bound, ep.name)
 	c.mu.Unlock()

@@ -125,7 +125,7 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 }
 
 // WaitConnected waits until the connection to an endpoint, as it was given to Connect or spelled otherwise, is up:
-// its handshake is done. With a context that has ended it tells at once whether it is. The error matches ErrNotBound
+// its handshake is done. With a context that has ended it tells at once whether it is. The error matches ErrNoEndpoint
 // if the socket does not connect to the endpoint, or stops to meanwhile.
 func (c *core) WaitConnected(ctx context.Context, endpoint string) error {
 	return c.waitEndpoint(ctx, endpoint, true)
@@ -142,14 +142,14 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 	defer c.mu.Unlock()
 	ep := c.connectedTo(endpoint, key)
 	if ep == nil {
-		return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
+		return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNoEndpoint}
 	}
 	for (ep.up > 0) != up {
 		switch {
 		case c.closing:
 			return opError("wait for "+endpoint, ErrClosed)
 		case up && c.connected[ep.key] != ep:
-			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNotBound}
+			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNoEndpoint}
 		case ctx.Err() != nil: // wait might see a wake-up first
 			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: context.Cause(ctx)}
 		}
@@ -163,7 +163,7 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 }
 
 // Disconnect stops connecting to an endpoint, given as to Connect or spelled otherwise, and ends the connection to
-// it. Messages queued for it go to other peers where the role allows that. The error matches ErrNotBound if the
+// it. Messages queued for it go to other peers where the role allows that. The error matches ErrNoEndpoint if the
 // socket does not connect there.
 func (c *core) Disconnect(endpoint string) error {
 	key := c.spelling(endpoint, transport.ForConnect)
@@ -175,7 +175,7 @@ func (c *core) Disconnect(endpoint string) error {
 	c.peers.WakeAll() // who waits for this connection
 	c.mu.Unlock()
 	if ep == nil {
-		return &PeerError{Op: "disconnect", Endpoint: endpoint, Err: ErrNotBound}
+		return &PeerError{Op: "disconnect", Endpoint: endpoint, Err: ErrNoEndpoint}
 	}
 	c.giveUp(ep)
 	return nil

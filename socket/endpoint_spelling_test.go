@@ -79,7 +79,7 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 		at := bind(t, pull, "tcp://127.0.0.1:*")
 		port := at[strings.LastIndex(at, ":")+1:]
 		for _, name := range []string{"tcp://127.0.0.2:" + port, "tcp://*:" + port, "tcp://127.0.0.1:1", "ipc://127.0.0.1:" + port, "x", "", "tcp://"} {
-			if err := pull.Unbind(name); !errors.Is(err, socket.ErrNotBound) {
+			if err := pull.Unbind(name); !errors.Is(err, socket.ErrNoEndpoint) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -114,7 +114,7 @@ func TestDisconnectByAnotherSpelling(t *testing.T) {
 			must(t, push.WaitDisconnected(within(t), tc.disconnect))
 			must(t, push.Disconnect(tc.disconnect))
 			for _, name := range []string{tc.connect, tc.disconnect} {
-				if err := push.Disconnect(name); !errors.Is(err, socket.ErrNotBound) {
+				if err := push.Disconnect(name); !errors.Is(err, socket.ErrNoEndpoint) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
@@ -164,7 +164,7 @@ func TestRelativePathAfterAChangeOfDirectory(t *testing.T) {
 	waitPeers(t, push, 2)
 	must(t, push.Disconnect("ipc://app.sock"))
 	must(t, push.Disconnect("ipc://app.sock"))
-	if err := push.Disconnect("ipc://app.sock"); !errors.Is(err, socket.ErrNotBound) {
+	if err := push.Disconnect("ipc://app.sock"); !errors.Is(err, socket.ErrNoEndpoint) {
 		t.Errorf("got %v", err)
 	}
 }

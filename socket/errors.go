@@ -16,19 +16,22 @@ var (
 	ErrWouldBlock = errors.New("every queue is full")
 	// ErrNoPeers: nobody is connected, and as much as may wait for a first peer does already. It also matches
 	// ErrWouldBlock.
-	ErrNoPeers = errors.New("no peer is connected")
+	ErrNoPeers error = noPeersError{}
 	// ErrUnroutable: a Router has no peer with the identity in the message's first frame.
 	ErrUnroutable = errors.New("no peer has this identity")
 	// ErrPeerLost: the peer is gone that a request, a reply or the call is about.
 	ErrPeerLost = errors.New("the peer is gone")
-	// ErrTooLarge: a message or topic is over its limit (see Limits), or an identity is not one of 1 to 255 bytes that
-	// does not begin with zero.
+	// ErrTooLarge: a message or topic is over its limit (see Limits).
 	ErrTooLarge = errors.New("over the limit")
+	// ErrInvalidOption: Bind and Connect find that an option was given a value it cannot have, for constructors cannot
+	// fail: an identity that is not 1 to 255 bytes of which the first is not zero, a metadata property whose name is
+	// not one, or a topic that is over its limit, which matches ErrTooLarge too.
+	ErrInvalidOption = errors.New("invalid option")
 	// ErrState: the call is out of turn, such as a second request before the reply to the first, or takes back what was
 	// never done.
 	ErrState = errors.New("out of turn")
-	// ErrNotBound: Unbind, Disconnect or WaitConnected named an endpoint that this socket does not have.
-	ErrNotBound = errors.New("no such endpoint on this socket")
+	// ErrNoEndpoint: Unbind, Disconnect or WaitConnected named an endpoint that this socket does not have.
+	ErrNoEndpoint = errors.New("no such endpoint on this socket")
 	// ErrUnconfirmed: Shutdown ended before every peer had read to the end of what it was sent and closed, or a
 	// connection broke meanwhile.
 	ErrUnconfirmed = errors.New("peers may not have read all that was delivered to them")
@@ -75,13 +78,10 @@ var (
 	ErrTimeout = errors.New("timed out")
 )
 
-// errNoPeers is ErrWouldBlock for want of anybody to send to.
-var errNoPeers error = noPeersError{}
-
 type noPeersError struct{}
 
-func (noPeersError) Error() string        { return ErrNoPeers.Error() }
-func (noPeersError) Is(target error) bool { return target == ErrNoPeers || target == ErrWouldBlock }
+func (noPeersError) Error() string        { return "no peer is connected" }
+func (noPeersError) Is(target error) bool { return target == ErrWouldBlock }
 
 // errRejected is ErrWouldBlock for a Send that must not wait.
 var errRejected error = rejectedError{}

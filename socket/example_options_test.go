@@ -18,7 +18,7 @@ func ExampleWithLastValue() {
 	defer pub.Close()
 	pub.Bind(ctx, "inproc://last-value")
 	for _, price := range []string{"101", "102", "103"} {
-		pub.Send(ctx, socket.String("acme", price))
+		pub.Send(ctx, socket.Text("acme", price))
 	}
 
 	sub := socket.NewSub(socket.WithSubscription("acme"))
@@ -37,7 +37,7 @@ func ExampleWithOverflow() {
 	push.Connect("inproc://overflow") // nobody is there yet: two messages may wait
 
 	for _, job := range []string{"one", "two", "three"} {
-		err := push.Send(ctx, socket.String(job))
+		err := push.Send(ctx, socket.Text(job))
 		fmt.Println(job, errors.Is(err, socket.ErrWouldBlock))
 	}
 	// Output:
@@ -62,7 +62,7 @@ func ExampleWithManual() {
 		fmt.Printf("%s asks for %q\n", asked.Peer.Type, asked.Topic)
 		xpub.Subscribe(asked.Peer, "")
 	}
-	xpub.Send(ctx, socket.String("public/news", "hello"))
+	xpub.Send(ctx, socket.Text("public/news", "hello"))
 	m, err := sub.Recv(ctx)
 	fmt.Println(m, err)
 	// Output:
@@ -82,7 +82,7 @@ func ExampleWithTransport() {
 	defer push.Close()
 	push.Connect(endpoint)
 
-	push.Send(ctx, socket.String("hello"))
+	push.Send(ctx, socket.Text("hello"))
 	m, err := pull.Recv(ctx)
 	fmt.Println(m, err)
 	// Output: ["hello"] <nil>
@@ -99,7 +99,7 @@ func ExampleThisNode() {
 	defer push.Close()
 	push.Connect(endpoint)
 
-	push.Send(ctx, socket.String("hello"))
+	push.Send(ctx, socket.Text("hello"))
 	m, err := pull.Recv(ctx)
 	if err != nil {
 		fmt.Println(err)
@@ -118,7 +118,7 @@ func ExampleReq_Recv() {
 	req := socket.NewReq()
 	defer req.Close()
 	req.Connect("inproc://lost")
-	req.Send(ctx, socket.String("hello"))
+	req.Send(ctx, socket.Text("hello"))
 
 	rep.Recv(ctx)
 	rep.Close() // without a reply

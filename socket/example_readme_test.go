@@ -28,7 +28,7 @@ func Example_readme() {
 	if err := push.Connect(endpoint); err != nil {
 		log.Fatal(err)
 	}
-	if err := push.Send(ctx, socket.String("hello", "world")); err != nil {
+	if err := push.Send(ctx, socket.Text("hello", "world")); err != nil {
 		log.Fatal(err)
 	}
 
@@ -62,7 +62,7 @@ func TestReadmePartition(t *testing.T) {
 		network.Partition("sensor")
 		time.AfterFunc(time.Hour, network.Heal)
 
-		if err := push.Send(t.Context(), socket.String("21.5 °C")); err != nil {
+		if err := push.Send(t.Context(), socket.Text("21.5 °C")); err != nil {
 			t.Fatal(err)
 		}
 		m, err := pull.Recv(t.Context()) // an hour later

@@ -25,7 +25,7 @@ func ExampleNewDealer() {
 			if err != nil {
 				return
 			}
-			_ = rep.Send(ctx, socket.String("done: "+string(m.Bytes())))
+			_ = rep.Send(ctx, socket.Text("done: "+string(m.Bytes())))
 		}
 	}()
 
@@ -35,7 +35,7 @@ func ExampleNewDealer() {
 		log.Fatal(err)
 	}
 	for _, job := range []string{"one", "two"} {
-		if err := dealer.Send(ctx, socket.String("id of "+job, "", job)); err != nil {
+		if err := dealer.Send(ctx, socket.Text("id of "+job, "", job)); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func ExampleNewRouter() {
 	if err := dealer.Connect(endpoint); err != nil {
 		log.Fatal(err)
 	}
-	if err := dealer.Send(ctx, socket.String("ready")); err != nil {
+	if err := dealer.Send(ctx, socket.Text("ready")); err != nil {
 		log.Fatal(err)
 	}
 
@@ -76,10 +76,10 @@ func ExampleNewRouter() {
 		log.Fatal(err)
 	}
 	fmt.Println(m)
-	if err := router.Send(ctx, socket.String("worker 7", "a job")); err != nil {
+	if err := router.Send(ctx, socket.Text("worker 7", "a job")); err != nil {
 		log.Fatal(err)
 	}
-	err = router.Send(ctx, socket.String("worker 8", "a job"))
+	err = router.Send(ctx, socket.Text("worker 8", "a job"))
 	fmt.Println(errors.Is(err, socket.ErrUnroutable), err)
 
 	m, err = dealer.Recv(ctx)
@@ -112,7 +112,7 @@ func ExampleRouter_ConnectAs() {
 	if err := router.WaitPeers(ctx, 1); err != nil {
 		log.Fatal(err)
 	}
-	if err := router.Send(ctx, socket.String("backend", "hello")); err != nil {
+	if err := router.Send(ctx, socket.Text("backend", "hello")); err != nil {
 		log.Fatal(err)
 	}
 	m, err := dealer.Recv(ctx)
@@ -138,7 +138,7 @@ func ExampleNewPair() {
 		log.Fatal(err)
 	}
 
-	if err := b.Send(ctx, socket.String("ping")); err != nil {
+	if err := b.Send(ctx, socket.Text("ping")); err != nil {
 		log.Fatal(err)
 	}
 	m, err := a.Recv(ctx)
@@ -146,7 +146,7 @@ func ExampleNewPair() {
 		log.Fatal(err)
 	}
 	fmt.Println(m)
-	if err := a.Send(ctx, socket.String("pong")); err != nil {
+	if err := a.Send(ctx, socket.Text("pong")); err != nil {
 		log.Fatal(err)
 	}
 	if m, err = b.Recv(ctx); err != nil {
@@ -179,7 +179,7 @@ func ExampleNewXPub() {
 		log.Fatal(err)
 	}
 	if wanted, ok := socket.ParseSubscription(m); ok && wanted.Add {
-		if err := xpub.Send(ctx, socket.String(wanted.Topic, "rain")); err != nil {
+		if err := xpub.Send(ctx, socket.Text(wanted.Topic, "rain")); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -205,7 +205,7 @@ func ExampleNewXSub() {
 	if err := xsub.Connect(endpoint); err != nil {
 		log.Fatal(err)
 	}
-	if err := xsub.Send(ctx, socket.String("\x01news")); err != nil { // the same as Subscribe("news")
+	if err := xsub.Send(ctx, socket.Text("\x01news")); err != nil { // the same as Subscribe("news")
 		log.Fatal(err)
 	}
 	m, err := xpub.Recv(ctx)
@@ -214,7 +214,7 @@ func ExampleNewXSub() {
 	}
 	fmt.Println(m)
 
-	if err := xsub.Send(ctx, socket.String("more, please")); err != nil {
+	if err := xsub.Send(ctx, socket.Text("more, please")); err != nil {
 		log.Fatal(err)
 	}
 	if m, err = xpub.Recv(ctx); err != nil {
@@ -227,7 +227,7 @@ func ExampleNewXSub() {
 }
 
 func ExampleParseSubscription() {
-	for _, m := range []socket.Msg{socket.String("\x01weather/"), socket.String("\x00weather/"), socket.String("hello")} {
+	for _, m := range []socket.Msg{socket.Text("\x01weather/"), socket.Text("\x00weather/"), socket.Text("hello")} {
 		sub, ok := socket.ParseSubscription(m)
 		fmt.Printf("%q add=%v ok=%v\n", sub.Topic, sub.Add, ok)
 	}
@@ -266,7 +266,7 @@ func ExampleProxy() {
 			if err != nil {
 				return
 			}
-			_ = worker.Send(ctx, socket.String("hello, "+string(m.Bytes())))
+			_ = worker.Send(ctx, socket.Text("hello, "+string(m.Bytes())))
 		}
 	}()
 
@@ -275,7 +275,7 @@ func ExampleProxy() {
 	if err := client.Connect(front); err != nil {
 		log.Fatal(err)
 	}
-	reply, err := client.Do(ctx, socket.String("world"))
+	reply, err := client.Do(ctx, socket.Text("world"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -307,7 +307,7 @@ func ExamplePull_BindListener() {
 	if err := push.Connect(endpoint); err != nil {
 		log.Fatal(err)
 	}
-	if err := push.Send(ctx, socket.String("hello")); err != nil {
+	if err := push.Send(ctx, socket.Text("hello")); err != nil {
 		log.Fatal(err)
 	}
 	m, err := pull.Recv(ctx)

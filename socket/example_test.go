@@ -16,7 +16,7 @@ func ExampleNewPush() {
 	push.Connect("inproc://jobs") // nobody is there yet: start order does not matter
 
 	for i := range 3 {
-		push.Send(ctx, socket.String(fmt.Sprint("job ", i)))
+		push.Send(ctx, socket.Text(fmt.Sprint("job ", i)))
 	}
 
 	pull := socket.NewPull()
@@ -46,7 +46,7 @@ func ExampleNewPull() {
 	push := socket.NewPush()
 	defer push.Close()
 	push.Connect(endpoint)
-	push.Send(ctx, socket.String("a job"))
+	push.Send(ctx, socket.Text("a job"))
 
 	m, err := pull.Recv(ctx)
 	fmt.Println(string(m.Bytes()), m.From.Type, err)
@@ -65,8 +65,8 @@ func ExampleNewPub() {
 	sub.Connect(endpoint)
 	pub.WaitSubscribers(ctx, "weather.oslo", 1)
 
-	pub.Send(ctx, socket.String("stocks.acme", "12.50")) // nobody asked for it
-	pub.Send(ctx, socket.String("weather.oslo", "-3°"))
+	pub.Send(ctx, socket.Text("stocks.acme", "12.50")) // nobody asked for it
+	pub.Send(ctx, socket.Text("weather.oslo", "-3°"))
 	m, err := sub.Recv(ctx)
 	fmt.Println(string(m.Frames[0]), string(m.Frames[1]), err)
 	// Output: weather.oslo -3° <nil>
@@ -87,8 +87,8 @@ func ExampleNewSub() {
 	sub.Unsubscribe("sport")
 	pub.WaitSubscribers(ctx, "weather", 1)
 
-	pub.Send(ctx, socket.String("sport", "2:1"))
-	pub.Send(ctx, socket.String("weather", "rain"))
+	pub.Send(ctx, socket.Text("sport", "2:1"))
+	pub.Send(ctx, socket.Text("weather", "rain"))
 	m, err := sub.Recv(ctx)
 	fmt.Println(m, err)
 	// Output: ["weather" "rain"] <nil>
@@ -105,7 +105,7 @@ func ExampleNewReq() {
 	req := socket.NewReq()
 	defer req.Close()
 	req.Connect(endpoint)
-	req.Send(ctx, socket.String("hello"))
+	req.Send(ctx, socket.Text("hello"))
 	reply, err := req.Recv(ctx)
 	fmt.Println(reply, err)
 	// Output: ["hello"] <nil>
@@ -124,14 +124,14 @@ func ExampleNewRep() {
 			}
 			var a, b int
 			fmt.Sscan(string(m.Bytes()), &a, &b)
-			rep.Send(ctx, socket.String(fmt.Sprint(a+b)))
+			rep.Send(ctx, socket.Text(fmt.Sprint(a+b)))
 		}
 	}()
 
 	req := socket.NewReq()
 	defer req.Close()
 	req.Connect("inproc://add")
-	sum, err := req.Do(ctx, socket.String("2 3"))
+	sum, err := req.Do(ctx, socket.Text("2 3"))
 	fmt.Println(sum, err)
 	// Output: ["5"] <nil>
 }
@@ -143,8 +143,8 @@ func ExampleNewMsg() {
 	// Output: ["topic" "\xca\xfe"] 2 7
 }
 
-func ExampleString() {
-	m := socket.String("weather.oslo", "-3°")
+func ExampleText() {
+	m := socket.Text("weather.oslo", "-3°")
 	fmt.Println(m, string(m.Bytes()))
 	// Output: ["weather.oslo" "-3°"] weather.oslo-3°
 }
@@ -161,13 +161,13 @@ func ExampleReq_Do() {
 	req := socket.NewReq(socket.WithRetry(1)) // once more, if the peer is lost before it replied
 	defer req.Close()
 	req.Connect("inproc://do")
-	reply, err := req.Do(ctx, socket.String("hello"))
+	reply, err := req.Do(ctx, socket.Text("hello"))
 	fmt.Println(reply, err)
 
 	rep.Close()
 	short, cancelShort := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancelShort()
-	_, err = req.Do(short, socket.String("anybody?"))
+	_, err = req.Do(short, socket.Text("anybody?"))
 	fmt.Println("nobody there:", err != nil)
 	// Output:
 	// ["hello"] <nil>
@@ -230,8 +230,8 @@ func ExamplePub_Stats() {
 	ctx := context.Background()
 	pub := socket.NewPub()
 	defer pub.Close()
-	pub.Send(ctx, socket.String("news"))
-	pub.Send(ctx, socket.String("more news"))
+	pub.Send(ctx, socket.Text("news"))
+	pub.Send(ctx, socket.Text("more news"))
 
 	stats := pub.Stats()
 	fmt.Println("accepted:", stats.Accepted.Messages)
@@ -251,7 +251,7 @@ func ExamplePush_Shutdown() {
 	defer cancel()
 	push := socket.NewPush()
 	push.Connect("inproc://later")
-	push.Send(ctx, socket.String("the last job"))
+	push.Send(ctx, socket.Text("the last job"))
 
 	go func() { // the peer comes late
 		pull := socket.NewPull()
@@ -262,7 +262,7 @@ func ExamplePush_Shutdown() {
 	fmt.Println("shutdown:", push.Shutdown(ctx))
 	fmt.Println("delivered:", push.Stats().Delivered.Messages)
 
-	err := push.Send(ctx, socket.String("too late"))
+	err := push.Send(ctx, socket.Text("too late"))
 	fmt.Println(errors.Is(err, socket.ErrClosed), err)
 	// Output:
 	// shutdown: <nil>
@@ -282,7 +282,7 @@ func ExamplePull_Messages() {
 	defer push.Close()
 	push.Connect("inproc://messages")
 	for _, text := range []string{"one", "two", "stop"} {
-		push.Send(ctx, socket.String(text))
+		push.Send(ctx, socket.Text(text))
 	}
 
 	for m, err := range pull.Messages(ctx) {

@@ -142,10 +142,10 @@ func TestCloseAnywhere(t *testing.T) {
 						var waiting sync.WaitGroup
 						for waits := true; waits; { // take up what room there is, so that Send has to wait
 							synctest.Wait()
-							waits = push.TrySend(socket.String("x")) == nil
+							waits = push.TrySend(socket.Text("x")) == nil
 						}
 						waiting.Go(func() {
-							if err := push.Send(aDay(t), socket.String("x")); err != nil && !errors.Is(err, socket.ErrClosed) {
+							if err := push.Send(aDay(t), socket.Text("x")); err != nil && !errors.Is(err, socket.ErrClosed) {
 								t.Errorf("Send: %v, want ErrClosed", err)
 							}
 						})

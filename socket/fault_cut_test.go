@@ -165,7 +165,7 @@ func TestCutRequest(t *testing.T) {
 				for n := range 4 {
 					for try := 0; ; try++ {
 						id := fmt.Sprintf("request %d.%d", n, try)
-						m, err := req.Do(aDay(t), socket.String(id, "", strings.Repeat("x", 9*n)))
+						m, err := req.Do(aDay(t), socket.Text(id, "", strings.Repeat("x", 9*n)))
 						balanced(t, req)
 						if err == nil {
 							if string(m.Frames[0]) != id || len(m.Frames) != 3 || len(m.Frames[2]) != 9*n {
@@ -218,13 +218,13 @@ func TestCutPublish(t *testing.T) {
 				synctest.Wait() // a cut that just happened has been noticed
 				cuts := net.Stats().Cuts
 				must(t, pub.WaitSubscribers(within(t), topic, 1))
-				must(t, pub.Send(within(t), socket.String(topic, "news")))
+				must(t, pub.Send(within(t), socket.Text(topic, "news")))
 				sent++
 				m, err := sub.Recv(within(t))
 				switch again = err != nil; {
 				case again && net.Stats().Cuts == cuts:
 					t.Fatalf("nothing came, though nothing was cut: %v", err)
-				case !again && m.String() != socket.String(topic, "news").String():
+				case !again && m.String() != socket.Text(topic, "news").String():
 					t.Fatalf("received %s", m)
 				}
 				balanced(t, pub)
@@ -235,7 +235,7 @@ func TestCutPublish(t *testing.T) {
 		if n := len(ups.of(socket.PeerUp)); n < 1 || n > 2 || n == 1 && sent > 4 {
 			t.Errorf("PUB came up %d times and sent %d messages", n, sent)
 		}
-		must(t, pub.Send(within(t), socket.String("e")))
+		must(t, pub.Send(within(t), socket.Text("e")))
 		if st := pub.Stats(); st.Dropped[socket.NoSubscriber].Messages != 1 || st.Delivered.Messages+st.Dropped[socket.PeerGone].Messages != uint64(sent) {
 			t.Errorf("PUB counts %+v", st.Ledger)
 		}

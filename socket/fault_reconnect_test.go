@@ -246,7 +246,7 @@ func TestSlowHandshake(t *testing.T) {
 						defer shut(t, push)
 						must(t, push.Connect(server))
 						must(t, push.WaitPeers(within(t), 1))
-						must(t, push.Send(within(t), socket.String("good")))
+						must(t, push.Send(within(t), socket.Text("good")))
 						expect(t, pull, "good")
 					}
 					if d := time.Since(start); d != 0 {
@@ -287,7 +287,7 @@ func TestSlowHandshake(t *testing.T) {
 			synctest.Wait()
 			must(t, push.Connect(server))
 			must(t, push.WaitPeers(within(t), 1))
-			must(t, push.Send(within(t), socket.String("good")))
+			must(t, push.Send(within(t), socket.Text("good")))
 			expect(t, pull, "good")
 			if d := time.Since(start); d != 0 {
 				t.Errorf("the good endpoint had to wait for %v", d)

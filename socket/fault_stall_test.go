@@ -94,7 +94,7 @@ func TestNotReadingIsNotDead(t *testing.T) {
 				t.Log(ev)
 			}
 			must(t, push.WaitPeers(within(t), 1))
-			must(t, push.Send(within(t), socket.String("back")))
+			must(t, push.Send(within(t), socket.Text("back")))
 			expect(t, pull, "back")
 		})
 	})
@@ -114,8 +114,8 @@ func TestNotReadingIsNotDead(t *testing.T) {
 			}
 			seen.wantNoLoss(t)
 			for n := range count {
-				if m := r.message(); number(socket.String(m...)) != n {
-					t.Fatalf("message %d is number %d", n, number(socket.String(m...)))
+				if m := r.message(); number(socket.Text(m...)) != n {
+					t.Fatalf("message %d is number %d", n, number(socket.Text(m...)))
 				}
 			}
 		})
@@ -134,8 +134,8 @@ func TestNotReadingIsNotDead(t *testing.T) {
 			time.Sleep(time.Hour)
 			seen.wantNoLoss(t)
 			for n := range count {
-				if m := r.message(); number(socket.String(m...)) != n {
-					t.Fatalf("message %d is number %d", n, number(socket.String(m...)))
+				if m := r.message(); number(socket.Text(m...)) != n {
+					t.Fatalf("message %d is number %d", n, number(socket.Text(m...)))
 				}
 			}
 			// Once it could read it must speak: the PINGs that wait are all it gets now.

@@ -22,7 +22,7 @@ func TestReplaysOfAPeerThatKeepsSubscribing(t *testing.T) {
 		defer shut(t, pub)
 		bindAt(t, pub)
 		for i := range topics {
-			must(t, pub.TrySend(socket.String(fmt.Sprint("topic ", i))))
+			must(t, pub.TrySend(socket.Text(fmt.Sprint("topic ", i))))
 		}
 		kept := pub.Stats().Accepted.Messages
 		r := rawSim(t, net, "fickle")

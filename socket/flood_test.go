@@ -56,7 +56,7 @@ func TestFlood(t *testing.T) {
 					serving.Go(func() { serve(ctx, rep) })
 				}
 				if req, ok := s.(*socket.Req); ok { // one request stands, so that it goes on receiving
-					serving.Go(func() { _, _ = req.Do(ctx, socket.String("a question")) })
+					serving.Go(func() { _, _ = req.Do(ctx, socket.Text("a question")) })
 				}
 				little, much := rawSim(t, network, "little"), rawSim(t, network, "much")
 				for _, r := range []*raw{little, much} {
@@ -129,7 +129,7 @@ func TestFloodsShare(t *testing.T) {
 		}
 		for range 100 {
 			begin := time.Now()
-			if _, err := req.Do(within(t), socket.String("a good request")); err != nil {
+			if _, err := req.Do(within(t), socket.Text("a good request")); err != nil {
 				t.Fatal(err)
 			}
 			if d := time.Since(begin); d > 0 {

@@ -11,16 +11,16 @@ func TestHeirKeepsItsOwnBooks(t *testing.T) {
 	l := &link{core: pull.core, ep: &endpointState{}, peer: &Peer{}}
 	l.in.ready = true
 	for _, body := range []string{"handed", "kept"} {
-		q.push(l, String(body))
+		q.push(l, Text(body))
 	}
-	q.rejectLocked(l, NotExpected, Count{1, 3})
+	q.rejectLocked(l, Unexpected, Count{1, 3})
 	q.recv.Lock()
 	q.mu.Lock()
 	q.depart(l)
 	h := q.heir(l)
 	before := sum(l.in.counts.discarded)
 	q.dropOldest(h, NotSubscribed)
-	q.rejectLocked(h, NotExpected, Count{1, 5})
+	q.rejectLocked(h, Unexpected, Count{1, 5})
 	after := sum(l.in.counts.discarded)
 	q.mu.Unlock()
 	q.recv.Unlock()

@@ -119,7 +119,7 @@ type receiver interface {
 
 func send(t testing.TB, s sender, frames ...string) {
 	t.Helper()
-	must(t, s.Send(within(t), socket.String(frames...)))
+	must(t, s.Send(within(t), socket.Text(frames...)))
 }
 
 func recv(t testing.TB, s receiver) socket.Msg {
@@ -132,7 +132,7 @@ func recv(t testing.TB, s receiver) socket.Msg {
 // expect receives one message and compares its frames.
 func expect(t testing.TB, s receiver, frames ...string) {
 	t.Helper()
-	if got, want := recv(t, s).String(), socket.String(frames...).String(); got != want {
+	if got, want := recv(t, s).String(), socket.Text(frames...).String(); got != want {
 		t.Fatalf("received %s, want %s", got, want)
 	}
 }
@@ -152,7 +152,7 @@ func blocked(t testing.TB, s sender) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Send(ctx, socket.String("no room for this")); !errors.Is(err, context.Canceled) {
+	if err := s.Send(ctx, socket.Text("no room for this")); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want it to wait until its context ends", err)
 	}
 }

@@ -85,7 +85,7 @@ func TestCrowd(t *testing.T) {
 		must(t, push.Connect(at))
 		must(t, push.WaitPeers(within(t), 1))
 		best = min(best, time.Since(start))
-		must(t, push.Send(within(t), socket.String(fmt.Sprint("through ", n))))
+		must(t, push.Send(within(t), socket.Text(fmt.Sprint("through ", n))))
 		expect(t, pull, fmt.Sprint("through ", n))
 		shut(t, push)
 		if best < soon {

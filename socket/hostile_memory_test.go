@@ -311,7 +311,7 @@ func goodTalk(ctx context.Context, t *testing.T, s, good anyRole, n int) {
 	text := fmt.Sprint("talk ", n)
 	switch s := s.(type) {
 	case *socket.Pull:
-		m := socket.String("from the good peer", text)
+		m := socket.Text("from the good peer", text)
 		must(t, good.(*socket.Push).Send(ctx, m))
 		select {
 		case got := <-pulled(t, s):
@@ -323,16 +323,16 @@ func goodTalk(ctx context.Context, t *testing.T, s, good anyRole, n int) {
 		}
 	case *socket.Pub:
 		must(t, s.WaitSubscribers(ctx, "talk", 1))
-		must(t, s.Send(ctx, socket.String(text)))
+		must(t, s.Send(ctx, socket.Text(text)))
 		got, err := good.(*socket.Sub).Recv(ctx)
 		must(t, err)
-		if got.String() != socket.String(text).String() {
+		if got.String() != socket.Text(text).String() {
 			t.Fatalf("received %s, want %q", got, text)
 		}
 	case *socket.Rep:
-		m, err := good.(*socket.Req).Do(ctx, socket.String(text))
+		m, err := good.(*socket.Req).Do(ctx, socket.Text(text))
 		must(t, err)
-		if m.String() != socket.String(text).String() {
+		if m.String() != socket.Text(text).String() {
 			t.Fatalf("reply %s, want %q", m, text)
 		}
 	}

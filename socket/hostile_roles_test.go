@@ -74,10 +74,10 @@ func newXSub(o ...socket.Option) anyRole {
 func talkPipeline(t testing.TB, push *socket.Push, pull *socket.Pull) {
 	t.Helper()
 	for _, word := range []string{"talk", "on"} {
-		must(t, push.Send(within(t), socket.String(word)))
+		must(t, push.Send(within(t), socket.Text(word)))
 		m, err := pull.Recv(within(t))
 		must(t, err)
-		if m.String() != socket.String(word).String() {
+		if m.String() != socket.Text(word).String() {
 			t.Fatalf("received %s, want %q", m, word)
 		}
 	}
@@ -92,10 +92,10 @@ func talkPublish(t testing.TB, pub publisher, sub receiver) {
 	t.Helper()
 	must(t, pub.WaitSubscribers(within(t), "talk", 1))
 	for _, word := range []string{"talk", "talk on"} {
-		must(t, pub.Send(within(t), socket.String(word)))
+		must(t, pub.Send(within(t), socket.Text(word)))
 		m, err := sub.Recv(within(t))
 		must(t, err)
-		if m.String() != socket.String(word).String() {
+		if m.String() != socket.Text(word).String() {
 			t.Fatalf("received %s, want %q", m, word)
 		}
 	}
@@ -104,13 +104,13 @@ func talkPublish(t testing.TB, pub publisher, sub receiver) {
 func talkRequest(t testing.TB, req *socket.Req, rep *socket.Rep) {
 	t.Helper()
 	for _, word := range []string{"talk", "on"} {
-		must(t, req.Send(within(t), socket.String(word, "", word)))
+		must(t, req.Send(within(t), socket.Text(word, "", word)))
 		m, err := rep.Recv(within(t))
 		must(t, err)
 		must(t, rep.Send(within(t), m))
 		m, err = req.Recv(within(t))
 		must(t, err)
-		if m.String() != socket.String(word, "", word).String() {
+		if m.String() != socket.Text(word, "", word).String() {
 			t.Fatalf("reply %s, want %q twice", m, word)
 		}
 	}
@@ -119,13 +119,13 @@ func talkRequest(t testing.TB, req *socket.Req, rep *socket.Rep) {
 func talkRouted(t testing.TB, dealer *socket.Dealer, router *socket.Router) {
 	t.Helper()
 	for _, word := range []string{"talk", "on"} {
-		must(t, dealer.Send(within(t), socket.String(word)))
+		must(t, dealer.Send(within(t), socket.Text(word)))
 		m, err := router.Recv(within(t))
 		must(t, err)
 		must(t, router.Send(within(t), m))
 		m, err = dealer.Recv(within(t))
 		must(t, err)
-		if m.String() != socket.String(word).String() {
+		if m.String() != socket.Text(word).String() {
 			t.Fatalf("reply %s, want %q", m, word)
 		}
 	}
@@ -134,13 +134,13 @@ func talkRouted(t testing.TB, dealer *socket.Dealer, router *socket.Router) {
 func talkPair(t testing.TB, a, b *socket.Pair) {
 	t.Helper()
 	for _, word := range []string{"talk", "on"} {
-		must(t, a.Send(within(t), socket.String(word)))
+		must(t, a.Send(within(t), socket.Text(word)))
 		m, err := b.Recv(within(t))
 		must(t, err)
 		must(t, b.Send(within(t), m))
 		m, err = a.Recv(within(t))
 		must(t, err)
-		if m.String() != socket.String(word).String() {
+		if m.String() != socket.Text(word).String() {
 			t.Fatalf("came back as %s, want %q", m, word)
 		}
 	}

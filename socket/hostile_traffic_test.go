@@ -158,7 +158,7 @@ func TestCommandsInsideMultipart(t *testing.T) {
 	t.Run("in a reply", func(t *testing.T) {
 		s, r := rawTo(t, "REQ")
 		req := s.(*socket.Req)
-		must(t, req.Send(within(t), socket.String("ask")))
+		must(t, req.Send(within(t), socket.Text("ask")))
 		asked := r.message()
 		r.send(frameOf(1, asked[0]), zmtp.AppendPing(nil, 0, nil), frameOf(1, ""), zmtp.AppendPing(nil, 0, nil), frameOf(0, "told"))
 		expect(t, req, "told")
@@ -246,7 +246,7 @@ func TestHostileSubscriptions(t *testing.T) {
 			pub, topic := s.(*socket.Pub), strings.Repeat("t", 1024)
 			r.send(subscribe(topic))
 			must(t, pub.WaitSubscribers(within(t), topic, 1))
-			must(t, pub.Send(within(t), socket.String(topic, "x")))
+			must(t, pub.Send(within(t), socket.Text(topic, "x")))
 			if got := r.message(); got[0] != topic {
 				t.Errorf("received %q", got)
 			}
@@ -281,8 +281,8 @@ func TestHostileSubscriptions(t *testing.T) {
 			wantSubscriptionRefused(t, s, r, "a hundred and one")
 			r.send(subscribe("topic 7"), cancel("topic 8"), subscribe("topic 102"))
 			must(t, pub.WaitSubscribers(within(t), "topic 102", 1))
-			must(t, pub.Send(within(t), socket.String("a hundred and one")))
-			must(t, pub.Send(within(t), socket.String("topic 7")))
+			must(t, pub.Send(within(t), socket.Text("a hundred and one")))
+			must(t, pub.Send(within(t), socket.Text("topic 7")))
 			if got := r.message(); got[0] != "topic 7" {
 				t.Errorf("received %q", got)
 			}
@@ -310,7 +310,7 @@ func TestHostileSubscriptions(t *testing.T) {
 		s, r := rawTo(t, "PUB")
 		r.send(messageOf(""), messageOf("\x02a"), messageOf("\x01a", "b"), messageOf("hello"), subscribeThen("end"))
 		must(t, s.(*socket.Pub).WaitSubscribers(within(t), "end", 1))
-		if n := s.Stats().Discarded[socket.NotExpected].Messages; n != 4 {
+		if n := s.Stats().Discarded[socket.Unexpected].Messages; n != 4 {
 			t.Errorf("%d messages discarded, want 4", n)
 		}
 		balanced(t, s)
@@ -344,8 +344,8 @@ func TestUnwantedMessages(t *testing.T) {
 		why  socket.Reason
 		n    uint64
 	}{
-		{"PUSH", socket.NotExpected, 5},
-		{"PUB", socket.NotExpected, 5},
+		{"PUSH", socket.Unexpected, 5},
+		{"PUB", socket.Unexpected, 5},
 		{"SUB", socket.NotSubscribed, 5},
 		{"REP", socket.BadEnvelope, 3}, // [a], [""], and nothing behind the delimiter of ["", ""]: that one is a request
 	} {
@@ -365,7 +365,7 @@ func TestUnwantedMessages(t *testing.T) {
 				tt.n = 2
 				for _, want := range []string{"", "x", "x"} {
 					expect(t, s, want)
-					must(t, s.Send(within(t), socket.String(want)))
+					must(t, s.Send(within(t), socket.Text(want)))
 				}
 				nothing(t, s)
 			}
@@ -379,14 +379,14 @@ func TestUnwantedMessages(t *testing.T) {
 		s, r := rawTo(t, "REQ")
 		req := s.(*socket.Req)
 		r.send(many) // before any request
-		must(t, req.Send(within(t), socket.String("ask")))
+		must(t, req.Send(within(t), socket.Text("ask")))
 		asked := r.message()
 		wrong := []byte(asked[0])
 		wrong[0] ^= 1
 		r.send(many, messageOf(string(wrong), "", "no"), messageOf(asked[0]), messageOf(asked[0], "x"), messageOf(asked[0], ""),
 			messageOf(asked[0], "", "told"), messageOf(asked[0], "", "told twice"))
 		expect(t, req, "told")
-		must(t, req.Send(within(t), socket.String("again")))
+		must(t, req.Send(within(t), socket.Text("again")))
 		asked = r.message()
 		r.send(messageOf(asked[0], "", "second"))
 		expect(t, req, "second")

@@ -131,7 +131,7 @@ func (l lane) hundred(t *testing.T, wg *sync.WaitGroup, name string) {
 		wg.Go(func() {
 			for i := range each {
 				id := fmt.Sprint(name, " ", w, "/", i, ".")
-				if err := l.from.Send(ctx, socket.String(slices.Concat(l.prefix, composed(id, i))...)); err != nil {
+				if err := l.from.Send(ctx, socket.Text(slices.Concat(l.prefix, composed(id, i))...)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -235,7 +235,7 @@ func TestHundredGoroutinesAsk(t *testing.T) {
 					wg.Go(func() {
 						for i := range each {
 							id := fmt.Sprint(w, "/", i, ".")
-							m, err := req.Do(ctx, socket.String(composed(id, i)...))
+							m, err := req.Do(ctx, socket.Text(composed(id, i)...))
 							if err != nil {
 								t.Error(err)
 								return

@@ -116,7 +116,7 @@ func TestGonePeerCostsItsMessage(t *testing.T) {
 			come := func() {
 				push := socket.NewPush()
 				must(t, push.Connect(at))
-				must(t, push.Send(ctx, socket.String("four")))
+				must(t, push.Send(ctx, socket.Text("four")))
 				must(t, push.Shutdown(ctx))
 			}
 			come()
@@ -151,7 +151,7 @@ func TestDepartedPeersMessages(t *testing.T) {
 		gone(t, s, r, messageOf("", "one"), messageOf("", "two"))
 		for _, want := range []string{"one", "two"} {
 			expect(t, rep, want)
-			err := rep.Send(within(t), socket.String("reply"))
+			err := rep.Send(within(t), socket.Text("reply"))
 			var pe *socket.PeerError
 			if !errors.Is(err, socket.ErrPeerLost) || !errors.As(err, &pe) || pe.Peer.Address != r.name() {
 				t.Errorf("the reply: %v, want ErrPeerLost and the peer %s", err, r.name())

@@ -81,13 +81,13 @@ func TestRoomIsExact(t *testing.T) {
 				expect(t, pull, fmt.Sprint(i))
 			}
 			sendMany(t, push, "more ", taken+1)
-			if err := push.TrySend(socket.String("one too many")); !errors.Is(err, socket.ErrWouldBlock) {
+			if err := push.TrySend(socket.Text("one too many")); !errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("a full queue took one more: %v", err)
 			}
 			for range room/2 - 1 { // full until it is down to half
 				recv(t, pull)
 			}
-			if err := push.TrySend(socket.String("too early")); !errors.Is(err, socket.ErrWouldBlock) {
+			if err := push.TrySend(socket.Text("too early")); !errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("a queue that is not down to half took one: %v", err)
 			}
 			recv(t, pull)

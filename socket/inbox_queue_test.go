@@ -10,7 +10,7 @@ import (
 func numbered(from, n int) []Msg {
 	ms := make([]Msg, n)
 	for i := range ms {
-		ms[i] = String(fmt.Sprint(from + i))
+		ms[i] = Text(fmt.Sprint(from + i))
 	}
 	return ms
 }

@@ -112,7 +112,7 @@ func TestFailedHandshakeLeavesNoGhost(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			space := transport.NewInproc()
 			g := newGated(space)
-			pub := closing(t, socket.NewPub(append(tt.opts, socket.WithTransport(g), socket.WithLastValue(3), socket.WithWelcome(socket.String("t", "welcome")))...))
+			pub := closing(t, socket.NewPub(append(tt.opts, socket.WithTransport(g), socket.WithLastValue(3), socket.WithWelcome(socket.Text("t", "welcome")))...))
 			sub := closing(t, socket.NewSub(socket.WithTransport(space), socket.WithSubscription("t"), socket.WithReconnect(patience, patience)))
 			send(t, pub, "t", "a last value")
 			tt.meet(t, pub, sub)
@@ -192,13 +192,13 @@ func TestInprocSubscribersComeAndGo(t *testing.T) {
 			t.Parallel()
 			space := socket.WithTransport(transport.NewInproc())
 			pub := socket.NewPub(space, fast, socket.WithOverflow(tt.policy), socket.WithSendHWM(0), socket.WithSendHWMBytes(0),
-				socket.WithLastValue(3), socket.WithWelcome(socket.String("t", "welcome")))
+				socket.WithLastValue(3), socket.WithWelcome(socket.Text("t", "welcome")))
 			bind(t, pub, "inproc://pub")
 			var publisher sync.WaitGroup
 			ctx, stop := context.WithCancel(within(t))
 			publisher.Go(func() {
 				for ctx.Err() == nil {
-					if err := pub.Send(ctx, socket.String("t1", "x")); err != nil && ctx.Err() == nil {
+					if err := pub.Send(ctx, socket.Text("t1", "x")); err != nil && ctx.Err() == nil {
 						t.Errorf("Send: %v", err)
 					}
 				}
@@ -231,7 +231,7 @@ func TestInprocSubscribersComeAndGo(t *testing.T) {
 				s := sub.Stats()
 				received.Messages += s.Received.Messages
 				received.Bytes += s.Received.Bytes
-				discarded.Messages += s.Discarded[socket.NotExpected].Messages
+				discarded.Messages += s.Discarded[socket.Unexpected].Messages
 				if s.Unread.Messages > 0 || len(s.Peers) > 0 {
 					t.Fatalf("after Close: %+v, %d peers", s.Ledger, len(s.Peers))
 				}

@@ -21,7 +21,7 @@ func TestInLedgerBalances(t *testing.T) {
 	amount := func(c *inCounts) (Count, uint64) { // of what is unread in an account
 		return Count{some(min(c.unread.Messages, 50)), some(min(c.unread.Bytes, 5000))}, some(min(c.further, 9))
 	}
-	why := []Reason{SocketClosed, NotExpected, Replaced, StaleReply}
+	why := []Reason{SocketClosed, Unexpected, Replaced, StaleReply}
 	for step := range steps {
 		c := &link[rnd.IntN(links)]
 		a := inLedger{c, &socket}

@@ -127,8 +127,8 @@ func TestUnbind(t *testing.T) {
 		must(t, push.Unbind(endpoint)) // as it was bound
 		event(t, pull, socket.PeerDown)
 		blocked(t, push)
-		if err := push.Unbind(at); !errors.Is(err, socket.ErrNotBound) {
-			t.Fatalf("again: %v, want ErrNotBound", err)
+		if err := push.Unbind(at); !errors.Is(err, socket.ErrNoEndpoint) {
+			t.Fatalf("again: %v, want ErrNoEndpoint", err)
 		}
 		if path, ok := strings.CutPrefix(at, "ipc://"); ok {
 			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -148,8 +148,8 @@ func TestDisconnect(t *testing.T) {
 		must(t, push.Disconnect(at))
 		event(t, pull, socket.PeerDown)
 		blocked(t, push)
-		if err := push.Disconnect(at); !errors.Is(err, socket.ErrNotBound) {
-			t.Fatalf("again: %v, want ErrNotBound", err)
+		if err := push.Disconnect(at); !errors.Is(err, socket.ErrNoEndpoint) {
+			t.Fatalf("again: %v, want ErrNoEndpoint", err)
 		}
 		must(t, push.Connect(at))
 		send(t, push, "y")
@@ -218,7 +218,7 @@ func TestClosedSocket(t *testing.T) {
 				t.Errorf("Connect: %v", err)
 			}
 			if s, ok := s.(sender); ok {
-				if err := s.Send(within(t), socket.String("x", "y")); !errors.Is(err, socket.ErrClosed) && !errors.Is(err, socket.ErrState) {
+				if err := s.Send(within(t), socket.Text("x", "y")); !errors.Is(err, socket.ErrClosed) && !errors.Is(err, socket.ErrState) {
 					t.Errorf("Send: %v", err)
 				}
 			}
@@ -246,7 +246,7 @@ func TestCloseEndsEveryWait(t *testing.T) {
 	started := make(chan struct{}, 30)
 	for range 10 {
 		for _, wait := range []func() error{
-			func() error { return push.Send(ctx, socket.String("x")) },
+			func() error { return push.Send(ctx, socket.Text("x")) },
 			func() error { _, err := pull.Recv(ctx); return err },
 			func() error { _, err := rep.Recv(ctx); return err },
 		} {
@@ -542,8 +542,8 @@ func TestWaitConnected(t *testing.T) {
 			t.Errorf("bound to %v, want %s", got, at)
 		}
 		push := closing(t, socket.NewPush(quick()))
-		if err := push.WaitDisconnected(within(t), at); !errors.Is(err, socket.ErrNotBound) {
-			t.Errorf("before Connect: %v, want ErrNotBound", err)
+		if err := push.WaitDisconnected(within(t), at); !errors.Is(err, socket.ErrNoEndpoint) {
+			t.Errorf("before Connect: %v, want ErrNoEndpoint", err)
 		}
 		must(t, push.Connect(at))
 		must(t, push.WaitConnected(within(t), at))
@@ -562,8 +562,8 @@ func TestWaitConnected(t *testing.T) {
 		gone := make(chan error)
 		go func() { gone <- push.WaitConnected(t.Context(), at) }()
 		must(t, push.Disconnect(at))
-		if err := <-gone; !errors.Is(err, socket.ErrNotBound) {
-			t.Errorf("disconnected: %v, want ErrNotBound", err)
+		if err := <-gone; !errors.Is(err, socket.ErrNoEndpoint) {
+			t.Errorf("disconnected: %v, want ErrNoEndpoint", err)
 		}
 	})
 }

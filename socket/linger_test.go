@@ -25,7 +25,7 @@ func TestWhoLingers(t *testing.T) {
 	}
 	pass := func(n int) {
 		for range n {
-			must(t, push.Send(ctx, String("message")))
+			must(t, push.Send(ctx, Text("message")))
 		}
 		for range n {
 			_, err := pull.Recv(ctx)

@@ -410,7 +410,7 @@ func TestBatchDropOldest(t *testing.T) {
 }
 
 func TestBatchVectorsAfterShift(t *testing.T) {
-	ms := []Msg{String("one"), String("two"), String("three")}
+	ms := []Msg{Text("one"), Text("two"), Text("three")}
 	b := batchOf(ms...)
 	b.shift(true)
 	vec := b.vectors([][]byte{[]byte("first")})

@@ -194,7 +194,7 @@ func TestConnectsAnewWhileBehind(t *testing.T) {
 		defer shut(t, second)
 		bindAt(t, second)
 		must(t, near.WaitPeers(within(t), 1))
-		must(t, near.Send(within(t), socket.String("to the second")))
+		must(t, near.Send(within(t), socket.Text("to the second")))
 		expect(t, second, "to the second")
 		wantNumbers(t, drainAll(t, near), 0, 100)
 		seen.wantLosses(t, 1)
@@ -272,7 +272,7 @@ func TestEndIsSeenBehindUnreadMessages(t *testing.T) {
 		if len(lost) != 1 || !errors.Is(lost[0].Err, io.EOF) {
 			t.Fatalf("the peer has ended, though not all is read: %v", lost)
 		}
-		if err := pull.TrySend(socket.String("to nobody")); !errors.Is(err, socket.ErrNoPeers) {
+		if err := pull.TrySend(socket.Text("to nobody")); !errors.Is(err, socket.ErrNoPeers) {
 			t.Errorf("Send to a peer that has ended: %v, want ErrNoPeers", err)
 		}
 		wantNumbers(t, drainAll(t, pull), 0, 100)

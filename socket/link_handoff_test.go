@@ -54,7 +54,7 @@ func (d *duo) connect(s *Push) {
 
 func (d *duo) send(s *Push, text string) {
 	d.t.Helper()
-	if err := s.TrySend(String(text)); err != nil {
+	if err := s.TrySend(Text(text)); err != nil {
 		d.t.Fatal(err)
 	}
 }

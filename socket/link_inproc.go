@@ -156,7 +156,7 @@ func (d *direct) offer(p *parcel) bool {
 	case !d.flush():
 		return false
 	case !q.receives:
-		q.rejectLocked(d.twin, NotExpected, Count{1, uint64(p.size)})
+		q.rejectLocked(d.twin, Unexpected, Count{1, uint64(p.size)})
 	default:
 		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
 			q.dropOldest(d.twin, Replaced)

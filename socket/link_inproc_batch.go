@@ -99,7 +99,7 @@ func (d *direct) flush() bool {
 	}
 	msgs, n, further := d.take()
 	if !q.receives {
-		q.rejectLocked(d.twin, NotExpected, n)
+		q.rejectLocked(d.twin, Unexpected, n)
 	} else {
 		q.pushAll(d.twin, msgs, n, further)
 		q.announce(d.twin, len(msgs))

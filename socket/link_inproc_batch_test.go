@@ -125,7 +125,7 @@ func TestKeptIsNotStarved(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for busy.Send(ctx, socket.String("busy")) == nil { //nolint:revive // until ctx ends
+		for busy.Send(ctx, socket.Text("busy")) == nil { //nolint:revive // until ctx ends
 		}
 	})
 	defer wg.Wait()

@@ -21,7 +21,7 @@ func TestClientThatDoesNotReadHoldsUpNobody(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_ = rep.Send(ctx, socket.String(reply)) // a peer that is gone is no reason to end
+			_ = rep.Send(ctx, socket.Text(reply)) // a peer that is gone is no reason to end
 		}
 	}
 	eachTransport(t, func(t *testing.T, endpoint string) {
@@ -66,7 +66,7 @@ func askWithoutReading(t *testing.T, at string) *socket.Dealer {
 	frozen := closing(t, socket.NewDealer(socket.WithRecvHWM(1), socket.WithSendHWM(0)))
 	connect(t, frozen, at)
 	for range 400 {
-		must(t, frozen.Send(within(t), socket.String("", "ask")))
+		must(t, frozen.Send(within(t), socket.Text("", "ask")))
 	}
 	return frozen
 }
@@ -76,7 +76,7 @@ func wantServed(t *testing.T, at string) {
 	good := closing(t, socket.NewReq())
 	connect(t, good, at)
 	for range 3 {
-		_, err := good.Do(within(t), socket.String("hello"))
+		_, err := good.Do(within(t), socket.Text("hello"))
 		must(t, err)
 	}
 }
@@ -89,14 +89,14 @@ func TestRepAfterASendThatTimedOut(t *testing.T) {
 	frozen := closing(t, socket.NewDealer(socket.WithRecvHWM(1)))
 	connect(t, frozen, at)
 	for range 8 {
-		must(t, frozen.Send(within(t), socket.String("", "ask")))
+		must(t, frozen.Send(within(t), socket.Text("", "ask")))
 	}
 	timedOut := func() error {
 		for {
 			_, err := rep.Recv(within(t))
 			must(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-			err = rep.Send(ctx, socket.String("reply"))
+			err = rep.Send(ctx, socket.Text("reply"))
 			cancel()
 			if err != nil {
 				return err
@@ -111,7 +111,7 @@ func TestRepAfterASendThatTimedOut(t *testing.T) {
 	}
 	expect(t, frozen, "", "reply")
 	expect(t, frozen, "", "reply")
-	must(t, rep.Send(within(t), socket.String("the reply again")))
+	must(t, rep.Send(within(t), socket.Text("the reply again")))
 	balanced(t, rep)
 }
 
@@ -236,7 +236,7 @@ func TestMessageThatKillsItsConnection(t *testing.T) {
 					waitPeers(t, s, test.workers)
 					must(t, s.Send(within(t), poison))
 					for n := range 20 {
-						must(t, s.Send(within(t), socket.String(fmt.Sprint("good ", n))))
+						must(t, s.Send(within(t), socket.Text(fmt.Sprint("good ", n))))
 					}
 					ev := event(t, s, socket.Undelivered)
 					if ev.Peer == nil || ev.Reason != socket.Undeliverable || !errors.Is(ev.Err, socket.ErrUndeliverable) {
@@ -292,7 +292,7 @@ func TestMessageThatKillsItsConnection(t *testing.T) {
 					_ = rep.Send(t.Context(), m)
 				}
 			}()
-			_, err = req.Do(within(t), socket.String("the next request"))
+			_, err = req.Do(within(t), socket.Text("the next request"))
 			must(t, err)
 		})
 	}

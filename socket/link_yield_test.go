@@ -24,7 +24,7 @@ func TestWhoYields(t *testing.T) {
 		must(t, err)
 		must(t, req.Connect(endpoint))
 		for begin := time.Now(); time.Since(begin) < 10*fairness.NetpollInterval; {
-			must(t, req.Send(ctx, String("request")))
+			must(t, req.Send(ctx, Text("request")))
 			m, err := rep.Recv(ctx)
 			must(t, err)
 			must(t, rep.Send(ctx, m))

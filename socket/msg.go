@@ -24,8 +24,8 @@ type Msg struct {
 // NewMsg returns a message of the given frames, which it does not copy.
 func NewMsg(frames ...[]byte) Msg { return Msg{Frames: frames} }
 
-// String returns a message with one frame, a copy, for each string.
-func String(frames ...string) Msg {
+// Text returns a message with one frame, a copy, for each string.
+func Text(frames ...string) Msg {
 	m := Msg{Frames: make([][]byte, len(frames))}
 	for i, f := range frames {
 		m.Frames[i] = slices.Clip([]byte(f))

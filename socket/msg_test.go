@@ -16,12 +16,12 @@ func TestMsg(t *testing.T) {
 		text  string
 	}{
 		{"no frame", Msg{}, 0, "", "[]"},
-		{"one empty frame", String(""), 0, "", `[""]`},
-		{"one frame", String("hello"), 5, "hello", `["hello"]`},
-		{"three", String("a", "", "bc"), 3, "abc", `["a" "" "bc"]`},
+		{"one empty frame", Text(""), 0, "", `[""]`},
+		{"one frame", Text("hello"), 5, "hello", `["hello"]`},
+		{"three", Text("a", "", "bc"), 3, "abc", `["a" "" "bc"]`},
 		{"binary", NewMsg([]byte{0, 0xff, '"'}), 3, "\x00\xff\"", `["\x00\xff\""]`},
-		{"64 bytes are shown", String(long[:64]), 64, long[:64], `["` + long[:64] + `"]`},
-		{"the 65th is not", String(long, "b"), 66, long + "b", `["` + long[:64] + `"…(65 bytes) "b"]`},
+		{"64 bytes are shown", Text(long[:64]), 64, long[:64], `["` + long[:64] + `"]`},
+		{"the 65th is not", Text(long, "b"), 66, long + "b", `["` + long[:64] + `"…(65 bytes) "b"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.m.Size(); got != c.size {

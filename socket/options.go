@@ -95,15 +95,16 @@ type (
 
 // WithIdentity sets the name by which a ROUTER peer knows this socket, 1 to 255 bytes of which the first is not zero.
 // The default, and "", is none; the ROUTER then makes one up for each connection. Only Req, Dealer and Router send it
-// (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an error that matches ErrTooLarge for any other.
+// (RFC 37; libzmq ZMQ_ROUTING_ID). Bind and Connect return an error that matches ErrInvalidOption for any
+// other.
 func WithIdentity(id string) Option {
 	return optionForAll{setting: func(c *config) { c.identity = []byte(id) }}
 }
 
 // WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq
 // ZMQ_METADATA). The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and
-// "-_.+", 255 bytes in all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error for a name
-// without "X-". Keep names, values and identity together below 150 bytes for the sake of old libzmq peers. The option
+// "-_.+", 255 bytes in all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error that matches
+// ErrInvalidOption for any other name. Keep names, values and identity together below 150 bytes for the sake of old libzmq peers. The option
 // may be given several times.
 func WithMetadata(name, value string) Option {
 	return optionForAll{setting: func(c *config) {

@@ -86,7 +86,8 @@ type TopicOption interface {
 }
 
 // WithSubscription subscribes to topics from the start, as Subscribe would; "" is everything. It may be given several
-// times; the default is to subscribe to nothing.
+// times; the default is to subscribe to nothing. Bind and Connect return an error that matches ErrInvalidOption and
+// ErrTooLarge for a topic over [Limits.MaxTopic].
 func WithSubscription(topics ...string) TopicOption {
 	return optionForSubscribers{setting: func(c *config) { c.topics = append(c.topics, topics...) }}
 }

@@ -50,7 +50,7 @@ type parcel struct {
 }
 
 // send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
-// it makes a single attempt. attempt returns ErrWouldBlock or errNoPeers to wait for room; a link that it returns is
+// it makes a single attempt. attempt returns ErrWouldBlock or ErrNoPeers to wait for room; a link that it returns is
 // written to after unlocking.
 func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, error)) error {
 	o.mu.Lock()
@@ -179,7 +179,7 @@ func (o *outbox) recovered(l *link, unsent []Msg) {
 		return
 	}
 	l.out.queued = l.out.queued.minus(n)
-	l.out.counts.returned = l.out.counts.returned.plus(n)
+	l.out.counts.requeued = l.out.counts.requeued.plus(n)
 	o.waits = o.waits.plus(n)
 	o.further += further
 	o.pending.unshift(unsent)

@@ -48,7 +48,7 @@ func (o *outbox) balanceLater(ctx context.Context, wait bool, m Msg) error {
 			o.wait(m)
 			return nil, nil
 		}
-		return nil, o.overflow(m, errNoPeers)
+		return nil, o.overflow(m, ErrNoPeers)
 	})
 }
 

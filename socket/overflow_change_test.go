@@ -97,7 +97,7 @@ func TestSetOverflowBackAndForth(t *testing.T) {
 						must(t, pub.SetOverflow(peer, policy))
 						done = append(done, fmt.Sprint("policy ", policy))
 					case op < 7:
-						err := pub.TrySend(socket.String(fmt.Sprint(n)))
+						err := pub.TrySend(socket.Text(fmt.Sprint(n)))
 						if want := model.publish(n); (err == nil) != want || err != nil && !errors.Is(err, socket.ErrWouldBlock) {
 							t.Fatalf("publish: %v, want it taken: %v; after %q", err, want, done[max(0, len(done)-20):])
 						}

@@ -76,7 +76,7 @@ func TestPairWithoutPeer(t *testing.T) {
 			host := closing(t, socket.NewPair())
 			bind(t, host, endpoint)
 			blocked(t, host)
-			if err := host.TrySend(socket.String("x")); !errors.Is(err, socket.ErrNoPeers) {
+			if err := host.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrNoPeers) {
 				t.Fatalf("TrySend: %v, want ErrNoPeers", err)
 			}
 		})
@@ -130,7 +130,7 @@ func TestPairOverflow(t *testing.T) {
 			b := closing(t, socket.NewPair(socket.WithRecvHWM(1)))
 			link(t, a, b, "inproc://"+t.Name())
 			for i := range 5 {
-				err := a.Send(within(t), socket.String(fmt.Sprint(i)))
+				err := a.Send(within(t), socket.Text(fmt.Sprint(i)))
 				if err != nil && (c.policy != socket.Reject || !errors.Is(err, socket.ErrWouldBlock)) {
 					t.Fatal(err)
 				}

@@ -89,10 +89,10 @@ func TestPushWithoutPeer(t *testing.T) {
 			push := closing(t, socket.NewPush())
 			at := bind(t, push, endpoint)
 			blocked(t, push)
-			if err := push.TrySend(socket.String("x")); !errors.Is(err, socket.ErrWouldBlock) {
+			if err := push.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("TrySend: %v, want ErrWouldBlock", err)
 			}
-			if err := push.TrySend(socket.String("x")); !errors.Is(err, socket.ErrNoPeers) {
+			if err := push.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrNoPeers) {
 				t.Fatalf("TrySend: %v, want ErrNoPeers", err)
 			}
 			if got := push.Stats().Accepted.Messages; got != 0 {
@@ -100,7 +100,7 @@ func TestPushWithoutPeer(t *testing.T) {
 			}
 			pull := closing(t, socket.NewPull())
 			done := make(chan error, 1)
-			go func() { done <- push.Send(within(t), socket.String("late")) }()
+			go func() { done <- push.Send(within(t), socket.Text("late")) }()
 			connect(t, pull, at)
 			expect(t, pull, "late")
 			must(t, <-done)
@@ -276,7 +276,7 @@ func TestHundredGoroutinesOnOneSocket(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					id := fmt.Sprint(w, "/", i)
-					if err := push.Send(ctx, socket.String(id, "", id, strings.Repeat("z", i*10), id)); err != nil {
+					if err := push.Send(ctx, socket.Text(id, "", id, strings.Repeat("z", i*10), id)); err != nil {
 						t.Error(err)
 					}
 				}
@@ -316,7 +316,7 @@ func TestHighWaterMarkBothSides(t *testing.T) {
 			pull := closing(t, socket.NewPull(socket.WithRecvHWM(c.recv)))
 			link(t, pull, push, fmt.Sprintf("inproc://sum/%d", c.want))
 			n := 0
-			for push.TrySend(socket.String("x")) == nil {
+			for push.TrySend(socket.Text("x")) == nil {
 				n++
 			}
 			if n != c.want {
@@ -325,7 +325,7 @@ func TestHighWaterMarkBothSides(t *testing.T) {
 			for range c.want / 2 { // opens again at half
 				recv(t, pull)
 			}
-			if err := push.TrySend(socket.String("x")); err != nil {
+			if err := push.TrySend(socket.Text("x")); err != nil {
 				t.Errorf("%d + %d: not open again at half: %v", c.send, c.recv, err)
 			}
 		}
@@ -348,7 +348,7 @@ func TestHighWaterMarkBothSides(t *testing.T) {
 		push := closing(t, socket.NewPush(socket.WithSendHWMBytes(1000)))
 		connect(t, push, unused(t, "tcp://"))
 		n := 0
-		for push.TrySend(socket.String(strings.Repeat("x", 300))) == nil {
+		for push.TrySend(socket.Text(strings.Repeat("x", 300))) == nil {
 			n++
 		}
 		if n != 4 { // the fourth goes over it, the fifth finds it full
@@ -376,7 +376,7 @@ func TestPushOverflow(t *testing.T) {
 			connect(t, push, at)
 			var refused int
 			for i := range 6 {
-				err := push.Send(within(t), socket.String(fmt.Sprint(i)))
+				err := push.Send(within(t), socket.Text(fmt.Sprint(i)))
 				switch {
 				case errors.Is(err, socket.ErrWouldBlock):
 					refused++
@@ -409,8 +409,8 @@ func TestSendChecksItsMessage(t *testing.T) {
 		want error
 	}{
 		{"no frames", socket.Msg{}, socket.ErrNoFrames},
-		{"too many bytes", socket.String(strings.Repeat("x", 60), strings.Repeat("x", 41)), socket.ErrTooLarge},
-		{"too many frames", socket.String("", "", "", ""), socket.ErrTooLarge},
+		{"too many bytes", socket.Text(strings.Repeat("x", 60), strings.Repeat("x", 41)), socket.ErrTooLarge},
+		{"too many frames", socket.Text("", "", "", ""), socket.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := push.Send(t.Context(), c.m); !errors.Is(err, c.want) {

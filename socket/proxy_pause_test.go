@@ -70,7 +70,7 @@ func TestProxyPauseWithMessagesWaiting(t *testing.T) {
 			for range all {
 				m := recv(t, worker)
 				from := string(m.Frames[0])
-				if want := socket.String(from, fmt.Sprint(next[from]), "there"); m.String() != want.String() {
+				if want := socket.Text(from, fmt.Sprint(next[from]), "there"); m.String() != want.String() {
 					t.Fatalf("received %s, want %s", m, want)
 				}
 				next[from]++
@@ -119,7 +119,7 @@ func TestProxyPauseInAStream(t *testing.T) {
 					return
 				default:
 				}
-				if err := push.Send(ctx, socket.String(fmt.Sprint(n))); err != nil {
+				if err := push.Send(ctx, socket.Text(fmt.Sprint(n))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -188,7 +188,7 @@ func TestProxyEndsOverAndOver(t *testing.T) {
 		sent := make(chan error, 1)
 		go func() {
 			for i := range n {
-				if err := push.Send(ctx, socket.String(fmt.Sprint(i))); err != nil {
+				if err := push.Send(ctx, socket.Text(fmt.Sprint(i))); err != nil {
 					sent <- err
 					return
 				}

@@ -199,7 +199,7 @@ func TestProxyPauseAndResume(t *testing.T) {
 		p.control.Pause()
 		p.control.Pause()
 		n := 0
-		for push.TrySend(socket.String(fmt.Sprint(n))) == nil {
+		for push.TrySend(socket.Text(fmt.Sprint(n))) == nil {
 			n++
 			synctest.Wait()
 		}
@@ -238,7 +238,7 @@ func TestProxyBackpressure(t *testing.T) {
 				waitPeers(t, s, 1)
 			}
 			n := 0
-			for push.TrySend(socket.String(fmt.Sprint(n))) == nil {
+			for push.TrySend(socket.Text(fmt.Sprint(n))) == nil {
 				n++
 				synctest.Wait()
 			}
@@ -270,7 +270,7 @@ func TestProxyBackpressure(t *testing.T) {
 		sent := make(chan int, 1)
 		go func() {
 			n := 0
-			for push.Send(ctx, socket.String(body)) == nil {
+			for push.Send(ctx, socket.Text(body)) == nil {
 				n++
 			}
 			sent <- n

@@ -92,7 +92,7 @@ func (p pubRole) intake(l *link, msgs [][][]byte) error {
 			}
 			continue
 		}
-		l.core.in.reject(l, NotExpected, Msg{Frames: frames}.Size())
+		l.core.in.reject(l, Unexpected, Msg{Frames: frames}.Size())
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func TestLastValuesAreReplayedAFewAtATime(t *testing.T) {
 	x.subs.held = func(n int) { most = max(most, n) }
 	order := rand.New(rand.NewPCG(5, 6)).Perm(topics)
 	for _, k := range order {
-		if err := x.TrySend(String(fmt.Sprintf("t/%d", k), "old")); err != nil {
+		if err := x.TrySend(Text(fmt.Sprintf("t/%d", k), "old")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,7 +109,7 @@ func TestLastValuesAreReplayedAFewAtATime(t *testing.T) {
 	published := false
 	x.subs.held = func(int) { // the first few have been replayed, and the lock is held
 		if !published {
-			x.subs.last.keep(String(fmt.Sprintf("t/%d", order[topics-1]), "new"), topics)
+			x.subs.last.keep(Text(fmt.Sprintf("t/%d", order[topics-1]), "new"), topics)
 			published = true
 		}
 	}

@@ -172,7 +172,7 @@ func TestSlowJoiner(t *testing.T) {
 			sub := socket.NewSub(socket.WithSubscription(topic))
 			must(t, sub.Connect(at))
 			must(t, pub.WaitSubscribers(ctx, topic, 1))
-			must(t, pub.Send(ctx, socket.String(topic, "first")))
+			must(t, pub.Send(ctx, socket.Text(topic, "first")))
 			m, err := sub.Recv(ctx)
 			if err != nil || string(m.Frames[1]) != "first" {
 				t.Fatalf("round %d: %s, %v", i, m, err)
@@ -286,7 +286,7 @@ func TestPubOverflow(t *testing.T) {
 			waitSubs(t, pub, "", 1)
 			ended := make(map[error]int)
 			for i := range 5 {
-				err := pub.TrySend(socket.String(fmt.Sprint(i)))
+				err := pub.TrySend(socket.Text(fmt.Sprint(i)))
 				if errors.Is(err, socket.ErrWouldBlock) {
 					err = socket.ErrWouldBlock
 				}
@@ -309,7 +309,7 @@ func TestPubOverflow(t *testing.T) {
 		link(t, pub, sub, "inproc://"+t.Name())
 		waitSubs(t, pub, "", 1)
 		for i := range 3 {
-			must(t, pub.TrySend(socket.String(fmt.Sprint(i))))
+			must(t, pub.TrySend(socket.Text(fmt.Sprint(i))))
 		}
 		if ev := event(t, pub, socket.PeerDown); !errors.Is(ev.Err, socket.ErrSlow) {
 			t.Fatalf("event %v, want ErrSlow", ev)
@@ -344,7 +344,7 @@ func TestPubDiscardsWhatItDoesNotExpect(t *testing.T) {
 	_, err := xsub.Write(b)
 	must(t, err)
 	waitSubs(t, pub, "abc", 1)
-	if got := pub.Stats().Discarded[socket.NotExpected]; got != (socket.Count{Messages: 1, Bytes: 5}) {
+	if got := pub.Stats().Discarded[socket.Unexpected]; got != (socket.Count{Messages: 1, Bytes: 5}) {
 		t.Fatalf("discarded %v, want one message of 5 bytes", got)
 	}
 }

@@ -22,9 +22,14 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		s    socket.Socket
 		want error
 	}{
-		{"identity that begins with zero", socket.NewDealer(socket.WithIdentity("\x00a")), socket.ErrTooLarge},
-		{"metadata with a blank in its name", socket.NewDealer(socket.WithMetadata("X-two words", "a")), zmtp.ErrConfig},
-		{"topic over the limit", socket.NewSub(socket.WithSubscription("a", strings.Repeat("x", 1025))), socket.ErrTooLarge},
+		{"identity that begins with zero", socket.NewDealer(socket.WithIdentity("\x00a")), socket.ErrInvalidOption},
+		{"identity of 256 bytes", socket.NewReq(socket.WithIdentity(strings.Repeat("x", 256))), socket.ErrInvalidOption},
+		{"metadata that is no extension", socket.NewDealer(socket.WithMetadata("Topic", "a")), socket.ErrInvalidOption},
+		{"metadata that is ours", socket.NewDealer(socket.WithMetadata("X-Yodel", "a")), socket.ErrInvalidOption},
+		{"metadata with a blank in its name", socket.NewDealer(socket.WithMetadata("X-two words", "a")), socket.ErrInvalidOption},
+		{"which names the error of zmtp", socket.NewDealer(socket.WithMetadata("X-two words", "a")), zmtp.ErrConfig},
+		{"topic over the limit", socket.NewSub(socket.WithSubscription(strings.Repeat("x", 1025))), socket.ErrInvalidOption},
+		{"which is too large", socket.NewSub(socket.WithSubscription("a", strings.Repeat("x", 1025))), socket.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer c.s.Close()
@@ -64,7 +69,7 @@ func TestRouterDropsOldest(t *testing.T) {
 		r.shake("DEALER", zmtp.Property{Name: "Identity", Value: []byte("d")})
 		must(t, router.WaitPeers(within(t), 1))
 		for range 5 {
-			must(t, router.TrySend(socket.String("d", strings.Repeat("x", 1000))))
+			must(t, router.TrySend(socket.Text("d", strings.Repeat("x", 1000))))
 			time.Sleep(time.Second) // for the first to begin to leave
 		}
 		if got := router.Stats().Dropped[socket.QueueFull].Messages; got != 4 {

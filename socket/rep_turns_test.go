@@ -44,7 +44,7 @@ func TestRecvBesideAnUnansweredRequest(t *testing.T) {
 			if a.err != nil {
 				a, b = b, a
 			}
-			if a.err != nil || a.m.String() != socket.String("question").String() {
+			if a.err != nil || a.m.String() != socket.Text("question").String() {
 				t.Fatalf("nobody has received the request: %v, %v", a.err, b.err)
 			}
 			if !errors.Is(b.err, socket.ErrState) {
@@ -85,7 +85,7 @@ func TestRelaxedReplies(t *testing.T) {
 		expect(t, rep, "3")
 		send(t, rep, "re 3")
 		expect(t, b, "re 3")
-		if err := rep.Send(aDay(t), socket.String("one too many")); !errors.Is(err, socket.ErrState) {
+		if err := rep.Send(aDay(t), socket.Text("one too many")); !errors.Is(err, socket.ErrState) {
 			t.Errorf("a second reply: %v, want ErrState", err)
 		}
 		nothing(t, a)

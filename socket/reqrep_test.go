@@ -81,11 +81,11 @@ func TestTurns(t *testing.T) {
 	if _, err := req.Recv(ctx); !errors.Is(err, socket.ErrState) {
 		t.Fatalf("Recv before Send: %v, want ErrState", err)
 	}
-	if err := rep.Send(ctx, socket.String("x")); !errors.Is(err, socket.ErrState) {
+	if err := rep.Send(ctx, socket.Text("x")); !errors.Is(err, socket.ErrState) {
 		t.Fatalf("reply before a request: %v, want ErrState", err)
 	}
 	send(t, req, "one")
-	if err := req.Send(ctx, socket.String("two")); !errors.Is(err, socket.ErrState) {
+	if err := req.Send(ctx, socket.Text("two")); !errors.Is(err, socket.ErrState) {
 		t.Fatalf("second Send: %v, want ErrState", err)
 	}
 	expect(t, rep, "one")
@@ -155,7 +155,7 @@ func TestReplyToADeadPeer(t *testing.T) {
 		recv(t, rep)
 		must(t, req.Close())
 		event(t, rep, socket.PeerDown)
-		if err := rep.Send(within(t), socket.String("too late")); !errors.Is(err, socket.ErrPeerLost) {
+		if err := rep.Send(within(t), socket.Text("too late")); !errors.Is(err, socket.ErrPeerLost) {
 			t.Fatalf("Send: %v, want ErrPeerLost", err)
 		}
 		next := closing(t, socket.NewReq())
@@ -180,7 +180,7 @@ func TestDoByManyGoroutines(t *testing.T) {
 			wg.Go(func() {
 				for i := range 20 {
 					want := fmt.Sprint(w, "/", i)
-					m, err := req.Do(ctx, socket.String(want))
+					m, err := req.Do(ctx, socket.Text(want))
 					if err != nil || string(m.Frames[0]) != want {
 						t.Errorf("Do(%s): %s, %v", want, m, err)
 						return
@@ -199,7 +199,7 @@ func TestDoGivesUpWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan error, 1)
 		go func() {
-			_, err := req.Do(ctx, socket.String("slow"))
+			_, err := req.Do(ctx, socket.Text("slow"))
 			got <- err
 		}()
 		expect(t, rep, "slow")
@@ -212,7 +212,7 @@ func TestDoGivesUpWithItsContext(t *testing.T) {
 			m, _ := rep.Recv(within(t))
 			_ = rep.Send(within(t), m) // Do fails if this does
 		}()
-		m, err := req.Do(within(t), socket.String("next"))
+		m, err := req.Do(within(t), socket.Text("next"))
 		if err != nil || string(m.Frames[0]) != "next" {
 			t.Fatalf("after a late reply: %s, %v", m, err)
 		}
@@ -225,7 +225,7 @@ func TestDoGivesUpWithItsContext(t *testing.T) {
 		connect(t, req, unused(t, "ipc://"))
 		ctx, cancel := contextEnded()
 		defer cancel()
-		if _, err := req.Do(ctx, socket.String("x")); !errors.Is(err, context.Canceled) {
+		if _, err := req.Do(ctx, socket.Text("x")); !errors.Is(err, context.Canceled) {
 			t.Fatalf("Do: %v", err)
 		}
 		if s := req.Stats(); s.Dropped[socket.GivenUp].Messages+boolCount(s.Accepted.Messages == 0) != 1 {

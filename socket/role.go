@@ -83,7 +83,7 @@ func (baseRole) intake(l *link, msgs [][][]byte) error {
 		return l.queueAll(msgs)
 	}
 	for _, frames := range msgs {
-		q.reject(l, NotExpected, Msg{Frames: frames}.Size())
+		q.reject(l, Unexpected, Msg{Frames: frames}.Size())
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func TestImmediate(t *testing.T) {
 					t.Fatal("accepted without a peer")
 				}
 				done := make(chan error, 1)
-				go func() { done <- s.(sender).Send(within(t), socket.String("x")) }()
+				go func() { done <- s.(sender).Send(within(t), socket.Text("x")) }()
 				peer := closing(t, everyRole()[kind]())
 				bind(t, peer, alive)
 				must(t, <-done)
@@ -355,7 +355,7 @@ func TestRelaxed(t *testing.T) {
 		req, rep := closing(t, socket.NewReq()), closing(t, socket.NewRep())
 		link(t, rep, req, "inproc://"+t.Name())
 		send(t, req, "one")
-		if err := req.Send(within(t), socket.String("two")); !errors.Is(err, socket.ErrState) {
+		if err := req.Send(within(t), socket.Text("two")); !errors.Is(err, socket.ErrState) {
 			t.Fatalf("Send: %v, want ErrState", err)
 		}
 	})
@@ -414,7 +414,7 @@ func TestWelcome(t *testing.T) {
 			sender
 			WaitSubscribers(ctx context.Context, topic string, n int) error
 		}{
-			socket.NewPub(socket.WithWelcome(socket.String("W", "hello"))), socket.NewXPub(socket.WithWelcome(socket.String("W", "hello"))),
+			socket.NewPub(socket.WithWelcome(socket.Text("W", "hello"))), socket.NewXPub(socket.WithWelcome(socket.Text("W", "hello"))),
 		} {
 			t.Run(pub.Type(), func(t *testing.T) {
 				closing(t, pub)
@@ -436,7 +436,7 @@ func TestWelcome(t *testing.T) {
 		}
 	})
 	t.Run("bytes are not shared", func(t *testing.T) {
-		pub := closing(t, socket.NewPub(socket.WithWelcome(socket.String("W"))))
+		pub := closing(t, socket.NewPub(socket.WithWelcome(socket.Text("W"))))
 		at := bind(t, pub, "inproc://"+t.Name())
 		for range 2 {
 			sub := closing(t, socket.NewSub(socket.WithSubscription("W")))
@@ -510,7 +510,7 @@ func TestLastValue(t *testing.T) {
 		waitSubs(t, pub, "", 1)
 		send(t, pub, "x", "0")
 		send(t, pub, "x", "1")
-		if err := pub.TrySend(socket.String("x", "2")); !errors.Is(err, socket.ErrWouldBlock) {
+		if err := pub.TrySend(socket.Text("x", "2")); !errors.Is(err, socket.ErrWouldBlock) {
 			t.Fatal(err)
 		}
 		late := closing(t, socket.NewSub(socket.WithSubscription("x")))

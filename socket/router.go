@@ -92,10 +92,10 @@ func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.
 // ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes
 // of which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). Beside those of Connect, the error matches
 // ErrIdentityInUse if another peer or endpoint has that name, ErrState if the endpoint is connected already under
-// another, and ErrTooLarge for an id that cannot be one.
+// another, and ErrInvalidOption for an id that cannot be one.
 func (s *Router) ConnectAs(endpoint, id string) error {
-	if id == "" || len(id) > zmtp.MaxIdentity || id[0] == 0 {
-		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("identity %.32q: %w: 1 to %d bytes, the first not zero", id, ErrTooLarge, zmtp.MaxIdentity)}
+	if err := validIdentity(id); err != nil {
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("%w: %w", ErrInvalidOption, err)}
 	}
 	if err := s.nameable(endpoint, id); err != nil {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}

@@ -37,7 +37,7 @@ func TestConnectAs(t *testing.T) {
 					if want := len(opts) > 0; (string(m.From.Identity) == "by another name") != want {
 						t.Fatalf("it is said to call itself %q", m.From.Identity)
 					}
-					if err := router.Send(within(t), socket.String("by another name", "x")); !errors.Is(err, socket.ErrUnroutable) {
+					if err := router.Send(within(t), socket.Text("by another name", "x")); !errors.Is(err, socket.ErrUnroutable) {
 						t.Fatalf("to its own name: %v, want ErrUnroutable", err)
 					}
 					must(t, dealer.Close())
@@ -61,9 +61,9 @@ func TestConnectAsErrors(t *testing.T) {
 		is                 error
 		says               string
 	}{
-		{"empty", two, "", socket.ErrTooLarge, "1 to 255"},
-		{"too long", two, strings.Repeat("x", 256), socket.ErrTooLarge, "1 to 255"},
-		{"zero first", two, "\x00x", socket.ErrTooLarge, "first not zero"},
+		{"empty", two, "", socket.ErrInvalidOption, "1 to 255"},
+		{"too long", two, strings.Repeat("x", 256), socket.ErrInvalidOption, "1 to 255"},
+		{"zero first", two, "\x00x", socket.ErrInvalidOption, "first not zero"},
 		{"name of a peer", two, "known", socket.ErrIdentityInUse, "known"},
 		{"name of an endpoint", two, "one", socket.ErrIdentityInUse, one},
 		{"another name for an endpoint", one, "another", socket.ErrState, "Disconnect"},
@@ -105,7 +105,7 @@ func TestConnectAsMeetsItsName(t *testing.T) {
 		must(t, first.Close())
 		event(t, router, socket.PeerDown) // until then the name is the first one's
 		waitUntil(t, "the endpoint has the name", func() bool {
-			return router.Send(within(t), socket.String("name", "y")) == nil
+			return router.Send(within(t), socket.Text("name", "y")) == nil
 		})
 		expect(t, second, "y")
 	})

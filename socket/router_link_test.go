@@ -64,7 +64,7 @@ func TestRouterDisconnectsASlowPeer(t *testing.T) {
 		body := strings.Repeat("x", 1<<20) // ten of them are more than the kernel takes, however late they are written
 		sent := uint64(0)
 		for ; ; sent++ {
-			err := router.Send(within(t), socket.String(id, body))
+			err := router.Send(within(t), socket.Text(id, body))
 			if errors.Is(err, socket.ErrUnroutable) {
 				break // it is cut off
 			}
@@ -116,11 +116,11 @@ func TestRouterDisconnect(t *testing.T) {
 				send(t, router, "peer", "before")
 				expect(t, peer, "before")
 				must(t, give())
-				if err := router.Send(within(t), socket.String("peer", "x")); !errors.Is(err, socket.ErrUnroutable) {
+				if err := router.Send(within(t), socket.Text("peer", "x")); !errors.Is(err, socket.ErrUnroutable) {
 					t.Fatalf("Send: %v, want ErrUnroutable", err)
 				}
-				if err := give(); !errors.Is(err, socket.ErrNotBound) {
-					t.Fatalf("again: %v, want ErrNotBound", err)
+				if err := give(); !errors.Is(err, socket.ErrNoEndpoint) {
+					t.Fatalf("again: %v, want ErrNoEndpoint", err)
 				}
 				event(t, peer, socket.PeerDown)
 				if ev := event(t, router, socket.PeerDown); !errors.Is(ev.Err, socket.ErrDisconnected) || string(ev.Peer.Identity) != "peer" {
@@ -151,14 +151,14 @@ func TestRouterDisconnectEndsASendThatWaits(t *testing.T) {
 		waitPeers(t, router, 1)
 		net.Stall("srv") // so that nothing is read
 		sent := uint64(0)
-		for router.TrySend(socket.String("peer", strings.Repeat("x", 1<<10))) == nil {
+		for router.TrySend(socket.Text("peer", strings.Repeat("x", 1<<10))) == nil {
 			sent++
 			synctest.Wait()
 		}
 		const senders = 5
 		done := make(chan error, senders)
 		for range senders {
-			go func() { done <- router.Send(aDay(t), socket.String("peer", "late")) }()
+			go func() { done <- router.Send(aDay(t), socket.Text("peer", "late")) }()
 		}
 		synctest.Wait()
 		must(t, router.Disconnect(server))
@@ -213,7 +213,7 @@ func TestConnectAsSurvivesCuts(t *testing.T) {
 						}
 					})
 					wg.Go(func() {
-						for n := 0; d.Send(ctx, socket.String(name, fmt.Sprint(n), strings.Repeat("y", n%100))) == nil; n++ {
+						for n := 0; d.Send(ctx, socket.Text(name, fmt.Sprint(n), strings.Repeat("y", n%100))) == nil; n++ {
 							pause(ctx, time.Millisecond)
 						}
 					})
@@ -238,7 +238,7 @@ func TestConnectAsSurvivesCuts(t *testing.T) {
 						net.Cut("host-" + names[numbers.IntN(len(names))])
 					}
 					name := names[numbers.IntN(len(names))]
-					switch err := router.Send(ctx, socket.String(name, name, fmt.Sprint(n), strings.Repeat("x", n%100))); {
+					switch err := router.Send(ctx, socket.Text(name, name, fmt.Sprint(n), strings.Repeat("x", n%100))); {
 					case err == nil:
 						accepted++
 						pause(ctx, time.Duration(numbers.IntN(300))*time.Microsecond)
@@ -253,7 +253,7 @@ func TestConnectAsSurvivesCuts(t *testing.T) {
 				pause(ctx, time.Second) // all cuts are known of
 				waitPeers(t, router, len(names))
 				for _, name := range names {
-					must(t, router.Send(ctx, socket.String(name, name, "1000000", "")))
+					must(t, router.Send(ctx, socket.Text(name, name, "1000000", "")))
 					accepted++
 				}
 				pause(ctx, time.Second) // what is on the way arrives

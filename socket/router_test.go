@@ -109,7 +109,7 @@ func TestRouterUnroutable(t *testing.T) {
 		t.Run("is an error", func(t *testing.T) {
 			router := closing(t, socket.NewRouter())
 			at := bind(t, router, endpoint)
-			to := socket.String("nobody", "x")
+			to := socket.Text("nobody", "x")
 			for _, err := range []error{router.Send(within(t), to), router.TrySend(to)} {
 				if !errors.Is(err, socket.ErrUnroutable) || !strings.Contains(err.Error(), `"nobody"`) {
 					t.Fatalf("Send: %v, want ErrUnroutable and the identity", err)
@@ -122,7 +122,7 @@ func TestRouterUnroutable(t *testing.T) {
 			expect(t, s, "x")
 			must(t, s.Close())
 			event(t, router, socket.PeerDown)
-			if err := router.Send(within(t), socket.String("somebody", "x")); !errors.Is(err, socket.ErrUnroutable) {
+			if err := router.Send(within(t), socket.Text("somebody", "x")); !errors.Is(err, socket.ErrUnroutable) {
 				t.Fatalf("to a peer that left: %v, want ErrUnroutable", err)
 			}
 			if got := router.Stats().Accepted.Messages; got != 1 {
@@ -133,7 +133,7 @@ func TestRouterUnroutable(t *testing.T) {
 			router := closing(t, socket.NewRouter(socket.WithDropUnroutable()))
 			bind(t, router, endpoint)
 			send(t, router, "nobody", "12345")
-			must(t, router.TrySend(socket.String("nobody", "678")))
+			must(t, router.TrySend(socket.Text("nobody", "678")))
 			if got := router.Stats().Dropped[socket.Unroutable]; got != (socket.Count{Messages: 2, Bytes: 8}) {
 				t.Fatalf("dropped %v", router.Stats().Dropped)
 			}
@@ -141,7 +141,7 @@ func TestRouterUnroutable(t *testing.T) {
 	})
 	t.Run("needs a body", func(t *testing.T) {
 		router := closing(t, socket.NewRouter(socket.WithDropUnroutable()))
-		for _, m := range []socket.Msg{{}, socket.String("only an identity")} {
+		for _, m := range []socket.Msg{{}, socket.Text("only an identity")} {
 			if err := router.Send(within(t), m); !errors.Is(err, socket.ErrNoFrames) {
 				t.Fatalf("Send(%s): %v, want ErrNoFrames", m, err)
 			}
@@ -260,7 +260,7 @@ func TestRouterTellsOfItsPeers(t *testing.T) {
 func fillPeer(t testing.TB, router *socket.Router, id, body string) (n int) {
 	t.Helper()
 	for n = range 100_000 {
-		switch err := router.TrySend(socket.String(id, body)); {
+		switch err := router.TrySend(socket.Text(id, body)); {
 		case errors.Is(err, socket.ErrWouldBlock):
 			return n
 		case err != nil:
@@ -286,7 +286,7 @@ func TestRouterFullPeerHoldsUpOnlyItsSender(t *testing.T) {
 			t.Fatalf("the slow peer took %d messages, want both marks: 2", n)
 		}
 		done := make(chan error, 1)
-		go func() { done <- router.Send(within(t), socket.String("slow", "late")) }()
+		go func() { done <- router.Send(within(t), socket.Text("slow", "late")) }()
 		synctest.Wait() // until it waits
 		for i := range 100 {
 			send(t, router, "fast", fmt.Sprint(i))
@@ -322,7 +322,7 @@ func TestRouterPeerDiesWhileSendWaits(t *testing.T) {
 				const senders = 5
 				done := make(chan error, senders)
 				for range senders {
-					go func() { done <- router.Send(within(t), socket.String("id", "late")) }()
+					go func() { done <- router.Send(within(t), socket.Text("id", "late")) }()
 				}
 				synctest.Wait()
 				must(t, dealer.Close())
@@ -349,7 +349,7 @@ func TestRouterPeerDiesWhileSendWaits(t *testing.T) {
 		body := strings.Repeat("x", 64<<10)
 		full := 0
 		waitUntil(t, "the kernel is full too", func() bool {
-			for router.TrySend(socket.String(id, body)) == nil {
+			for router.TrySend(socket.Text(id, body)) == nil {
 				full = 0
 			}
 			full++
@@ -359,7 +359,7 @@ func TestRouterPeerDiesWhileSendWaits(t *testing.T) {
 		ctx := within(t)
 		go func() { // more than once: the kernel may find some room yet
 			for {
-				if err := router.Send(ctx, socket.String(id, body)); err != nil {
+				if err := router.Send(ctx, socket.Text(id, body)); err != nil {
 					done <- err
 					return
 				}
@@ -384,7 +384,7 @@ func TestRouterSendEndsWithItsContext(t *testing.T) {
 	fillPeer(t, router, "id", "x")
 	ctx, cancel := contextEnded()
 	defer cancel()
-	if err := router.Send(ctx, socket.String("id", "x")); !errors.Is(err, context.Canceled) || !errors.Is(err, socket.ErrWouldBlock) {
+	if err := router.Send(ctx, socket.Text("id", "x")); !errors.Is(err, context.Canceled) || !errors.Is(err, socket.ErrWouldBlock) {
 		t.Fatalf("Send: %v, want the context's end and ErrWouldBlock", err)
 	}
 	expect(t, dealer, "x")
@@ -417,7 +417,7 @@ func TestRouterAnswersManyReqs(t *testing.T) {
 			go func() {
 				for i := range each {
 					want := fmt.Sprint(c, "/", i)
-					m, err := req.Do(ctx, socket.String(want))
+					m, err := req.Do(ctx, socket.Text(want))
 					if err == nil && !bytes.Equal(m.Bytes(), []byte(want)) {
 						err = fmt.Errorf("got %s, want %s", m, want)
 					}

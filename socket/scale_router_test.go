@@ -167,7 +167,7 @@ func childDealers(t *testing.T, args []string, commands *bufio.Scanner) {
 		switch commands.Text() {
 		case "exchange":
 			for i, d := range dealers {
-				must(t, d.Send(ctx, socket.String(name(i), word, "0")))
+				must(t, d.Send(ctx, socket.Text(name(i), word, "0")))
 			}
 			var wg sync.WaitGroup
 			for i := range dealers {
@@ -188,7 +188,7 @@ func childDealers(t *testing.T, args []string, commands *bufio.Scanner) {
 				wg.Go(func() {
 					for number := 1; ; number++ {
 						for i := first; i < n; i += 8 {
-							if err := dealers[i].Send(ctx, socket.String(name(i), word, strconv.Itoa(number))); err != nil {
+							if err := dealers[i].Send(ctx, socket.Text(name(i), word, strconv.Itoa(number))); err != nil {
 								t.Error(err)
 								return
 							}

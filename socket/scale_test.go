@@ -82,7 +82,7 @@ func crowd(t *testing.T, router *socket.Router, at string, n int, wave string) {
 	}
 	must(t, router.WaitPeers(ctx, n))
 	for i, d := range dealers {
-		must(t, d.Send(ctx, socket.String(fmt.Sprint("dealer ", i), wave)))
+		must(t, d.Send(ctx, socket.Text(fmt.Sprint("dealer ", i), wave)))
 	}
 	for range n {
 		m, err := router.Recv(ctx)
@@ -135,7 +135,7 @@ func TestSubscriptionsOfThousands(t *testing.T) {
 		}
 		for i := range each {
 			for s := range subs {
-				must(t, pub.Send(ctx, socket.String(topic(s, i), "news")))
+				must(t, pub.Send(ctx, socket.Text(topic(s, i), "news")))
 			}
 		}
 		for s, sub := range subs {

@@ -28,7 +28,7 @@ func TestShutdownSaysThatAPeerWasGivenUpMeanwhile(t *testing.T) {
 	go func() { ended <- push.Shutdown(within(t)) }()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !errors.Is(push.TrySend(socket.String("late")), socket.ErrClosed) { // it shows signs of life until that has begun
+	for !errors.Is(push.TrySend(socket.Text("late")), socket.ErrClosed) { // it shows signs of life until that has begun
 		first.send(zmtp.AppendPong(nil, nil))
 		<-tick.C
 	}

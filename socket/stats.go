@@ -45,8 +45,8 @@ const (
 	Replaced Reason = "replaced"
 	// Refused: a subscription over one of our Limits.
 	Refused Reason = "refused"
-	// NotExpected: a message to a socket that only sends, or from a peer that was refused.
-	NotExpected Reason = "not expected"
+	// Unexpected: a message to a socket that only sends, or from a peer that was refused.
+	Unexpected Reason = "unexpected"
 )
 
 // A Count is a number of messages and of the payload bytes in them, all frames together.
@@ -67,7 +67,7 @@ func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.By
 
 // A Ledger accounts for every message. At every moment
 //
-//	Accepted = Delivered + Queued + Returned + the sum of Dropped
+//	Accepted = Delivered + Queued + Requeued + the sum of Dropped
 //	Received = Handed + Unread + the sum of Discarded
 //
 // A message to n subscribers counts n times, once for each; one that nobody subscribed to counts once, as dropped.
@@ -78,8 +78,8 @@ type Ledger struct {
 	Delivered Count
 	// Queued in this process, for one peer or for the first that appears.
 	Queued Count
-	// Returned to the socket's queue when this peer left, to go to another. Always zero for a whole socket.
-	Returned Count
+	// Requeued to the socket's queue when this peer left, to go to another. Always zero for a whole socket.
+	Requeued Count
 	// Dropped on the way out, by reason.
 	Dropped map[Reason]Count
 
@@ -115,9 +115,9 @@ type PeerStats struct {
 // Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the
 // total that it is part of does not balance, whatever the others are.
 func (l Ledger) Check() error {
-	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Returned) {
-		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + returned %v + dropped %v",
-			l.Accepted, l.Delivered, l.Queued, l.Returned, l.Dropped)
+	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Requeued) {
+		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + requeued %v + dropped %v",
+			l.Accepted, l.Delivered, l.Queued, l.Requeued, l.Dropped)
 	}
 	if !l.Received.isSum(l.Discarded, l.Handed, l.Unread) {
 		return fmt.Errorf("socket: ledger: received %v is not handed %v + unread %v + discarded %v",
@@ -168,7 +168,7 @@ func sum(by map[Reason]Count) (total Count) {
 
 // outCounts is the half of a ledger that an outbox keeps, guarded by its mutex.
 type outCounts struct {
-	accepted, delivered, queued, returned Count
+	accepted, delivered, queued, requeued Count
 	dropped                               reasons
 }
 
@@ -186,6 +186,6 @@ func (r *reasons) add(why Reason, c Count) {
 }
 
 func (c *outCounts) fill(l *Ledger) {
-	l.Accepted, l.Delivered, l.Queued, l.Returned = c.accepted, c.delivered, c.queued, c.returned
+	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
 	l.Dropped = maps.Clone(c.dropped)
 }

@@ -31,7 +31,7 @@ func balancedLedger() Ledger {
 		Accepted:  Count{1111, 11110},
 		Delivered: Count{1000, 10000},
 		Queued:    Count{100, 1000},
-		Returned:  Count{10, 100},
+		Requeued:  Count{10, 100},
 		Dropped:   map[Reason]Count{QueueFull: {1, 3}, NoSubscriber: {0, 7}},
 		Received:  Count{222, 2220},
 		Handed:    Count{200, 2000},
@@ -54,7 +54,7 @@ func TestLedgerCheck(t *testing.T) {
 		{"delivered bytes", func(l *Ledger) { l.Delivered.Bytes++ }, "delivered {1000 10001}"},
 		{"queued lost", func(l *Ledger) { l.Queued.Messages-- }, "queued {99 1000}"},
 		{"queued bytes", func(l *Ledger) { l.Queued.Bytes-- }, "queued {100 999}"},
-		{"returned lost", func(l *Ledger) { l.Returned = Count{} }, "returned {0 0}"},
+		{"requeued lost", func(l *Ledger) { l.Requeued = Count{} }, "requeued {0 0}"},
 		{"dropped without a name", func(l *Ledger) { delete(l.Dropped, QueueFull) }, "dropped map[no subscriber:{0 7}]"},
 		{"dropped twice", func(l *Ledger) { l.Dropped[PeerGone] = Count{1, 1} }, "peer gone:{1 1}"},
 		{"received too many", func(l *Ledger) { l.Received.Messages++ }, "received {223 2220}"},
@@ -62,7 +62,7 @@ func TestLedgerCheck(t *testing.T) {
 		{"handed twice", func(l *Ledger) { l.Handed.Messages++ }, "handed {201 2000}"},
 		{"unread lost", func(l *Ledger) { l.Unread.Messages-- }, "unread {19 200}"},
 		{"discarded without a name", func(l *Ledger) { delete(l.Discarded, BadEnvelope) }, "discarded map[stale reply:{1 5}]"},
-		{"discarded twice", func(l *Ledger) { l.Discarded[NotExpected] = Count{2, 0} }, "not expected:{2 0}"},
+		{"discarded twice", func(l *Ledger) { l.Discarded[Unexpected] = Count{2, 0} }, "unexpected:{2 0}"},
 		{"delivered below zero", func(l *Ledger) { l.Delivered.Messages -= 1001; l.Queued.Messages += 1001 }, "queued {1101 1000}"},
 		{"dropped bytes below zero", func(l *Ledger) { l.Dropped[PeerGone] = Count{0, ^uint64(3)}; l.Queued.Bytes += 4 }, "queued {100 1004}"},
 		{"unread below zero", func(l *Ledger) { l.Unread.Messages -= 25; l.Discarded[SocketClosed] = Count{25, 0} }, "unread {18446744073709551611 200}"},
@@ -121,7 +121,7 @@ func TestStatsAreACopy(t *testing.T) {
 	defer s.Close()
 	publish := func() {
 		t.Helper()
-		if err := s.Send(t.Context(), String("news")); err != nil {
+		if err := s.Send(t.Context(), Text("news")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -138,12 +138,12 @@ func TestParseSubscription(t *testing.T) {
 		want socket.Subscription
 		ok   bool
 	}{
-		{"subscribe", socket.String("\x01topic"), socket.Subscription{Topic: "topic", Add: true, Peer: from}, true},
-		{"cancel", socket.String("\x00topic"), socket.Subscription{Topic: "topic", Peer: from}, true},
-		{"everything", socket.String("\x01"), socket.Subscription{Add: true, Peer: from}, true},
-		{"another byte", socket.String("\x02topic"), socket.Subscription{}, false},
-		{"empty", socket.String(""), socket.Subscription{}, false},
-		{"two frames", socket.String("\x01topic", ""), socket.Subscription{}, false},
+		{"subscribe", socket.Text("\x01topic"), socket.Subscription{Topic: "topic", Add: true, Peer: from}, true},
+		{"cancel", socket.Text("\x00topic"), socket.Subscription{Topic: "topic", Peer: from}, true},
+		{"everything", socket.Text("\x01"), socket.Subscription{Add: true, Peer: from}, true},
+		{"another byte", socket.Text("\x02topic"), socket.Subscription{}, false},
+		{"empty", socket.Text(""), socket.Subscription{}, false},
+		{"two frames", socket.Text("\x01topic", ""), socket.Subscription{}, false},
 		{"none", socket.Msg{}, socket.Subscription{}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -361,7 +361,7 @@ func TestSetOverflowOfOnePeer(t *testing.T) {
 				must(t, pub.WaitSubscribers(within(t), "", 2))
 				sent := 0
 				for i := range 5 {
-					switch err := pub.TrySend(socket.String(fmt.Sprint(i))); {
+					switch err := pub.TrySend(socket.Text(fmt.Sprint(i))); {
 					case err == nil:
 						sent++
 					case !errors.Is(err, socket.ErrWouldBlock):
@@ -395,7 +395,7 @@ func TestSetOverflowFreesThoseWhoWait(t *testing.T) {
 		send(t, pub, "0")
 		send(t, pub, "1")
 		done := make(chan error, 1)
-		go func() { done <- pub.Send(within(t), socket.String("2")) }()
+		go func() { done <- pub.Send(within(t), socket.Text("2")) }()
 		synctest.Wait()
 		must(t, pub.SetOverflow(pub.Stats().Peers[0].Peer, socket.DropNewest))
 		must(t, <-done)
@@ -416,7 +416,7 @@ func TestSetOverflowRejectsAtOnce(t *testing.T) {
 	send(t, pub, "1")
 	ctx, cancel := contextEnded()
 	defer cancel()
-	if err := pub.Send(ctx, socket.String("2")); !errors.Is(err, socket.ErrWouldBlock) || errors.Is(err, context.Canceled) {
+	if err := pub.Send(ctx, socket.Text("2")); !errors.Is(err, socket.ErrWouldBlock) || errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want ErrWouldBlock without a wait", err)
 	}
 }

@@ -200,8 +200,8 @@ func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
 	waitPeers(t, xsub, 1)
 	topic := strings.Repeat("x", 1000)
 	for range flaps {
-		must(t, xsub.TrySend(socket.String("\x01"+topic)))
-		must(t, xsub.TrySend(socket.String("\x00"+topic)))
+		must(t, xsub.TrySend(socket.Text("\x01"+topic)))
+		must(t, xsub.TrySend(socket.Text("\x00"+topic)))
 	}
 	must(t, xsub.Unsubscribe("before"))
 	must(t, xsub.Subscribe("after"))

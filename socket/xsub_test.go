@@ -89,7 +89,7 @@ func TestXSubSendsUpstream(t *testing.T) {
 			expect(t, b, fmt.Sprint(i), "to all")
 		}
 		waitUntil(t, "the PUB has discarded all ten", func() bool {
-			return pub.Stats().Discarded[socket.NotExpected] == socket.Count{Messages: 10, Bytes: 70}
+			return pub.Stats().Discarded[socket.Unexpected] == socket.Count{Messages: 10, Bytes: 70}
 		})
 		waitUntil(t, "one is delivered for each peer", func() bool { return xsub.Stats().Delivered.Messages == 30 })
 	})
@@ -162,8 +162,8 @@ func TestXSubSendChecksItsMessage(t *testing.T) {
 		want error
 	}{
 		{"no frames", socket.Msg{}, socket.ErrNoFrames},
-		{"long topic", socket.String("\x01123456"), socket.ErrTooLarge},
-		{"long message", socket.String(strings.Repeat("x", 11)), socket.ErrTooLarge},
+		{"long topic", socket.Text("\x01123456"), socket.ErrTooLarge},
+		{"long message", socket.Text(strings.Repeat("x", 11)), socket.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := xsub.TrySend(c.m); !errors.Is(err, c.want) {

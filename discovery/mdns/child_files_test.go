@@ -73,7 +73,7 @@ func childFinder(ctx context.Context, arg string) error {
 	}
 	if err := push.WaitPeers(ctx, 1); err == nil {
 		for range filesMessages {
-			if err := push.Send(ctx, mq.String("for who was announced")); err != nil {
+			if err := push.Send(ctx, mq.Text("for who was announced")); err != nil {
 				return err
 			}
 		}

@@ -113,7 +113,7 @@ func (m *member) offer(ctx context.Context) error {
 // send has each node send its name.
 func (m *member) send(ctx context.Context) error {
 	for _, o := range m.offered {
-		if err := o.push.Send(ctx, mq.String(o.node.ID().String())); err != nil {
+		if err := o.push.Send(ctx, mq.Text(o.node.ID().String())); err != nil {
 			return err
 		}
 	}

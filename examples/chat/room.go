@@ -84,7 +84,7 @@ func (r *room) say(ctx context.Context, line string) error {
 	n := len(r.people)
 	r.mu.Unlock()
 	_ = r.pub.WaitSubscribers(wait, "", n) // one who is not listening does not keep the others waiting for long
-	return r.pub.Send(ctx, socket.String(r.name, line))
+	return r.pub.Send(ctx, socket.Text(r.name, line))
 }
 
 // listen prints what others say until the room is left.

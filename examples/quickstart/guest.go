@@ -48,7 +48,7 @@ func guest(ctx context.Context, args []string) error {
 	replies := 0
 	for n := range requestsPerGuest {
 		question := fmt.Sprintf("question %d of %s", n, name)
-		reply, err := req.Do(ctx, socket.String(question))
+		reply, err := req.Do(ctx, socket.Text(question))
 		if err != nil {
 			return err
 		}

@@ -104,12 +104,12 @@ func host(ctx context.Context) error {
 	// The first frame of a message is its topic.
 	for n := range newsPerTopic {
 		for _, topic := range []string{"weather", "sport", "chess"} {
-			if err := pub.Send(ctx, socket.String(topic, fmt.Sprintf("%s news, number %d", topic, n))); err != nil {
+			if err := pub.Send(ctx, socket.Text(topic, fmt.Sprintf("%s news, number %d", topic, n))); err != nil {
 				return fail(err)
 			}
 		}
 	}
-	if err := pub.Send(ctx, socket.String("end")); err != nil {
+	if err := pub.Send(ctx, socket.Text("end")); err != nil {
 		return fail(err)
 	}
 

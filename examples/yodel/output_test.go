@@ -44,7 +44,7 @@ func TestUnprinted(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := newPrinter(&limitedWriter{tc.room}, tc.format, nil)
 			for _, m := range tc.msgs {
-				_ = p.print(socket.String(m)) // which may fail, or leave that to flush
+				_ = p.print(socket.Text(m)) // which may fail, or leave that to flush
 			}
 			_ = p.flush()
 			if got := p.unprinted(); got != tc.want {
@@ -55,7 +55,7 @@ func TestUnprinted(t *testing.T) {
 	t.Run("confirmations are no messages", func(t *testing.T) {
 		p := newPrinter(&limitedWriter{1}, "line", nil)
 		_ = p.printLine(item{line: []byte("sent")})
-		_ = p.print(socket.String("received"))
+		_ = p.print(socket.Text("received"))
 		_ = p.flush()
 		if got := p.unprinted(); got != 1 {
 			t.Errorf("%d unprinted, want 1", got)
@@ -65,7 +65,7 @@ func TestUnprinted(t *testing.T) {
 		var out bytes.Buffer
 		p := newPrinter(&out, "line", nil)
 		for range 1_000_000 {
-			if err := p.print(socket.String("x")); err != nil {
+			if err := p.print(socket.Text("x")); err != nil {
 				t.Fatal(err)
 			}
 		}

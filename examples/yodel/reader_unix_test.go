@@ -84,7 +84,7 @@ func TestReaderGoneLeavesTheNextMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			first, stdout := startPiped(t, verb, "--connect", at)
-			if err := sock.Send(t.Context(), socket.String("one")); err != nil {
+			if err := sock.Send(t.Context(), socket.Text("one")); err != nil {
 				t.Fatal(err)
 			}
 			if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "one\n" {
@@ -93,7 +93,7 @@ func TestReaderGoneLeavesTheNextMessage(t *testing.T) {
 			stdout.Close()
 			first.exit(1)
 			next := startInput(t, "", verb, "--connect", at, "--count", "1")
-			if err := sock.Send(t.Context(), socket.String("two")); err != nil {
+			if err := sock.Send(t.Context(), socket.Text("two")); err != nil {
 				t.Fatal(err)
 			}
 			next.exit(0)

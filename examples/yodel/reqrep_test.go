@@ -90,7 +90,7 @@ func TestRequesterLost(t *testing.T) {
 	if err := req.Connect(rep.endpoint()); err != nil {
 		t.Fatal(err)
 	}
-	if err := req.Send(t.Context(), socket.String("wait")); err != nil {
+	if err := req.Send(t.Context(), socket.Text("wait")); err != nil {
 		t.Fatal(err)
 	}
 	hold, err := os.OpenFile(fifo, os.O_WRONLY, 0) // returns when the command reads

@@ -321,7 +321,7 @@ func TestTwoWayLinger(t *testing.T) {
 			if err := pair.WaitPeers(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
-			if err := pair.Send(t.Context(), socket.String("bye")); err != nil {
+			if err := pair.Send(t.Context(), socket.Text("bye")); err != nil {
 				t.Fatal(err)
 			}
 			p.prints("bye\n")

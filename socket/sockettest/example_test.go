@@ -14,7 +14,7 @@ func ExampleLink() {
 		push, pull := socket.NewPush(), socket.NewPull()
 		sockettest.Link(t, pull, push, "inproc://example-link")
 
-		if err := push.Send(t.Context(), socket.String("hello")); err != nil {
+		if err := push.Send(t.Context(), socket.Text("hello")); err != nil {
 			t.Fatal(err)
 		}
 		if m, err := pull.Recv(t.Context()); err != nil || m.String() != `["hello"]` {

@@ -100,7 +100,7 @@ func TestConnMaxRetries(t *testing.T) {
 			t.Errorf("%d attempts, want 124; error %v", n, err)
 		}
 	}
-	wantErr(t, zmq4.Engine(s).Disconnect(scheme+"://x"), socket.ErrNotBound)
+	wantErr(t, zmq4.Engine(s).Disconnect(scheme+"://x"), socket.ErrNoEndpoint)
 }
 
 func TestConnMaxRetriesInfinite(t *testing.T) {
@@ -202,7 +202,7 @@ func TestDialFails(t *testing.T) {
 		{name: "unknown scheme", endpoint: "udp://127.0.0.1:1", as: &unknown},
 		{name: "no port", endpoint: "tcp://127.0.0.1"},
 		{name: "context has ended", endpoint: freePort(t), ended: true, is: context.Canceled},
-		{name: "identity out of range", endpoint: freePort(t), opts: longID, is: socket.ErrTooLarge},
+		{name: "identity out of range", endpoint: freePort(t), opts: longID, is: socket.ErrInvalidOption},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

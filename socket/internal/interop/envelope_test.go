@@ -28,7 +28,7 @@ func TestReqToLibzmqRouter(t *testing.T) {
 				router := z.socket(t, "ROUTER", nil)
 				link(t, req, router, s)
 				for _, r := range requests {
-					send(t, req, socket.String(r...))
+					send(t, req, socket.Text(r...))
 					got := router.recv()
 					if got[0] != "it's me" {
 						t.Fatalf("the identity is %q", got[0])
@@ -61,7 +61,7 @@ func TestReqToLibzmqRouter(t *testing.T) {
 			const n = 100
 			echo := router.echoBody(n)
 			for range n {
-				reply, err := req.Do(within(t), socket.String("ignored", "question"))
+				reply, err := req.Do(within(t), socket.Text("ignored", "question"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -76,7 +76,7 @@ func TestReqToLibzmqRouter(t *testing.T) {
 		req := closing(t, socket.NewReq())
 		router := z.socket(t, "ROUTER", nil)
 		link(t, req, router, side{"tcp", true})
-		send(t, req, socket.String("question"))
+		send(t, req, socket.Text("question"))
 		got := router.recv()
 		router.send(got[0], "", "answer without the id")
 		router.send(got[0], got[1], "", "answer")
@@ -101,7 +101,7 @@ func TestRepToLibzmqDealer(t *testing.T) {
 			for _, r := range requests {
 				dealer.send(append(append([]string{}, envelope...), r...)...)
 				wantFrames(t, asStrings(recv(t, rep).Frames), r...)
-				send(t, rep, socket.String("re", "", "x"))
+				send(t, rep, socket.Text("re", "", "x"))
 				wantFrames(t, dealer.recv(), append(append([]string{}, envelope...), "re", "", "x")...)
 			}
 		}
@@ -110,7 +110,7 @@ func TestRepToLibzmqDealer(t *testing.T) {
 		dealer.send("nothing", "behind", "")
 		dealer.send("", "good")
 		wantFrames(t, asStrings(recv(t, rep).Frames), "good")
-		send(t, rep, socket.String("well"))
+		send(t, rep, socket.Text("well"))
 		wantFrames(t, dealer.recv(), "", "well")
 		if n := checked(t, rep).Discarded[socket.BadEnvelope].Messages; n != 2 {
 			t.Errorf("%d bad envelopes counted; want 2", n)
@@ -151,11 +151,11 @@ func TestRepToRelaxedLibzmqReq(t *testing.T) {
 			req.send("first")
 			wantFrames(t, asStrings(recv(t, rep).Frames), "first")
 			req.send("second")
-			if err := rep.Send(within(t), socket.String("to the first")); err != nil {
+			if err := rep.Send(within(t), socket.Text("to the first")); err != nil {
 				t.Log("the first reply:", err)
 			}
 			wantFrames(t, asStrings(recv(t, rep).Frames), "second")
-			send(t, rep, socket.String("to the second"))
+			send(t, rep, socket.Text("to the second"))
 			wantFrames(t, req.recv(), "to the second")
 		}
 		checked(t, rep)

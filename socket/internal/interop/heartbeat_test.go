@@ -148,7 +148,7 @@ func TestBusyHeartbeats(t *testing.T) {
 					sent.add(m.Frames)
 					send(t, push, m)
 				}
-				send(t, push, socket.String("end"))
+				send(t, push, socket.Text("end"))
 				received, err := receiving.result()
 				if err := errors.Join(undisturbed(t, push, pull), err); err != nil {
 					return err

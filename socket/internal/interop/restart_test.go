@@ -118,7 +118,7 @@ func TestLibzmqRepRestarts(t *testing.T) {
 			endpoint := rep.bind(fresh(t, "tcp"))
 			req := closing(t, socket.NewReq(quick(), socket.WithRetry(retries)))
 			connect(t, req, endpoint)
-			send(t, req, socket.String("lost"))
+			send(t, req, socket.Text("lost"))
 			wantFrames(t, rep.recv(), "lost")
 			z.Kill()
 			if retries == 0 {
@@ -126,7 +126,7 @@ func TestLibzmqRepRestarts(t *testing.T) {
 				if !errors.Is(err, socket.ErrPeerLost) || !strings.Contains(err.Error(), endpoint) {
 					t.Fatalf("Recv returned %v; want an error that names the lost peer", err)
 				}
-				send(t, req, socket.String("again"))
+				send(t, req, socket.Text("again"))
 			}
 			z = startPeer(t)
 			rep = z.socket(t, "REP", nil)
@@ -224,7 +224,7 @@ func restartPub(t *testing.T, endpoint string, z *zsock, round int) (string, yod
 	subscribed(t, pub, z, "a")
 	subscribed(t, pub, z, "b")
 	for _, topic := range []string{"a", "c", "b"} {
-		send(t, pub, socket.String(topic, fmt.Sprint(round)))
+		send(t, pub, socket.Text(topic, fmt.Sprint(round)))
 	}
 	wantFrames(t, z.recv(), "a", fmt.Sprint(round))
 	wantFrames(t, z.recv(), "b", fmt.Sprint(round))
@@ -266,7 +266,7 @@ func restartReq(t *testing.T, endpoint string, z *zsock, round int) (string, yod
 	}
 	echo.wait(t)
 	// Leave with a request that will be answered to nobody.
-	send(t, req, socket.String("never mind"))
+	send(t, req, socket.Text("never mind"))
 	wantFrames(t, z.recv(), "never mind")
 	z.send("too late")
 	return bound, req

@@ -75,10 +75,10 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 			}
 			sub.subscribe(topic, topic)
 			subscribed(t, pub, sub, topic)
-			send(t, pub, socket.String("other "+topic))
-			send(t, pub, socket.String(topic[:len(topic)-1]))
-			send(t, pub, socket.String(topic, "body"))
-			send(t, pub, socket.String(topic+"!", "body"))
+			send(t, pub, socket.Text("other "+topic))
+			send(t, pub, socket.Text(topic[:len(topic)-1]))
+			send(t, pub, socket.Text(topic, "body"))
+			send(t, pub, socket.Text(topic+"!", "body"))
 			published, lost = published+2, lost+2
 			wantFrames(t, sub.recv(), topic, "body")
 			wantFrames(t, sub.recv(), topic+"!", "body")
@@ -86,17 +86,17 @@ func TestSubscribeFromLibzmq(t *testing.T) {
 			// libzmq counts as well: the first cancel must not reach us. What comes after it shows that it did not.
 			sub.unsubscribe(topic)
 			mark(t, pub, sub, "1 "+topic[:1])
-			send(t, pub, socket.String(topic))
+			send(t, pub, socket.Text(topic))
 			published++
 			wantFrames(t, sub.recv(), topic)
 			sub.unsubscribe(topic)
 			mark(t, pub, sub, "2 "+topic[:1])
-			send(t, pub, socket.String(topic))
+			send(t, pub, socket.Text(topic))
 			lost++
 		}
 		sub.subscribe("")
 		subscribed(t, pub, sub, "anything")
-		send(t, pub, socket.String(""))
+		send(t, pub, socket.Text(""))
 		wantFrames(t, sub.recv(), "")
 		published++
 		steady(t, pub)
@@ -124,7 +124,7 @@ func TestLibzmqLongTopics(t *testing.T) {
 			sub.subscribe(topic)
 			sub.connect(endpoint)
 			subscribed(t, pub, sub, topic)
-			send(t, pub, socket.String(topic))
+			send(t, pub, socket.Text(topic))
 			wantFrames(t, sub.recv(), topic)
 			sub.unsubscribe(topic)
 			mark(t, pub, sub, "after the cancel")
@@ -223,14 +223,14 @@ func subscribeFrom30(t *testing.T, pub *socket.Pub, raw *raw30) {
 	for _, topic := range topics() {
 		raw.send("\x01" + topic)
 		waitSubscribers(t, pub, topic, 1)
-		send(t, pub, socket.String(topic+"!"))
+		send(t, pub, socket.Text(topic+"!"))
 		if got := raw.next(); got.flags&zmtp.FlagCommand != 0 || got.body != topic+"!" {
 			t.Fatalf("got %v under a topic of %d bytes", got, len(topic))
 		}
 		raw.send("\x00" + topic)
 		if topic == "" { // it covers the mark as well, so that there is nothing to wait for
 			for ctx := within(t); lost() == 0; {
-				send(t, pub, socket.String("!"))
+				send(t, pub, socket.Text("!"))
 				if ctx.Err() != nil {
 					t.Fatal("the cancel of the empty topic had no effect")
 				}
@@ -245,7 +245,7 @@ func subscribeFrom30(t *testing.T, pub *socket.Pub, raw *raw30) {
 		raw.send("\x01" + mark)
 		waitSubscribers(t, pub, mark, 1)
 		before := lost()
-		send(t, pub, socket.String(topic+"!"))
+		send(t, pub, socket.Text(topic+"!"))
 		if lost() != before+1 {
 			t.Errorf("a topic of %d bytes still has a subscriber after the cancel", len(topic))
 		}

@@ -293,8 +293,8 @@ func TestZmq4Topics(t *testing.T) {
 			for _, topic := range topics()[1:] {
 				must(t, z.SetOption(zmq4.OptionSubscribe, topic))
 				waitSubscribers(t, pub, topic, 1)
-				send(t, pub, socket.String(topic[1:]+"?"))
-				send(t, pub, socket.String(topic, "body"))
+				send(t, pub, socket.Text(topic[1:]+"?"))
+				send(t, pub, socket.Text(topic, "body"))
 				m, err := z.Recv()
 				must(t, err)
 				wantFrames(t, asStrings(m.Frames), topic, "body")
@@ -303,7 +303,7 @@ func TestZmq4Topics(t *testing.T) {
 				must(t, z.SetOption(zmq4.OptionSubscribe, mark))
 				waitSubscribers(t, pub, mark, 1)
 				before := checked(t, pub).Dropped[socket.NoSubscriber].Messages
-				send(t, pub, socket.String(topic))
+				send(t, pub, socket.Text(topic))
 				if checked(t, pub).Dropped[socket.NoSubscriber].Messages != before+1 {
 					t.Errorf("a topic of %d bytes still has a subscriber after the cancel", len(topic))
 				}
@@ -352,7 +352,7 @@ func TestNoPingToZmq4(t *testing.T) {
 	z := newZmq4(t, zmq4.NewPull)
 	linkZmq4(t, push, z, side{"tcp", true})
 	stay(t, push, 400*time.Millisecond)
-	send(t, push, socket.String("first"))
+	send(t, push, socket.Text("first"))
 	m, err := z.Recv()
 	must(t, err)
 	wantFrames(t, asStrings(m.Frames), "first")
