@@ -210,7 +210,7 @@ func (l *link) readOnce() {
 	msgs := t.rest
 	var err error
 	for len(msgs) == 0 && err == nil { // commands bring no messages
-		msgs, err = t.reader.Next(l.command)
+		msgs, err = t.reader.Next(l)
 		if len(msgs) == 0 {
 			l.answer()
 		}

@@ -41,7 +41,7 @@ func (l *link) read() error {
 		if err := l.sitOut(); err != nil {
 			return err
 		}
-		msgs, err := r.Next(l.command)
+		msgs, err := r.Next(l)
 		l.throttled()
 		l.in.turn.stream = len(msgs) > 1
 		if len(msgs) > 0 {
@@ -191,10 +191,10 @@ func (l *link) resume() {
 	}
 }
 
-// command handles one command from the peer; name and data are valid during the call only.
-func (l *link) command(name string, data []byte) error {
+// Command handles one command from the peer ([zmtp.Handler]). It is called by whoever reads the link.
+func (l *link) Command(name string, data []byte, _ int) error {
 	switch name {
-	case "PING":
+	case zmtp.CommandPing:
 		ttl, context, err := zmtp.ParsePing(data)
 		if err != nil {
 			return err
@@ -203,23 +203,23 @@ func (l *link) command(name string, data []byte) error {
 		l.heard()
 		l.pinged(ttl, context)
 		return nil
-	case "PONG":
+	case zmtp.CommandPong:
 		l.in.turn.useless += useless(1, len(data))
 		l.heard() // that it came is all it says
 		return nil
-	case "READY":
+	case zmtp.CommandReady:
 		return fmt.Errorf("%w: a second READY", ErrProtocol)
-	case "ERROR":
+	case zmtp.CommandError:
 		reason, err := zmtp.ParseError(data)
 		if err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: %w %q", ErrProtocol, errSentError, reason)
-	case "SUBSCRIBE", "CANCEL":
+	case zmtp.CommandSubscribe, zmtp.CommandCancel:
 		if l.departed.Load() {
 			return nil
 		}
-		return l.core.role.subscription(l, name == "SUBSCRIBE", data)
+		return l.core.role.subscription(l, name == zmtp.CommandSubscribe, data)
 	}
 	l.in.turn.useless += useless(1, len(data))
 	return nil // RFC 37: unknown commands are ignored

@@ -48,8 +48,8 @@ func ExampleHandshake_timeout() {
 func ExampleCheckGreetingPrefix() {
 	err := zmtp.CheckGreetingPrefix([]byte("GET / HTTP/1.1"))
 	fmt.Println(errors.Is(err, zmtp.ErrNotZMTP), err)
-	// Output: true zmtp: greeting: not a ZMTP peer: "GET / HTTP/1.1" is an HTTP request; a ZMTP greeting starts with
-	// 0xff
+	// Output:
+	// true zmtp: greeting: not a ZMTP peer: "GET / HTTP/1.1" is an HTTP request; a ZMTP greeting starts with 0xff
 }
 
 func ExampleAppendGreeting() {
@@ -106,10 +106,10 @@ func ExampleNewReader() {
 
 	r := zmtp.NewReader(bytes.NewReader(wire), nil, zmtp.Limits{MaxMessage: 1 << 20, MaxFrames: 16})
 	for {
-		messages, err := r.Next(func(name string, _ []byte) error {
-			fmt.Println("command", name)
+		messages, err := r.Next(zmtp.HandlerFunc(func(name string, _ []byte, after int) error {
+			fmt.Println("command", name, "after", after, "messages")
 			return nil
-		})
+		}))
 		for _, frames := range messages {
 			fmt.Printf("message %q\n", frames)
 		}
@@ -119,7 +119,7 @@ func ExampleNewReader() {
 		}
 	}
 	// Output:
-	// command PING
+	// command PING after 0 messages
 	// message ["topic" "body"]
 	// EOF
 }

@@ -21,7 +21,7 @@ const (
 
 // startBody moves what has come of a long body into a buffer of its own. The slab starts afresh. It returns false if
 // there is no room.
-func (r *Reader) startBody(come []byte, size int, more bool) bool {
+func (r *Reader) startBody(come []byte, size int, flags byte) bool {
 	n := min(size, max(bodyStart, r.largest, len(come)))
 	if !r.fits(n) {
 		return false
@@ -29,7 +29,7 @@ func (r *Reader) startBody(come []byte, size int, more bool) bool {
 	r.long = takeBody(n)
 	r.made(len(r.long[0]))
 	r.have = copy(r.long[0], come)
-	r.bodySize, r.bodyMore = size, more
+	r.bodySize, r.bodyFlags = size, flags
 	r.r = r.w
 	if size > surgeBody && !r.lent { // nothing but headers was in it
 		r.r, r.w = 0, 0
@@ -37,18 +37,17 @@ func (r *Reader) startBody(come []byte, size int, more bool) bool {
 	return true
 }
 
-// endBody adds the long body, which is there whole, to the message under way.
-func (r *Reader) endBody() {
-	r.largest = max(r.largest, min(r.bodySize, bodyKnown))
-	r.size += int64(r.bodySize)
-	if m := r.lists.addLong(r.long, r.bodyMore); m != nil {
-		r.batch = append(r.batch, m)
-		r.size = 0
-		if r.room > 0 {
-			r.giveRoom()
-		}
-	}
+// endBody takes the long body, which is there whole.
+func (r *Reader) endBody(handler Handler) error {
+	long := r.long
 	r.long, r.afterBody = nil, true
+	r.largest = max(r.largest, min(r.bodySize, bodyKnown))
+	if r.opener != nil {
+		return r.open(handler, r.bodyFlags, long[0], long)
+	}
+	r.size += int64(r.bodySize)
+	r.finish(r.lists.addLong(long, r.bodyFlags&FlagMore != 0))
+	return nil
 }
 
 // growBody makes room for more of the long body under way, whose buffer is full. It returns false if there is none.

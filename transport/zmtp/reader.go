@@ -63,9 +63,10 @@ const (
 //
 // Commands may stand between the frames of a message (libzmq sends PING there). A Reader is for one goroutine.
 type Reader struct {
-	src io.Reader
-	two TwoReader // src, if it is one
-	lim Limits
+	src    io.Reader
+	two    TwoReader // src, if it is one
+	lim    Limits
+	opener Opener // nil if nothing is encrypted
 
 	slab  []byte // slab[r:w] is read and not yet decoded
 	r, w  int
@@ -84,12 +85,12 @@ type Reader struct {
 	s, e     int              // surge[s:e] is read and not yet in a slab
 	flooding bool             // the last read filled what it was given
 
-	long     *longBody   // under way, nil if none: the first have bytes of it have come
-	parts    []*longBody // of a very long body, what came before long; full
-	have     int
-	bodySize int
-	bodyMore bool
-	largest  int // the longest body this peer has sent whole, up to bodyKnown
+	long      *longBody   // under way, nil if none: the first have bytes of it have come
+	parts     []*longBody // of a very long body, what came before long; full
+	have      int
+	bodySize  int
+	bodyFlags byte
+	largest   int // the longest body this peer has sent whole, up to bodyKnown
 
 	afterBody bool // a long body was the last that came
 	fresh     int  // bytes in buffers that were made, up to busyAfter
@@ -111,18 +112,17 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 
 // Next returns the whole messages that were already buffered or, if no whole frame was, those that one read brings;
 // either may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
-// call. Commands go to command as they are met, before the messages around them are returned; name and data are valid
-// during the call only.
+// call. Commands go to h, which is told where among the messages each one stood; a nil h ignores them.
 //
 // Messages decoded before an error are returned along with it, and the Reader is of no use after one other than
-// ErrNoRoom. It wraps ErrMalformed or ErrTooLarge, or is that of command or of src as it came: [io.EOF] also in the
-// middle of a message.
-func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte, error) {
+// ErrNoRoom and ErrPause. It wraps ErrMalformed or ErrTooLarge, or is that of h or of src as it came: [io.EOF] also
+// in the middle of a message.
+func (r *Reader) Next(h Handler) ([][][]byte, error) {
 	clear(r.batch)
 	r.batch = r.batch[:0]
 	if r.w > r.r && r.long == nil {
 		begin := r.r
-		if err := r.decode(command); err != nil || len(r.batch) > 0 || r.r > begin {
+		if err := r.decode(h); err != nil || len(r.batch) > 0 || r.r > begin {
 			return r.batch, err
 		}
 	}
@@ -130,7 +130,7 @@ func (r *Reader) Next(command func(name string, data []byte) error) ([][][]byte,
 		if err := r.fill(); err != nil {
 			return r.batch, err
 		}
-		if err := r.decode(command); err != nil || r.s == r.e {
+		if err := r.decode(h); err != nil || r.s == r.e {
 			return r.batch, err
 		}
 	}
@@ -243,12 +243,14 @@ func (r *Reader) makeRoom() {
 }
 
 // decode takes every whole frame out of the slab.
-func (r *Reader) decode(command func(name string, data []byte) error) error {
+func (r *Reader) decode(handler Handler) error {
 	if r.long != nil {
 		if r.have < r.bodySize {
 			return nil
 		}
-		r.endBody()
+		if err := r.endBody(handler); err != nil {
+			return err
+		}
 	}
 	if r.batch == nil && r.w-r.r > minSlab {
 		r.takeBatch()
@@ -271,6 +273,12 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 			if ok {
 				h, n = long, MaxHeaderSize
 			}
+		}
+		if r.opener != nil {
+			if whole, err := r.decodeSealed(handler, h, n); err != nil || !whole {
+				return err
+			}
+			continue
 		}
 		if err := r.check(h); err != nil {
 			return err
@@ -295,15 +303,11 @@ func (r *Reader) decode(command func(name string, data []byte) error) error {
 				}
 				continue
 			}
-			name, data, err := ParseCommand(body)
-			if err == nil {
-				err = command(name, data)
-			}
-			if err != nil {
+			if err := r.command(handler, body); err != nil {
 				return err
 			}
 		case size > bodyAlone && h.Flags&FlagCommand == 0:
-			if !r.startBody(b[n:], size, h.Flags&FlagMore != 0) {
+			if !r.startBody(b[n:], size, h.Flags) {
 				return ErrNoRoom
 			}
 			return nil

@@ -46,5 +46,21 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("ended without a reason: %v", got.err)
 			}
 		}
+		sizes := ways[1]
+		if len(stream) > 4096 && slices.Max(sizes) < 64 {
+			sizes = nil
+		}
+		r := NewReader(&cuts{in: stream[rest:], sizes: sizes}, stream[:rest], limit)
+		if err := same(collectWith(r, nil, ErrPause), want); err != nil {
+			t.Fatalf("with pauses, in pieces of %v, %d given to begin with: %v", sizes, rest, err)
+		}
+		plain, sealed := sealFrames(stream)
+		rest = min(rest, len(sealed))
+		src := &cuts{in: sealed[rest:], sizes: sizes}
+		r = NewReader(src, slices.Clone(sealed[:rest]), limit)
+		r.SetOpener(&toyOpener{})
+		if err := same(collect(r, bounded(r, src, rest)), oneByOne(plain, limit)); err != nil {
+			t.Fatalf("encrypted, in pieces of %v, %d given to begin with: %v", sizes, rest, err)
+		}
 	})
 }

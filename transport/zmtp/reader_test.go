@@ -16,21 +16,33 @@ import (
 // traffic is what a Reader made of a stream.
 type traffic struct {
 	messages [][]string // each a list of frames
-	commands []string   // name and data
+	commands []string   // number of messages ahead of it, name and data
 	err      error      // what ended it
 }
 
 // collect reads r to its end. It keeps the frames as they were handed out and copies them only at the end, so that a
 // Reader that writes to them later is found out. check, if set, is called after every step.
-func collect(r *Reader, check func() error) (got traffic) {
+func collect(r *Reader, check func() error) traffic { return collectWith(r, check, nil) }
+
+// collectWith is collect with what is to become of each command.
+func collectWith(r *Reader, check func() error, answer error) (got traffic) {
 	var kept [][][]byte
+	h := HandlerFunc(func(name string, data []byte, after int) error {
+		got.commands = append(got.commands, fmt.Sprintf("%d %s %s", len(kept)+after, name, data))
+		return answer
+	})
 	for got.err == nil {
 		var batch [][][]byte
-		batch, got.err = r.Next(func(name string, data []byte) error {
-			got.commands = append(got.commands, name+" "+string(data))
-			return nil
-		})
+		before := len(got.commands)
+		batch, got.err = r.Next(h)
 		kept = append(kept, batch...)
+		if got.err == ErrPause { // and answer is that
+			if len(got.commands) != before+1 {
+				got.err = fmt.Errorf("%d commands until one pause", len(got.commands)-before)
+				break
+			}
+			got.err = nil
+		}
 		if check != nil {
 			if err := check(); err != nil {
 				got.err = err
@@ -86,7 +98,7 @@ func oneByOne(in []byte, lim Limits) (want traffic) {
 				want.err = err
 				return want
 			}
-			want.commands = append(want.commands, name+" "+string(data))
+			want.commands = append(want.commands, fmt.Sprintf("%d %s %s", len(want.messages), name, data))
 			continue
 		}
 		open, size = append(open, string(body)), size+h.Size
@@ -211,18 +223,30 @@ func TestReaderBytes(t *testing.T) {
 		{"long form of zero", wire("03 00 00 00 00 00 00 00 00 00 00"), messages(one("", "")), nil, io.EOF},
 		{"long header cut short", wire("02 00 00 00 00 00 00 00"), nil, nil, io.EOF},
 		{"reserved bits", wire("F8 01 41 F9 01 42 F8 01 43"), messages(one("A"), one("B", "C")), nil, io.EOF},
-		{"PING", wire("04 07 04 'PING' 00 0A"), nil, []string{"PING \x00\x0a"}, io.EOF},
-		{"SUBSCRIBE", wire("04 0B 09 'SUBSCRIBE' 41"), nil, []string{"SUBSCRIBE A"}, io.EOF},
-		{"unknown command", wire("04 05 01 'X' 'abc'"), nil, []string{"X abc"}, io.EOF},
-		{"command in the long form", wire("06 00 00 00 00 00 00 00 05 04 'PONG'"), nil, []string{"PONG "}, io.EOF},
-		{"command with MORE", wire("05 05 04 'PONG' 00 01 41"), messages(one("A")), []string{"PONG "}, io.EOF},
-		{"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")), []string{"PONG "}, io.EOF},
+		{"PING", wire("04 07 04 'PING' 00 0A"), nil, []string{"0 PING \x00\x0a"}, io.EOF},
+		{"SUBSCRIBE", wire("04 0B 09 'SUBSCRIBE' 41"), nil, []string{"0 SUBSCRIBE A"}, io.EOF},
+		{"unknown command", wire("04 05 01 'X' 'abc'"), nil, []string{"0 X abc"}, io.EOF},
+		{"command in the long form", wire("06 00 00 00 00 00 00 00 05 04 'PONG'"), nil, []string{"0 PONG "}, io.EOF},
+		{"command with MORE", wire("05 05 04 'PONG' 00 01 41"), messages(one("A")), []string{"0 PONG "}, io.EOF},
+		{"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")), []string{"0 PONG "}, io.EOF},
+		{
+			"commands around messages", wire("04 02 01 'a' 00 01 41 00 01 42 04 02 01 'b' 04 02 01 'c' 00 01 43 04 02 01 'd'"),
+			messages(one("A"), one("B"), one("C")),
+			[]string{"0 a ", "2 b ", "2 c ", "3 d "},
+			io.EOF,
+		},
+		{
+			"commands between frames", wire("00 01 41 01 01 42 04 02 01 'a' 00 01 43 04 02 01 'b' 00 01 44"),
+			messages(one("A"), one("B", "C"), one("D")),
+			[]string{"1 a ", "2 b "},
+			io.EOF,
+		},
 		{"command without a body", wire("00 01 41 04 00 00 00 00 00 00 00 00"), messages(one("A")), nil, ErrMalformed},
 		{"command without a body, then a message", wire("04 00 00 01 41 00 01 42 43"), nil, nil, ErrMalformed},
 		{
 			"command of a size without the flag", append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
 			nil,
-			[]string{"SUBSCRIBE " + strings.Repeat("\x00", 246)},
+			[]string{"0 SUBSCRIBE " + strings.Repeat("\x00", 246)},
 			io.EOF,
 		},
 		{"command of 255 without the flag", append(wire("04 00 00 00 00 00 00 00 FF 09 'SUBSCRIBE'"), make([]byte, 245)...), nil, nil, ErrMalformed},
@@ -253,6 +277,10 @@ func TestReaderBytes(t *testing.T) {
 					r := NewReader(src, tt.in[:rest], lim)
 					if err := same(collect(r, bounded(r, src, rest)), want); err != nil {
 						t.Fatalf("in pieces of %d, %d given to begin with: %v", piece, rest, err)
+					}
+					r = NewReader(&cuts{in: tt.in[rest:], sizes: []int{piece}}, tt.in[:rest], lim)
+					if err := same(collectWith(r, nil, ErrPause), want); err != nil {
+						t.Fatalf("with pauses, in pieces of %d, %d given to begin with: %v", piece, rest, err)
 					}
 				}
 			}
@@ -295,6 +323,10 @@ func TestReaderCuts(t *testing.T) {
 				{rng.IntN(3000), rng.IntN(30), rng.IntN(30000)},
 				{rng.IntN(100), rng.IntN(100), rng.IntN(70000)},
 			} {
+				r := NewReader(&cuts{in: in, sizes: sizes}, nil, lim)
+				if err := same(collectWith(r, nil, ErrPause), want); err != nil {
+					t.Fatalf("with pauses, in pieces of %v: %v", sizes, err)
+				}
 				for _, rest := range []int{0, 1, min(100, len(in)), min(readSize, len(in))} {
 					rest = min(rest, len(in))
 					src := &cuts{in: in[rest:], sizes: sizes}
@@ -462,14 +494,38 @@ func TestReaderStops(t *testing.T) {
 	in := slices.Concat(frame(0, 3), AppendCommand(nil, "STOP"), frame(0, 4))
 	stop := errors.New("refused")
 	r := NewReader(bytes.NewReader(in), nil, Limits{})
-	batch, err := r.Next(func(name string, data []byte) error {
-		if name != "STOP" || len(data) != 0 {
-			t.Errorf("command %s %q", name, data)
+	batch, err := r.Next(HandlerFunc(func(name string, data []byte, after int) error {
+		if name != "STOP" || len(data) != 0 || after != 1 {
+			t.Errorf("command %s %q after %d messages", name, data, after)
 		}
 		return stop
-	})
+	}))
 	if err != stop || len(batch) != 1 || len(batch[0][0]) != 3 {
 		t.Errorf("%d messages and %v, want the one before and %v", len(batch), err, stop)
+	}
+}
+
+// TestReaderPauses: behind a command that asks for it nothing is looked at until Next is called again, also when it has
+// been read already.
+func TestReaderPauses(t *testing.T) {
+	in := slices.Concat(frame(0, 3), AppendCommand(nil, "STOP"), AppendCommand(nil, "STOP"), frame(0, 4), wire("04 01 00"))
+	r := NewReader(bytes.NewReader(in), nil, Limits{})
+	h := HandlerFunc(func(string, []byte, int) error { return ErrPause })
+	for i, want := range []struct {
+		messages int
+		err      error
+	}{{1, ErrPause}, {0, ErrPause}, {1, ErrMalformed}} {
+		if batch, err := r.Next(h); !errors.Is(err, want.err) || len(batch) != want.messages {
+			t.Fatalf("call %d: %d messages and %v, want %d and %v", i, len(batch), err, want.messages, want.err)
+		}
+	}
+}
+
+// TestReaderIgnoresCommands: no Handler is needed where commands are of no interest; malformed ones are still refused.
+func TestReaderIgnoresCommands(t *testing.T) {
+	in := slices.Concat(AppendCommand(nil, "X"), frame(0, 4), wire("04 01 00"))
+	if batch, err := NewReader(bytes.NewReader(in), nil, Limits{}).Next(nil); !errors.Is(err, ErrMalformed) || len(batch) != 1 {
+		t.Errorf("%d messages and %v, want 1 and %v", len(batch), err, ErrMalformed)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestReserve(t *testing.T) {
 			one := append(AppendHeader(nil, 0, len(body)), body...)
 			r := NewReader(&repeated{one: one, left: c.messages * len(one)}, nil, Limits{})
 			for {
-				_, err := r.Next(func(string, []byte) error { return nil })
+				_, err := r.Next(nil)
 				if errors.Is(err, io.EOF) {
 					break
 				}
