@@ -40,7 +40,7 @@ func childPull(t *testing.T, args []string, commands *bufio.Scanner) {
 
 func TestProxyChainPipelineOfProcesses(t *testing.T) {
 	byWire(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint)
+		p := startProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint)
 		const workers, kills, each = 3, 4, 300
 		born := 0
 		start := func() (*child, string) {
@@ -138,7 +138,7 @@ func childRep(t *testing.T, args []string, commands *bufio.Scanner) {
 
 func TestProxyChainRequestsOfProcesses(t *testing.T) {
 	byWire(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
+		p := startProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
 		const workers, clients, kills = 5, 4, 5
 		var asked, answered, seen, replied journal
 		var listening sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 )
 
 // Chains of sockets with a proxy in the middle, whose workers are killed and replaced. At the end the ledgers of all
@@ -121,6 +122,46 @@ func deliveredToName(s anySocket, name string) uint64 {
 	return 0
 }
 
+// A proxied is a proxy that runs between two bound sockets.
+type proxied struct {
+	front, back     anySocket
+	frontAt, backAt string
+	control         *proxy.Control
+	stop            context.CancelFunc
+	done            chan error
+}
+
+// startProxy binds both sockets and proxies between them until end.
+func startProxy(t testing.TB, front, back anySocket, endpoint string) *proxied {
+	t.Helper()
+	other := endpoint + otherName(endpoint)
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &proxied{
+		front: closing(t, front), back: closing(t, back), frontAt: bind(t, front, endpoint), backAt: bind(t, back, other),
+		control: new(proxy.Control), stop: cancel, done: make(chan error, 1),
+	}
+	go func() {
+		p.done <- proxy.Run(ctx, front.(socket.Socket), back.(socket.Socket), proxy.WithControl(p.control))
+	}()
+	t.Cleanup(func() { p.end(t) })
+	return p
+}
+
+// end stops the proxy, once, and checks that it ended well.
+func (p *proxied) end(t testing.TB) {
+	t.Helper()
+	p.stop()
+	if p.done == nil {
+		return
+	}
+	must(t, <-p.done)
+	p.done = nil
+	s := p.control.Stats()
+	for name, way := range map[string]proxy.Counts{"forth": s.Forth, "back": s.Back} {
+		same(t, name+", received and forwarded or dropped", way.Received.Messages, way.Forwarded.Messages+way.Dropped.Messages)
+	}
+}
+
 // A pullWorker takes messages and writes them down. Told to hold, it takes no more.
 type pullWorker struct {
 	*socket.Pull
@@ -131,7 +172,7 @@ type pullWorker struct {
 // TestProxyChainPipeline: PUSH, a proxy, and workers that are killed in the middle of a stream and come again.
 func TestProxyChainPipeline(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
+		p := startProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
 		const workers, kills = 5, 10
 		var taken journal
 		var closed []socket.Stats
@@ -243,7 +284,7 @@ type repWorker struct {
 // come again.
 func TestProxyChainRequests(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
+		p := startProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
 		const workers, clients, kills = 5, 8, 5 // each once
 		var asked, seen, replied, answered journal
 		var unsent journal // replies that their worker could not send

@@ -68,7 +68,7 @@ type Limits struct {
 	// longer one.
 	MaxTopic int
 	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000. One more is refused;
-	// it may be made again once others have been cancelled. Those of all subscribers behind a [Proxy] are its own at
+	// it may be made again once others have been cancelled. Those of all subscribers behind a proxy are its own at
 	// its publishers.
 	MaxSubscriptions int
 	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the

@@ -81,7 +81,6 @@
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithLogger                          events to a slog.Logger
 //	WithTransport                       a transport of your own, or a given one with other settings
-//	WithCapture, WithProxyControl, WithProxyDrain  for Proxy, in place of a steerable one's sockets
 //
 // # libzmq's options and ours
 //
@@ -158,7 +157,7 @@
 // anybody needs (ZMQ_INVERT_MATCHING, ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, ZMQ_BACKLOG, ZMQ_TOS, ZMQ_PRIORITY,
 // ZMQ_BUSY_POLL).
 //
-// libzmq's monitor events and ours stand at [EventKind].
+// libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //
 // # How a message travels
 //

@@ -136,7 +136,7 @@ func (q *queue) compact() {
 	for q.n > 0 {
 		m := q.pop()
 		if m.Size() < referTo {
-			m = m.clone()
+			m = m.Clone()
 		}
 		ms = append(ms, m)
 	}

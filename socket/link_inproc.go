@@ -134,7 +134,7 @@ func (d *direct) offer(p *parcel) bool {
 	}
 	m := Msg{Frames: p.frames, From: d.me}
 	if p.shared {
-		m = m.clone()
+		m = m.Clone()
 	}
 	q := &d.twin.core.in
 	if d.keep(m, p.size) {

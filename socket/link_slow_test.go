@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
@@ -46,7 +47,7 @@ func TestClientThatDoesNotReadHoldsUpNobody(t *testing.T) {
 			at, work := bind(t, front, transports(t)[scheme]), bind(t, back, transports(t)[scheme])
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
-			go func() { done <- socket.Proxy(ctx, front, back) }()
+			go func() { done <- proxy.Run(ctx, front, back) }()
 			rep := closing(t, socket.NewRep())
 			connect(t, rep, work)
 			go answer(ctx, rep)

@@ -79,8 +79,9 @@ func (m Msg) String() string {
 	return b.String()
 }
 
-// clone copies the frames, for a message that goes to several receivers in this process.
-func (m Msg) clone() Msg {
+// Clone returns a copy of the message whose frames share no memory with the original's. Send takes the frames over, so
+// whoever sends a message to several sockets, or keeps it, sends a clone. From is the same.
+func (m Msg) Clone() Msg {
 	flat := make([]byte, 0, m.Size())
 	c := Msg{Frames: make([][]byte, len(m.Frames)), From: m.From}
 	for i, f := range m.Frames {

@@ -55,7 +55,7 @@ func TestMsgReferences(t *testing.T) {
 
 func TestMsgClone(t *testing.T) {
 	m := Msg{Frames: [][]byte{[]byte("one"), {}, []byte("two")}, From: &Peer{Type: "PUB"}}
-	c := m.clone()
+	c := m.Clone()
 	if c.String() != m.String() || c.From != m.From {
 		t.Fatalf("the clone is %s from %s, want %s from %s", c, c.From, m, m.From)
 	}
@@ -69,7 +69,7 @@ func TestMsgClone(t *testing.T) {
 	if want := `["one" "" "two"]`; m.String() != want {
 		t.Errorf("the original is %s after changing the clone, want %s", m, want)
 	}
-	if !bytes.Equal(Msg{}.clone().Bytes(), nil) {
+	if !bytes.Equal(Msg{}.Clone().Bytes(), nil) {
 		t.Error("a clone of nothing has bytes")
 	}
 }

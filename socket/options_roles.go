@@ -135,7 +135,7 @@ func WithHandover() RouterOption {
 // A Verbosity says which subscriptions an [XPub] hands to the application, and with that how a cancellation is to be
 // read: as the end of all subscriptions to its topic that came before, but of those of its [Subscription.Peer] alone
 // under [EveryChange] and [WithManual]. A peer may subscribe to what it has, any number of times; one cancellation
-// ends that. An [XSub] that is given the messages to send, by [Proxy] or by other code that does not change them,
+// ends that. An [XSub] that is given the messages to send, by package proxy or by other code that does not change them,
 // knows this.
 type Verbosity int
 

@@ -28,7 +28,7 @@ func (v *lastValues) keep(m Msg, most int) {
 	if v.byTopic == nil {
 		v.byTopic = make(map[string]*list.Element)
 	}
-	m = Msg{Frames: m.Frames}.clone() // a receiver in this process may change its own
+	m = Msg{Frames: m.Frames}.Clone() // a receiver in this process may change its own
 	v.number++
 	if e := v.byTopic[string(m.Frames[0])]; e != nil {
 		last := e.Value.(*lastValue)

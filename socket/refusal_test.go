@@ -1,7 +1,6 @@
 package socket_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
@@ -77,12 +76,4 @@ func TestRouterDropsOldest(t *testing.T) {
 		}
 		balanced(t, router)
 	})
-}
-
-// TestProxyOfNil: nil stands for none, as with every option.
-func TestProxyOfNil(t *testing.T) {
-	pull, push := closing(t, socket.NewPull()), closing(t, socket.NewPush())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	must(t, socket.Proxy(ctx, pull, push, nil, socket.WithProxyControl(nil)))
 }

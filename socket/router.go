@@ -53,10 +53,11 @@ func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, tru
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
 func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), false, m, Block) }
 
-// sendOrDrop sends for a Proxy, which cannot wait for one peer of many: what would block is dropped, counted and told.
-func (s *Router) sendOrDrop(ctx context.Context, m Msg) error {
-	return s.send(ctx, true, m, DropNewest)
-}
+// SendOrDrop is like TrySend but never asks the caller to come back: where there is no room in the peer's queue the
+// message is dropped, as under [DropNewest], so that it counts as accepted and as dropped, and a [SlowPeer] event
+// names the peer. It is for a forwarder that serves all peers from one loop, as that of package proxy does. Another
+// policy of [WithOverflow] than [Block] stands.
+func (s *Router) SendOrDrop(m Msg) error { return s.send(context.Background(), false, m, DropNewest) }
 
 func (s *Router) send(ctx context.Context, wait bool, m Msg, instead Overflow) error {
 	if err := s.sendable(m); err != nil {

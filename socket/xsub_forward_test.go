@@ -15,10 +15,11 @@ import (
 	"testing"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A forwarder passes subscriptions upstream and messages down, as a Proxy does, or made by hand.
+// A forwarder passes subscriptions upstream and messages down, as package proxy does, or made by hand.
 type forwarder struct {
 	name string
 	opts []socket.XPubOption
@@ -27,7 +28,7 @@ type forwarder struct {
 
 func forwarders() []forwarder {
 	byProxy := func(ctx context.Context, xsub *socket.XSub, xpub *socket.XPub) error {
-		return socket.Proxy(ctx, xsub, xpub)
+		return proxy.Run(ctx, xsub, xpub)
 	}
 	return []forwarder{
 		{"default", nil, byProxy},

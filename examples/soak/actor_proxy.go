@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 )
 
 // forward runs a proxy between this socket and its backend until one of them ends.
@@ -17,11 +18,11 @@ func (a *actor) forward(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	a.stopProxy, back.stopProxy = cancel, cancel
-	var control socket.ProxyControl
+	var control proxy.Control
 	run := func() {
 		defer cancel()
-		err := socket.Proxy(ctx, a.sock, back.sock,
-			socket.WithProxyControl(&control), socket.WithProxyDrain(5*time.Second))
+		err := proxy.Run(ctx, a.sock, back.sock,
+			proxy.WithControl(&control), proxy.WithDrain(5*time.Second))
 		if err != nil && !errors.Is(err, socket.ErrClosed) {
 			a.fault(unnamed, fmt.Errorf("proxy: %w", err))
 		}

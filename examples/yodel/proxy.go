@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 )
 
 const proxyHelp = `Messages are forwarded whole between two sockets, in each direction that their types have:
@@ -35,7 +36,7 @@ type forwarder struct {
 	*app
 	frontend, backend socket.Socket
 	capture           *socket.Pub // or nil
-	control           socket.ProxyControl
+	control           proxy.Control
 	flags             proxyFlags
 	reached           [2]*reached // of the two sides
 	began             time.Time
@@ -146,11 +147,11 @@ func (p *forwarder) forward(ctx context.Context) error {
 	defer cancel(nil)
 	stop := cancelWhenIdle(p.forwarded, p.flags.timeout, cancel)
 	defer stop()
-	opts := []socket.ProxyOption{socket.WithProxyControl(&p.control), socket.WithProxyDrain(p.flags.linger)}
+	opts := []proxy.Option{proxy.WithControl(&p.control), proxy.WithDrain(p.flags.linger)}
 	if p.capture != nil {
-		opts = append(opts, socket.WithCapture(p.capture))
+		opts = append(opts, proxy.WithCapture(p.capture))
 	}
-	err := socket.Proxy(work, p.frontend, p.backend, opts...)
+	err := proxy.Run(work, p.frontend, p.backend, opts...)
 	why := context.Cause(work)
 
 	p.reached[0].end()
@@ -224,7 +225,7 @@ func (p *forwarder) watch() (stop func()) {
 
 func (p *forwarder) progress() string {
 	st := p.control.Stats()
-	lane := func(l socket.ProxyLane) string {
+	lane := func(l proxy.Counts) string {
 		return fmt.Sprintf("%s, %s", countOf(l.Forwarded.Messages, "message"), byteCount(int64(l.Forwarded.Bytes)))
 	}
 	return fmt.Sprintf("forwarded %s to the backend and %s to the frontend", lane(st.Forth), lane(st.Back))

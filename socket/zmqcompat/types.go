@@ -89,7 +89,7 @@ func NewMsgFromString(frames []string) Msg { return zmq4.NewMsgFromString(frames
 // sockets of this package, with the original's and with one of each, and between an XSUB and an XPUB of this package
 // it passes subscriptions on. The original's limits stay: Pause, Resume and Stats do nothing, and while ctx lasts a
 // socket that was closed makes it spin. Give the sockets the same ctx, or use
-// [github.com/yodel-mq/yodel/socket.Proxy] on their [Engine].
+// [github.com/yodel-mq/yodel/socket/proxy.Run] on their [Engine].
 func NewProxy(ctx context.Context, front, back, capture Socket) *Proxy {
 	return zmq4.NewProxy(ctx, front, back, capture)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
 )
 
 // TestForwardForLibzmq forwards the subscriptions of libzmq SUBs to an XPUB of libzmq that shows everything. It hears
@@ -30,7 +31,7 @@ func TestForwardForLibzmq(t *testing.T) {
 			at := bind(t, xpub, fresh(t, "tcp"))
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
-			go func() { done <- socket.Proxy(ctx, xsub, xpub) }()
+			go func() { done <- proxy.Run(ctx, xsub, xpub) }()
 			defer func() {
 				cancel()
 				must(t, <-done)

@@ -1,4 +1,4 @@
-package socket_test
+package proxy_test
 
 import (
 	"context"
@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
+	"github.com/yodel-mq/yodel/socket/sockettest"
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// TestProxyPauseWithMessagesWaiting: a paused proxy of two directions holds one message of each at most; all others
+// TestPauseWithMessagesWaiting: a paused proxy of two directions holds one message of each at most; all others
 // wait in its sockets, the statistics say so, and after Resume each goes where it should.
-func TestProxyPauseWithMessagesWaiting(t *testing.T) {
+func TestPauseWithMessagesWaiting(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
 		clients := make([]*socket.Dealer, 3)
 		name := func(c int) string { return fmt.Sprint("client ", c) }
 		for c := range clients {
-			clients[c] = closing(t, named(name(c)))
+			clients[c] = closing(t, socket.NewDealer(socket.WithIdentity(name(c))))
 			connect(t, clients[c], p.frontAt)
 		}
 		worker := closing(t, socket.NewDealer())
@@ -55,7 +57,7 @@ func TestProxyPauseWithMessagesWaiting(t *testing.T) {
 					back.Unread.Messages+s.Back.Received.Messages-before.Back.Received.Messages == all
 			})
 			s := p.control.Stats()
-			for way, lanes := range map[string][2]socket.ProxyLane{"forth": {before.Forth, s.Forth}, "back": {before.Back, s.Back}} {
+			for way, lanes := range map[string][2]proxy.Counts{"forth": {before.Forth, s.Forth}, "back": {before.Back, s.Back}} {
 				was, is := lanes[0], lanes[1]
 				if is.Forwarded != was.Forwarded || is.Received.Messages > was.Received.Messages+1 || is.Dropped.Messages != 0 {
 					t.Errorf("%s, paused: %+v, before: %+v", way, is, was)
@@ -81,7 +83,7 @@ func TestProxyPauseWithMessagesWaiting(t *testing.T) {
 				}
 			}
 			s = p.idle(t)
-			for way, lanes := range map[string][2]socket.ProxyLane{"forth": {before.Forth, s.Forth}, "back": {before.Back, s.Back}} {
+			for way, lanes := range map[string][2]proxy.Counts{"forth": {before.Forth, s.Forth}, "back": {before.Back, s.Back}} {
 				if n := lanes[1].Forwarded.Messages - lanes[0].Forwarded.Messages; n != all || lanes[1].Received != lanes[1].Forwarded {
 					t.Errorf("%s, resumed: %+v, before: %+v", way, lanes[1], lanes[0])
 				}
@@ -91,7 +93,7 @@ func TestProxyPauseWithMessagesWaiting(t *testing.T) {
 }
 
 // idle waits until the proxy has nothing in hand: a message can have arrived before it counts as forwarded.
-func (p *proxied) idle(t testing.TB) (s socket.ProxyStats) {
+func (p *proxied) idle(t testing.TB) (s proxy.Stats) {
 	t.Helper()
 	waitUntil(t, "nothing is in hand", func() bool {
 		s = p.control.Stats()
@@ -100,9 +102,9 @@ func (p *proxied) idle(t testing.TB) (s socket.ProxyStats) {
 	return s
 }
 
-// TestProxyPauseInAStream pauses and resumes over and over while messages stream through: what is forwarded stands
+// TestPauseInAStream pauses and resumes over and over while messages stream through: what is forwarded stands
 // still in each pause, what the statistics show is right at every moment, and nothing is lost or changes places.
-func TestProxyPauseInAStream(t *testing.T) {
+func TestPauseInAStream(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
 		push, pull := closing(t, socket.NewPush()), closing(t, socket.NewPull())
@@ -142,11 +144,11 @@ func TestProxyPauseInAStream(t *testing.T) {
 				n++
 			}
 		}()
-		inHand := func(s socket.ProxyLane) uint64 {
+		inHand := func(s proxy.Counts) uint64 {
 			return s.Received.Messages - s.Forwarded.Messages - s.Dropped.Messages
 		}
 		for range 20 {
-			var s socket.ProxyLane
+			var s proxy.Counts
 			from := p.control.Stats().Forth.Forwarded.Messages
 			waitUntil(t, "more is forwarded", func() bool {
 				s = p.control.Stats().Forth
@@ -174,15 +176,15 @@ func TestProxyPauseInAStream(t *testing.T) {
 	})
 }
 
-// TestProxyEndsOverAndOver ends one proxy after the other between the same two sockets while messages stream through,
+// TestEndsOverAndOver ends one proxy after the other between the same two sockets while messages stream through,
 // some with no time to drain and some that are paused: between two proxies nothing gets lost, and what one could not
 // get rid of it has counted.
-func TestProxyEndsOverAndOver(t *testing.T) {
+func TestEndsOverAndOver(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		front, back := closing(t, socket.NewPull(socket.WithRecvHWM(10))), closing(t, socket.NewPush(socket.WithSendHWM(10)))
 		push, pull := closing(t, socket.NewPush()), closing(t, socket.NewPull(socket.WithRecvHWM(10)))
-		link(t, front, push, endpoint)
-		link(t, back, pull, endpoint+otherName(endpoint))
+		sockettest.Link(t, front, push, endpoint)
+		sockettest.Link(t, back, pull, other(endpoint))
 		ctx := within(t)
 		const n = 5000
 		sent := make(chan error, 1)
@@ -195,7 +197,8 @@ func TestProxyEndsOverAndOver(t *testing.T) {
 			}
 			sent <- nil
 		}()
-		var came journal
+		came := make(map[string]int) // how often each message came
+		var mu sync.Mutex            // guards came
 		last := -1
 		rest, enough := context.WithCancel(ctx)
 		var wg sync.WaitGroup
@@ -209,17 +212,19 @@ func TestProxyEndsOverAndOver(t *testing.T) {
 					t.Errorf("received %d after %d", i, last)
 				}
 				last = i
-				came.add(string(m.Bytes()))
+				mu.Lock()
+				came[string(m.Bytes())]++
+				mu.Unlock()
 			}
 		})
 		var forwarded, dropped uint64
 		for round := 0; forwarded+dropped < n; round++ {
 			ctx, cancel := context.WithCancel(ctx)
-			control := new(socket.ProxyControl)
+			control := new(proxy.Control)
 			drain := time.Duration(round%2) * 10 * time.Millisecond
 			done := make(chan error, 1)
 			go func() {
-				done <- socket.Proxy(ctx, front, back, socket.WithProxyControl(control), socket.WithProxyDrain(drain))
+				done <- proxy.Run(ctx, front, back, proxy.WithControl(control), proxy.WithDrain(drain))
 			}()
 			if round < 100 { // the last one may go on to the end
 				waitUntil(t, "some are forwarded", func() bool {
@@ -239,34 +244,43 @@ func TestProxyEndsOverAndOver(t *testing.T) {
 			}
 			forwarded += s.Forwarded.Messages
 			dropped += s.Dropped.Messages
-			balanced(t, front)
-			balanced(t, back)
+			sockettest.Balanced(t, front, back)
 		}
 		must(t, <-sent)
-		waitUntil(t, "all that were forwarded have come", func() bool { return came.len() == forwarded })
+		waitUntil(t, "all that were forwarded have come", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return uint64(len(came)) == forwarded
+		})
 		enough()
 		wg.Wait()
-		came.once(t, "received")
-		same(t, "sent, and forwarded or dropped", n, forwarded+dropped)
+		for id, times := range came {
+			if times != 1 {
+				t.Errorf("message %s was received %d times", id, times)
+			}
+		}
+		if forwarded+dropped != n {
+			t.Errorf("%d sent, %d forwarded or dropped", n, forwarded+dropped)
+		}
 		t.Logf("%d forwarded, %d dropped", forwarded, dropped)
 	})
 }
 
-// TestProxyCaptureHoldsUp: a capture that is full holds up the proxy as a receiver does; what it misses when the time
+// TestCaptureHoldsUp: a capture that is full holds up the proxy as a receiver does; what it misses when the time
 // is over, or refuses, is counted.
-func TestProxyCaptureHoldsUp(t *testing.T) {
+func TestCaptureHoldsUp(t *testing.T) {
 	for _, policy := range []socket.Overflow{socket.Block, socket.Reject} {
 		t.Run(fmt.Sprint("policy ", policy), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				space := socket.WithTransport(transport.NewInproc())
 				tap := closing(t, socket.NewPush(space, socket.WithSendHWM(1), socket.WithOverflow(policy)))
 				log := closing(t, socket.NewPull(space, socket.WithRecvHWM(1)))
-				link(t, log, tap, "inproc://log")
-				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", socket.WithCapture(tap))
+				sockettest.Link(t, log, tap, "inproc://log")
+				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", proxy.WithCapture(tap))
 				push, pull := closing(t, socket.NewPush(space)), closing(t, socket.NewPull(space))
 				connect(t, push, p.frontAt)
 				connect(t, pull, p.backAt)
-				for _, s := range []anySocket{push, p.front, p.back, pull} {
+				for _, s := range []socket.Socket{push, p.front, p.back, pull} {
 					waitPeers(t, s, 1)
 				}
 				const n = 6

@@ -1,4 +1,4 @@
-package socket_test
+package proxy_test
 
 import (
 	"context"
@@ -12,51 +12,12 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/proxy"
+	"github.com/yodel-mq/yodel/socket/sockettest"
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// A proxied is a Proxy that runs between two bound sockets.
-type proxied struct {
-	front, back     anySocket
-	frontAt, backAt string
-	control         *socket.ProxyControl
-	stop            context.CancelFunc
-	done            chan error
-}
-
-// runProxy binds both sockets and proxies between them until stop, which a test may leave to the end.
-func runProxy(t testing.TB, front, back anySocket, endpoint string, opts ...socket.ProxyOption) *proxied {
-	t.Helper()
-	other := endpoint + otherName(endpoint)
-	ctx, cancel := context.WithCancel(t.Context())
-	p := &proxied{
-		front: closing(t, front), back: closing(t, back), frontAt: bind(t, front, endpoint), backAt: bind(t, back, other),
-		control: new(socket.ProxyControl), stop: cancel, done: make(chan error, 1),
-	}
-	opts = append([]socket.ProxyOption{socket.WithProxyControl(p.control)}, opts...)
-	go func() { p.done <- socket.Proxy(ctx, front.(socket.Socket), back.(socket.Socket), opts...) }()
-	t.Cleanup(func() { p.end(t) })
-	return p
-}
-
-// end stops the proxy, once, and checks that it ended well.
-func (p *proxied) end(t testing.TB) {
-	t.Helper()
-	p.stop()
-	if p.done == nil {
-		return
-	}
-	must(t, <-p.done)
-	p.done = nil
-	s := p.control.Stats()
-	for name, lane := range map[string]socket.ProxyLane{"forth": s.Forth, "back": s.Back} {
-		if lane.Received.Messages != lane.Forwarded.Messages+lane.Dropped.Messages {
-			t.Errorf("%s: received %v is not forwarded %v + dropped %v", name, lane.Received, lane.Forwarded, lane.Dropped)
-		}
-	}
-}
-
-func TestProxyPullPush(t *testing.T) {
+func TestPullPush(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewPull(), socket.NewPush(), endpoint)
 		push := closing(t, socket.NewPush())
@@ -86,7 +47,7 @@ func TestProxyPullPush(t *testing.T) {
 		}
 		p.end(t)
 		s := p.control.Stats()
-		if s.Forth.Forwarded.Messages != n || s.Back != (socket.ProxyLane{}) {
+		if s.Forth.Forwarded.Messages != n || s.Back != (proxy.Counts{}) {
 			t.Fatalf("stats %+v", s)
 		}
 		if sent := push.Stats().Accepted; s.Forth.Forwarded != sent {
@@ -95,8 +56,8 @@ func TestProxyPullPush(t *testing.T) {
 	})
 }
 
-// TestProxyPassesSubscriptions: subscriptions go up, messages come down, and the last cancellation goes up too.
-func TestProxyPassesSubscriptions(t *testing.T) {
+// TestPassesSubscriptions: subscriptions go up, messages come down, and the last cancellation goes up too.
+func TestPassesSubscriptions(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		for _, verbosity := range []socket.Verbosity{socket.FirstAndLast, socket.EveryChange} {
 			t.Run(fmt.Sprintf("verbosity %d", verbosity), func(t *testing.T) {
@@ -144,8 +105,8 @@ func TestProxyPassesSubscriptions(t *testing.T) {
 	})
 }
 
-// TestProxyOfPublishersThatComeLater: a publisher that connects to the proxy is told the subscriptions there are.
-func TestProxyOfPublishersThatComeLater(t *testing.T) {
+// TestOfPublishersThatComeLater: a publisher that connects to the proxy is told the subscriptions there are.
+func TestOfPublishersThatComeLater(t *testing.T) {
 	p := runProxy(t, socket.NewXSub(), socket.NewXPub(), "tcp://127.0.0.1:*")
 	sub := closing(t, socket.NewSub(socket.WithSubscription("a")))
 	connect(t, sub, p.backAt)
@@ -159,12 +120,12 @@ func TestProxyOfPublishersThatComeLater(t *testing.T) {
 	}
 }
 
-func TestProxyCapture(t *testing.T) {
+func TestCapture(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		tap := closing(t, socket.NewPush())
-		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint, socket.WithCapture(tap))
+		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint, proxy.WithCapture(tap))
 		log := closing(t, socket.NewPull())
-		link(t, log, tap, unused(t, endpoint+"/tap"))
+		sockettest.Link(t, log, tap, other(other(endpoint)))
 		req, rep := closing(t, socket.NewReq(socket.WithIdentity("client"), socket.WithCorrelate(false))), closing(t, socket.NewRep())
 		connect(t, req, p.frontAt)
 		connect(t, rep, p.backAt)
@@ -180,13 +141,13 @@ func TestProxyCapture(t *testing.T) {
 		must(t, tap.Close()) // without its capture a proxy does not go on unseen
 		send(t, req, "question")
 		if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
-			t.Fatalf("Proxy: %v, want ErrClosed", err)
+			t.Fatalf("Run: %v, want ErrClosed", err)
 		}
 		p.done = nil
 	})
 }
 
-func TestProxyPauseAndResume(t *testing.T) {
+func TestPauseAndResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		space := socket.WithTransport(transport.NewInproc())
 		p := runProxy(t, socket.NewPull(space, socket.WithRecvHWM(5)), socket.NewPush(space), "inproc://x")
@@ -223,18 +184,18 @@ func TestProxyPauseAndResume(t *testing.T) {
 	})
 }
 
-// TestProxyBackpressure: a receiver that takes nothing holds up the sender through the proxy, after a number of
+// TestBackpressure: a receiver that takes nothing holds up the sender through the proxy, after a number of
 // messages that is bounded by the marks.
-func TestProxyBackpressure(t *testing.T) {
+func TestBackpressure(t *testing.T) {
 	t.Run("inproc", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			space := socket.WithTransport(transport.NewInproc())
-			marks := []socket.Option{space, socket.WithSendHWM(10), socket.WithRecvHWM(10)}
-			p := runProxy(t, socket.NewPull(as[socket.PullOption](marks)...), socket.NewPush(as[socket.PushOption](marks)...), "inproc://x")
-			push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
+			inMark, outMark := socket.WithRecvHWM(10), socket.WithSendHWM(10)
+			p := runProxy(t, socket.NewPull(space, inMark, outMark), socket.NewPush(space, inMark, outMark), "inproc://x")
+			push, pull := closing(t, socket.NewPush(space, inMark, outMark)), closing(t, socket.NewPull(space, inMark, outMark))
 			connect(t, push, p.frontAt)
 			connect(t, pull, p.backAt)
-			for _, s := range []anySocket{push, pull, p.front, p.back} {
+			for _, s := range []socket.Socket{push, pull, p.front, p.back} {
 				waitPeers(t, s, 1)
 			}
 			n := 0
@@ -258,9 +219,9 @@ func TestProxyBackpressure(t *testing.T) {
 		const kernel = 128 << 10 // left to itself, a kernel may hold some 40 MB of a connection
 		tcp := transport.NewTCP()
 		tcp.SendBuffer, tcp.RecvBuffer = kernel, kernel
-		marks := []socket.Option{socket.WithTransport(tcp), socket.WithSendHWM(10), socket.WithRecvHWM(10)}
-		p := runProxy(t, socket.NewPull(as[socket.PullOption](marks)...), socket.NewPush(as[socket.PushOption](marks)...), "tcp://127.0.0.1:*")
-		push, pull := closing(t, socket.NewPush(as[socket.PushOption](marks)...)), closing(t, socket.NewPull(as[socket.PullOption](marks)...))
+		small, inMark, outMark := socket.WithTransport(tcp), socket.WithRecvHWM(10), socket.WithSendHWM(10)
+		p := runProxy(t, socket.NewPull(small, inMark, outMark), socket.NewPush(small, inMark, outMark), "tcp://127.0.0.1:*")
+		push, pull := closing(t, socket.NewPush(small, inMark, outMark)), closing(t, socket.NewPull(small, inMark, outMark))
 		connect(t, push, p.frontAt)
 		connect(t, pull, p.backAt)
 		waitPeers(t, push, 1)
@@ -296,9 +257,9 @@ func TestProxyBackpressure(t *testing.T) {
 	})
 }
 
-// TestProxyEndDrains: what the proxy's sockets had received when its context ended goes on, and nothing is unaccounted
+// TestEndDrains: what the proxy's sockets had received when its context ended goes on, and nothing is unaccounted
 // for.
-func TestProxyEndDrains(t *testing.T) {
+func TestEndDrains(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint)
 		pull := closing(t, socket.NewPull(socket.WithRecvHWM(0)))
@@ -326,13 +287,13 @@ func TestProxyEndDrains(t *testing.T) {
 	})
 }
 
-// TestProxyEndCounts: what cannot be forwarded in the time of the drain stays in a ledger.
-func TestProxyEndCounts(t *testing.T) {
+// TestEndCounts: what cannot be forwarded in the time of the drain stays in a ledger.
+func TestEndCounts(t *testing.T) {
 	for _, drain := range []time.Duration{0, time.Second} {
 		t.Run(fmt.Sprint("drain ", drain), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // a second of drain takes no time
 				space := socket.WithTransport(transport.NewInproc())
-				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", socket.WithProxyDrain(drain))
+				p := runProxy(t, socket.NewPull(space), socket.NewPush(space), "inproc://x", proxy.WithDrain(drain))
 				push := closing(t, socket.NewPush(space))
 				connect(t, push, p.frontAt)
 				waitPeers(t, p.front, 1)
@@ -356,8 +317,8 @@ func TestProxyEndCounts(t *testing.T) {
 	}
 }
 
-// TestProxyCountsTheUnroutable: a reply for a client that is gone does not end the proxy.
-func TestProxyCountsTheUnroutable(t *testing.T) {
+// TestCountsTheUnroutable: a reply for a client that is gone does not end the proxy.
+func TestCountsTheUnroutable(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint)
 		rep := closing(t, socket.NewRep())
@@ -367,7 +328,7 @@ func TestProxyCountsTheUnroutable(t *testing.T) {
 		send(t, gone, "and gone")
 		expect(t, rep, "and gone")
 		must(t, gone.Close())
-		event(t, p.front.(eventer), socket.PeerDown)
+		waitDown(t, p.front)
 		send(t, rep, "too late")
 		waitUntil(t, "it is counted", func() bool { return p.control.Stats().Back.Dropped.Messages == 1 })
 		req := closing(t, socket.NewReq())
@@ -379,42 +340,50 @@ func TestProxyCountsTheUnroutable(t *testing.T) {
 	})
 }
 
-func TestProxyOfTheWrongPair(t *testing.T) {
+func TestOfTheWrongPair(t *testing.T) {
+	made := map[string]func() socket.Socket{
+		"PUSH": func() socket.Socket { return socket.NewPush() },
+		"PULL": func() socket.Socket { return socket.NewPull() },
+		"PUB":  func() socket.Socket { return socket.NewPub() },
+		"SUB":  func() socket.Socket { return socket.NewSub() },
+		"REQ":  func() socket.Socket { return socket.NewReq() },
+		"REP":  func() socket.Socket { return socket.NewRep() },
+	}
 	for _, pair := range [][2]string{{"PUSH", "PULL"}, {"PULL", "PULL"}, {"PUSH", "PUSH"}, {"SUB", "PULL"}, {"PUB", "PUSH"}, {"REQ", "REP"}, {"REP", "REP"}} {
 		t.Run(pair[0]+" "+pair[1], func(t *testing.T) {
-			a, b := closing(t, everyRole()[pair[0]]()), closing(t, everyRole()[pair[1]]())
+			a, b := closing(t, made[pair[0]]()), closing(t, made[pair[1]]())
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if pair[0] == "PUSH" && pair[1] == "PULL" { // the frontend and the backend may be swapped
 				cancel()
-				must(t, socket.Proxy(ctx, a.(socket.Socket), b.(socket.Socket)))
+				must(t, proxy.Run(ctx, a, b))
 				return
 			}
-			err := socket.Proxy(ctx, a.(socket.Socket), b.(socket.Socket))
+			err := proxy.Run(ctx, a, b)
 			if err == nil || !strings.Contains(err.Error(), pair[0]) || !strings.Contains(err.Error(), pair[1]) || !strings.Contains(err.Error(), "ROUTER and DEALER") {
-				t.Fatalf("Proxy: %v, want an error that names both and says what would be right", err)
+				t.Fatalf("Run: %v, want an error that names both and says what would be right", err)
 			}
 		})
 	}
 }
 
-func TestProxyEndsWhenASocketCloses(t *testing.T) {
+func TestEndsWhenASocketCloses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		sides  func() (front, back anySocket)
-		closes func(p *proxied) anySocket
+		sides  func() (front, back socket.Socket)
+		closes func(p *proxied) socket.Socket
 	}{
-		{"frontend of PULL PUSH", func() (anySocket, anySocket) { return socket.NewPull(), socket.NewPush() }, func(p *proxied) anySocket { return p.front }},
-		{"frontend of ROUTER DEALER", func() (anySocket, anySocket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) anySocket { return p.front }},
-		{"backend of ROUTER DEALER", func() (anySocket, anySocket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) anySocket { return p.back }},
-		{"backend of XSUB XPUB", func() (anySocket, anySocket) { return socket.NewXSub(), socket.NewXPub() }, func(p *proxied) anySocket { return p.back }},
+		{"frontend of PULL PUSH", func() (socket.Socket, socket.Socket) { return socket.NewPull(), socket.NewPush() }, func(p *proxied) socket.Socket { return p.front }},
+		{"frontend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) socket.Socket { return p.front }},
+		{"backend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) socket.Socket { return p.back }},
+		{"backend of XSUB XPUB", func() (socket.Socket, socket.Socket) { return socket.NewXSub(), socket.NewXPub() }, func(p *proxied) socket.Socket { return p.back }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			front, back := c.sides()
 			p := runProxy(t, front, back, "inproc://"+t.Name())
 			must(t, c.closes(p).Close())
 			if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
-				t.Fatalf("Proxy: %v, want ErrClosed", err)
+				t.Fatalf("Run: %v, want ErrClosed", err)
 			}
 			p.done = nil
 		})
@@ -426,7 +395,7 @@ func TestProxyEndsWhenASocketCloses(t *testing.T) {
 		must(t, p.back.Close())
 		send(t, push, "x")
 		if err := <-p.done; !errors.Is(err, socket.ErrClosed) {
-			t.Fatalf("Proxy: %v, want ErrClosed", err)
+			t.Fatalf("Run: %v, want ErrClosed", err)
 		}
 		p.done = nil
 		if s := p.control.Stats().Forth; s.Dropped.Messages != 1 {
@@ -435,13 +404,13 @@ func TestProxyEndsWhenASocketCloses(t *testing.T) {
 	})
 }
 
-func TestProxyLeavesNothingBehind(t *testing.T) {
+func TestLeavesNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 10 {
 		front, back := socket.NewRouter(), socket.NewDealer()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- socket.Proxy(ctx, front, back) }()
+		go func() { done <- proxy.Run(ctx, front, back) }()
 		req, rep := socket.NewReq(), socket.NewRep()
 		connect(t, req, bind(t, front, "inproc://"+t.Name()+"/front"))
 		connect(t, rep, bind(t, back, "inproc://"+t.Name()+"/back"))
@@ -449,9 +418,17 @@ func TestProxyLeavesNothingBehind(t *testing.T) {
 		expect(t, rep, "x")
 		cancel()
 		must(t, <-done)
-		for _, s := range []anySocket{req, rep, front, back} {
+		for _, s := range []socket.Socket{req, rep, front, back} {
 			must(t, s.Close())
 		}
 	}
 	waitUntil(t, "goroutines are back", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// TestNilOptions: nil stands for none, as with every option.
+func TestNilOptions(t *testing.T) {
+	pull, push := closing(t, socket.NewPull()), closing(t, socket.NewPush())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	must(t, proxy.Run(ctx, pull, push, nil, proxy.WithControl(nil), proxy.WithCapture(nil)))
 }
