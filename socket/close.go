@@ -104,7 +104,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 		eps = append(eps, ep)
 	}
 	shaking := slices.Collect(maps.Keys(c.handshakes))
-	departed := slices.Collect(maps.Keys(c.departed))
+	readOnly := slices.Collect(maps.Keys(c.readOnly))
 	c.peers.WakeAll()
 	c.mu.Unlock()
 
@@ -122,14 +122,14 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	}
 	links := c.snapshot()
 	for _, l := range links {
-		l.fetch()
+		l.pullFromSender()
 	}
 	c.in.close()
 	left = c.sayFarewell(links, wait)
 	c.out.close()
 	by := deadline()
 	close(c.done)
-	links = append(links, departed...)
+	links = append(links, readOnly...)
 	for _, l := range links {
 		if l.direct == nil && l.mayOwe() {
 			l.stopWriting(ErrDisconnected)

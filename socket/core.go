@@ -42,7 +42,7 @@ type core struct {
 	bound      map[string]*endpointState // by actual endpoint
 	connected  map[string]*endpointState
 	links      map[*link]struct{}
-	departed   map[*link]struct{} // not among them any more, but still being read
+	readOnly   map[*link]struct{} // links that are not among them any more, and are still being read
 	up         int                // links that have joined
 	taken      int                // of links, those that came in at a bound endpoint
 	peers      waitlist.List
@@ -67,7 +67,7 @@ func newCore(cfg config, b behaviour) *core {
 		bound:      make(map[string]*endpointState),
 		connected:  make(map[string]*endpointState),
 		links:      make(map[*link]struct{}),
-		departed:   make(map[*link]struct{}),
+		readOnly:   make(map[*link]struct{}),
 		handshakes: make(map[net.Conn]struct{}),
 		closed:     make(chan struct{}),
 		hurried:    make(chan struct{}),
@@ -128,17 +128,17 @@ func (c *core) Stats() Stats {
 	}
 	c.out.mu.Unlock()
 	for _, l := range links {
-		l.fetch()
+		l.pullFromSender()
 	}
 	c.in.recv.Lock()
 	c.in.mu.Lock()
-	c.in.settle()
+	c.in.enterTaken()
 	c.in.counts.fill(&s.Ledger)
 	s.UnderWay = c.in.parts
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
 		s.Peers[i].Peer = l.peer
-		s.Peers[i].UnderWay = l.in.way.bytes
+		s.Peers[i].UnderWay = l.in.underway.bytes
 	}
 	c.in.mu.Unlock()
 	c.in.recv.Unlock()

@@ -158,7 +158,7 @@ func (c *core) unwanted(l *link, err error) {
 // join makes a link that was admitted part of the socket.
 func (c *core) join(l *link) {
 	c.role.joined(l)
-	c.in.fetchFormer()
+	c.in.pullFromPrevious()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	if l.direct != nil {
 		close(l.direct.joined)
@@ -175,26 +175,26 @@ func (c *core) join(l *link) {
 // part ends a failed link's membership, once all it had queued is accounted for.
 func (c *core) part(l *link) {
 	c.heart.stop(l)
-	if l.departed.Load() {
+	if l.readOnly.Load() {
 		c.detachIn(l)
 		return
 	}
 	c.leave(l, l.cause())
 }
 
-// depart ends the membership of a link whose way out is over while the application is behind with what it brought:
+// makeReadOnly ends the membership of a link whose way out is over while the application is behind with what it brought:
 // that goes on, and a connecting endpoint connects anew. It is called by the link's own goroutine.
-func (c *core) depart(l *link) {
+func (c *core) makeReadOnly(l *link) {
 	c.mu.Lock()
 	closing := c.closing
 	if !closing {
-		c.departed[l] = struct{}{}
+		c.readOnly[l] = struct{}{}
 	}
 	c.mu.Unlock()
 	if closing {
 		return
 	}
-	l.departed.Store(true)
+	l.readOnly.Store(true)
 	c.out.mu.Lock()
 	cause := l.out.cause
 	c.out.mu.Unlock()
@@ -228,8 +228,8 @@ func (c *core) detach(l *link) {
 	done := c.out.remove(l)
 	c.out.mu.Unlock()
 	<-done
-	l.fetch() // the other side may settle later
-	if !l.departed.Load() {
+	l.pullFromSender() // the other side may settle later
+	if !l.readOnly.Load() {
 		c.detachIn(l)
 	}
 	c.role.left(l)
@@ -243,7 +243,7 @@ func (c *core) detachIn(l *link) {
 	c.in.leave(l)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.departed, l)
+	delete(c.readOnly, l)
 	if l.ep.bound {
 		c.taken--
 	}

@@ -16,39 +16,47 @@ import (
 type inbox struct {
 	inBehaviour
 
-	recv sync.Mutex // held by whoever takes messages out; before mu
-	hand hand       // guarded by recv
+	recv     sync.Mutex     // held by whoever takes messages out; before mu
+	prefetch prefetchBuffer // guarded by recv
 
 	mu     sync.Mutex
 	round  []*link // links with something in their queue
-	next   int
-	lent   *link       // whose messages are in hand
-	crowd  atomic.Bool // while they are, another link has some too
+	next   int     // whose turn it is in the round
 	closed bool
 	counts inCounts
-	unread waitlist.List
+	unread waitlist.List // receivers that wait for messages
 
-	notices  *notices      // of an XPub; nil in all others
-	members  atomic.Int32  // links that were admitted and have not left; changes under mu
-	last     *link         // that brought messages
-	since    time.Duration // when it began to be the only one that does
-	standing *link         // whose goroutine stands by; see link_handoff.go
-	met      bool          // a receiver waited for what was read last
+	members  atomic.Int32 // links that were admitted and have not left; changes under mu
+	notices  *notices     // of an XPub; nil in all others
+	orphans  orphans
+	starving []*link // links that wait for the budget
 
-	lender   *link       // the only one, if its peer may make runs; see inbox_inproc.go
-	former   *link       // was the only one
-	lingered uint64      // messages that had come when a receiver lingered last
-	news     atomic.Bool // something was put into the queue since
-	departed departed
+	// The messages that have come in part (inbox_budget.go).
+	budget   uint64        // Limits.MaxBuffered; 0 if there is none
+	parts    uint64        // bytes that such messages take
+	underway []*link       // links with such a message, the longest ago first
+	sampled  time.Duration // when it was noted last how much of each has come
 
-	budget   uint64  // Limits.MaxBuffered; 0 if there is none
-	parts    uint64  // bytes of messages under way
-	onTheWay []*link // that have such
-	starving []*link // for whom there was no room
-	sampled  time.Duration
-	_        [64]byte
-	lazy     atomic.Bool // it may now; on a cache line that only this changes
-	_        [64]byte
+	// Which link is read by receivers (link_handoff.go).
+	activeLink     *link                         // the last one that brought messages
+	activeSince    time.Duration                 // since when it is the only one
+	parked         *link                         // whose goroutine leaves the reading to receivers; nil if there is none
+	receiverWaited bool                          // for what the last read of a link brought
+	onHandoff      func(l *link, e handoffEvent) // called with mu held, in tests; nil otherwise
+
+	// The messages of one link that are in the prefetch buffer (inbox_prefetch.go).
+	prefetchedFrom *link
+	contended      atomic.Bool // another link has brought messages meanwhile
+
+	// The sender in this process that may hold messages on its side (inbox_inproc.go).
+	soleSender     *link       // the only member, if it is such a link
+	previousSender *link       // was the only member until another came, and may hold messages still
+	spunAt         uint64      // how many messages had come when a receiver spun last
+	arrived        atomic.Bool // something was put into the queue since
+
+	_               [64]byte
+	batchingAllowed atomic.Bool // the sole sender may hold messages: read by every Send, hence on a cache line of its own
+	_               [64]byte
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close
@@ -61,10 +69,10 @@ func (q *inbox) admit(l *link) {
 		return
 	}
 	l.in.ready = true
-	q.holdLate(l)
+	q.blockIfOrphansFull(l)
 	q.members.Add(1)
-	q.oneLender(l)
-	q.recall()
+	q.chooseSoleSender(l)
+	q.revokeRead()
 	q.announce(l, l.in.queue.n)
 }
 
@@ -76,16 +84,16 @@ func (q *inbox) leave(l *link) {
 	defer q.mu.Unlock()
 	if l.in.ready {
 		q.members.Add(-1)
-		q.lender = nil
-		q.lazy.Store(false)
+		q.soleSender = nil
+		q.batchingAllowed.Store(false)
 	}
-	if q.last == l { // a link that has left is not held on to
-		q.last = nil
+	if q.activeLink == l { // a link that has left is not held on to
+		q.activeLink = nil
 	}
-	if q.former == l {
-		q.former = nil
+	if q.previousSender == l {
+		q.previousSender = nil
 	}
-	q.depart(l)
+	q.orphanUnread(l)
 }
 
 // leaveRound takes a link whose queue was emptied by other means than pop out of the round.
@@ -107,7 +115,7 @@ func (q *inbox) poke() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unread.WakeAll()
-	q.interrupt()
+	q.cancelRead()
 }
 
 // close discards what is unread and ends all waits.
@@ -116,10 +124,10 @@ func (q *inbox) close() {
 	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.putBack()
+	q.giveBack()
 	q.closed = true
-	q.oneLender(nil)
-	q.recall()
+	q.chooseSoleSender(nil)
+	q.revokeRead()
 	for _, l := range q.round {
 		l.in.discardUnread(SocketClosed)
 	}

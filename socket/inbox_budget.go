@@ -10,21 +10,20 @@ import (
 )
 
 // What all peers together make a socket hold: the messages that nobody has received and those that have come in part,
-// of which the reader asks for room before they take more than 64 KiB. While that is at Limits.MaxBuffered a link is
-// not read, and goes on when there is an eighth less or nothing is unread any more. Messages under way get three
-// quarters of it at most, so that small ones get through whatever large ones do; the one that has been under way for
-// longest gets what it needs in any case. One after the other they arrive, and none waits for another that waits for
-// it.
+// of which the reader asks for room before they take more than 64 KiB. Once that comes to Limits.MaxBuffered, links are
+// not read until an eighth of it is free or nothing is unread any more. Messages under way get three quarters of it at
+// most, so that small ones get through whatever large ones do. The one that has been under way for longest gets what it
+// needs in any case: so they arrive one after the other, and no two wait for each other.
 //
-// A message under way that holds room without coming would keep out all others, so it has to come at Limits.MinRate.
-// While others wait for nothing but that room, it has to come at starvedRate, or it gives way.
+// A message under way that holds room without making progress would keep out all others, so it has to come at
+// Limits.MinRate. While others wait for nothing but that room, it has to come at starvedRate, or its connection ends.
 
 // An underway is the part of a message that has come so far, guarded by the inbox's mu.
 type underway struct {
-	bytes uint64        // that it takes; 0 while there is none, or none that counts
+	bytes uint64        // that it takes; 0 while there is no such message, or one of less than 64 KiB
 	since time.Duration // when it began
-	want  uint64        // what it asked for in vain
-	seen  uint64        // bytes of it that had come when the inbox was sampled
+	want  uint64        // the bytes that its reader asked for in vain
+	seen  uint64        // how many had come when the inbox was sampled last
 }
 
 const (
@@ -52,14 +51,14 @@ func (q *inbox) holds() uint64 {
 	return weigh(q.counts.unread, q.counts.further, queuedFrame).Bytes + q.parts
 }
 
-// spend holds a link back that has brought something with which the budget is used up.
-func (q *inbox) spend(l *link) {
-	if q.budget == 0 || l.core.cfg.latest || l.in.starved || l.in.departed || q.holds() < q.budget {
+// chargeBudget holds a link back if the budget is used up with what it has brought.
+func (q *inbox) chargeBudget(l *link) {
+	if q.budget == 0 || l.core.cfg.latest || l.in.starved || l.in.isOrphan || q.holds() < q.budget {
 		return
 	}
 	l.in.full.Store(true) // first, as in limit
 	if q.recv.TryLock() {
-		q.settle()
+		q.enterTaken()
 		q.recv.Unlock()
 		if q.holds() < q.budget {
 			l.in.full.Store(l.in.held() || l.in.limit.reached(l.in.load()))
@@ -76,24 +75,24 @@ func (q *inbox) starve(l *link) {
 	}
 }
 
-// mayTake reports whether the message under way on a link may take so many bytes.
-func (q *inbox) mayTake(l *link, total uint64) bool {
-	more := total - l.in.way.bytes
+// hasBudget reports whether the message under way on a link may take so many bytes altogether.
+func (q *inbox) hasBudget(l *link, total uint64) bool {
+	more := total - l.in.underway.bytes
 	holds := q.holds()
-	return q.budget == 0 || holds == l.in.way.bytes || len(q.onTheWay) > 0 && q.onTheWay[0] == l ||
+	return q.budget == 0 || holds == l.in.underway.bytes || len(q.underway) > 0 && q.underway[0] == l ||
 		holds+more <= q.budget && q.parts+more <= q.budget-q.budget/partsShare
 }
 
 // room answers the link's Reader (zmtp.Limits).
 func (l *link) room(total int64) bool {
-	q, w := &l.core.in, &l.in.way
+	q, w := &l.core.in, &l.in.underway
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case total == 0:
-		q.arrived(l)
+		q.endUnderway(l)
 		return true
-	case !q.mayTake(l, uint64(total)):
+	case !q.hasBudget(l, uint64(total)):
 		if len(q.starving) == 0 {
 			q.sample(l.core.now())
 		}
@@ -104,8 +103,8 @@ func (l *link) room(total int64) bool {
 	}
 	if w.bytes == 0 {
 		w.since, w.seen = l.core.now(), 0
-		q.onTheWay = append(q.onTheWay, l)
-		l.counting = true
+		q.underway = append(q.underway, l)
+		l.reading.counting = true
 		l.life.come.Store(0)
 		l.life.way.Store(int64(w.since) + 1)
 		if l.core.cfg.limits.MinRate > 0 {
@@ -117,29 +116,29 @@ func (l *link) room(total int64) bool {
 	return true
 }
 
-// arrived ends the time of a message under way: it is there whole, or its link has ended.
-func (q *inbox) arrived(l *link) {
-	l.counting = false
+// endUnderway gives free what a message under way took: it is there whole, or its link has ended.
+func (q *inbox) endUnderway(l *link) {
+	l.reading.counting = false
 	l.life.way.Store(0)
-	q.parts -= l.in.way.bytes
-	l.in.way = underway{}
-	if i := slices.Index(q.onTheWay, l); i >= 0 {
-		q.onTheWay = slices.Delete(q.onTheWay, i, i+1)
+	q.parts -= l.in.underway.bytes
+	l.in.underway = underway{}
+	if i := slices.Index(q.underway, l); i >= 0 {
+		q.underway = slices.Delete(q.underway, i, i+1)
 	}
-	q.feed()
+	q.resumeStarved()
 }
 
-// feed lets those go on for whom there is room again.
-func (q *inbox) feed() {
+// resumeStarved has those links go on for which there is room again.
+func (q *inbox) resumeStarved() {
 	if len(q.starving) == 0 {
 		return
 	}
 	low := q.holds() <= q.budget-q.budget/8 || q.counts.unread.Messages == 0
 	q.starving = slices.DeleteFunc(q.starving, func(l *link) bool {
-		if w := &l.in.way; w.want > 0 && !q.mayTake(l, w.want) || w.want == 0 && !low {
+		if w := &l.in.underway; w.want > 0 && !q.hasBudget(l, w.want) || w.want == 0 && !low {
 			return false
 		}
-		l.in.starved, l.in.way.want = false, 0
+		l.in.starved, l.in.underway.want = false, 0
 		q.unhold(l)
 		return true
 	})
@@ -176,7 +175,7 @@ func (l *link) checkRate(late time.Duration) (next time.Duration) {
 		*r = rate{of: begun, since: time.Duration(begun)}
 	}
 	if l.life.paused.Load() || late > rateSpan/8 {
-		r.since, r.had = now, come // it is on this side that it does not go on
+		r.since, r.had = now, come // it was this side that did not read
 	}
 	if left := r.since + rateSpan - now; left > 0 {
 		return left
@@ -190,18 +189,18 @@ func (l *link) checkRate(late time.Duration) (next time.Duration) {
 	return rateSpan
 }
 
-// A rate is what a heart knows of a message under way.
+// A rate is how fast a message under way comes, by the looks of the heartbeat timer.
 type rate struct {
-	of    int64         // which one
-	since time.Duration // when the time began that is looked at
-	had   uint64        // what had come then
+	of    int64         // which message: the link's life.way
+	since time.Duration // when the span began that is looked at
+	had   uint64        // how many bytes had come by then
 }
 
 // sample notes what has come of the messages under way.
 func (q *inbox) sample(now time.Duration) {
 	q.sampled = now
-	for _, l := range q.onTheWay {
-		l.in.way.seen = l.life.come.Load()
+	for _, l := range q.underway {
+		l.in.underway.seen = l.life.come.Load()
 	}
 }
 
@@ -211,7 +210,7 @@ func (l *link) checkStarved() (next time.Duration) {
 	q := &l.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !l.in.starved || l.in.way.want == 0 {
+	if !l.in.starved || l.in.underway.want == 0 {
 		return never
 	}
 	now := l.core.now()
@@ -219,10 +218,10 @@ func (l *link) checkStarved() (next time.Duration) {
 		return left
 	}
 	const least = starvedRate * uint64(starvedAfter/time.Second)
-	for _, other := range q.onTheWay {
-		w := &other.in.way
+	for _, other := range q.underway {
+		w := &other.in.underway
 		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.come.Load()-w.seen >= least {
-			continue // it comes, or is not to blame
+			continue // it makes progress, or cannot for reasons of ours
 		}
 		err := fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for all are used up", ErrLimit, q.budget)
 		other.failLater(err)

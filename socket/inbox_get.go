@@ -15,7 +15,7 @@ import (
 func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 	for {
 		q.recv.Lock()
-		if m, ok := q.fromHand(); ok { // which has unlocked recv
+		if m, ok := q.nextPrefetched(); ok { // which has unlocked recv
 			return m, nil
 		}
 		q.mu.Lock()
@@ -43,14 +43,14 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 // none. reopened, if not nil, is a link whose queue was full and is down to half: once the locks are free it has to
 // resume. If the message that did this was discarded, take leaves it at that, and the caller comes again.
 func (q *inbox) take() (m Msg, ok bool, reopened *link) {
-	q.putBack()
+	q.giveBack()
 	for len(q.round) > 0 && (q.ready == nil || q.ready()) {
 		m, l, why := q.pop()
 		if q.reopen(l) {
 			reopened = l
 		}
 		if why == "" {
-			q.borrow()
+			q.fillPrefetch()
 			return m, true, reopened
 		}
 		if reopened != nil {
@@ -87,7 +87,7 @@ func (q *inbox) pop() (m Msg, l *link, why Reason) {
 	} else {
 		q.discard(l, why, n, further)
 	}
-	q.lowered(l)
+	q.queueShrank(l)
 	return m, l, why
 }
 
@@ -118,21 +118,21 @@ const (
 
 // chooseWait decides how to wait, what costs least first. An error says that there is nothing to wait for.
 func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
-	if wait && q.lender != nil && ctx.Err() == nil {
-		if l := q.mayLinger(); l != nil {
+	if wait && q.soleSender != nil && ctx.Err() == nil {
+		if l := q.maySpin(); l != nil {
 			return waiting{way: spinning, link: l}, nil
 		}
 	}
 	if err := q.stopped(); err != nil {
 		return waiting{}, err
 	}
-	if l := q.dry(); l != nil {
+	if l := q.onEmpty(); l != nil {
 		return waiting{way: fetching, link: l}, nil
 	}
 	if !wait {
 		return waiting{}, ErrWouldBlock
 	}
-	if l := q.takeTurn(ctx); l != nil {
+	if l := q.acquireRead(ctx); l != nil {
 		return waiting{way: reading, link: l}, nil
 	}
 	return waiting{way: untilWoken, waiter: q.unread.Join()}, nil
@@ -142,11 +142,11 @@ func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 func (q *inbox) wait(ctx context.Context, w waiting) error {
 	switch w.way {
 	case spinning:
-		q.linger(w.link)
+		q.spin(w.link)
 	case fetching:
-		w.link.fetch()
+		w.link.pullFromSender()
 	case reading:
-		w.link.readOnce()
+		w.link.readInline()
 	case untilWoken:
 		err := w.waiter.Wait(ctx)
 		q.mu.Lock()

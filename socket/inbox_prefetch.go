@@ -2,128 +2,129 @@ package socket
 
 import "slices"
 
-// A hand is what receivers take from without a lock that senders or readers hold: a run of messages of one link,
-// moved out of its queue at once. It is for the time while only that link has any, so that receiving stays fair.
-// Messages in hand count as unread.
-type hand struct {
-	link    *link
-	chunk   *chunk
-	msgs    []Msg  // of chunk, those not handed out yet
-	taken   Count  // handed out since settle
-	further uint64 // of it, frames beyond the first of each message
-	quiet   uint64 // messages to go before the link, which is full, can be down to half
+// A prefetchBuffer holds messages that were moved out of one link's queue at once, so that receivers take them without
+// the lock that senders and readers hold. It is filled only while no other link has any, so that receiving stays fair.
+// Its messages count as unread.
+type prefetchBuffer struct {
+	link      *link
+	chunk     *chunk
+	msgs      []Msg  // of chunk, those not handed out yet
+	taken     Count  // handed out and not in the ledger yet; see enterTaken
+	further   uint64 // frames of taken beyond the first of each message
+	untilHalf uint64 // messages to go before the link's queue, which is full, can be down to half
 }
 
-// lendFrom is how many messages a queue must have to be worth a lock less for each.
-const lendFrom = 8
+// minPrefetch is how many messages must be in a queue for prefetching to save more than it costs.
+const minPrefetch = 8
 
-// borrow takes messages in hand if that makes no difference but in speed: no other link has some, no role looks at each
-// under the lock, and no sender drops the oldest ones.
-func (q *inbox) borrow() {
+// fillPrefetch fills the buffer if that makes no difference but in speed: no other link has messages, no role looks at
+// each under the lock, and no sender drops the oldest ones.
+func (q *inbox) fillPrefetch() {
 	if len(q.round) != 1 || q.ready != nil || q.stop != nil || q.mixed {
 		return
 	}
 	l := q.round[0]
-	if l.in.queue.n < lendFrom || l.in.exact {
+	if l.in.queue.n < minPrefetch || l.in.noPrefetch {
 		return
 	}
-	h := &q.hand
-	h.link = l
-	h.chunk, h.msgs = l.in.queue.lend()
-	h.quiet = 0
-	q.lent = l
+	p := &q.prefetch
+	p.link = l
+	p.chunk, p.msgs = l.in.queue.takeChunk()
+	p.untilHalf = 0
+	q.prefetchedFrom = l
 	if l.in.queue.n == 0 {
 		q.leaveRound(l)
 	}
 }
 
-// fromHand returns a message in hand, if there is one and no other link waits for its turn; it has unlocked recv then.
-func (q *inbox) fromHand() (m Msg, ok bool) {
-	h := &q.hand
-	for len(h.msgs) > 0 && !q.crowd.Load() {
-		l := h.link
-		m = h.msgs[0]
-		h.msgs[0] = Msg{}
-		h.msgs = h.msgs[1:]
-		h.taken.add(m.Size())
-		h.further += m.further()
+// nextPrefetched returns a message of the buffer, if there is one and no other link has brought any meanwhile; it has
+// unlocked recv then.
+func (q *inbox) nextPrefetched() (m Msg, ok bool) {
+	p := &q.prefetch
+	for len(p.msgs) > 0 && !q.contended.Load() {
+		l := p.link
+		m = p.msgs[0]
+		p.msgs[0] = Msg{}
+		p.msgs = p.msgs[1:]
+		p.taken.add(m.Size())
+		p.further += m.further()
 		if q.filter != nil {
 			size, further := m.Size(), m.further()
 			var why Reason
 			if m, why = q.filter(l, m); why != "" {
-				q.unkept(why, size, further)
+				q.discardTaken(why, size, further)
 				continue
 			}
 		}
-		quiet := h.quiet > 0
-		if quiet {
-			h.quiet--
+		aboveHalf := p.untilHalf > 0
+		if aboveHalf {
+			p.untilHalf--
 		}
 		q.recv.Unlock()
-		if !quiet && l.in.full.Load() {
-			q.relieve(l)
+		if !aboveHalf && l.in.full.Load() {
+			q.reopenIfHalf(l)
 		}
 		return m, true
 	}
 	return Msg{}, false
 }
 
-// unkept makes the last message taken from the hand one that was discarded.
-func (q *inbox) unkept(why Reason, size int, further uint64) {
+// discardTaken has the message that was taken from the buffer last be discarded instead.
+func (q *inbox) discardTaken(why Reason, size int, further uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := &q.hand
-	h.taken = h.taken.minus(Count{1, uint64(size)})
-	h.further -= further
-	q.settle()
-	q.discard(h.link, why, Count{1, uint64(size)}, further)
-	q.lowered(h.link)
+	p := &q.prefetch
+	p.taken = p.taken.minus(Count{1, uint64(size)})
+	p.further -= further
+	q.enterTaken()
+	q.discard(p.link, why, Count{1, uint64(size)}, further)
+	q.queueShrank(p.link)
 }
 
-// settle brings the books up to date with what was taken from the hand. It needs both locks, as putBack does.
-func (q *inbox) settle() {
-	h := &q.hand
-	if h.taken.Messages == 0 {
+// enterTaken brings the ledger up to date with what was taken from the buffer. recv and mu are held.
+func (q *inbox) enterTaken() {
+	p := &q.prefetch
+	if p.taken.Messages == 0 {
 		return
 	}
-	q.ledger(h.link).hand(h.taken, h.further)
-	h.taken, h.further = Count{}, 0
-	q.lowered(h.link)
+	q.ledger(p.link).hand(p.taken, p.further)
+	p.taken, p.further = Count{}, 0
+	q.queueShrank(p.link)
 }
 
-// putBack ends the time of a hand: what is left of it goes back to the front of its queue, and the other links come
-// first.
-func (q *inbox) putBack() {
-	h := &q.hand
-	if h.link == nil {
+// giveBack empties the buffer: what is left in it goes back to the front of its link's queue, and the other links have
+// their turn first. recv and mu are held.
+func (q *inbox) giveBack() {
+	p := &q.prefetch
+	if p.link == nil {
 		return
 	}
-	q.settle()
-	l := h.link
-	if len(h.msgs) > 0 {
-		l.in.queue.unshift(h.msgs)
+	q.enterTaken()
+	l := p.link
+	if len(p.msgs) > 0 {
+		l.in.queue.unshift(p.msgs)
 		if !l.in.active {
 			l.in.active = true
 			q.round = append(q.round, l)
 		}
 		q.next = slices.Index(q.round, l) + 1
 	} else {
-		h.chunk.recycle()
+		p.chunk.recycle()
 	}
-	*h = hand{}
-	q.lent = nil
-	q.crowd.Store(false)
+	*p = prefetchBuffer{}
+	q.prefetchedFrom = nil
+	q.contended.Store(false)
 }
 
-// relieve lets the peer of a full link go on once the queue is down to half.
-func (q *inbox) relieve(l *link) {
+// reopenIfHalf has the reader of a full link go on if its queue is down to half.
+func (q *inbox) reopenIfHalf(l *link) {
 	q.recv.Lock()
 	q.mu.Lock()
-	q.settle()
+	q.enterTaken()
 	opened := q.reopen(l)
-	if h := &q.hand; !opened && h.link == l && l.in.limit.messages > 0 {
+	if p := &q.prefetch; !opened && p.link == l && l.in.limit.messages > 0 {
 		half := l.in.limit.messages / 2
-		h.quiet = max(l.in.counts.unread.Messages, half+1) - half - 1
+		p.untilHalf = max(l.in.counts.unread.Messages, half+1) - half - 1
 	}
 	q.mu.Unlock()
 	q.recv.Unlock()

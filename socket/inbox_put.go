@@ -48,7 +48,7 @@ func (q *inbox) push(l *link, m Msg) {
 	q.limit(l)
 }
 
-// pushAll queues the messages of a run, n altogether, with further frames beyond the first of each.
+// pushAll queues messages that a sender in this process has held, n altogether, with further frames beyond the first of each.
 func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 	l.in.queue.pushAll(msgs)
 	q.ledger(l).receive(n, further)
@@ -59,9 +59,9 @@ func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 func (q *inbox) limit(l *link) {
 	in := &l.in
 	if in.limit.reached(in.load()) && !l.core.cfg.latest {
-		in.full.Store(true) // first: who takes from the hand now sees it and looks again
+		in.full.Store(true) // first: whoever takes from the prefetch buffer now sees it and looks again
 		if q.recv.TryLock() {
-			q.settle()
+			q.enterTaken()
 			in.full.Store(in.held() || in.limit.reached(in.load()))
 			q.recv.Unlock()
 		}
@@ -74,22 +74,22 @@ func (q *inbox) announce(l *link, n int) {
 		return
 	}
 	if n > 0 {
-		q.spend(l)
-		q.brought(l)
-		if q.lender != nil {
-			q.news.Store(true)
+		q.chargeBudget(l)
+		q.noteSource(l)
+		if q.soleSender != nil {
+			q.arrived.Store(true)
 		}
 	}
 	if n > 0 && !l.in.active {
 		l.in.active = true
 		q.round = append(q.round, l)
-		if q.lent != nil && q.lent != l {
-			q.crowd.Store(true)
+		if q.prefetchedFrom != nil && q.prefetchedFrom != l {
+			q.contended.Store(true)
 		}
 	}
 	for ; n > 0 && q.unread.Len() > 0; n-- {
 		q.unread.Wake()
-		q.met = true
+		q.receiverWaited = true
 	}
 }
 
@@ -98,7 +98,7 @@ func (q *inbox) dropOldest(l *link, why Reason) {
 	in := &l.in
 	m := in.queue.pop()
 	q.discard(l, why, Count{1, uint64(m.Size())}, m.further())
-	q.lowered(l)
+	q.queueShrank(l)
 	in.full.Store(in.held())
 	if in.empty() {
 		q.leaveRound(l)

@@ -90,7 +90,7 @@ func (c *chunk) recycle() {
 }
 
 // lend takes the first chunk out of the queue, which is not empty, with the messages that are left in it.
-func (q *queue) lend() (c *chunk, msgs []Msg) {
+func (q *queue) takeChunk() (c *chunk, msgs []Msg) {
 	c = q.head
 	end := len(c.msgs)
 	if c == q.tail {

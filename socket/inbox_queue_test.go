@@ -70,7 +70,7 @@ func TestQueueAgainstSlice(t *testing.T) {
 					want = slices.Concat(ms, want)
 					next += len(ms)
 				case op < 12 && len(want) > 0:
-					c, msgs := q.lend()
+					c, msgs := q.takeChunk()
 					for i, m := range msgs {
 						if m.String() != want[i].String() {
 							t.Fatalf("lent %s, want %s", m, want[i])

@@ -54,7 +54,7 @@ func (c *inCounts) discardAll(why Reason) { c.discard(why, c.unread, c.further) 
 // transfer makes messages unread of one link unread of another, as if it had brought them.
 func transfer(from, to *inCounts, n Count, further uint64) {
 	from.takeUnread(n, further)
-	from.received = from.received.minus(n)
+	from.received.decrease(n)
 	to.receive(n, further)
 }
 
@@ -66,14 +66,14 @@ func (c *inCounts) copy() inCounts {
 }
 
 func (c *inCounts) receive(n Count, further uint64) {
-	c.received = c.received.plus(n)
-	c.unread = c.unread.plus(n)
+	c.received.increase(n)
+	c.unread.increase(n)
 	c.further += further
 }
 
 func (c *inCounts) hand(n Count, further uint64) {
 	c.takeUnread(n, further)
-	c.handed = c.handed.plus(n)
+	c.handed.increase(n)
 }
 
 func (c *inCounts) discard(why Reason, n Count, further uint64) {
@@ -85,7 +85,7 @@ func (c *inCounts) takeUnread(n Count, further uint64) {
 	if asserting && (c.unread.Messages < n.Messages || c.unread.Bytes < n.Bytes || c.further < further) {
 		panic("socket: a ledger is to give up more than is unread")
 	}
-	c.unread = c.unread.minus(n)
+	c.unread.decrease(n)
 	c.further -= further
 }
 

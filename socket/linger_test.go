@@ -21,7 +21,7 @@ func TestWhoLingers(t *testing.T) {
 	may := func() bool {
 		pull.in.mu.Lock()
 		defer pull.in.mu.Unlock()
-		return pull.in.mayLinger() != nil
+		return pull.in.maySpin() != nil
 	}
 	pass := func(n int) {
 		for range n {
@@ -36,7 +36,7 @@ func TestWhoLingers(t *testing.T) {
 	if may() {
 		t.Error("after one message")
 	}
-	pass(lingerFrom)
+	pass(spinAfter)
 	if !may() {
 		t.Error("not after many")
 	}

@@ -27,13 +27,12 @@ type link struct {
 	parted chan struct{} // closed once the link has left the socket, or is not to take part
 
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
-	departed atomic.Bool // is not a member of the socket any more
+	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
 
 	// direct is set when the peer is in this process and messages move as values.
 	direct *direct
 
-	requests int  // that came, for subscriptions
-	counting bool // what is read counts in life.come; of whoever has the turn to read
+	requests int // that came, for subscriptions; of whoever reads
 
 	unanswered atomic.Uint64 // messages the peer was sent and has not answered, for WithLeastOutstanding
 	useless    atomic.Uint64 // messages of the peer that were discarded for what they were, since throttle looked last
@@ -41,6 +40,8 @@ type link struct {
 	out    linkOut // guarded by core.out.mu
 	flight flight  // of whoever writes, which linkOut.writing hands over
 	in     linkIn  // guarded by core.in.mu
+
+	reading readState // of whoever reads
 
 	life struct {
 		read    atomic.Int64 // when something last came, in nanoseconds of core.now
@@ -116,22 +117,24 @@ type linkOut struct {
 
 // linkIn is the part of a link that belongs to the way in.
 type linkIn struct {
-	notices  *noticeList // of a peer of an XPub; nil of all others
-	queue    queue
-	counts   inCounts
-	limit    mark
-	ready    bool          // its messages may be handed out
-	active   bool          // in the inbox's round
-	full     atomic.Bool   // at the high-water mark, until the queue is down to half; set under core.in.mu
-	exact    bool          // the sender may drop the oldest messages, so that none is lent
-	late     bool          // joined while peers that have gone were at their mark (inbox_departed.go)
-	starved  bool          // waits for the socket's budget (inbox_budget.go)
-	way      underway      // the message that has come in part
-	departed bool          // only a queue, of a peer that has gone
-	heir     *link         // that has the queue now
-	left     uint64        // what counts of it among the peers that have gone
-	resume   chan struct{} // tells the paused reader to go on
-	turn     turn
+	notices    *noticeList // of a peer of an XPub; nil of all others
+	queue      queue
+	counts     inCounts
+	limit      mark
+	ready      bool          // its messages may be handed out
+	active     bool          // in the inbox's round
+	full       atomic.Bool   // not to be read: at the high-water mark, until the queue is down to half, or held
+	noPrefetch bool          // the sender may drop the oldest messages, so that none leaves the queue early
+	resume     chan struct{} // tells the paused reader to go on
+	handoff    handoff       // who reads (link_handoff.go)
+
+	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)
+	starved  bool     // waits for the socket's budget (inbox_budget.go)
+	underway underway // the message that has come in part (inbox_budget.go)
+
+	orphan      *link  // has what the link left unread; nil if there was nothing, or it is connected
+	isOrphan    bool   // the link is itself one
+	orphanBytes uint64 // what it adds to orphans.bytes then
 }
 
 // A mark is a high-water mark in messages and in bytes; zero means no limit.

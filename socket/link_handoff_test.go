@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +23,29 @@ type duo struct {
 	pull *Pull
 	push *Push
 	link *link
+
+	// What onHandoff has told.
+	mu    sync.Mutex
+	steps map[handoffEvent]int
+	last  handoffEvent // of link, but for readChecked
 }
 
-func inTurns(t *testing.T, opts []PullOption, test func(d *duo)) {
+// follow has the hand-offs of the Pull's links counted.
+func (d *duo) follow(l *link, e handoffEvent) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.steps[e]++
+	if e != readChecked && (d.link == nil || l == d.link) {
+		d.last = e
+	}
+}
+
+func handingOff(t *testing.T, opts []PullOption, test func(d *duo)) {
 	synctest.Test(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond / 2})
-		d := &duo{t: t, net: net}
+		d := &duo{t: t, net: net, steps: make(map[handoffEvent]int), last: readResumed}
 		d.pull = NewPull(append(opts, WithTransport(net.Host("srv")))...)
+		d.pull.in.onHandoff = d.follow
 		d.push = d.another("cli")
 		if _, err := d.pull.Bind(t.Context(), "sim://srv"); err != nil {
 			t.Fatal(err)
@@ -74,34 +92,34 @@ func (d *duo) recv(want string, within time.Duration) {
 	}
 }
 
-// lend makes receivers read.
-func (d *duo) lend() {
+// handOff makes receivers read.
+func (d *duo) handOff() {
 	d.t.Helper()
 	for i := range 3 {
 		d.send(d.push, fmt.Sprint(i))
 		d.recv(fmt.Sprint(i), 2*time.Millisecond)
 	}
-	if d.lends() == 0 {
+	if d.handoffs() == 0 {
 		d.t.Fatal("no receiver has read")
 	}
 }
 
-func (d *duo) lends() uint64 {
-	links := d.pull.snapshot()
-	d.pull.in.mu.Lock()
-	defer d.pull.in.mu.Unlock()
-	var n uint64
-	for _, l := range links {
-		n += l.in.turn.lends
-	}
-	return n
+// handoffs is how often a receiver has begun to read.
+func (d *duo) handoffs() int { return d.count(readAcquired) }
+
+func (d *duo) count(e handoffEvent) int {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.steps[e]
 }
 
-func (d *duo) holder() holder {
+// stage is how far the hand-off has come: the last event but for looks.
+func (d *duo) stage() handoffEvent {
 	synctest.Wait()
-	d.pull.in.mu.Lock()
-	defer d.pull.in.mu.Unlock()
-	return d.link.in.turn.holder
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last
 }
 
 // wait starts to receive, and returns what comes of it.
@@ -116,36 +134,36 @@ func (d *duo) wait(ctx context.Context) <-chan error {
 }
 
 func TestReceiversRead(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		for i := range 1000 {
 			d.send(d.push, fmt.Sprint(i))
 			d.recv(fmt.Sprint(i), time.Millisecond)
 		}
-		if n := d.lends(); n < 900 {
-			d.t.Errorf("receivers had the turn %d times of 1000", n)
+		if n := d.handoffs(); n < 900 {
+			d.t.Errorf("receivers have read %d times of 1000", n)
 		}
 	})
 }
 
 // For messages now and then it is not worth it.
 func TestLoneMessages(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		for i := range 100 {
 			time.Sleep(20 * time.Millisecond)
 			d.send(d.push, fmt.Sprint(i))
 			d.recv(fmt.Sprint(i), time.Millisecond)
 		}
-		if n := d.lends(); n > 0 {
-			d.t.Errorf("receivers had the turn %d times", n)
+		if n := d.handoffs(); n > 0 {
+			d.t.Errorf("receivers have read %d times", n)
 		}
 	})
 }
 
 // Who looks for a message in vain leaves in time, and nothing is lost by it.
 func TestReaderGivesUp(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		for i := range 10 {
-			d.lend()
+			d.handOff()
 			ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 			begin := time.Now()
 			err := <-d.wait(ctx)
@@ -154,18 +172,18 @@ func TestReaderGivesUp(t *testing.T) {
 				d.t.Fatalf("%v after %v", err, took)
 			}
 			d.send(d.push, fmt.Sprint("late ", i))
-			d.recv(fmt.Sprint("late ", i), 2*standTick)
+			d.recv(fmt.Sprint("late ", i), 2*parkTimeout)
 		}
 	})
 }
 
 // The link's goroutine reads again when the application stays away, and nothing ticks while a receiver waits.
-func TestTurnGoesBack(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
-		d.lend()
-		time.Sleep(2 * standTick)
-		if h := d.holder(); h != linkReads {
-			d.t.Errorf("the application is away, and holder is %d", h)
+func TestReadingGoesBack(t *testing.T) {
+	handingOff(t, nil, func(d *duo) {
+		d.handOff()
+		time.Sleep(2 * parkTimeout)
+		if s := d.stage(); s != readResumed {
+			d.t.Errorf("the application is away, and the stage is %d", s)
 		}
 		d.send(d.push, "read ahead")
 		time.Sleep(time.Millisecond)
@@ -175,21 +193,20 @@ func TestTurnGoesBack(t *testing.T) {
 		}
 		d.recv("read ahead", 0)
 
-		d.lend()
+		d.handOff()
+		looks := d.count(readChecked)
 		got := d.wait(d.t.Context())
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		d.pull.in.mu.Lock()
-		if tn := &d.link.in.turn; tn.holder != receiverReads || !tn.deep {
-			d.t.Errorf("a receiver waits for a minute: holder %d, deep %v", tn.holder, tn.deep)
+		if s, looks := d.stage(), d.count(readChecked)-looks; s != readAcquired || looks > 2 {
+			d.t.Errorf("a receiver waits for a minute: the stage is %d, and it was looked %d times", s, looks)
 		}
-		d.pull.in.mu.Unlock()
 		d.send(d.push, "at last")
 		if err := <-got; err != nil {
 			d.t.Error(err)
 		}
-		if h := d.holder(); h != linkReads {
-			d.t.Errorf("after a long wait holder is %d", h)
+		if s := d.stage(); s != readResumed {
+			d.t.Errorf("after a long wait the stage is %d", s)
 		}
 	})
 }
@@ -198,8 +215,8 @@ func TestTurnGoesBack(t *testing.T) {
 func TestEndWhileReceiversRead(t *testing.T) {
 	for _, away := range []bool{true, false} {
 		t.Run(fmt.Sprint("away ", away), func(t *testing.T) {
-			inTurns(t, nil, func(d *duo) {
-				d.lend()
+			handingOff(t, nil, func(d *duo) {
+				d.handOff()
 				var got <-chan error
 				if !away {
 					got = d.wait(d.t.Context())
@@ -207,7 +224,7 @@ func TestEndWhileReceiversRead(t *testing.T) {
 				if err := d.push.Close(); err != nil {
 					d.t.Fatal(err)
 				}
-				time.Sleep(2*standTick + time.Millisecond)
+				time.Sleep(2*parkTimeout + time.Millisecond)
 				synctest.Wait()
 				d.pull.mu.Lock()
 				if d.pull.up != 0 {
@@ -229,16 +246,16 @@ func TestEndWhileReceiversRead(t *testing.T) {
 
 // A second peer is heard at once, whoever reads the first.
 func TestSecondPeerWhileReceiversRead(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
-		d.lend()
+	handingOff(t, nil, func(d *duo) {
+		d.handOff()
 		got := d.wait(d.t.Context())
-		if h := d.holder(); h != receiverReads {
-			d.t.Fatalf("holder is %d", h)
+		if s := d.stage(); s != readAcquired {
+			d.t.Fatalf("the stage is %d", s)
 		}
 		second := d.another("other")
 		d.connect(second)
-		if h := d.holder(); h != linkReads {
-			d.t.Errorf("with two peers holder is %d", h)
+		if s := d.stage(); s != readResumed {
+			d.t.Errorf("with two peers the stage is %d", s)
 		}
 		begin := time.Now()
 		d.send(second, "from the second")
@@ -256,40 +273,40 @@ func TestSecondPeerWhileReceiversRead(t *testing.T) {
 // Receivers read beside a peer that is quiet, which is heard at once when it is not, and beside one that is as brisk
 // they do not.
 func TestReceiversReadBesideAQuietPeer(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		second := d.another("other")
 		d.connect(second)
 		for i := range 5 {
-			before := d.lends()
+			before := d.handoffs()
 			for range 10 {
 				d.send(d.push, "brisk")
 				d.recv("brisk", time.Millisecond)
 			}
-			if n := d.lends() - before; n < 5 {
-				d.t.Errorf("receivers had the turn %d times of 10", n)
+			if n := d.handoffs() - before; n < 5 {
+				d.t.Errorf("receivers have read %d times of 10", n)
 			}
 			got := d.wait(d.t.Context())
-			if h := d.holder(); h != receiverReads {
-				d.t.Fatalf("holder is %d", h)
+			if s := d.stage(); s != readAcquired {
+				d.t.Fatalf("the stage is %d", s)
 			}
 			begin := time.Now()
 			d.send(second, "quiet")
 			if err := <-got; err != nil || time.Since(begin) > time.Millisecond {
 				d.t.Errorf("round %d: %v after %v", i, err, time.Since(begin))
 			}
-			if h := d.holder(); h != linkReads {
-				d.t.Errorf("after a message of the quiet one holder is %d", h)
+			if s := d.stage(); s != readResumed {
+				d.t.Errorf("after a message of the quiet one the stage is %d", s)
 			}
 		}
-		before := d.lends()
+		before := d.handoffs()
 		for range 100 {
 			d.send(d.push, "brisk")
 			d.recv("brisk", time.Millisecond)
 			d.send(second, "as brisk")
 			d.recv("as brisk", time.Millisecond)
 		}
-		if n := d.lends() - before; n > 10 {
-			d.t.Errorf("beside a brisk peer receivers had the turn %d times of 200", n)
+		if n := d.handoffs() - before; n > 10 {
+			d.t.Errorf("beside a brisk peer receivers have read %d times of 200", n)
 		}
 		if err := second.Close(); err != nil {
 			d.t.Error(err)
@@ -299,14 +316,14 @@ func TestReceiversReadBesideAQuietPeer(t *testing.T) {
 
 // A stream beside other peers is read by the link's goroutine.
 func TestStreamBesideAQuietPeer(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		second := d.another("other")
 		d.connect(second)
 		for range 10 {
 			d.send(d.push, "brisk")
 			d.recv("brisk", time.Millisecond)
 		}
-		before := d.lends()
+		before := d.handoffs()
 		if before == 0 {
 			d.t.Fatal("no receiver has read what came one at a time")
 		}
@@ -318,8 +335,8 @@ func TestStreamBesideAQuietPeer(t *testing.T) {
 				d.recv("stream", 2*time.Millisecond)
 			}
 		}
-		if n := d.lends() - before; n > 10 {
-			d.t.Errorf("receivers had the turn %d times for 1,000 messages of a stream", n)
+		if n := d.handoffs() - before; n > 10 {
+			d.t.Errorf("receivers have read %d times for 1,000 messages of a stream", n)
 		}
 		if err := second.Close(); err != nil {
 			d.t.Error(err)
@@ -329,9 +346,9 @@ func TestStreamBesideAQuietPeer(t *testing.T) {
 
 // Of several receivers each gets its message, one gives up and the others go on.
 func TestReceiversAmongThemselves(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
+	handingOff(t, nil, func(d *duo) {
 		for range 10 {
-			d.lend()
+			d.handOff()
 			ctx, cancel := context.WithCancel(d.t.Context())
 			quits := d.wait(ctx)
 			a, b := d.wait(d.t.Context()), d.wait(d.t.Context())
@@ -343,7 +360,7 @@ func TestReceiversAmongThemselves(t *testing.T) {
 			d.send(d.push, "a")
 			d.send(d.push, "b")
 			for _, got := range []<-chan error{a, b} {
-				if err := <-got; err != nil || time.Since(begin) > 2*standTick {
+				if err := <-got; err != nil || time.Since(begin) > 2*parkTimeout {
 					d.t.Errorf("%v after %v", err, time.Since(begin))
 				}
 			}
@@ -351,29 +368,29 @@ func TestReceiversAmongThemselves(t *testing.T) {
 	})
 }
 
-// With room for one message only, the rest of what was read waits, in order, for whoever has the turn.
+// With room for one message only, the rest of what was read waits, in order, for whoever reads.
 func TestLittleRoomWhileReceiversRead(t *testing.T) {
-	inTurns(t, []PullOption{WithRecvHWM(1)}, func(d *duo) {
-		d.lend()
-		for _, pause := range []time.Duration{0, 3 * standTick} {
+	handingOff(t, []PullOption{WithRecvHWM(1)}, func(d *duo) {
+		d.handOff()
+		for _, pause := range []time.Duration{0, 3 * parkTimeout} {
 			for i := range 100 {
 				d.send(d.push, fmt.Sprint(i))
 			}
-			before := d.lends()
+			before := d.handoffs()
 			for i := range 100 {
 				d.recv(fmt.Sprint(i), time.Millisecond)
 				time.Sleep(pause)
 			}
-			if n := d.lends() - before; pause == 0 && n < 90 {
-				d.t.Errorf("receivers had the turn %d times", n)
+			if n := d.handoffs() - before; pause == 0 && n < 90 {
+				d.t.Errorf("receivers have read %d times", n)
 			}
 		}
 	})
 }
 
 func TestCloseWhileReceiversRead(t *testing.T) {
-	inTurns(t, nil, func(d *duo) {
-		d.lend()
+	handingOff(t, nil, func(d *duo) {
+		d.handOff()
 		a, b := d.wait(d.t.Context()), d.wait(d.t.Context())
 		begin := time.Now()
 		if err := d.pull.Close(); err != nil {
@@ -395,6 +412,12 @@ func TestRestBeforeAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond / 2})
 		pull := NewPull(WithTransport(net.Host("srv")), WithRecvHWM(1))
+		var handoffs atomic.Int64
+		pull.in.onHandoff = func(_ *link, e handoffEvent) {
+			if e == readAcquired {
+				handoffs.Add(1)
+			}
+		}
 		if _, err := pull.Bind(t.Context(), "sim://srv"); err != nil {
 			t.Fatal(err)
 		}
@@ -411,10 +434,8 @@ func TestRestBeforeAnError(t *testing.T) {
 			b := bytes.Repeat(frame, last)
 			if i == 7 {
 				b = append(b, zmtp.FlagCommand, 1, 200) // a name of 200 bytes in a body of one
-				for l := range pull.links {
-					if l.in.turn.lends == 0 {
-						t.Error("no receiver has read")
-					}
+				if handoffs.Load() == 0 {
+					t.Error("no receiver has read")
 				}
 			}
 			if _, err := conn.Write(b); err != nil {
@@ -438,7 +459,7 @@ func TestRestBeforeAnError(t *testing.T) {
 
 // How long a connection is not read once receivers do not come: less where a peer minds, more where nothing piles up
 // meanwhile.
-func TestStandTick(t *testing.T) {
+func TestParkTimeout(t *testing.T) {
 	pull, rep := NewPull(WithHeartbeat(0, 0, 0)), NewRep(WithHeartbeat(0, 0, 0))
 	impatient := NewRep(WithHeartbeat(time.Second, 80*time.Millisecond, 0))
 	for _, s := range []Socket{pull, rep, impatient} {
@@ -450,14 +471,14 @@ func TestStandTick(t *testing.T) {
 		peer Peer
 		want time.Duration
 	}{
-		{"as a rule", pull.core, Peer{}, standTick},
-		{"each message waits for an answer", rep.core, Peer{}, lockstepStand},
+		{"as a rule", pull.core, Peer{}, parkTimeout},
+		{"each message waits for an answer", rep.core, Peer{}, parkTimeoutRequestReply},
 		{"the peer is impatient", rep.core, Peer{yodel: true, patience: 60 * time.Millisecond}, 20 * time.Millisecond},
 		{"this side is", impatient.core, Peer{}, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := &link{core: tt.core, peer: &tt.peer, sess: &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}}
-			if got := l.standTick(); got != tt.want {
+			if got := l.parkTimeout(); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

@@ -198,18 +198,18 @@ func (l *link) heard() {
 
 // pinged takes note of a PING. Answers to the PINGs that one read brings leave together.
 func (l *link) pinged(ttl time.Duration, context []byte) {
-	t := &l.in.turn
-	t.pinged, t.ttl = true, ttl
-	t.pongs = zmtp.AppendPong(t.pongs, context)
-	if len(t.pongs) >= maxPongs {
+	r := &l.reading
+	r.pinged, r.ttl = true, ttl
+	r.pongs = zmtp.AppendPong(r.pongs, context)
+	if len(r.pongs) >= maxPongs {
 		l.answer()
 	}
 }
 
 // answer answers the PINGs that one read has brought.
 func (l *link) answer() {
-	t := &l.in.turn
-	if !t.pinged {
+	r := &l.reading
+	if !r.pinged {
 		return
 	}
 	now := int64(l.core.now())
@@ -219,13 +219,13 @@ func (l *link) answer() {
 	if known := l.life.gap.Load(); gap >= int64(minGap) && (known == 0 || gap < known) {
 		l.life.gap.Store(gap)
 	}
-	if l.life.ttl.Store(int64(t.ttl)); t.ttl > 0 {
-		l.core.heart.hasten(l, t.ttl)
+	if l.life.ttl.Store(int64(r.ttl)); r.ttl > 0 {
+		l.core.heart.hasten(l, r.ttl)
 	}
-	l.sendPongs(t.pongs)
-	t.pinged, t.pongs = false, t.pongs[:0]
-	if cap(t.pongs) > maxSigns {
-		t.pongs = nil // a flood, or what waited while we did not read
+	l.sendPongs(r.pongs)
+	r.pinged, r.pongs = false, r.pongs[:0]
+	if cap(r.pongs) > maxSigns {
+		r.pongs = nil // a flood, or what waited while we did not read
 	}
 }
 

@@ -65,7 +65,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 	defer c.in.mu.Unlock()
 	l.in.limit = c.cfg.recvMark.plus(theirs.link.core.cfg.sendMark)
 	if theirs.link.core.cfg.overflow.dropsOldest() {
-		l.in.exact = true // or the other side has set it already
+		l.in.noPrefetch = true // or the other side has set it already
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (d *direct) offer(p *parcel) bool {
 		}
 		q.push(d.twin, m)
 		q.announce(d.twin, 1)
-		d.grant()
+		d.setBatchLimit()
 	}
 	n := Count{1, uint64(p.size)}
 	d.self.out.counts.accepted.add(p.size)
@@ -200,21 +200,21 @@ func (d *direct) unread() uint64 {
 	defer q.mu.Unlock()
 	d.flush()
 	if q.recv.TryLock() {
-		q.settle()
+		q.enterTaken()
 		q.recv.Unlock()
 	}
 	return d.twin.in.counts.unread.Messages
 }
 
-// exact sees to it that DropOldest and Conflate find all that is unread. What the receiver has in hand just now is past
-// that.
+// exact sees to it that DropOldest and Conflate find all that is unread. What is in the receiver's prefetch buffer
+// just now is past that.
 func (d *direct) exact() {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	d.flush()
 	d.kept.room = mark{}
-	d.twin.in.exact = true
+	d.twin.in.noPrefetch = true
 }
 
 // makeRoom drops the oldest message in the peer's queue.

@@ -9,11 +9,11 @@ import (
 // A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under
 // the lock that it holds anyway, while that peer has other messages to receive. It goes over whole, so that the
 // peer's lock and the peer's processor are bothered once for many messages. This is out of sight: a run goes over as
-// soon as the peer runs dry (fetch), anybody looks at the ledger of either side, or the sender closes; and it is
+// soon as the peer runs dry (pullFromSender), anybody looks at the ledger of either side, or the sender closes; and it is
 // never longer than what the peer's queue had room for, so that the high-water mark is exact.
 //
 // Whoever is last to look moves the run: the sender says that there is one (some) before it looks whether the peer
-// runs dry (inbox.lazy), the receiver the other way round.
+// runs dry (inbox.batchingAllowed), the receiver the other way round.
 //
 // But for some, a run is guarded by the sender's out.mu.
 type run struct {
@@ -29,7 +29,7 @@ type run struct {
 // mayKeep reports whether one more message may be added to the run.
 func (d *direct) mayKeep() bool {
 	r := &d.kept
-	return d.twin.core.in.lazy.Load() && uint64(r.n) < r.room.messages && r.load().Bytes < r.room.bytes && !d.self.core.out.shut
+	return d.twin.core.in.batchingAllowed.Load() && uint64(r.n) < r.room.messages && r.load().Bytes < r.room.bytes && !d.self.core.out.shut
 }
 
 // keep adds a message to the run, if it may.
@@ -53,7 +53,7 @@ func (d *direct) keep(m Msg, size int) bool {
 func (d *direct) another(m Msg, size int) bool {
 	r := &d.kept
 	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.load().Bytes+m.weight(size) >= r.room.bytes ||
-		!d.twin.core.in.lazy.Load() || d.self.core.out.shut || d.self.out.dead {
+		!d.twin.core.in.batchingAllowed.Load() || d.self.core.out.shut || d.self.out.dead {
 		return false
 	}
 	r.chunk.msgs[r.n] = Msg{Frames: m.Frames, From: d.me}
@@ -103,7 +103,7 @@ func (d *direct) flush() bool {
 	} else {
 		q.pushAll(d.twin, msgs, n, further)
 		q.announce(d.twin, len(msgs))
-		d.grant()
+		d.setBatchLimit()
 	}
 	d.kept.release(msgs)
 	d.delivered(n)
@@ -144,12 +144,12 @@ func (d *direct) unsent() []Msg {
 	return msgs
 }
 
-// grant decides how long the next run may be.
-func (d *direct) grant() {
+// setBatchLimit decides how long the next run may be.
+func (d *direct) setBatchLimit() {
 	d.kept.room = mark{}
 	q := &d.twin.core.in
-	q.relax()
-	if !q.lazy.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() || d.self.core.cfg.leastOutstanding {
+	q.allowBatching()
+	if !q.batchingAllowed.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() || d.self.core.cfg.leastOutstanding {
 		return
 	}
 	d.kept.room = d.twin.in.limit.room(d.twin.in.load())

@@ -15,6 +15,26 @@ import (
 // waits for the way out: answers to PING go into the control buffer. When the inbox is full reading stops, which the
 // peer feels as backpressure, and the goroutine gives signs of life instead.
 
+// A readState is what reading a link needs from one read to the next. It belongs to whoever reads, and is guarded by
+// nothing else: the link's goroutine, or the receiver that owns the reading (handoff.owner).
+type readState struct {
+	reader   *zmtp.Reader
+	last     time.Duration // when the link's goroutine read the time before
+	yields   time.Duration // when the reader last waited, or let others run
+	stream   bool          // the last read brought several messages
+	counting bool          // what is read counts in link.life.come
+
+	pinged bool          // PINGs have come that were not answered yet
+	ttl    time.Duration // of the last of them
+	pongs  []byte        // the answers
+
+	// See link_throttle.go.
+	useless  uint64        // commands since throttled looked last, but those that a publisher needs
+	allowed  time.Duration // up to when what was useless is paid for
+	throttle time.Duration // nothing is to be read before that
+	named    bool          // there was a Throttled event
+}
+
 // read runs until the connection ends and returns why.
 func (l *link) read() error {
 	lim := l.core.cfg.limits
@@ -30,8 +50,8 @@ func (l *link) read() error {
 		MaxCommand: maxCommand,
 		Room:       l.room,
 	})
-	l.in.turn.reader, l.in.turn.yields = r, l.core.now()
-	l.in.turn.allowed = l.in.turn.yields - time.Second
+	l.reading.reader, l.reading.yields = r, l.core.now()
+	l.reading.allowed = l.reading.yields - time.Second
 	for l.in.full.Load() { // held back from the start
 		if err := l.pause(); err != nil {
 			return err
@@ -43,7 +63,7 @@ func (l *link) read() error {
 		}
 		msgs, err := r.Next(l)
 		l.throttled()
-		l.in.turn.stream = len(msgs) > 1
+		l.reading.stream = len(msgs) > 1
 		if len(msgs) > 0 {
 			if e := l.core.role.intake(l, msgs); e != nil {
 				return e
@@ -60,7 +80,7 @@ func (l *link) read() error {
 		}
 		l.yield()
 		l.sign() // the next PING may be far behind what the kernel holds for us
-		rest, err := l.standBy(nil)
+		rest, err := l.park(nil)
 		if len(rest) > 0 {
 			if e := l.core.role.intake(l, rest); e != nil {
 				return e
@@ -90,7 +110,7 @@ func (r lifeReader) ReadTwo(first, second []byte) (int, error) {
 func (r lifeReader) noted(n int, err error) (int, error) {
 	if n > 0 {
 		r.l.life.read.Store(int64(r.l.core.now()))
-		if r.l.counting {
+		if r.l.reading.counting {
 			r.l.life.come.Add(uint64(n))
 		}
 	}
@@ -112,7 +132,7 @@ func (l *link) queueAll(msgs [][][]byte) error {
 		case l.throttled(): // some that went before were of no use
 			err = l.sitOut()
 		case !stood:
-			msgs, ended = l.standBy(msgs)
+			msgs, ended = l.park(msgs)
 		default:
 			err = l.pause()
 		}
@@ -141,8 +161,8 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 	tick := time.NewTimer(l.nextLook())
 	defer tick.Stop()
 	for {
-		if l.over() && !l.departed.Load() {
-			l.core.depart(l)
+		if l.over() && !l.readOnly.Load() {
+			l.core.makeReadOnly(l)
 		}
 		select {
 		case <-resume:
@@ -199,13 +219,13 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		if err != nil {
 			return err
 		}
-		l.in.turn.useless += useless(1, len(data))
+		l.reading.useless += useless(1, len(data))
 		l.heard()
 		l.pinged(ttl, context)
 		return nil
 	case zmtp.CommandPong:
-		l.in.turn.useless += useless(1, len(data))
-		l.heard() // that it came is all it says
+		l.reading.useless += useless(1, len(data))
+		l.heard() // which PING it answers does not matter: any traffic is a sign of life
 		return nil
 	case zmtp.CommandReady:
 		return fmt.Errorf("%w: a second READY", ErrProtocol)
@@ -216,12 +236,12 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		}
 		return fmt.Errorf("%w: %w %q", ErrProtocol, errSentError, reason)
 	case zmtp.CommandSubscribe, zmtp.CommandCancel:
-		if l.departed.Load() {
+		if l.readOnly.Load() {
 			return nil
 		}
 		return l.core.role.subscription(l, name == zmtp.CommandSubscribe, data)
 	}
-	l.in.turn.useless += useless(1, len(data))
+	l.reading.useless += useless(1, len(data))
 	return nil // RFC 37: unknown commands are ignored
 }
 

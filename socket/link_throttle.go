@@ -25,42 +25,42 @@ type flood struct {
 
 // throttled notes what the last read has brought and reports whether the next one must wait.
 func (l *link) throttled() bool {
-	t := &l.in.turn
-	n := t.useless
-	t.useless = 0
+	r := &l.reading
+	n := r.useless
+	r.useless = 0
 	if l.useless.Load() > 0 {
 		n += l.useless.Swap(0)
 	}
 	if n == 0 {
-		return t.throttle > 0
+		return r.throttle > 0
 	}
 	now := l.core.now()
-	t.allowed = max(t.allowed, now-time.Second) + time.Duration(n)*(time.Second/freeRate)
-	excess := t.allowed - now
+	r.allowed = max(r.allowed, now-time.Second) + time.Duration(n)*(time.Second/freeRate)
+	excess := r.allowed - now
 	if excess <= 0 {
-		return t.throttle > 0
+		return r.throttle > 0
 	}
-	t.allowed = now
-	if !t.named {
-		t.named = true
+	r.allowed = now
+	if !r.named {
+		r.named = true
 		l.core.events.add(Event{Kind: Throttled, Endpoint: l.ep.name, Peer: l.peer})
 	}
 	f := &l.core.flood
 	f.mu.Lock()
 	f.next = max(f.next, now) + excess*freeRate/sharedRate
-	t.throttle = f.next
+	r.throttle = f.next
 	f.mu.Unlock()
 	return true
 }
 
 // sitOut waits until the link may read again. It is not dead meanwhile, neither side.
 func (l *link) sitOut() error {
-	t := &l.in.turn
-	if t.throttle == 0 {
+	r := &l.reading
+	if r.throttle == 0 {
 		return nil
 	}
-	left := t.throttle - l.core.now()
-	t.throttle = 0
+	left := r.throttle - l.core.now()
+	r.throttle = 0
 	if left <= 0 {
 		return nil
 	}

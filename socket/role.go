@@ -89,6 +89,6 @@ func (baseRole) intake(l *link, msgs [][][]byte) error {
 }
 
 func (baseRole) subscription(l *link, _ bool, topic []byte) error {
-	l.in.turn.useless += useless(1, len(topic))
+	l.reading.useless += useless(1, len(topic))
 	return nil
 }

@@ -62,6 +62,16 @@ func (c *Count) sub(bytes int) {
 	c.Bytes -= uint64(bytes)
 }
 
+func (c *Count) increase(by Count) {
+	c.Messages += by.Messages
+	c.Bytes += by.Bytes
+}
+
+func (c *Count) decrease(by Count) {
+	c.Messages -= by.Messages
+	c.Bytes -= by.Bytes
+}
+
 func (c Count) plus(d Count) Count  { return Count{c.Messages + d.Messages, c.Bytes + d.Bytes} }
 func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.Bytes - d.Bytes} }
 

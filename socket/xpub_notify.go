@@ -50,7 +50,7 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 	x := &notice{fact: f, from: l.peer, add: s.add}
 	n.enter(list, x)
 	q.ledger(list.owner).receive(Count{1, uint64(x.size())}, 0)
-	q.lowered(list.owner)
+	q.queueShrank(list.owner)
 	q.announce(list.owner, 1)
 	return nil
 }
@@ -60,7 +60,7 @@ func (q *inbox) setOff(n *notices, x *notice) {
 	owner := x.list.owner
 	n.leave(x)
 	q.discard(owner, Replaced, Count{1, uint64(x.size())}, 0)
-	q.lowered(owner)
+	q.queueShrank(owner)
 	if owner.in.active && owner.in.empty() {
 		q.leaveRound(owner)
 	}
@@ -83,7 +83,7 @@ func (q *inbox) joinSome(n *notices, list *noticeList) bool {
 		return false
 	}
 	owner, gone := list.owner, n.gone
-	defer q.lowered(owner)
+	defer q.queueShrank(owner)
 	for range joinAtOnce {
 		x := list.head
 		if x == nil {
