@@ -174,7 +174,7 @@ func (n *Node) compose(offers []offered, links ifaces.Snapshot) Record {
 	return r
 }
 
-// announce brings what is announced up to date with what is offered. The caller has the turn.
+// announce brings what is announced up to date with what is offered. The caller holds announceLock.
 func (n *Node) announce(ctx context.Context) error {
 	n.mu.Lock()
 	closed, offers := n.closed, slices.Clone(n.offers) // at once: Shutdown takes the offers away
@@ -217,7 +217,7 @@ func (n *Node) isClosed() bool {
 	return n.closed
 }
 
-// goodbye ends the announcement, if there is one. The caller has the turn.
+// goodbye ends the announcement, if there is one. The caller holds announceLock.
 func (n *Node) goodbye(ctx context.Context) error {
 	a := n.announcement
 	if a == nil {
@@ -247,7 +247,7 @@ func (n *Node) follow(ctx context.Context) {
 		case <-n.kick:
 		case <-tick.C:
 		}
-		if ctx.Err() != nil || n.take(ctx) != nil {
+		if ctx.Err() != nil || n.lockAnnounce(ctx) != nil {
 			return
 		}
 		if now != nil {
@@ -262,7 +262,7 @@ func (n *Node) follow(ctx context.Context) {
 				pause = 0
 			}
 		}
-		n.give()
+		n.unlockAnnounce()
 		if err != nil && !n.isClosed() {
 			pause = min(max(2*pause, time.Second), maxAnnouncePause)
 			again = time.Now().Add(pause)
@@ -296,10 +296,10 @@ func (n *Node) Announce(ctx context.Context, service string, s Announceable) err
 		return n.bad
 	}
 	n.hostToken() // by this goroutine, which may be locked to a thread in a namespace of its own
-	if err := n.take(ctx); err != nil {
+	if err := n.lockAnnounce(ctx); err != nil {
 		return err
 	}
-	defer n.give()
+	defer n.unlockAnnounce()
 	o := offered{service, s}
 	n.mu.Lock()
 	switch {
@@ -328,7 +328,7 @@ func (n *Node) Unannounce(service string, s Announceable) {
 	n.remove(offered{service, s})
 	select {
 	case n.kick <- struct{}{}:
-	default: // one is under way that will see it
+	default: // follow has been woken already, and will see it
 	}
 }
 
@@ -338,39 +338,39 @@ func (n *Node) remove(o offered) {
 	n.offers = slices.DeleteFunc(n.offers, func(x offered) bool { return x == o })
 }
 
-// take waits for the turn to announce: one call of the backend at a time.
-func (n *Node) take(ctx context.Context) error {
+// lockAnnounce waits for announceLock, so that there is one call of the backend at a time.
+func (n *Node) lockAnnounce(ctx context.Context) error {
 	select { // even if ctx has ended: Shutdown has more to do than to say goodbye
-	case n.turn <- struct{}{}:
+	case n.announceLock <- struct{}{}:
 		return nil
 	default:
 	}
 	select {
-	case n.turn <- struct{}{}:
+	case n.announceLock <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// give passes the turn on. If Shutdown could not wait for it, the goodbye is said here.
-func (n *Node) give() {
-	<-n.turn
+// unlockAnnounce gives announceLock back. If Shutdown could not wait for it, the goodbye is said here.
+func (n *Node) unlockAnnounce() {
+	<-n.announceLock
 	n.mu.Lock()
-	late := n.late
+	late := n.goodbyeDeferred
 	n.mu.Unlock()
 	if !late {
 		return
 	}
 	select {
-	case n.turn <- struct{}{}:
+	case n.announceLock <- struct{}{}:
 		ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 		if err := n.goodbye(ctx); err != nil {
 			n.report(fmt.Errorf("discovery: goodbye: %w", err))
 		}
 		cancel()
-		<-n.turn
-	default: // for whoever has it now
+		<-n.announceLock
+	default: // whoever holds it now will come here
 	}
 }
 

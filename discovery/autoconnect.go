@@ -3,7 +3,6 @@ package discovery
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,8 +37,8 @@ type Connector interface {
 	Disconnect(endpoint string) error
 }
 
-// A stater is a Connector that tells whether it is connected.
-type stater interface {
+// A connWaiter is a Connector that tells whether it is connected.
+type connWaiter interface {
 	WaitConnected(ctx context.Context, endpoint string) error
 	WaitDisconnected(ctx context.Context, endpoint string) error
 }
@@ -78,26 +77,26 @@ func AutoConnect(ctx context.Context, s Connector, w Watcher, service string, p 
 // autoConnect is AutoConnect with the watch begun.
 func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Event, service string, p Policy) error {
 	p.setDefaults()
-	a := &connecting{
-		s:       s,
-		service: service,
-		types:   p.Types,
-		p:       p,
-		at:      vantage{host: p.Host, exists: p.exists},
-		nodes:   make(map[ID]*target),
-		links:   make(map[string]*link),
-		trying:  make(map[*target]struct{}),
-		cooling: make(map[*alarm]struct{}),
-		calls:   make(chan func()),
-		done:    make(chan struct{}),
+	a := &autoConnector{
+		s:           s,
+		service:     service,
+		types:       p.Types,
+		p:           p,
+		locality:    locality{host: p.Host, exists: p.exists},
+		nodes:       make(map[ID]*nodeState),
+		links:       make(map[string]*link),
+		trying:      make(map[*nodeState]struct{}),
+		coolingDown: make(map[*timer]struct{}),
+		calls:       make(chan func()),
+		done:        make(chan struct{}),
 	}
-	a.stater, _ = s.(stater)
+	a.waiter, _ = s.(connWaiter)
 	a.checker, a.p.checks = s.(checker)
 	a.confirmer, _ = w.(Confirmer)
 	if typed, ok := s.(interface{ Type() string }); ok && len(a.types) == 0 {
 		a.types = fitting[typed.Type()]
 	}
-	a.at.links, _ = p.source() // without it nothing is on-link until the watch below succeeds
+	a.locality.links, _ = p.source() // without it nothing is on-link until the watch below succeeds
 	defer a.end()
 	// Its own context: the watch of interfaces has ended when this function returns.
 	ctx, cancel := context.WithCancel(ctx)
@@ -118,10 +117,10 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 			case !open:
 				return fmt.Errorf("discovery: the watch for service %q has ended: %w", service, ErrClosed)
 			}
-			a.event(e)
+			a.handleEvent(e)
 		case now, open := <-links:
-			if open && !ifaces.Diff(a.at.links, now).None() {
-				a.moved(now)
+			if open && !ifaces.Diff(a.locality.links, now).None() {
+				a.interfacesChanged(now)
 			}
 		case f := <-a.calls:
 			f()
@@ -130,32 +129,32 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 	}
 }
 
-// connecting is the state of one AutoConnect. All of it belongs to the goroutine that runs autoConnect, which others
+// autoConnector is the state of one AutoConnect. All of it belongs to the goroutine that runs autoConnect, which others
 // reach by post.
-type connecting struct {
+type autoConnector struct {
 	s         Connector
-	stater    stater    // nil if s is none
-	checker   checker   // likewise
-	confirmer Confirmer // nil if there is none
+	waiter    connWaiter // nil if s does not tell
+	checker   checker    // likewise
+	confirmer Confirmer  // nil if there is none
 	service   string
 	types     []string
 	p         Policy
-	at        vantage
+	locality  locality
 
-	nodes   map[ID]*target
-	queue   []*target            // those that wait for a turn, oldest first
-	trying  map[*target]struct{} // those in phase dialing
-	links   map[string]*link     // by endpoint
-	dials   int                  // links that never were up, those cooling included
-	cooling map[*alarm]struct{}  // for links that were cut soon
+	nodes       map[ID]*nodeState
+	queue       []*nodeState            // those that wait for a turn, oldest first
+	trying      map[*nodeState]struct{} // those in phase dialing
+	links       map[string]*link        // by endpoint
+	dials       int                     // links that never were up, and places that are cooling down
+	coolingDown map[*timer]struct{}     // end when the place of a link that was cut early is free again
 
 	calls chan func()
 	done  chan struct{}
-	wg    sync.WaitGroup // trackers and alarms
+	wg    sync.WaitGroup // trackers and timers
 }
 
 // post has f called by the goroutine that owns the state, or never if that has ended.
-func (a *connecting) post(f func()) {
+func (a *autoConnector) post(f func()) {
 	select {
 	case a.calls <- f:
 	case <-a.done:
@@ -163,187 +162,66 @@ func (a *connecting) post(f func()) {
 }
 
 // end disconnects all and waits for all goroutines.
-func (a *connecting) end() {
+func (a *autoConnector) end() {
 	close(a.done)
 	for _, n := range a.nodes {
-		a.silence(&n.step)
-		a.silence(&n.over)
+		a.stopTimer(&n.stepTimer)
+		a.stopTimer(&n.phaseTimer)
 	}
 	for _, l := range a.links {
 		a.cut(l)
 	}
-	for al := range a.cooling {
-		a.silence(&al)
+	for tm := range a.coolingDown {
+		a.stopTimer(&tm)
 	}
 	a.wg.Wait()
 }
 
-// An alarm calls a function later, on the goroutine that owns the state.
-type alarm struct {
-	timer *time.Timer
-	off   bool
+// A timer calls a function later, on the goroutine that owns the state.
+type timer struct {
+	t       *time.Timer
+	stopped bool
 }
 
-func (a *connecting) alarm(d time.Duration, f func()) *alarm {
-	al := &alarm{}
+// after starts a timer.
+func (a *autoConnector) after(d time.Duration, f func()) *timer {
+	tm := &timer{}
 	a.wg.Add(1)
-	al.timer = time.AfterFunc(d, func() {
+	tm.t = time.AfterFunc(d, func() {
 		defer a.wg.Done()
 		a.post(func() {
-			if !al.off {
-				al.off = true
+			if !tm.stopped {
+				tm.stopped = true
 				f()
 			}
 		})
 	})
-	return al
+	return tm
 }
 
-// silence makes sure that an alarm does not go off any more.
-func (a *connecting) silence(at **alarm) {
-	al := *at
+// stopTimer makes sure that a timer, if there is one, does not call its function any more, and sets *at to nil.
+func (a *autoConnector) stopTimer(at **timer) {
+	tm := *at
 	*at = nil
-	if al == nil || al.off {
+	if tm == nil || tm.stopped {
 		return
 	}
-	al.off = true
-	if al.timer.Stop() {
+	tm.stopped = true
+	if tm.t.Stop() {
 		a.wg.Done()
 	}
 }
 
-func (a *connecting) tell(kind ChangeKind, n *target, endpoint string, err error) {
+// tell calls Policy.OnChange.
+func (a *autoConnector) tell(kind ChangeKind, n *nodeState, endpoint string, err error) {
 	if a.p.OnChange != nil {
 		a.p.OnChange(Change{Kind: kind, Record: n.record, Endpoint: endpoint, Err: err})
 	}
 }
 
-func (a *connecting) confirm(n *target) {
+// confirm has the backend ask whether a node is still there.
+func (a *autoConnector) confirm(n *nodeState) {
 	if a.confirmer != nil && n.gone == "" {
 		a.confirmer.Confirm(n.id)
-	}
-}
-
-// A link is an endpoint that s was told to connect to, for one node or more.
-type link struct {
-	endpoint string
-	users    []*target
-	up       bool
-	proven   bool // it was up before
-	began    time.Time
-	stop     func() // ends its tracker
-	answer   answer
-}
-
-// acquire makes a node a user of the link to an endpoint.
-func (a *connecting) acquire(n *target, endpoint string) (*link, error) {
-	if l := a.links[endpoint]; l != nil {
-		l.users = append(l.users, n)
-		return l, nil
-	}
-	l := &link{endpoint: endpoint, users: []*target{n}, began: time.Now(), stop: func() {}}
-	if err := a.connect(l); err != nil {
-		return nil, err
-	}
-	a.links[endpoint] = l
-	if a.stater == nil {
-		l.up, l.proven = true, true
-		return l, nil
-	}
-	a.dials++
-	a.track(l)
-	return l, nil
-}
-
-// track follows whether a link is up, until it is stopped.
-func (a *connecting) track(l *link) {
-	ctx, cancel := context.WithCancel(context.Background())
-	l.stop = cancel
-	a.wg.Go(func() {
-		for up := true; ; up = !up {
-			wait := a.stater.WaitConnected
-			if !up {
-				wait = a.stater.WaitDisconnected
-			}
-			err := wait(ctx, l.endpoint)
-			if ctx.Err() != nil {
-				return
-			}
-			a.post(func() {
-				if ctx.Err() == nil { // nor stopped meanwhile
-					a.changed(l, up, err)
-				}
-			})
-			if err != nil {
-				return
-			}
-		}
-	})
-}
-
-// release takes a user from a link, and ends it if that was the last.
-func (a *connecting) release(n *target, l *link) {
-	l.users = slices.DeleteFunc(l.users, func(u *target) bool { return u == n })
-	if len(l.users) == 0 {
-		a.cut(l)
-	}
-}
-
-func (a *connecting) cut(l *link) {
-	delete(a.links, l.endpoint)
-	if !l.proven {
-		a.cool(l)
-	}
-	l.stop()
-	_ = a.s.Disconnect(l.endpoint) // fails only if somebody else has disconnected it
-}
-
-// cool frees the place of a link that never was up. Who takes back at once what it announced must not get us to dial
-// the next one the sooner.
-func (a *connecting) cool(l *link) {
-	rest := time.Until(l.began.Add(backoffFirst))
-	if rest <= 0 {
-		a.dials--
-		return
-	}
-	var al *alarm
-	al = a.alarm(rest, func() {
-		delete(a.cooling, al)
-		a.dials--
-	})
-	a.cooling[al] = struct{}{}
-}
-
-// changed hears that a link is up or down, or, with an error, that s does not connect to it any more.
-func (a *connecting) changed(l *link, up bool, err error) {
-	if a.links[l.endpoint] != l {
-		return // it has been cut since
-	}
-	users := slices.Clone(l.users)
-	switch {
-	case err != nil:
-		l.up = false
-		a.cut(l)
-		for _, n := range users {
-			a.broken(n, l, err)
-		}
-	case up:
-		l.up = true
-		if !l.proven {
-			l.proven = true
-			a.dials--
-		}
-		for _, n := range users {
-			if n.phase == dialing && a.isAt(n, l) {
-				a.connected(n, l)
-			}
-		}
-	default:
-		l.up = false
-		for _, n := range users {
-			if n.live == l {
-				a.lost(n)
-			}
-		}
 	}
 }

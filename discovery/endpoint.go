@@ -36,8 +36,8 @@ const (
 	maxIPCPath    = 107
 )
 
-// A vantage is what the choice of endpoints depends on besides record and policy: where we stand.
-type vantage struct {
+// A locality is what the choice of endpoints depends on besides record and policy: where this process is.
+type locality struct {
 	host   string
 	links  ifaces.Snapshot
 	exists func(path string) bool
@@ -45,7 +45,7 @@ type vantage struct {
 
 // A chooser judges the endpoints of one record.
 type chooser struct {
-	vantage
+	locality
 	p        *Policy
 	r        *Record
 	sources  []netip.Addr // where it came from
@@ -61,10 +61,10 @@ type candidate struct {
 
 // choose returns the endpoints at which the services with a name and one of the types may be connected to, best
 // first. If there is none, the error says why.
-func (p *Policy) choose(r *Record, service string, types []string, at vantage) ([]string, error) {
-	c := &chooser{vantage: at, p: p, r: r, sources: r.From[:min(len(r.From), maxAddrs)]}
-	// Anybody can write our token into a record. But nobody else has our addresses: the kernel drops what comes from
-	// outside and claims to be from here.
+func (p *Policy) choose(r *Record, service string, types []string, at locality) ([]string, error) {
+	c := &chooser{locality: at, p: p, r: r, sources: r.From[:min(len(r.From), maxAddrs)]}
+	// Anybody can write this host's token into a record. But a packet with one of its addresses as the source comes from
+	// this host: the kernel drops those from outside.
 	elsewhere := func(a netip.Addr) bool { return !at.links.Local(a) }
 	c.sameHost = at.host != "" && r.Host == at.host && !slices.ContainsFunc(r.From, elsewhere)
 	n := 0

@@ -125,7 +125,7 @@ func TestChoose(t *testing.T) {
 		{"nothing", Policy{}, neighbour(), nil, "it announces none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			at := vantage{here, home, func(path string) bool { return path == "/run/x" || path == "/run/docker.sock" }}
+			at := locality{here, home, func(path string) bool { return path == "/run/x" || path == "/run/docker.sock" }}
 			got, err := tc.p.choose(&tc.r, "orders", nil, at)
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("%q, want %q (%v)", got, tc.want, err)
@@ -158,7 +158,7 @@ func TestChooseServices(t *testing.T) {
 		{"none", "nothing", nil, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, _ := (&Policy{}).choose(&r, tc.service, tc.types, vantage{here, home, nil})
+			got, _ := (&Policy{}).choose(&r, tc.service, tc.types, locality{here, home, nil})
 			ports := ""
 			for _, e := range got {
 				ports += e[len(e)-1:]
@@ -187,7 +187,7 @@ func TestChooseHuge(t *testing.T) {
 	}
 	asked := 0
 	p := Policy{OffLink: true, Allow: func(string, *Record) bool { asked++; return false }}
-	at := vantage{here, home, nil}
+	at := locality{here, home, nil}
 	if got, err := p.choose(&r, "orders", nil, at); err == nil {
 		t.Errorf("%v", got)
 	}
@@ -223,7 +223,7 @@ func FuzzChoose(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, endpoint string, offLink bool) {
 		r := offer(1, endpoint)
-		got, err := (&Policy{OffLink: offLink}).choose(&r, "orders", nil, vantage{here, home, func(string) bool { return true }})
+		got, err := (&Policy{OffLink: offLink}).choose(&r, "orders", nil, locality{here, home, func(string) bool { return true }})
 		if (err == nil) == (len(got) == 0) {
 			t.Fatalf("%v, %v", got, err)
 		}

@@ -21,15 +21,15 @@ import (
 // Confirm goes to all that can.
 func Merge(backends ...Backend) Backend {
 	backends = slices.DeleteFunc(slices.Clone(backends), func(b Backend) bool { return b == nil })
-	return &merged{backends: backends, feeds: make(map[*feed]struct{})}
+	return &merged{backends: backends, queues: make(map[*eventQueue]struct{})}
 }
 
 type merged struct {
 	backends []Backend
 
 	mu     sync.Mutex
-	feeds  map[*feed]struct{}
-	missed []Event // Troubles that nobody was there to hear
+	queues map[*eventQueue]struct{}
+	missed []Event // Troubles while there was no watch
 }
 
 // Name returns the names of the backends, joined by "+".
@@ -50,15 +50,15 @@ func (m *merged) Confirm(id ID) {
 	}
 }
 
-// trouble tells all who watch, or the first who will.
+// trouble tells all watches, or the next one if there is none.
 func (m *merged) trouble(source string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := Event{Kind: Trouble, Source: source, Err: err}
-	if len(m.feeds) == 0 {
+	if len(m.queues) == 0 {
 		m.missed = keep(m.missed, e)
 	}
-	for f := range m.feeds {
+	for f := range m.queues {
 		f.trouble(e)
 	}
 }
@@ -66,14 +66,14 @@ func (m *merged) trouble(source string, err error) {
 // Watch starts a watch of each backend, each with a goroutine that never waits for the reader.
 func (m *merged) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	v := &view{feed: newFeed(""), nodes: make(map[ID]sightings)}
+	v := &view{queue: newEventQueue(""), nodes: make(map[ID]sightings)}
 	sources := make([]<-chan Event, len(m.backends))
 	var errs []error
 	for i, b := range m.backends {
 		var err error
 		if sources[i], err = b.Watch(ctx, q); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", b.Name(), err))
-			v.feed.trouble(Event{Kind: Trouble, Source: b.Name(), Err: err})
+			v.queue.trouble(Event{Kind: Trouble, Source: b.Name(), Err: err})
 		} else {
 			v.waiting++
 		}
@@ -83,14 +83,14 @@ func (m *merged) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 		return nil, errors.Join(errs...)
 	}
 	m.mu.Lock()
-	m.feeds[v.feed] = struct{}{}
+	m.queues[v.queue] = struct{}{}
 	for _, e := range m.missed {
-		v.feed.trouble(e)
+		v.queue.trouble(e)
 	}
 	m.missed = nil
 	m.mu.Unlock()
 	if v.waiting == 0 {
-		v.feed.sync(m.Name())
+		v.queue.sync(m.Name())
 	}
 	var readers sync.WaitGroup
 	for i, events := range sources {
@@ -99,15 +99,15 @@ func (m *merged) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 		}
 	}
 	go func() {
-		defer close(v.feed.out)
-		v.feed.run(ctx, ctx.Done())
+		defer close(v.queue.out)
+		v.queue.run(ctx, ctx.Done())
 		cancel()
 		readers.Wait()
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		delete(m.feeds, v.feed)
+		delete(m.queues, v.queue)
 	}()
-	return v.feed.out, nil
+	return v.queue.out, nil
 }
 
 // Announce announces with each backend that can.

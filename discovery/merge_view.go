@@ -12,23 +12,23 @@ import (
 
 // A view is what all backends together know, for one watch of a merged backend.
 type view struct {
-	feed *feed
+	queue *eventQueue
 
 	mu      sync.Mutex
 	nodes   map[ID]sightings
 	waiting int // backends that have neither synced nor ended
 }
 
-// sightings are what each backend that knows a node has told of it, and what the reader was told of all.
+// sightings are what each backend that knows a node has told of it, and what the reader was told of them together.
 type sightings struct {
-	by    map[int]sighting
-	told  *Record
-	alien bool
+	by           map[int]sighting
+	delivered    *Record
+	incompatible bool
 }
 
 type sighting struct {
-	rec   *Record
-	alien bool
+	rec          *Record
+	incompatible bool
 }
 
 // read takes in what one backend tells, until its channel is closed.
@@ -41,7 +41,7 @@ func (v *view) read(ctx context.Context, backend int, name string, events <-chan
 		case Left, Expired:
 			v.lost(backend, ev.Record.ID, ev.Source, ev.Kind, ev.Record.From)
 		case Trouble:
-			v.feed.trouble(ev)
+			v.queue.trouble(ev)
 		case Synced:
 			if !synced {
 				synced = true
@@ -52,8 +52,8 @@ func (v *view) read(ctx context.Context, backend int, name string, events <-chan
 	if ctx.Err() != nil {
 		return
 	}
-	// It has ended by itself: what only it knew nobody will hear of any more.
-	v.feed.trouble(Event{Kind: Trouble, Source: name, Err: fmt.Errorf("%w: %s tells no more", ErrClosed, name)})
+	// The backend has ended by itself: nodes that only it knew will not be heard of any more.
+	v.queue.trouble(Event{Kind: Trouble, Source: name, Err: fmt.Errorf("%w: %s tells no more", ErrClosed, name)})
 	v.mu.Lock()
 	ids := slices.Collect(maps.Keys(v.nodes))
 	v.mu.Unlock()
@@ -70,7 +70,7 @@ func (v *view) sync(source string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.waiting--; v.waiting == 0 {
-		v.feed.sync(source)
+		v.queue.sync(source)
 	}
 }
 
@@ -82,11 +82,11 @@ func (v *view) seen(backend int, ev Event) {
 	if s.by == nil {
 		s.by = make(map[int]sighting, 1)
 	}
-	s.by[backend] = sighting{rec: &r, alien: ev.Kind == Incompatible}
+	s.by[backend] = sighting{rec: &r, incompatible: ev.Kind == Incompatible}
 	v.tell(r.ID, s, ev.Source)
 }
 
-// lost takes a node from what a backend knows; from is who said so, see [Event].
+// lost removes a node from what a backend knows; from is the source of the goodbye, see [Event].
 func (v *view) lost(backend int, id ID, source string, k EventKind, from []netip.Addr) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -97,22 +97,22 @@ func (v *view) lost(backend int, id ID, source string, k EventKind, from []netip
 	delete(s.by, backend)
 	if len(s.by) == 0 {
 		delete(v.nodes, id)
-		last := *s.told
+		last := *s.delivered
 		if from != nil {
 			last.From = from
 		}
-		v.feed.gone(source, &last, k)
+		v.queue.gone(source, &last, k)
 		return
 	}
 	v.tell(id, s, source)
 }
 
-// tell works out what the backends know together, and tells it if that is news.
+// tell merges what the backends know of a node, and tells the reader if that has changed.
 func (v *view) tell(id ID, s sightings, source string) {
-	r, alien := s.merge()
-	if s.told == nil || s.alien != alien || differs(s.told, r) {
-		v.feed.present(source, r, alien)
-		s.told, s.alien = r, alien
+	r, incompatible := s.merge()
+	if s.delivered == nil || s.incompatible != incompatible || differs(s.delivered, r) {
+		v.queue.present(source, r, incompatible)
+		s.delivered, s.incompatible = r, incompatible
 	}
 	v.nodes[id] = s
 }
@@ -126,7 +126,7 @@ func differs(a, b *Record) bool {
 
 // merge returns the newest record with what the others of its incarnation add; of equals that of the first backend
 // counts.
-func (s sightings) merge() (r *Record, alien bool) {
+func (s sightings) merge() (r *Record, incompatible bool) {
 	order := slices.Sorted(maps.Keys(s.by))
 	slices.SortStableFunc(order, func(i, j int) int {
 		switch a, b := s.by[i].rec, s.by[j].rec; {
@@ -149,7 +149,7 @@ func (s sightings) merge() (r *Record, alien bool) {
 	if len(all.Addrs) != len(newest.rec.Addrs) {
 		all.Proof = nil
 	}
-	return &all, newest.alien
+	return &all, newest.incompatible
 }
 
 func union(a, b []netip.Addr) []netip.Addr {

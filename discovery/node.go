@@ -29,21 +29,21 @@ type Node struct {
 	hostOnce    sync.Once
 	host, files string // see hostToken
 
-	// turn is held by whoever announces; it guards the next four.
-	turn         chan struct{}
+	// announceLock holds a value while somebody announces; it guards the next four.
+	announceLock chan struct{}
 	links        ifaces.Snapshot // nil until the first is known
 	announcement Announcement    // nil while there is nothing to announce
 	last         Record          // what it says, but for the revision
 	revision     uint64
 
-	mu       sync.Mutex
-	closed   bool
-	hurry    func() // ends the time for the goodbye; nil before closed
-	late     bool   // the goodbye is up to whoever has the turn
-	offers   []offered
-	connects map[connectKey]*connect
-	stop     func() // ends follow; nil before it starts
-	followed chan struct{}
+	mu              sync.Mutex
+	closed          bool
+	hurry           func() // ends the time for the goodbye; nil before closed
+	goodbyeDeferred bool   // Shutdown has not got announceLock: unlockAnnounce says the goodbye
+	offers          []offered
+	connects        map[connectKey]*connect
+	stop            func() // ends follow; nil before it starts
+	followed        chan struct{}
 }
 
 type connectKey struct {
@@ -68,15 +68,15 @@ const closeTime = 500 * time.Millisecond
 // error that wraps ErrOption and ErrRecord if an option has a value that no record can have.
 func NewNode(b Backend, opts ...NodeOption) *Node {
 	n := &Node{
-		b:        b,
-		base:     Record{ID: NewID(), Incarnation: uint64(time.Now().UnixMilli()), Wire: "zmtp/3.1"},
-		poll:     pollEvery,
-		source:   ifaces.System,
-		kick:     make(chan struct{}, 1),
-		done:     make(chan struct{}),
-		ended:    make(chan struct{}),
-		turn:     make(chan struct{}, 1),
-		connects: make(map[connectKey]*connect),
+		b:            b,
+		base:         Record{ID: NewID(), Incarnation: uint64(time.Now().UnixMilli()), Wire: "zmtp/3.1"},
+		poll:         pollEvery,
+		source:       ifaces.System,
+		kick:         make(chan struct{}, 1),
+		done:         make(chan struct{}),
+		ended:        make(chan struct{}),
+		announceLock: make(chan struct{}, 1),
+		connects:     make(map[connectKey]*connect),
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -318,18 +318,18 @@ func (n *Node) shutdown(ctx context.Context) (first bool, err error) {
 	if stop != nil {
 		stop()
 	}
-	err = n.take(ctx)
+	err = n.lockAnnounce(ctx)
 	if err != nil {
 		n.mu.Lock()
-		n.late = true
+		n.goodbyeDeferred = true
 		n.mu.Unlock()
-		if n.take(ctx) == nil { // it was given just before that could be seen
+		if n.lockAnnounce(ctx) == nil { // it was given just before that could be seen
 			err = nil
 		}
 	}
 	if err == nil {
 		err = n.goodbye(ctx)
-		n.give()
+		n.unlockAnnounce()
 	}
 	if stop != nil {
 		<-n.followed

@@ -23,7 +23,7 @@ type Policy struct {
 	// those that can talk with the socket given to AutoConnect if that has a method Type() string, else all. A
 	// service that does not tell its type fits always.
 	Types []string
-	// Self is a node to leave out: oneself.
+	// Self is a node that is never connected, as a rule this process itself; the zero ID for none.
 	Self ID
 	// Host is the token of this host; "" is what [HostToken] returns. Endpoints that are good on one host alone are
 	// used only if the record has the same one and, if it came over a network, came from an address of this host.
@@ -39,19 +39,20 @@ type Policy struct {
 	// not used if Allow returns false. It must not block, nor keep or change the record. nil allows all.
 	Allow func(endpoint string, r *Record) bool
 
-	// MaxPeers is how many endpoints are connected at most, 1024 if 0 or less. Nodes beyond that wait for one to go.
+	// MaxPeers limits the endpoints that are connected or being tried; 0 or less means 1024. Nodes beyond the limit
+	// wait until another node goes.
 	MaxPeers int
-	// MaxDials is how many endpoints that did not answer yet are tried at a time, 32 if 0 or less; one that is given
-	// up at once, for its node has gone, counts for a second. Nodes beyond that wait: first come those that failed
-	// least often, then those from whose address fewest are being tried.
+	// MaxDials limits concurrent connection attempts; 0 or less means 32. An attempt that is abandoned early keeps its
+	// place for one second, so that records that come and go cannot raise the rate. Waiting nodes are ordered by
+	// fewest failures, then by fewest attempts to nodes from the same source address.
 	MaxDials int
-	// DialTimeout is how long the endpoints of a node are tried before they are given up for a while, 5 seconds if 0
-	// or less. As long a connection that was lost may take to come back. The pauses then are 1 s to 1 min, doubling.
+	// DialTimeout is how long a round of attempts to reach one node may take, and how long a connection that was lost
+	// may take to come back; 0 or less means 5 s. A failed round is followed by a pause of 1 s, doubled with each
+	// failure up to 1 min, and shortened at random by up to half.
 	DialTimeout time.Duration
-	// Drain is how long a connection may go on after the node said goodbye, 10 seconds if 0, none if negative. It
-	// usually ends by itself much earlier, when the node closes it; a goodbye that the node did not say is undone in
-	// that time by its next announcement, for which it is asked (see [Confirmer]) after a quarter and three quarters
-	// of it.
+	// Drain is how long a connection is kept after the node said goodbye; 0 means 10 s, a negative value none. Usually
+	// the node ends the connection much earlier. A goodbye that somebody else has forged is undone by the node's next
+	// announcement, which the backend is made to ask for (see [Confirmer]) after a quarter and three quarters of Drain.
 	Drain time.Duration
 	// OnChange, if not nil, is told what AutoConnect does. It must not block.
 	OnChange func(Change)

@@ -15,7 +15,7 @@ import (
 var (
 	_ Announceable = socket.Socket(nil)
 	_ Connector    = socket.Socket(nil)
-	_ stater       = socket.Socket(nil)
+	_ connWaiter   = socket.Socket(nil)
 )
 
 func TestRealSockets(t *testing.T) {

@@ -39,30 +39,30 @@ type Table struct {
 	trust  Trust
 	done   chan struct{} // closed by Close
 
-	mu      sync.Mutex
-	closed  bool
-	synced  bool
-	nodes   map[ID]*entry
-	once    list.List // of *entry: heard once and without a proof that tells friends, the longest ago first
-	sources map[netip.Addr]map[*entry]struct{}
-	marks   marks
-	watches map[*watch]struct{}
-	missed  []Event   // Troubles that nobody was there to hear
-	said    time.Time // when Trouble of a limit was told last
-	stats   TableStats
+	mu          sync.Mutex
+	closed      bool
+	synced      bool
+	nodes       map[ID]*entry
+	unconfirmed list.List // of *entry, the oldest first; see Limits
+	sources     map[netip.Addr]map[*entry]struct{}
+	tombstones  tombstones
+	watches     map[*watch]struct{}
+	missed      []Event   // Troubles while there was no watch
+	limitToldAt time.Time // when a limit was told of last
+	stats       TableStats
 }
 
 // An entry is what is known of one ID.
 type entry struct {
-	rec    *Record // never changed, only replaced: watchers hold it too
-	digest [8]byte
-	tag    string // of its group
-	alien  bool   // Incompatible
-	first  time.Time
-	source netip.Addr    // where it was first heard from
-	fresh  *list.Element // in once
-	paths  paths
-	life
+	rec          *Record // never changed, only replaced: watchers hold it too
+	digest       [8]byte
+	tag          string // of its group
+	incompatible bool   // Incompatible
+	first        time.Time
+	source       netip.Addr    // where it was first heard from
+	unconfirmed  *list.Element // its place in Table.unconfirmed
+	paths        paths
+	expiry
 }
 
 // NewTable returns an empty table. Events name the source.
@@ -83,11 +83,11 @@ func NewTable(source string, c TableConfig) *Table {
 	}
 	return &Table{
 		source: source, cfg: c, trust: c.Trust,
-		done:    make(chan struct{}),
-		nodes:   make(map[ID]*entry),
-		sources: make(map[netip.Addr]map[*entry]struct{}),
-		marks:   marks{most: c.Limits.Nodes},
-		watches: make(map[*watch]struct{}),
+		done:       make(chan struct{}),
+		nodes:      make(map[ID]*entry),
+		sources:    make(map[netip.Addr]map[*entry]struct{}),
+		tombstones: tombstones{limit: c.Limits.Nodes},
+		watches:    make(map[*watch]struct{}),
 	}
 }
 
@@ -110,8 +110,8 @@ func (t *Table) Put(r Record, ttl time.Duration) error {
 	}
 	r = r.Clone()
 	r.proven = t.trust.proves()
-	n := &entry{rec: &r, digest: r.Digest(), tag: t.trust.Tag(r.Group), alien: !compatible(t.cfg.Wire, r.Wire)}
-	n.life = t.cfg.life(ttl, r.Lifetime)
+	n := &entry{rec: &r, digest: r.Digest(), tag: t.trust.Tag(r.Group), incompatible: !compatible(t.cfg.Wire, r.Wire)}
+	n.expiry = t.cfg.expiry(ttl, r.Lifetime)
 	n.paths = n.paths.heard(r.From, false, n.full)
 	r.From = n.paths.addrs()
 
@@ -135,20 +135,20 @@ func (t *Table) Put(r Record, ttl time.Duration) error {
 // add takes a node that was not known.
 func (t *Table) add(n *entry) error {
 	now := time.Now()
-	if err := t.marks.passes(n.rec, t.trust.proves(), now); err != nil {
+	if err := t.tombstones.check(n.rec, t.trust.proves(), now); err != nil {
 		return err
 	}
 	if len(n.rec.From) > 0 {
 		n.source = n.rec.From[0].WithZone("")
 	}
-	if err := t.room(n.source); err != nil {
+	if err := t.makeRoom(n.source); err != nil {
 		return err
 	}
-	t.marks.drop(n.rec.ID)
+	t.tombstones.drop(n.rec.ID)
 	t.nodes[n.rec.ID] = n
 	n.first = now
-	t.count(n)
-	t.arm(n)
+	t.index(n)
+	t.scheduleExpiry(n)
 	t.stats.Added++
 	t.tell(n, nil)
 	return nil
@@ -185,9 +185,9 @@ func (t *Table) refresh(n, heard *entry) error {
 	news := newer || reaches(from, old)
 	c := *r
 	c.From = from
-	n.rec, n.digest, n.tag, n.alien = &c, heard.digest, heard.tag, heard.alien
-	t.settle(n)
-	t.arm(n)
+	n.rec, n.digest, n.tag, n.incompatible = &c, heard.digest, heard.tag, heard.incompatible
+	t.heardAgain(n)
+	t.scheduleExpiry(n)
 	if news {
 		t.stats.Updated++
 		t.tell(n, old)
@@ -231,8 +231,8 @@ func (t *Table) Leave(r Record) error {
 		err = fmt.Errorf("%w: %s", ErrClosed, t.source)
 	case n == nil:
 		// It may be that its announcement is still under way. Without a proof this would let anybody lock a node out.
-		if proves && t.marks.passes(&r, true, time.Now()) == nil {
-			t.marks.add(r.ID, stamp(&r), true, true)
+		if proves && t.tombstones.check(&r, true, time.Now()) == nil {
+			t.tombstones.add(r.ID, versionOf(&r), true, true)
 		}
 		return nil
 	case !proves && !heardFrom(n, &r):
@@ -246,9 +246,9 @@ func (t *Table) Leave(r Record) error {
 	if err != nil {
 		return t.stats.refuse(err)
 	}
-	last := stamp(n.rec)
+	last := versionOf(n.rec)
 	if proves || r.Newer(n.rec) {
-		last = stamp(&r)
+		last = versionOf(&r)
 	}
 	if !proves { // who may have said it after the node, see Event
 		c := *n.rec
@@ -256,7 +256,7 @@ func (t *Table) Leave(r Record) error {
 		n.rec = &c
 	}
 	t.remove(n, Left)
-	t.marks.add(r.ID, last, true, proves)
+	t.tombstones.add(r.ID, last, true, proves)
 	return nil
 }
 
@@ -274,7 +274,7 @@ func heardFrom(n *entry, r *Record) bool {
 // remove forgets a node.
 func (t *Table) remove(n *entry, k EventKind) {
 	delete(t.nodes, n.rec.ID)
-	t.uncount(n)
+	t.unindex(n)
 	if n.timer != nil {
 		n.timer.Stop()
 	}
@@ -284,7 +284,7 @@ func (t *Table) remove(n *entry, k EventKind) {
 	default:
 		t.stats.Expired++
 		if t.trust.proves() {
-			t.marks.add(n.rec.ID, stamp(n.rec), false, true)
+			t.tombstones.add(n.rec.ID, versionOf(n.rec), false, true)
 		}
 	}
 	t.tellGone(n, k)

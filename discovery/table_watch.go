@@ -13,7 +13,7 @@ const maxTroubles = 8
 // A watch is one call of Watch.
 type watch struct {
 	tag, service string
-	feed         *feed
+	queue        *eventQueue
 }
 
 func (w *watch) matches(n *entry) bool { return n.tag == w.tag && hasService(n.rec, w.service) }
@@ -43,7 +43,7 @@ func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	w := &watch{tag: t.trust.Tag(q.Group), service: q.Service, feed: newFeed(groupName(q.Group))}
+	w := &watch{tag: t.trust.Tag(q.Group), service: q.Service, queue: newEventQueue(groupName(q.Group))}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -54,25 +54,25 @@ func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	}
 	t.watches[w] = struct{}{}
 	for _, e := range t.missed {
-		w.feed.trouble(e)
+		w.queue.trouble(e)
 	}
 	t.missed = nil
 	for _, n := range t.nodes {
 		if w.matches(n) {
-			w.feed.present(t.source, n.rec, n.alien)
+			w.queue.present(t.source, n.rec, n.incompatible)
 		}
 	}
 	if t.synced {
-		w.feed.sync(t.source)
+		w.queue.sync(t.source)
 	}
 	go func() {
-		defer close(w.feed.out)
-		w.feed.run(ctx, t.done)
+		defer close(w.queue.out)
+		w.queue.run(ctx, t.done)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.watches, w)
 	}()
-	return w.feed.out, nil
+	return w.queue.out, nil
 }
 
 // tell says that n is new or has changed; before is what was known of it.
@@ -80,21 +80,21 @@ func (t *Table) tell(n *entry, before *Record) {
 	var last *Record // what was known before, and who has changed that
 	for w := range t.watches {
 		if w.matches(n) {
-			w.feed.present(t.source, n.rec, n.alien)
+			w.queue.present(t.source, n.rec, n.incompatible)
 		} else if before != nil {
 			if last == nil {
 				c := *before
 				c.From = n.rec.From
 				last = &c
 			}
-			w.feed.gone(t.source, last, Left) // no longer offers the service
+			w.queue.gone(t.source, last, Left) // no longer offers the service
 		}
 	}
 }
 
 func (t *Table) tellGone(n *entry, k EventKind) {
 	for w := range t.watches {
-		w.feed.gone(t.source, n.rec, k)
+		w.queue.gone(t.source, n.rec, k)
 	}
 }
 
@@ -107,7 +107,7 @@ func (t *Table) Sync() {
 	}
 	t.synced = true
 	for w := range t.watches {
-		w.feed.sync(t.source)
+		w.queue.sync(t.source)
 	}
 }
 
@@ -131,7 +131,7 @@ func (t *Table) trouble(err error) {
 		t.missed = keep(t.missed, e)
 	}
 	for w := range t.watches {
-		w.feed.trouble(e)
+		w.queue.trouble(e)
 	}
 }
 
@@ -150,7 +150,7 @@ func (t *Table) Records(q Query) []Record {
 	t.mu.Lock()
 	var found []*Record
 	for _, n := range t.nodes {
-		if !n.alien && w.matches(n) {
+		if !n.incompatible && w.matches(n) {
 			found = append(found, n.rec)
 		}
 	}
@@ -180,6 +180,6 @@ func (t *Table) Close() {
 	}
 	clear(t.nodes)
 	clear(t.sources)
-	t.once.Init()
-	t.marks, t.missed = marks{}, nil
+	t.unconfirmed.Init()
+	t.tombstones, t.missed = tombstones{}, nil
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/discovery"
-	"github.com/yodel-mq/yodel/discovery/internal/lease"
+	"github.com/yodel-mq/yodel/discovery/internal/refcount"
 )
 
 // A Backend knows what a zone lists. It is safe for concurrent use, and looks names up only while it is watched.
 type Backend struct {
 	name     string
 	config   config
-	lease    *lease.Lease[*session]
+	shared   *refcount.Session[*session]
 	revision atomic.Uint64 // counts changes, so that a later record is always the newer one
 }
 
@@ -45,7 +45,7 @@ func New(name string, opts ...Option) (*Backend, error) {
 	if c.group == "" {
 		c.group = discovery.DefaultGroup
 	}
-	b.lease = lease.New(b.open)
+	b.shared = refcount.New(b.open)
 	return b, nil
 }
 
@@ -60,13 +60,13 @@ func (b *Backend) Announce(context.Context, discovery.Record) (discovery.Announc
 // Watch implements [discovery.Watcher]. Synced follows the first look, even one that failed: the Trouble that tells so
 // comes before it.
 func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
-	return b.lease.Watch(ctx, q, nil)
+	return b.shared.Watch(ctx, q, nil)
 }
 
 // Confirm has the zone looked up at once, since a connection to a node has failed. It is up to the zone whether the
 // node is gone.
 func (b *Backend) Confirm(discovery.ID) {
-	if s, ok := b.lease.Current(); ok {
+	if s, ok := b.shared.Current(); ok {
 		s.poke()
 	}
 }

@@ -126,7 +126,7 @@ func (p *peer) leave() {
 func (p *peer) kill() { _ = p.session().transport.Shutdown() }
 
 func (p *peer) session() *session {
-	s, ok := p.b.lease.Current()
+	s, ok := p.b.shared.Current()
 	if !ok {
 		p.c.t.Fatal("not open")
 	}

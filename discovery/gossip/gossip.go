@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/yodel-mq/yodel/discovery"
-	"github.com/yodel-mq/yodel/discovery/internal/lease"
+	"github.com/yodel-mq/yodel/discovery/internal/refcount"
 )
 
 // ServiceName is the service under which members can be found to join by, see [WithSeedsFrom].
@@ -15,7 +15,7 @@ const ServiceName = "yodel-gossip"
 // concurrent use.
 type Backend struct {
 	config config
-	lease  *lease.Lease[*session]
+	shared *refcount.Session[*session]
 }
 
 var _ discovery.Backend = (*Backend)(nil)
@@ -49,7 +49,7 @@ func New(opts ...Option) (*Backend, error) {
 	if c.limits.Nodes <= 0 {
 		c.limits.Nodes = 4096
 	}
-	b.lease = lease.New(func() (*session, error) { return open(c) })
+	b.shared = refcount.New(func() (*session, error) { return open(c) })
 	return b, nil
 }
 
@@ -62,7 +62,7 @@ func (b *Backend) Announce(_ context.Context, self discovery.Record) (discovery.
 	if err := b.own(self.Group); err != nil {
 		return nil, err
 	}
-	s, err := b.lease.Acquire()
+	s, err := b.shared.Acquire()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discover
 	if err := b.own(q.Group); err != nil {
 		return nil, err
 	}
-	return b.lease.Watch(ctx, q, (*session).start)
+	return b.shared.Watch(ctx, q, (*session).start)
 }
 
 // own says whether a group is this backend's.
@@ -95,7 +95,7 @@ func (b *Backend) own(group string) error {
 	return nil
 }
 
-func (b *Backend) release(ctx context.Context) { b.lease.Release(ctx) }
+func (b *Backend) release(ctx context.Context) { b.shared.Release(ctx) }
 
 // An announcement is a record of this process.
 type announcement struct {

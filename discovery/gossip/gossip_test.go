@@ -107,7 +107,7 @@ func TestGoodbyeOfTheLastUser(t *testing.T) {
 	a.log.About(discovery.Added, b.rec.ID)
 	began := time.Now()
 	b.leave()
-	if _, ok := b.b.lease.Current(); ok {
+	if _, ok := b.b.shared.Current(); ok {
 		t.Error("still open after the last Close")
 	}
 	a.log.About(discovery.Left, b.rec.ID)

@@ -150,12 +150,12 @@ func alone(t testing.TB, opts ...Option) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.lease.Acquire()
+	s, err := b.shared.Acquire()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.start()
-	t.Cleanup(func() { b.lease.Release(context.WithoutCancel(t.Context())) })
+	t.Cleanup(func() { b.shared.Release(context.WithoutCancel(t.Context())) })
 	return s
 }
 

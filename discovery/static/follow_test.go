@@ -223,7 +223,7 @@ func TestWatchesShareAndEnd(t *testing.T) {
 	write(t, path, "orders tcp://b:1\n")
 	two.Endpoints("orders=tcp://b:1")
 	two.Stop()
-	if _, ok := b.lease.Current(); ok {
+	if _, ok := b.shared.Current(); ok {
 		t.Error("the file is still followed when the last watch has ended")
 	}
 	again := watchtest.Watch(t, b, discovery.Query{})

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/discovery"
-	"github.com/yodel-mq/yodel/discovery/internal/lease"
+	"github.com/yodel-mq/yodel/discovery/internal/refcount"
 )
 
 // A Backend knows what somebody wrote down. It is safe for concurrent use, and reads its file only while it is watched.
 type Backend struct {
 	config   config
-	lease    *lease.Lease[*session]
+	shared   *refcount.Session[*session]
 	revision atomic.Uint64 // counts changes, so that a later record is always the newer one
 }
 
@@ -49,7 +49,7 @@ func New(peers ...Peer) (*Backend, error) {
 		}
 	}
 	b := &Backend{}
-	b.lease = lease.New(func() (*session, error) {
+	b.shared = refcount.New(func() (*session, error) {
 		s := newSession(b)
 		s.apply(&l)
 		s.table.Sync()
@@ -67,7 +67,7 @@ func File(path string, opts ...Option) *Backend {
 			o.apply(&b.config)
 		}
 	}
-	b.lease = lease.New(func() (*session, error) {
+	b.shared = refcount.New(func() (*session, error) {
 		s := newSession(b)
 		s.follow(path, b.config.interval)
 		return s, nil
@@ -85,7 +85,7 @@ func (b *Backend) Announce(context.Context, discovery.Record) (discovery.Announc
 
 // Watch implements [discovery.Watcher]. Synced follows what the list or the file says now.
 func (b *Backend) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
-	return b.lease.Watch(ctx, q, nil)
+	return b.shared.Watch(ctx, q, nil)
 }
 
 // A session is what is open while somebody watches.

@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// Limits bound what a [Table] holds, and so what strangers can make it hold. When a limit is reached a newcomer takes
-// the place of the node that was heard of only once, the longest ago; nodes that were heard of again 0.2 s or more
-// after that, or whose proof tells friends (a group key, trusted keys), are never pushed out, and if there are no
-// others the newcomer is refused with ErrLimit. Watchers are told with Trouble, once a minute at most.
+// Limits bound what a [Table] holds, and so what strangers can make it hold. At a limit the oldest unconfirmed node is
+// evicted: one that was announced once, with no second announcement 200 ms or more later, and without a group key or a
+// trusted signature. Confirmed nodes are never evicted; if all are confirmed, [Table.Put] returns ErrLimit. Either is
+// told to watchers as Trouble, at most once a minute.
 type Limits struct {
-	// Nodes is how many nodes there may be, 0 or less stands for 4096. As many that have gone are remembered.
+	// Nodes is how many nodes there may be; 0 or less means 4096. Of as many nodes that have gone the last version is
+	// remembered, so that late and replayed records do not bring them back.
 	Nodes int
-	// NodesPerSource is how many nodes may have been heard of first from one address, 0 or less stands for 64.
+	// NodesPerSource is how many nodes may have been announced first from one address; 0 or less means 64.
 	NodesPerSource int
 }
 
@@ -30,16 +31,16 @@ func (l Limits) orDefault() Limits {
 }
 
 const (
-	settled  = 200 * time.Millisecond // heard of again after that, a node counts for more
-	sayAgain = time.Minute
+	confirmAfter    = 200 * time.Millisecond // a second announcement that much later confirms a node
+	troubleInterval = time.Minute            // between two events that tell of a limit
 )
 
-// room makes room for one more node from that source.
-func (t *Table) room(source netip.Addr) error {
+// makeRoom makes room for one more node from that source.
+func (t *Table) makeRoom(source netip.Addr) error {
 	if here := t.sources[source]; source.IsValid() && len(here) >= t.cfg.Limits.NodesPerSource {
 		var oldest *entry
 		for n := range here {
-			if n.fresh != nil && (oldest == nil || n.first.Before(oldest.first)) {
+			if n.unconfirmed != nil && (oldest == nil || n.first.Before(oldest.first)) {
 				oldest = n
 			}
 		}
@@ -49,7 +50,7 @@ func (t *Table) room(source netip.Addr) error {
 	}
 	if len(t.nodes) >= t.cfg.Limits.Nodes {
 		var oldest *entry
-		if e := t.once.Front(); e != nil {
+		if e := t.unconfirmed.Front(); e != nil {
 			oldest = e.Value.(*entry)
 		}
 		return t.evict(oldest, fmt.Sprintf("%d nodes", len(t.nodes)))
@@ -57,10 +58,11 @@ func (t *Table) room(source netip.Addr) error {
 	return nil
 }
 
+// evict removes n and tells of the limit; with no n it returns the error for the newcomer.
 func (t *Table) evict(n *entry, full string) error {
 	err := fmt.Errorf("%w: %s", ErrLimit, full)
-	if now := time.Now(); t.said.IsZero() || now.Sub(t.said) >= sayAgain {
-		t.said = now
+	if now := time.Now(); t.limitToldAt.IsZero() || now.Sub(t.limitToldAt) >= troubleInterval {
+		t.limitToldAt = now
 		t.trouble(err)
 	}
 	if n == nil {
@@ -71,8 +73,8 @@ func (t *Table) evict(n *entry, full string) error {
 	return nil
 }
 
-// count takes a node into the books that room looks at, uncount out of them, settle says that it was heard of again.
-func (t *Table) count(n *entry) {
+// index enters a node into sources and unconfirmed, which makeRoom looks at; unindex takes it out.
+func (t *Table) index(n *entry) {
 	if n.source.IsValid() {
 		if t.sources[n.source] == nil {
 			t.sources[n.source] = make(map[*entry]struct{})
@@ -80,30 +82,32 @@ func (t *Table) count(n *entry) {
 		t.sources[n.source][n] = struct{}{}
 	}
 	if !t.trust.exclusive() && !n.until.IsZero() {
-		n.fresh = t.once.PushBack(n)
+		n.unconfirmed = t.unconfirmed.PushBack(n)
 	}
 }
 
-func (t *Table) uncount(n *entry) {
+func (t *Table) unindex(n *entry) {
 	if here := t.sources[n.source]; here != nil {
 		delete(here, n)
 		if len(here) == 0 {
 			delete(t.sources, n.source)
 		}
 	}
-	t.unlist(n)
+	t.confirm(n)
 }
 
-func (t *Table) settle(n *entry) {
-	if time.Since(n.first) >= settled {
-		t.unlist(n)
+// heardAgain takes note of a later announcement of a node.
+func (t *Table) heardAgain(n *entry) {
+	if time.Since(n.first) >= confirmAfter {
+		t.confirm(n)
 	}
 }
 
-func (t *Table) unlist(n *entry) {
-	if n.fresh != nil {
-		t.once.Remove(n.fresh)
-		n.fresh = nil
+// confirm makes sure that a node is never evicted.
+func (t *Table) confirm(n *entry) {
+	if n.unconfirmed != nil {
+		t.unconfirmed.Remove(n.unconfirmed)
+		n.unconfirmed = nil
 	}
 }
 

@@ -53,7 +53,7 @@ func TestStrangers(t *testing.T) {
 		{"as its record says later", offer(1, epA), time.Second, []Event{
 			{Kind: Updated, Record: wide}, {Kind: Left, Record: from(wide, "10.0.0.150")},
 		}, false},
-		{"known by a second address at once", offer(1, epA), copies, []Event{
+		{"known by a second address at once", offer(1, epA), duplicateWindow, []Event{
 			{Kind: Updated, Record: from(offer(1, epA), second, self)}, {Kind: Left, Record: from(offer(1, epA), second, self)},
 		}, false},
 		{"nobody has addresses", from(offer(1, epA)), 0, []Event{{Kind: Left, Record: from(offer(1, epA))}}, false},

@@ -223,7 +223,7 @@ func TestPathAmongOtherFiles(t *testing.T) {
 			r := offer(1, tcp, path, name)
 			r.Host, r.Files, r.PeerID, r.From = here, tc.files, tc.id, addrs("127.0.0.1")
 			p := Policy{Files: "f1", checks: tc.asks}
-			at := vantage{here, home, func(string) bool { return true }}
+			at := locality{here, home, func(string) bool { return true }}
 			got, err := p.choose(&r, "orders", nil, at)
 			if err != nil || !slices.Equal(got, tc.want) {
 				t.Errorf("%v, %v, want %v", got, err, tc.want)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A checker is a Connector that asks who answers, see [Connector].
+// A checker is a Connector with the method ConnectNode, which asks who answers.
 type checker interface {
 	ConnectNode(endpoint string, accept func(node [16]byte) error) error
 }
@@ -19,7 +19,7 @@ type answer struct {
 }
 
 // connect has the socket connect a link, and asks about all who answer there.
-func (a *connecting) connect(l *link) error {
+func (a *autoConnector) connect(l *link) error {
 	if a.checker == nil {
 		return a.s.Connect(l.endpoint)
 	}
@@ -36,11 +36,11 @@ func (a *connecting) connect(l *link) error {
 }
 
 // judge says whether who answers at a link's endpoint is a node that was announced there.
-func (a *connecting) judge(l *link, id ID) error {
+func (a *autoConnector) judge(l *link, id ID) error {
 	if a.links[l.endpoint] != l {
 		return ErrClosed
 	}
-	if l.up && a.stater != nil { // this is a later connection: the end of the one before may never be told
+	if l.up && a.waiter != nil { // a later connection: the waiter may have missed the end of the one before
 		l.stop()
 		a.changed(l, false, nil)
 		if a.links[l.endpoint] != l {
@@ -60,12 +60,12 @@ func (a *connecting) judge(l *link, id ID) error {
 	again := l.answer.wrong != nil
 	wrong := fmt.Errorf("%w at %.100q, not %s", ErrWrongNode, l.endpoint, strings.Join(wanted, " or "))
 	l.answer.wrong = wrong
-	for _, n := range slices.Clone(l.users) { // there is nothing to wait for
-		if n.phase == dialing && n.step != nil && !again {
+	for _, n := range slices.Clone(l.users) { // this endpoint is out: do not wait for the timer
+		if n.phase == dialing && n.stepTimer != nil && !again {
 			a.advance(n)
 		}
 		open := slices.ContainsFunc(n.tries, func(l *link) bool { return l.answer.wrong == nil })
-		if n.phase == dialing && n.step == nil && !open {
+		if n.phase == dialing && n.stepTimer == nil && !open {
 			a.failed(n, wrong)
 		}
 	}
@@ -73,21 +73,21 @@ func (a *connecting) judge(l *link, id ID) error {
 }
 
 // expected is what the node's sockets show at an endpoint, the zero ID if it is not known.
-func (n *target) expected(endpoint string) ID {
-	if n.rumor != nil && slices.Contains(n.others, endpoint) {
-		return n.rumor.PeerID
+func (n *nodeState) expected(endpoint string) ID {
+	if n.unverified != nil && slices.Contains(n.unverifiedEndpoints, endpoint) {
+		return n.unverified.PeerID
 	}
 	return n.record.PeerID
 }
 
 // isAt reports whether it is this node that answers on a link, as far as can be told.
-func (a *connecting) isAt(n *target, l *link) bool {
+func (a *autoConnector) isAt(n *nodeState, l *link) bool {
 	want := n.expected(l.endpoint)
 	return !l.answer.known || want == ID{} || want == l.answer.by
 }
 
-// why says why no endpoint of the node could be connected: rather who answered than that nobody did.
-func (a *connecting) why(n *target) error {
+// why says why no endpoint of the node could be connected. That somebody else answered says more than that nobody did.
+func (a *autoConnector) why(n *nodeState) error {
 	for _, l := range n.tries {
 		switch {
 		case l.answer.wrong != nil:

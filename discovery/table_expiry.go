@@ -8,40 +8,40 @@ import (
 // Forever as a TTL means that a node does not expire, because the backend has other means to know when it goes.
 const Forever time.Duration = math.MaxInt64
 
-// A life is how long a node counts. The timer is not moved for each announcement: when it fires too early it is set
-// again.
-type life struct {
+// An expiry is when a node ends unless it is heard of again. The timer is not moved with each announcement: when it
+// fires too early it is set again.
+type expiry struct {
 	until time.Time // the zero time for ever
-	full  time.Time // until, were the node not suspected
+	full  time.Time // what until was before the node was suspected
 	due   time.Time // when the timer fires, the zero time if it does not
 	timer *time.Timer
 }
 
-func (c *TableConfig) life(ttl, lifetime time.Duration) life {
+func (c *TableConfig) expiry(ttl, lifetime time.Duration) expiry {
 	if ttl == Forever {
-		return life{}
+		return expiry{}
 	}
 	if ttl <= 0 || lifetime > 0 && lifetime < ttl {
 		ttl = lifetime
 	}
 	ttl = min(max(ttl, c.MinTTL), c.MaxTTL)
 	end := time.Now().Add(ttl)
-	return life{until: end, full: end}
+	return expiry{until: end, full: end}
 }
 
-// renew sets the end, extend puts it off: the same announcement with a short TTL, which anybody can send in open
-// mode, must not make a node go.
-func (l *life) renew(end time.Time) { l.until, l.full = end, end }
+// renew sets the end for a newer record. extend takes a repetition, which can only put the end off: in open mode anybody
+// can send one with a short TTL, and that must not end a node.
+func (l *expiry) renew(end time.Time) { l.until, l.full = end, end }
 
-func (l *life) extend(end time.Time) {
+func (l *expiry) extend(end time.Time) {
 	if end.IsZero() || !l.full.IsZero() && end.After(l.full) {
 		l.full = end
 	}
 	l.until = l.full
 }
 
-// arm sees to it that n ends in time.
-func (t *Table) arm(n *entry) {
+// scheduleExpiry sets the timer, unless it fires in time as it is.
+func (t *Table) scheduleExpiry(n *entry) {
 	switch {
 	case n.until.IsZero(), !n.due.IsZero() && !n.until.Before(n.due):
 		return
@@ -63,7 +63,7 @@ func (t *Table) expire(n *entry) {
 	}
 	n.due = time.Time{}
 	if n.until.IsZero() || now.Before(n.until) {
-		t.arm(n)
+		t.scheduleExpiry(n)
 		return
 	}
 	t.remove(n, Expired)
@@ -84,7 +84,7 @@ func (t *Table) Suspect(id ID, within time.Duration) {
 	}
 	if end := time.Now().Add(within); n.until.IsZero() || end.Before(n.until) {
 		n.until = end
-		t.arm(n)
+		t.scheduleExpiry(n)
 	}
 }
 
