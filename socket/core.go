@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -202,6 +203,15 @@ func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)
 // recv is Recv of the roles that hand out what is in the inbox as it is.
 func (c *core) recv(ctx context.Context) (Msg, error) {
 	m, err := c.in.get(ctx, true)
+	return m, opError("recv", err)
+}
+
+// tryRecv is recv for a caller that does not wait.
+func (c *core) tryRecv() (Msg, error) {
+	m, err := c.in.get(context.Background(), false)
+	if errors.Is(err, ErrWouldBlock) { // to look in vain allocates nothing
+		return m, errNothingCame
+	}
 	return m, opError("recv", err)
 }
 

@@ -11,8 +11,8 @@ import (
 var (
 	// ErrClosed: the socket was closed or is shutting down. It also matches [net.ErrClosed].
 	ErrClosed error = closedError{}
-	// ErrWouldBlock: TrySend, or Send under Reject, found every queue full. The error of a Send whose context ended
-	// matches it too, beside the context's own.
+	// ErrWouldBlock: TrySend, or Send under Reject, found every queue full, or TryRecv found nothing. The error of a
+	// Send whose context ended matches it too, beside the context's own.
 	ErrWouldBlock = errors.New("every queue is full")
 	// ErrNoPeers: nobody is connected, and as much as may wait for a first peer does already. It also matches
 	// ErrWouldBlock.
@@ -90,6 +90,14 @@ type rejectedError struct{}
 
 func (rejectedError) Error() string        { return ErrWouldBlock.Error() }
 func (rejectedError) Is(target error) bool { return target == ErrWouldBlock }
+
+// errNothingCame is ErrWouldBlock for a TryRecv that found nothing.
+var errNothingCame error = nothingCameError{}
+
+type nothingCameError struct{}
+
+func (nothingCameError) Error() string        { return "socket: recv: no message has come" }
+func (nothingCameError) Is(target error) bool { return target == ErrWouldBlock }
 
 type closedError struct{}
 

@@ -33,6 +33,18 @@ func Text(frames ...string) Msg {
 	return m
 }
 
+// Envelope splits a message of request and reply (RFC 28) behind its first empty frame: into the envelope, which says
+// where a reply has to go and ends with that frame, and the body. A message without an empty frame is all body. Both
+// share the frames of m.
+func (m Msg) Envelope() (envelope, body [][]byte) {
+	for i, f := range m.Frames {
+		if len(f) == 0 {
+			return m.Frames[: i+1 : i+1], m.Frames[i+1:]
+		}
+	}
+	return nil, m.Frames
+}
+
 // Size is the number of payload bytes: all frames together, without what the wire adds.
 func (m Msg) Size() int {
 	n := 0

@@ -58,15 +58,33 @@ func NewRep(opts ...RepOption) *Rep {
 // returns what is there already. The error matches ErrState while the last request has no reply. The message is the
 // caller's for good.
 func (s *Rep) Recv(ctx context.Context) (Msg, error) {
-	if !s.ready() {
-		s.out.mu.Lock()
-		defer s.out.mu.Unlock()
-		if s.out.shut { // there will be no reply
-			return Msg{}, opError("recv", ErrClosed)
-		}
-		return Msg{}, opError("recv", errUnanswered)
+	if err := s.inTurn(); err != nil {
+		return Msg{}, err
 	}
 	return s.recv(ctx)
+}
+
+// TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
+// not what the kernel still holds. The error matches ErrState
+// while the last request has no reply.
+func (s *Rep) TryRecv() (Msg, error) {
+	if err := s.inTurn(); err != nil {
+		return Msg{}, err
+	}
+	return s.tryRecv()
+}
+
+// inTurn is why no request can be received now.
+func (s *Rep) inTurn() error {
+	if s.ready() {
+		return nil
+	}
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if s.out.shut { // there will be no reply
+		return opError("recv", ErrClosed)
+	}
+	return opError("recv", errUnanswered)
 }
 
 var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
@@ -135,16 +153,15 @@ func (s *Rep) stop() error {
 
 // takeRequest takes the envelope off.
 func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
-	end := slices.IndexFunc(m.Frames, func(f []byte) bool { return len(f) == 0 })
-	if end < 0 || end == len(m.Frames)-1 {
+	envelope, body := m.Envelope()
+	if len(envelope) == 0 || len(body) == 0 {
 		return m, BadEnvelope
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.to = repAnswering, l
 	s.turn++
-	s.envelope = m.Frames[:end+1]
-	m.Frames = m.Frames[end+1:]
+	s.envelope, m.Frames = envelope, body
 	if !s.cfg.relaxedReplies {
 		s.in.unread.WakeAll() // others who wait are out of turn now
 	}

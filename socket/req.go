@@ -137,6 +137,10 @@ func (s *Req) wrap(m Msg) Msg {
 // then. After ctx has ended, Recv can be called again for the same reply. The message is the caller's for good.
 func (s *Req) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
+// TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
+// not what the kernel still holds.
+func (s *Req) TryRecv() (Msg, error) { return s.tryRecv() }
+
 // assigned notes which peer has the request.
 func (s *Req) assigned(l *link, m Msg) {
 	s.mu.Lock()

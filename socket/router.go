@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -59,6 +60,24 @@ func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), fals
 // policy of [WithOverflow] than [Block] stands.
 func (s *Router) SendOrDrop(m Msg) error { return s.send(context.Background(), false, m, DropNewest) }
 
+// Reply answers a request that Recv returned: it sends the body to the peer that the request names, behind the envelope
+// of the request, as REQ and REP expect it. A request of a DEALER that put no envelope in front, which is to say no
+// empty frame, gets the body alone. Like Send, it waits for room until ctx ends, and the error matches ErrUnroutable
+// if the peer is gone.
+func (s *Router) Reply(ctx context.Context, request, body Msg) error {
+	switch {
+	case len(request.Frames) == 0:
+		return opError("reply", fmt.Errorf("%w: to a request without the peer's identity", ErrNoFrames))
+	case len(body.Frames) == 0:
+		return opError("reply", ErrNoFrames)
+	}
+	envelope, _ := request.Envelope()
+	if len(envelope) == 0 {
+		envelope = request.Frames[:1]
+	}
+	return s.Send(ctx, Msg{Frames: slices.Concat(envelope, body.Frames)})
+}
+
 func (s *Router) send(ctx context.Context, wait bool, m Msg, instead Overflow) error {
 	if err := s.sendable(m); err != nil {
 		return opError("send", err)
@@ -85,6 +104,10 @@ func (s *Router) send(ctx context.Context, wait bool, m Msg, instead Overflow) e
 // returns what is there already. Its first frame is the identity of the peer it came from. The message is the caller's
 // for good.
 func (s *Router) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+
+// TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
+// not what the kernel still holds.
+func (s *Router) TryRecv() (Msg, error) { return s.tryRecv() }
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.

@@ -55,6 +55,10 @@ func (s *XPub) TrySend(m Msg) error { return s.subs.publish(context.Background()
 // context that has ended it returns what is there already. The message is the caller's for good.
 func (s *XPub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
 
+// TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
+// not what the kernel still holds.
+func (s *XPub) TryRecv() (Msg, error) { return s.tryRecv() }
+
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.
 func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
