@@ -42,7 +42,7 @@ func BenchmarkPushPull(b *testing.B) {
 }
 
 // take receives n messages.
-func take(ctx context.Context, s receiver, n int) error {
+func take(ctx context.Context, s socket.Receiver, n int) error {
 	for range n {
 		if _, err := s.Recv(ctx); err != nil {
 			return err

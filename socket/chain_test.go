@@ -113,7 +113,7 @@ func onTheWay(t testing.TB, endpoint, what string, delivered, received uint64) u
 func calling(name string) socket.Option { return socket.WithMetadata("X-Name", name) }
 
 // deliveredToName counts the messages that a socket has delivered to the peer of that name.
-func deliveredToName(s anySocket, name string) uint64 {
+func deliveredToName(s socket.Socket, name string) uint64 {
 	for _, p := range s.Stats().Peers {
 		if p.Peer.Metadata["X-Name"] == name {
 			return p.Delivered.Messages
@@ -124,7 +124,7 @@ func deliveredToName(s anySocket, name string) uint64 {
 
 // A proxied is a proxy that runs between two bound sockets.
 type proxied struct {
-	front, back     anySocket
+	front, back     socket.Socket
 	frontAt, backAt string
 	control         *proxy.Control
 	stop            context.CancelFunc
@@ -132,7 +132,7 @@ type proxied struct {
 }
 
 // startProxy binds both sockets and proxies between them until end.
-func startProxy(t testing.TB, front, back anySocket, endpoint string) *proxied {
+func startProxy(t testing.TB, front, back socket.Socket, endpoint string) *proxied {
 	t.Helper()
 	other := endpoint + otherName(endpoint)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -74,9 +74,9 @@ func TestDoWhoseContextEndsInLine(t *testing.T) {
 // TestCallsWithAContextThatHasEnded: what can be done at once is done, each time, and nothing else.
 func TestCallsWithAContextThatHasEnded(t *testing.T) {
 	type talker interface {
-		anySocket
-		sender
-		receiver
+		socket.Socket
+		socket.Sender
+		socket.Receiver
 	}
 	roles := map[string]func() (a, b talker){
 		"PAIR":   func() (a, b talker) { return socket.NewPair(), socket.NewPair() },

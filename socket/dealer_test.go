@@ -14,10 +14,10 @@ func TestDealerGoesRoundRobin(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		dealer := closing(t, socket.NewDealer())
 		at := bind(t, dealer, endpoint)
-		peers := make([]receiver, 5)
+		peers := make([]socket.Receiver, 5)
 		for i := range peers {
 			s := closing(t, everyRole()[fits["DEALER"][i%3]]()) // all three kinds of peers
-			peers[i] = s.(receiver)
+			peers[i] = s.(socket.Receiver)
 			connect(t, s, at)
 			waitPeers(t, dealer, i+1)
 		}

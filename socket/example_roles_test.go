@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -265,4 +266,61 @@ func ExamplePull_BindListener() {
 	}
 	fmt.Println(m)
 	// Output: ["hello"]
+}
+
+// A ROUTER serves any number of clients at once; Reply finds the way back to the one that asked.
+func ExampleRouter_Reply() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	router := socket.NewRouter()
+	defer router.Close()
+	router.Bind(ctx, "inproc://reply")
+	go func() {
+		for request := range router.Messages(ctx) {
+			_, body := request.Envelope()
+			router.Reply(ctx, request, socket.Text("you said "+string(body[0])))
+		}
+	}()
+
+	req := socket.NewReq()
+	defer req.Close()
+	req.Connect("inproc://reply")
+	reply, err := req.Do(ctx, socket.Text("hello"))
+	fmt.Println(reply, err)
+	// Output: ["you said hello"] <nil>
+}
+
+// Work through what is there, and do something else when there is nothing.
+func ExamplePull_TryRecv() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	pull, push := socket.NewPull(), socket.NewPush()
+	defer pull.Close()
+	defer push.Close()
+	pull.Bind(ctx, "inproc://look")
+	push.Connect("inproc://look")
+	pull.WaitPeers(ctx, 1)
+	push.Send(ctx, socket.Text("one"))
+	push.Send(ctx, socket.Text("two"))
+	for {
+		m, err := pull.TryRecv()
+		if errors.Is(err, socket.ErrWouldBlock) {
+			fmt.Println("nothing more")
+			break
+		}
+		fmt.Println(m, err)
+	}
+	// Output:
+	// ["one"] <nil>
+	// ["two"] <nil>
+	// nothing more
+}
+
+// Each line accounts for every message.
+func ExampleStats() {
+	pub := socket.NewPub()
+	defer pub.Close()
+	pub.TrySend(socket.Text("news"))
+	fmt.Println(pub.Stats())
+	// Output: out: accepted 1, delivered 0, queued 0, dropped 1 (no subscriber); in: received 0, handed 0, unread 0
 }

@@ -241,7 +241,7 @@ func ExamplePub_Stats() {
 	// Output:
 	// accepted: 2
 	// delivered: 0
-	// dropped: map[no subscriber:{2 13}]
+	// dropped: map[no subscriber:2 messages (13 bytes)]
 	// balance: <nil>
 }
 

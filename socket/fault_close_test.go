@@ -172,7 +172,7 @@ func TestCloseAnywhere(t *testing.T) {
 						if _, err := pull.Recv(t.Context()); !errors.Is(err, socket.ErrClosed) {
 							t.Errorf("Recv after Close: %v", err)
 						}
-						for _, s := range []anySocket{push, pull} {
+						for _, s := range []socket.Socket{push, pull} {
 							if _, err := s.Bind(t.Context(), "sim://late"); !errors.Is(err, socket.ErrClosed) {
 								t.Errorf("Bind after Close: %v", err)
 							}

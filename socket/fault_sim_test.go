@@ -29,7 +29,7 @@ func on(net *simnet.Network, host string) socket.Option {
 const server = "sim://srv"
 
 // bindAt binds to the address of host "srv".
-func bindAt(t testing.TB, s anySocket) {
+func bindAt(t testing.TB, s socket.Socket) {
 	t.Helper()
 	_, err := s.Bind(t.Context(), server)
 	must(t, err)
@@ -116,8 +116,8 @@ var silence = refusal{socket.PeerDown, socket.ErrHeartbeat, "sign of life"}
 
 // fill sends numbered messages until there is no room, and returns how many went.
 func fill(t testing.TB, s interface {
-	sender
-	anySocket
+	socket.Sender
+	socket.Socket
 }, size int,
 ) int {
 	t.Helper()
@@ -147,8 +147,8 @@ func number(m socket.Msg) int {
 
 // drainAll receives numbered messages until none comes for a virtual minute.
 func drainAll(t testing.TB, s interface {
-	receiver
-	anySocket
+	socket.Receiver
+	socket.Socket
 },
 ) (numbers []int) {
 	t.Helper()

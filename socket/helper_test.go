@@ -41,21 +41,8 @@ func eachTransport(t *testing.T, test func(t *testing.T, endpoint string)) {
 	}
 }
 
-// anySocket is what all roles have.
-type anySocket interface {
-	Bind(ctx context.Context, endpoint string) (string, error)
-	Connect(endpoint string) error
-	Unbind(endpoint string) error
-	Disconnect(endpoint string) error
-	WaitPeers(ctx context.Context, n int) error
-	Shutdown(ctx context.Context) error
-	Close() error
-	Stats() socket.Stats
-	Type() string
-}
-
 // closing closes a socket at the end of the test and checks its ledger then.
-func closing[S anySocket](t testing.TB, s S) S {
+func closing[S socket.Socket](t testing.TB, s S) S {
 	t.Helper()
 	t.Cleanup(func() {
 		balanced(t, s)
@@ -68,27 +55,27 @@ func closing[S anySocket](t testing.TB, s S) S {
 	return s
 }
 
-func balanced(t testing.TB, s anySocket) {
+func balanced(t testing.TB, s socket.Socket) {
 	t.Helper()
 	if err := s.Stats().Check(); err != nil {
 		t.Errorf("%s: %v", s.Type(), err)
 	}
 }
 
-func bind(t testing.TB, s anySocket, endpoint string) string {
+func bind(t testing.TB, s socket.Socket, endpoint string) string {
 	t.Helper()
 	actual, err := s.Bind(within(t), endpoint)
 	must(t, err)
 	return actual
 }
 
-func connect(t testing.TB, s anySocket, endpoint string) {
+func connect(t testing.TB, s socket.Socket, endpoint string) {
 	t.Helper()
 	must(t, s.Connect(endpoint))
 }
 
 // link binds one socket, connects the other and waits until both have a peer.
-func link(t testing.TB, binds, connects anySocket, endpoint string) string {
+func link(t testing.TB, binds, connects socket.Socket, endpoint string) string {
 	t.Helper()
 	actual := bind(t, binds, endpoint)
 	connect(t, connects, actual)
@@ -97,7 +84,7 @@ func link(t testing.TB, binds, connects anySocket, endpoint string) string {
 	return actual
 }
 
-func waitPeers(t testing.TB, s anySocket, n int) {
+func waitPeers(t testing.TB, s socket.Socket, n int) {
 	t.Helper()
 	must(t, s.WaitPeers(within(t), n))
 }
@@ -109,20 +96,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-type sender interface {
-	Send(ctx context.Context, m socket.Msg) error
-}
-
-type receiver interface {
-	Recv(ctx context.Context) (socket.Msg, error)
-}
-
-func send(t testing.TB, s sender, frames ...string) {
+func send(t testing.TB, s socket.Sender, frames ...string) {
 	t.Helper()
 	must(t, s.Send(within(t), socket.Text(frames...)))
 }
 
-func recv(t testing.TB, s receiver) socket.Msg {
+func recv(t testing.TB, s socket.Receiver) socket.Msg {
 	t.Helper()
 	m, err := s.Recv(within(t))
 	must(t, err)
@@ -130,7 +109,7 @@ func recv(t testing.TB, s receiver) socket.Msg {
 }
 
 // expect receives one message and compares its frames.
-func expect(t testing.TB, s receiver, frames ...string) {
+func expect(t testing.TB, s socket.Receiver, frames ...string) {
 	t.Helper()
 	if got, want := recv(t, s).String(), socket.Text(frames...).String(); got != want {
 		t.Fatalf("received %s, want %s", got, want)
@@ -138,7 +117,7 @@ func expect(t testing.TB, s receiver, frames ...string) {
 }
 
 // nothing checks that nothing can be received now: an already ended context still takes what is there.
-func nothing(t testing.TB, s receiver) {
+func nothing(t testing.TB, s socket.Receiver) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -148,7 +127,7 @@ func nothing(t testing.TB, s receiver) {
 }
 
 // blocked checks that Send has no room now.
-func blocked(t testing.TB, s sender) {
+func blocked(t testing.TB, s socket.Sender) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

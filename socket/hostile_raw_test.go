@@ -274,7 +274,7 @@ func wantEnd(t testing.TB, ev socket.Event, want refusal) {
 }
 
 // shut closes a socket now, which must take less than a second, and checks its ledger.
-func shut(t testing.TB, s anySocket) {
+func shut(t testing.TB, s socket.Socket) {
 	t.Helper()
 	balanced(t, s)
 	start := time.Now()

@@ -18,7 +18,7 @@ type role struct {
 }
 
 type anyRole interface {
-	anySocket
+	socket.Socket
 	eventer
 }
 
@@ -84,11 +84,11 @@ func talkPipeline(t testing.TB, push *socket.Push, pull *socket.Pull) {
 }
 
 type publisher interface {
-	sender
+	socket.Sender
 	WaitSubscribers(ctx context.Context, topic string, n int) error
 }
 
-func talkPublish(t testing.TB, pub publisher, sub receiver) {
+func talkPublish(t testing.TB, pub publisher, sub socket.Receiver) {
 	t.Helper()
 	must(t, pub.WaitSubscribers(within(t), "talk", 1))
 	for _, word := range []string{"talk", "talk on"} {

@@ -13,8 +13,8 @@ import (
 
 // A lane is one direction between two sockets that many goroutines use at once.
 type lane struct {
-	from   sender
-	to     receiver
+	from   socket.Sender
+	to     socket.Receiver
 	prefix []string // frames that go ahead of each message, for the role's sake
 	strip  int      // frames that come ahead of it
 }
@@ -26,12 +26,12 @@ func TestHundredGoroutinesOnEachRole(t *testing.T) {
 	all := socket.WithSubscription("")
 	block := socket.WithOverflow(socket.Block)
 	publish := func(t *testing.T, endpoint string, pub interface {
-		anySocket
-		sender
+		socket.Socket
+		socket.Sender
 		WaitSubscribers(ctx context.Context, topic string, n int) error
 	}, sub interface {
-		anySocket
-		receiver
+		socket.Socket
+		socket.Receiver
 	},
 	) lane {
 		closing(t, pub)

@@ -9,7 +9,7 @@ import (
 )
 
 // sendMany sends n numbered messages that begin with name.
-func sendMany(t *testing.T, s sender, name string, n int) {
+func sendMany(t *testing.T, s socket.Sender, name string, n int) {
 	t.Helper()
 	for i := range n {
 		send(t, s, fmt.Sprint(name, i))

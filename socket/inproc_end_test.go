@@ -258,7 +258,7 @@ func TestInprocSubscribersComeAndGo(t *testing.T) {
 	}
 }
 
-func waitPeersGone(t *testing.T, s anySocket) {
+func waitPeersGone(t *testing.T, s socket.Socket) {
 	t.Helper()
 	waitUntil(t, "all peers have gone", func() bool { return len(s.Stats().Peers) == 0 })
 }

@@ -20,19 +20,19 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-func everyRole() map[string]func(...socket.Option) anySocket {
-	return map[string]func(...socket.Option) anySocket{
-		"PUSH":   func(o ...socket.Option) anySocket { return socket.NewPush(as[socket.PushOption](o)...) },
-		"PULL":   func(o ...socket.Option) anySocket { return socket.NewPull(as[socket.PullOption](o)...) },
-		"PUB":    func(o ...socket.Option) anySocket { return socket.NewPub(as[socket.PubOption](o)...) },
-		"SUB":    func(o ...socket.Option) anySocket { return socket.NewSub(as[socket.SubOption](o)...) },
-		"REQ":    func(o ...socket.Option) anySocket { return socket.NewReq(as[socket.ReqOption](o)...) },
-		"REP":    func(o ...socket.Option) anySocket { return socket.NewRep(as[socket.RepOption](o)...) },
-		"DEALER": func(o ...socket.Option) anySocket { return socket.NewDealer(as[socket.DealerOption](o)...) },
-		"ROUTER": func(o ...socket.Option) anySocket { return socket.NewRouter(as[socket.RouterOption](o)...) },
-		"PAIR":   func(o ...socket.Option) anySocket { return socket.NewPair(as[socket.PairOption](o)...) },
-		"XPUB":   func(o ...socket.Option) anySocket { return socket.NewXPub(as[socket.XPubOption](o)...) },
-		"XSUB":   func(o ...socket.Option) anySocket { return socket.NewXSub(as[socket.XSubOption](o)...) },
+func everyRole() map[string]func(...socket.Option) socket.Socket {
+	return map[string]func(...socket.Option) socket.Socket{
+		"PUSH":   func(o ...socket.Option) socket.Socket { return socket.NewPush(as[socket.PushOption](o)...) },
+		"PULL":   func(o ...socket.Option) socket.Socket { return socket.NewPull(as[socket.PullOption](o)...) },
+		"PUB":    func(o ...socket.Option) socket.Socket { return socket.NewPub(as[socket.PubOption](o)...) },
+		"SUB":    func(o ...socket.Option) socket.Socket { return socket.NewSub(as[socket.SubOption](o)...) },
+		"REQ":    func(o ...socket.Option) socket.Socket { return socket.NewReq(as[socket.ReqOption](o)...) },
+		"REP":    func(o ...socket.Option) socket.Socket { return socket.NewRep(as[socket.RepOption](o)...) },
+		"DEALER": func(o ...socket.Option) socket.Socket { return socket.NewDealer(as[socket.DealerOption](o)...) },
+		"ROUTER": func(o ...socket.Option) socket.Socket { return socket.NewRouter(as[socket.RouterOption](o)...) },
+		"PAIR":   func(o ...socket.Option) socket.Socket { return socket.NewPair(as[socket.PairOption](o)...) },
+		"XPUB":   func(o ...socket.Option) socket.Socket { return socket.NewXPub(as[socket.XPubOption](o)...) },
+		"XSUB":   func(o ...socket.Option) socket.Socket { return socket.NewXSub(as[socket.XSubOption](o)...) },
 	}
 }
 
@@ -187,7 +187,7 @@ func TestIncompatible(t *testing.T) {
 						waitPeers(t, connects, 1)
 						return
 					}
-					for _, s := range []anySocket{binds, connects} {
+					for _, s := range []socket.Socket{binds, connects} {
 						ev := event(t, s.(eventer), socket.HandshakeFailed)
 						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) || !strings.Contains(ev.Err.Error(), b) {
 							t.Errorf("%s: event %v, want both types named", s.Type(), ev)
@@ -217,12 +217,12 @@ func TestClosedSocket(t *testing.T) {
 			if err := s.Connect("tcp://127.0.0.1:1"); !errors.Is(err, socket.ErrClosed) {
 				t.Errorf("Connect: %v", err)
 			}
-			if s, ok := s.(sender); ok {
+			if s, ok := s.(socket.Sender); ok {
 				if err := s.Send(within(t), socket.Text("x", "y")); !errors.Is(err, socket.ErrClosed) && !errors.Is(err, socket.ErrState) {
 					t.Errorf("Send: %v", err)
 				}
 			}
-			if s, ok := s.(receiver); ok {
+			if s, ok := s.(socket.Receiver); ok {
 				if _, err := s.Recv(within(t)); !errors.Is(err, socket.ErrClosed) {
 					t.Errorf("Recv: %v", err)
 				}
@@ -261,7 +261,7 @@ func TestCloseEndsEveryWait(t *testing.T) {
 	for range 30 {
 		<-started
 	}
-	for _, s := range []anySocket{push, pull, rep} {
+	for _, s := range []socket.Socket{push, pull, rep} {
 		must(t, s.Close())
 	}
 	wg.Wait()
@@ -331,9 +331,9 @@ func TestSentRightBeforeCloseArrives(t *testing.T) {
 func TestCloseReturnsInTime(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		state func(t *testing.T) anySocket
+		state func(t *testing.T) socket.Socket
 	}{
-		{"unread and unsent", func(t *testing.T) anySocket {
+		{"unread and unsent", func(t *testing.T) socket.Socket {
 			push, pull := socket.NewPush(socket.WithSendHWM(0)), closing(t, socket.NewPull())
 			link(t, pull, push, "tcp://127.0.0.1:*")
 			for range 3000 {
@@ -341,7 +341,7 @@ func TestCloseReturnsInTime(t *testing.T) {
 			}
 			return push
 		}},
-		{"a peer that reads nothing", func(t *testing.T) anySocket {
+		{"a peer that reads nothing", func(t *testing.T) socket.Socket {
 			push := socket.NewPush(socket.WithSendHWM(0))
 			rawPeer(t, bind(t, push, "tcp://127.0.0.1:*"), "PULL")
 			waitPeers(t, push, 1)
@@ -350,13 +350,13 @@ func TestCloseReturnsInTime(t *testing.T) {
 			}
 			return push
 		}},
-		{"nobody to connect to", func(t *testing.T) anySocket {
+		{"nobody to connect to", func(t *testing.T) socket.Socket {
 			push := socket.NewPush()
 			connect(t, push, unused(t, "tcp://"))
 			send(t, push, "x")
 			return push
 		}},
-		{"handshakes that hang", func(t *testing.T) anySocket {
+		{"handshakes that hang", func(t *testing.T) socket.Socket {
 			pull := socket.NewPull()
 			at := bind(t, pull, "tcp://127.0.0.1:*")
 			for range 20 {

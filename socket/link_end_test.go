@@ -20,7 +20,7 @@ func impatient() socket.Option {
 
 // takeSlowly receives count numbered messages, each once: for a while one each millisecond, then as fast as they
 // come. back, if set, is called after each.
-func takeSlowly(t *testing.T, s receiver, count int, back func(m socket.Msg)) {
+func takeSlowly(t *testing.T, s socket.Receiver, count int, back func(m socket.Msg)) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()

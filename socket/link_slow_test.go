@@ -301,12 +301,12 @@ func TestMessageThatKillsItsConnection(t *testing.T) {
 
 type poisoner interface {
 	anyRole
-	sender
+	socket.Sender
 }
 
 type poisoned interface {
 	anyRole
-	receiver
+	socket.Receiver
 	Messages(ctx context.Context) iter.Seq2[socket.Msg, error]
 }
 

@@ -13,9 +13,9 @@ import (
 func TestSuccessorLosesNothing(t *testing.T) {
 	quickly := socket.WithReconnect(time.Millisecond, 10*time.Millisecond)
 	type peer interface {
-		anySocket
-		sender
-		receiver
+		socket.Socket
+		socket.Sender
+		socket.Receiver
 	}
 	for _, role := range []struct {
 		name string

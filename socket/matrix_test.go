@@ -49,7 +49,7 @@ func TestMatrix(t *testing.T) {
 					must(t, binds.Unbind(at))
 					event(t, binds.(eventer), socket.PeerDown)
 					event(t, connects.(eventer), socket.PeerDown)
-					for _, s := range []anySocket{binds, connects} {
+					for _, s := range []socket.Socket{binds, connects} {
 						if x, ok := s.(*socket.XPub); ok {
 							expect(t, x, "\x00")
 						}
@@ -58,7 +58,7 @@ func TestMatrix(t *testing.T) {
 					waitPeers(t, binds, 1)
 					waitPeers(t, connects, 1)
 					converse(t, binds, connects)
-					for _, s := range []anySocket{binds, connects} {
+					for _, s := range []socket.Socket{binds, connects} {
 						if n := len(s.Stats().Dropped); n != 0 {
 							t.Errorf("%s dropped %v", s.Type(), s.Stats().Dropped)
 						}
@@ -87,7 +87,7 @@ func TestMatrixOfTheRefused(t *testing.T) {
 					binds, connects := closing(t, newA(opts("A")...)), closing(t, newB(opts("B")...))
 					at := bind(t, binds, way.endpoint)
 					connect(t, connects, at)
-					for _, s := range []anySocket{binds, connects} {
+					for _, s := range []socket.Socket{binds, connects} {
 						ev := event(t, s.(eventer), socket.HandshakeFailed)
 						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) || !strings.Contains(ev.Err.Error(), b) || ev.Endpoint != at {
 							t.Errorf("%s: event %v, want both types named", s.Type(), ev)
@@ -110,7 +110,7 @@ func TestMatrixOfTheRefused(t *testing.T) {
 
 // converse exchanges messages in the way of the pair: from a to b, and back where that is possible. Subscribers are
 // subscribed to everything by it, once.
-func converse(t *testing.T, a, b anySocket) {
+func converse(t *testing.T, a, b socket.Socket) {
 	t.Helper()
 	switch s := a.(type) {
 	case *socket.Pull, *socket.Sub, *socket.XSub, *socket.Rep, *socket.Router: // the other one begins
@@ -123,12 +123,12 @@ func converse(t *testing.T, a, b anySocket) {
 		}
 	}
 	ahead, _ := a.(interface {
-		sender
-		receiver
+		socket.Sender
+		socket.Receiver
 	})
 	back, _ := b.(interface {
-		sender
-		receiver
+		socket.Sender
+		socket.Receiver
 	})
 	switch s := a.(type) {
 	case *socket.Push:
@@ -138,12 +138,12 @@ func converse(t *testing.T, a, b anySocket) {
 		subscribeAll(t, b)
 		waitSubs(t, s, "x", 1)
 		send(t, s, "x", "news")
-		expect(t, b.(receiver), "x", "news")
+		expect(t, b.(socket.Receiver), "x", "news")
 	case *socket.XPub:
 		subscribeAll(t, b)
 		expect(t, s, "\x01")
 		send(t, s, "x", "news")
-		expect(t, b.(receiver), "x", "news")
+		expect(t, b.(socket.Receiver), "x", "news")
 		if up, ok := b.(*socket.XSub); ok {
 			send(t, up, "upstream")
 			expect(t, s, "upstream")
@@ -178,7 +178,7 @@ func converse(t *testing.T, a, b anySocket) {
 }
 
 // subscribeAll subscribes to everything, unless that is done already.
-func subscribeAll(t *testing.T, s anySocket) {
+func subscribeAll(t *testing.T, s socket.Socket) {
 	t.Helper()
 	sub := s.(interface {
 		Subscribe(topic string) error
@@ -196,7 +196,7 @@ func TestRefusedPeerDelaysNobody(t *testing.T) {
 		t.Run(a, func(t *testing.T) {
 			s := closing(t, newA(quick(), socket.WithIdentity("A")))
 			at := bind(t, s, "tcp://127.0.0.1:*")
-			var wrong anySocket
+			var wrong socket.Socket
 			for b, newB := range everyRole() {
 				if !slices.Contains(fits[a], b) {
 					wrong = closing(t, newB(quick()))

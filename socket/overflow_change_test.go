@@ -12,8 +12,8 @@ import (
 
 // A tunable is a Pub or an XPub.
 type tunable interface {
-	anySocket
-	sender
+	socket.Socket
+	socket.Sender
 	eventer
 	TrySend(m socket.Msg) error
 	SetOverflow(p *socket.Peer, policy socket.Overflow) error

@@ -78,7 +78,7 @@ func TestPullIsFair(t *testing.T) {
 }
 
 // waitUnread waits until n messages wait to be received. There is no event for that, so it looks often.
-func waitUnread(t testing.TB, s anySocket, n uint64) {
+func waitUnread(t testing.TB, s socket.Socket, n uint64) {
 	t.Helper()
 	waitUntil(t, fmt.Sprintf("%d messages unread", n), func() bool { return s.Stats().Unread.Messages >= n })
 }

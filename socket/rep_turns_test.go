@@ -17,7 +17,7 @@ type received struct {
 }
 
 // receiving calls Recv in a goroutine of its own, in a bubble, and returns when it waits or is through.
-func receiving(ctx context.Context, s receiver) <-chan received {
+func receiving(ctx context.Context, s socket.Receiver) <-chan received {
 	got := make(chan received, 1)
 	go func() {
 		m, err := s.Recv(ctx)

@@ -12,11 +12,11 @@ import (
 )
 
 func TestImmediate(t *testing.T) {
-	for name, made := range map[string]func() (s anySocket, peer string){
-		"PUSH":   func() (anySocket, string) { return socket.NewPush(socket.WithImmediate(), quick()), "PULL" },
-		"DEALER": func() (anySocket, string) { return socket.NewDealer(socket.WithImmediate(), quick()), "DEALER" },
-		"PAIR":   func() (anySocket, string) { return socket.NewPair(socket.WithImmediate(), quick()), "PAIR" },
-		"REQ":    func() (anySocket, string) { return socket.NewReq(socket.WithImmediate(), quick()), "REP" },
+	for name, made := range map[string]func() (s socket.Socket, peer string){
+		"PUSH":   func() (socket.Socket, string) { return socket.NewPush(socket.WithImmediate(), quick()), "PULL" },
+		"DEALER": func() (socket.Socket, string) { return socket.NewDealer(socket.WithImmediate(), quick()), "DEALER" },
+		"PAIR":   func() (socket.Socket, string) { return socket.NewPair(socket.WithImmediate(), quick()), "PAIR" },
+		"REQ":    func() (socket.Socket, string) { return socket.NewReq(socket.WithImmediate(), quick()), "REP" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
@@ -25,26 +25,26 @@ func TestImmediate(t *testing.T) {
 				dead, alive := unused(t, endpoint), unused(t, endpoint+"2")
 				connect(t, s, dead)
 				connect(t, s, alive)
-				blocked(t, s.(sender))
+				blocked(t, s.(socket.Sender))
 				if s.Stats().Accepted.Messages != 0 {
 					t.Fatal("accepted without a peer")
 				}
 				done := make(chan error, 1)
-				go func() { done <- s.(sender).Send(within(t), socket.Text("x")) }()
+				go func() { done <- s.(socket.Sender).Send(within(t), socket.Text("x")) }()
 				peer := closing(t, everyRole()[kind]())
 				bind(t, peer, alive)
 				must(t, <-done)
-				expect(t, peer.(receiver), "x")
+				expect(t, peer.(socket.Receiver), "x")
 				if name == "REQ" {
 					return // its turn is taken
 				}
 				for range 9 { // all go to the live one
-					send(t, s.(sender), "x")
-					expect(t, peer.(receiver), "x")
+					send(t, s.(socket.Sender), "x")
+					expect(t, peer.(socket.Receiver), "x")
 				}
 				must(t, peer.Close())
 				event(t, s.(eventer), socket.PeerDown)
-				blocked(t, s.(sender))
+				blocked(t, s.(socket.Sender))
 			})
 		})
 	}
@@ -172,7 +172,7 @@ func TestLeastOutstanding(t *testing.T) {
 }
 
 // deliveredTo is the number of messages delivered to the peer at an address.
-func deliveredTo(s anySocket, address string) uint64 {
+func deliveredTo(s socket.Socket, address string) uint64 {
 	for _, p := range s.Stats().Peers {
 		if p.Peer.Address == address {
 			return p.Delivered.Messages
@@ -182,13 +182,15 @@ func deliveredTo(s anySocket, address string) uint64 {
 }
 
 func TestLatest(t *testing.T) {
-	for name, made := range map[string]func() (from, to anySocket){
-		"PULL": func() (anySocket, anySocket) { return socket.NewPush(), socket.NewPull(socket.WithLatest()) },
-		"SUB": func() (anySocket, anySocket) {
+	for name, made := range map[string]func() (from, to socket.Socket){
+		"PULL": func() (socket.Socket, socket.Socket) { return socket.NewPush(), socket.NewPull(socket.WithLatest()) },
+		"SUB": func() (socket.Socket, socket.Socket) {
 			return socket.NewPub(), socket.NewSub(socket.WithLatest(), socket.WithSubscription(""))
 		},
-		"DEALER": func() (anySocket, anySocket) { return socket.NewDealer(), socket.NewDealer(socket.WithLatest()) },
-		"PAIR":   func() (anySocket, anySocket) { return socket.NewPair(), socket.NewPair(socket.WithLatest()) },
+		"DEALER": func() (socket.Socket, socket.Socket) {
+			return socket.NewDealer(), socket.NewDealer(socket.WithLatest())
+		},
+		"PAIR": func() (socket.Socket, socket.Socket) { return socket.NewPair(), socket.NewPair(socket.WithLatest()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
@@ -201,11 +203,11 @@ func TestLatest(t *testing.T) {
 				}
 				for round := range uint64(3) {
 					for i := range 20 {
-						send(t, from.(sender), fmt.Sprint(i), "more")
+						send(t, from.(socket.Sender), fmt.Sprint(i), "more")
 					}
 					waitUntil(t, "all have come", func() bool { return to.Stats().Received.Messages == 20*(round+1) })
-					expect(t, to.(receiver), "19", "more")
-					nothing(t, to.(receiver))
+					expect(t, to.(socket.Receiver), "19", "more")
+					nothing(t, to.(socket.Receiver))
 					if got := to.Stats().Discarded[socket.Replaced].Messages; got != 19*(round+1) {
 						t.Fatalf("%d counted as replaced, want %d", got, 19*(round+1))
 					}
@@ -237,10 +239,10 @@ func TestLatest(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	for name, made := range map[string]func() anySocket{
-		"DEALER": func() anySocket { return socket.NewDealer(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
-		"REQ":    func() anySocket { return socket.NewReq(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
-		"ROUTER": func() anySocket { return socket.NewRouter(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
+	for name, made := range map[string]func() socket.Socket{
+		"DEALER": func() socket.Socket { return socket.NewDealer(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
+		"REQ":    func() socket.Socket { return socket.NewReq(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
+		"ROUTER": func() socket.Socket { return socket.NewRouter(socket.WithProbe(), socket.WithIdentity("me"), quick()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
@@ -248,7 +250,7 @@ func TestProbe(t *testing.T) {
 				s := closing(t, made())
 				connect(t, s, at)
 				if name != "ROUTER" {
-					send(t, s.(sender), "data") // waits for the first peer, and comes after the probe
+					send(t, s.(socket.Sender), "data") // waits for the first peer, and comes after the probe
 				}
 				for round := range 2 { // each new connection is probed
 					router := socket.NewRouter()
@@ -410,8 +412,8 @@ func TestMetadata(t *testing.T) {
 func TestWelcome(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		for _, pub := range []interface {
-			anySocket
-			sender
+			socket.Socket
+			socket.Sender
 			WaitSubscribers(ctx context.Context, topic string, n int) error
 		}{
 			socket.NewPub(socket.WithWelcome(socket.Text("W", "hello"))), socket.NewXPub(socket.WithWelcome(socket.Text("W", "hello"))),

@@ -85,7 +85,7 @@ func TestRouterGivesIdentities(t *testing.T) {
 		for i := range 20 {
 			s := closing(t, everyRole()[fits["ROUTER"][i%2]]()) // REQ and DEALER
 			connect(t, s, at)
-			send(t, s.(sender), "hello")
+			send(t, s.(socket.Sender), "hello")
 			m := recv(t, router)
 			id := m.Frames[0]
 			if len(id) != 5 || id[0] != 0 {
@@ -96,7 +96,7 @@ func TestRouterGivesIdentities(t *testing.T) {
 			}
 			given[string(id)] = true
 			must(t, router.Send(within(t), m)) // it is an address
-			expect(t, s.(receiver), "hello")
+			expect(t, s.(socket.Receiver), "hello")
 		}
 		if len(given) != 20 {
 			t.Fatalf("%d different identities for 20 peers", len(given))

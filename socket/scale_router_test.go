@@ -73,7 +73,7 @@ func TestRouterOfThousandsByWire(t *testing.T) {
 }
 
 // called counts the peers that go by a name.
-func called(s anySocket, name string) (n int) {
+func called(s socket.Socket, name string) (n int) {
 	for _, p := range s.Stats().Peers {
 		if p.Peer.Metadata["X-Name"] == name {
 			n++

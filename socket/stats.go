@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
+	"slices"
+	"strings"
 )
 
 // A Reason says why a message was dropped.
@@ -49,8 +51,25 @@ const (
 	Unexpected Reason = "unexpected"
 )
 
-// A Count is a number of messages and of the payload bytes in them, all frames together.
-type Count struct{ Messages, Bytes uint64 }
+// A Count is a number of messages and of the bytes in them.
+type Count struct {
+	// Messages counts whole messages, whatever the number of their frames.
+	Messages uint64
+	// Bytes is their payload, all frames together, without what the wire adds.
+	Bytes uint64
+}
+
+// String reads "3 messages (120 bytes)".
+func (c Count) String() string {
+	return fmt.Sprintf("%s (%s)", plural(c.Messages, "message"), plural(c.Bytes, "byte"))
+}
+
+func plural(n uint64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
 
 func (c *Count) add(bytes int) {
 	c.Messages++
@@ -103,6 +122,28 @@ type Ledger struct {
 	Discarded map[Reason]Count
 }
 
+// String is one line for people, in messages: "out: accepted 9, delivered 6, queued 1, dropped 2 (queue full); in:
+// received 4, handed 4, unread 0".
+func (l Ledger) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "out: accepted %d, delivered %d, queued %d", l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
+	if n := l.Requeued.Messages; n > 0 {
+		fmt.Fprintf(&b, ", requeued %d", n)
+	}
+	writeReasons(&b, ", dropped ", l.Dropped)
+	fmt.Fprintf(&b, "; in: received %d, handed %d, unread %d", l.Received.Messages, l.Handed.Messages, l.Unread.Messages)
+	writeReasons(&b, ", discarded ", l.Discarded)
+	return b.String()
+}
+
+// writeReasons lists what was lost, if anything, in the order of the reasons' names.
+func writeReasons(b *strings.Builder, before string, by map[Reason]Count) {
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		fmt.Fprintf(b, "%s%d (%s)", before, by[why].Messages, why)
+		before = ", "
+	}
+}
+
 // Stats is a snapshot of a socket's ledger.
 type Stats struct {
 	// Ledger counts since the socket was made, peers that have left included.
@@ -113,6 +154,24 @@ type Stats struct {
 	UnderWay uint64
 }
 
+// String is the socket's ledger on one line and that of each peer on one more.
+func (s Stats) String() string {
+	var b strings.Builder
+	b.WriteString(s.Ledger.String())
+	writeUnderWay(&b, s.UnderWay)
+	for _, p := range s.Peers {
+		b.WriteByte('\n')
+		b.WriteString(p.String())
+	}
+	return b.String()
+}
+
+func writeUnderWay(b *strings.Builder, bytes uint64) {
+	if bytes > 0 {
+		fmt.Fprintf(b, "; under way %s", plural(bytes, "byte"))
+	}
+}
+
 // PeerStats is the ledger of one connection, from its handshake on.
 type PeerStats struct {
 	Peer *Peer
@@ -120,6 +179,14 @@ type PeerStats struct {
 	// UnderWay is how many bytes a message takes of which a part has come; zero if that is no more than 64 KiB. It is
 	// in no column of the ledger until it is there whole.
 	UnderWay uint64
+}
+
+// String is one line: which peer, and its ledger.
+func (p PeerStats) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", p.Peer, p.Ledger)
+	writeUnderWay(&b, p.UnderWay)
+	return b.String()
 }
 
 // Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the

@@ -330,8 +330,8 @@ func TestXPubPeersLimits(t *testing.T) {
 
 func TestSetOverflowOfOnePeer(t *testing.T) {
 	type publisher interface {
-		anySocket
-		sender
+		socket.Socket
+		socket.Sender
 		TrySend(m socket.Msg) error
 		SetOverflow(p *socket.Peer, policy socket.Overflow) error
 		WaitSubscribers(ctx context.Context, topic string, n int) error

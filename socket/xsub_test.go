@@ -77,7 +77,7 @@ func TestXSubSendsUpstream(t *testing.T) {
 		}
 		a, b := closing(t, socket.NewXPub()), closing(t, socket.NewXPub())
 		pub := closing(t, socket.NewPub())
-		for i, s := range []anySocket{a, b, pub} {
+		for i, s := range []socket.Socket{a, b, pub} {
 			connect(t, s, at)
 			waitPeers(t, xsub, i+1)
 		}

@@ -114,7 +114,7 @@ func (b *bench) status(err error) error {
 }
 
 // guard bounds work on a socket by --timeout. done turns the error of the work into what to report.
-func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, done func(error) error) {
+func (b *bench) guard(ctx context.Context, sock socket.Socket) (_ context.Context, done func(error) error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := cancelWhenIdle(traffic(sock), b.timeout, cancel)
 	return ctx, func(err error) error {
@@ -136,7 +136,7 @@ func (b *bench) guard(ctx context.Context, sock anySocket) (_ context.Context, d
 }
 
 // bind says where, since the port may be any.
-func (b *bench) bind(ctx context.Context, sock anySocket, endpoint string) error {
+func (b *bench) bind(ctx context.Context, sock socket.Socket, endpoint string) error {
 	if err := checkEndpoint(endpoint, transport.ForBind); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (b *bench) bind(ctx context.Context, sock anySocket, endpoint string) error
 	return nil
 }
 
-func (b *bench) connect(sock anySocket, endpoint string) error {
+func (b *bench) connect(sock socket.Socket, endpoint string) error {
 	if err := checkEndpoint(endpoint, transport.ForConnect); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (b *bench) inproc(ctx context.Context, _ string) error {
 }
 
 // feed sends all messages and waits until they have left.
-func (b *bench) feed(ctx context.Context, sock sender) error {
+func (b *bench) feed(ctx context.Context, sock socket.Sender) error {
 	guarded, done := b.guard(ctx, sock)
 	m := b.body()
 	for range b.count {
@@ -96,7 +96,7 @@ func (b *bench) feed(ctx context.Context, sock sender) error {
 }
 
 // measure receives all messages and prints the result. The first starts the clock and is not itself measured.
-func (b *bench) measure(ctx context.Context, sock receiver) error {
+func (b *bench) measure(ctx context.Context, sock socket.Receiver) error {
 	guarded, done := b.guard(ctx, sock)
 	m, err := sock.Recv(guarded)
 	begin := time.Now()

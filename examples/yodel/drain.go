@@ -65,7 +65,7 @@ func (s *session) drain(ctx context.Context) error {
 type tally struct{ out, in uint64 }
 
 // traffic tells the tally of a socket: messages delivered and handed out.
-func traffic(sock anySocket) func() tally {
+func traffic(sock socket.Socket) func() tally {
 	return func() tally {
 		led := sock.Stats().Ledger
 		return tally{led.Delivered.Messages, led.Handed.Messages}

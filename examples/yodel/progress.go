@@ -79,20 +79,9 @@ func (s *session) summary(ctx context.Context) {
 }
 
 // ledgerLine is the socket's ledger on one line.
-func ledgerLine(sock anySocket) string {
+func ledgerLine(sock socket.Socket) string {
 	st := sock.Stats()
-	l := st.Ledger
-	var b strings.Builder
-	fmt.Fprintf(&b, "ledger %s: %s;", sock.Type(), countOf(len(st.Peers), "peer"))
-	fmt.Fprintf(&b, " out: accepted %d, delivered %d, queued %d", l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
-	if lost := reasons(l.Dropped); lost != "" {
-		b.WriteString(", dropped " + lost)
-	}
-	fmt.Fprintf(&b, "; in: received %d, handed %d, unread %d", l.Received.Messages, l.Handed.Messages, l.Unread.Messages)
-	if lost := reasons(l.Discarded); lost != "" {
-		b.WriteString(", discarded " + lost)
-	}
-	return b.String()
+	return fmt.Sprintf("ledger %s: %s; %s", sock.Type(), countOf(len(st.Peers), "peer"), st.Ledger)
 }
 
 // reasons lists messages lost, by reason.

@@ -74,7 +74,7 @@ func TestReaderGoneIsNoMatterToOthers(t *testing.T) {
 func TestReaderGoneLeavesTheNextMessage(t *testing.T) {
 	for _, verb := range []string{"pull", "dealer"} {
 		t.Run(verb, func(t *testing.T) {
-			var sock sender = socket.NewPush()
+			var sock socket.Sender = socket.NewPush()
 			if verb == "dealer" {
 				sock = socket.NewDealer()
 			}

@@ -18,19 +18,12 @@ Ctrl-C ends with status 0, or 1 before --count is reached.
 
 ` + readerHelp
 
-// over is a context that has ended: what Recv then returns was there already.
-var over = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
-
 // runRecv is pull and sub.
 func runRecv(ctx context.Context, s *session) error {
 	out := s.printer(s.flags.format)
 	read, stop := s.whileRead(ctx)
 	defer stop()
-	err := s.recvAll(read, s.sock.(receiver), out)
+	err := s.recvAll(read, s.sock.(socket.Receiver), out)
 	if e := out.flush(); e != nil && (err == nil || !isBrokenPipe(err)) {
 		err = e
 	}
@@ -38,13 +31,13 @@ func runRecv(ctx context.Context, s *session) error {
 }
 
 // recvAll prints what arrives. It flushes when nothing more has arrived, before it waits.
-func (s *session) recvAll(ctx context.Context, sock receiver, out *printer) error {
+func (s *session) recvAll(ctx context.Context, sock socket.Receiver, out *printer) error {
 	for n := 0; s.flags.count == 0 || n < s.flags.count; n++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		m, err := sock.Recv(over)
-		if errors.Is(err, context.Canceled) {
+		m, err := sock.TryRecv()
+		if errors.Is(err, socket.ErrWouldBlock) {
 			if err := out.flush(); err != nil {
 				return err
 			}
@@ -64,7 +57,7 @@ func (s *session) recvAll(ctx context.Context, sock receiver, out *printer) erro
 	return nil
 }
 
-func (s *session) recvOne(ctx context.Context, sock receiver) (socket.Msg, error) {
+func (s *session) recvOne(ctx context.Context, sock socket.Receiver) (socket.Msg, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	return sock.Recv(ctx)

@@ -22,7 +22,7 @@ message, or one that the socket does not take, is reported and not sent; the oth
 
 // runSend is push and pub.
 func runSend(ctx context.Context, s *session) error {
-	sock := s.sock.(sender)
+	sock := s.sock.(socket.Sender)
 	src, err := s.flags.source(s.stdin)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func runSend(ctx context.Context, s *session) error {
 }
 
 // sendAll sends what src has. Lines are confirmed in out, which is flushed before each wait.
-func (s *session) sendAll(ctx context.Context, sock sender, src source, out *printer) error {
+func (s *session) sendAll(ctx context.Context, sock socket.Sender, src source, out *printer) error {
 	f := s.flags
 	for n := 0; f.count == 0 || n < f.count; {
 		if !src.ready() {
@@ -110,7 +110,7 @@ func (s *session) sendAll(ctx context.Context, sock sender, src source, out *pri
 }
 
 // send sends one message; only if it has to wait does it cost a timer.
-func (s *session) send(ctx context.Context, sock sender, m socket.Msg, out *printer) error {
+func (s *session) send(ctx context.Context, sock socket.Sender, m socket.Msg, out *printer) error {
 	err := sock.TrySend(m)
 	if !errors.Is(err, socket.ErrWouldBlock) {
 		return err
@@ -124,7 +124,7 @@ func (s *session) send(ctx context.Context, sock sender, m socket.Msg, out *prin
 }
 
 // waitForPeers does what --wait says; it is the first message.
-func (s *session) waitForPeers(ctx context.Context, sock anySocket, it item) error {
+func (s *session) waitForPeers(ctx context.Context, sock socket.Socket, it item) error {
 	if s.flags.wait == 0 {
 		return nil
 	}

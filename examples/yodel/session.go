@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yodel-mq/yodel/discovery"
+	"github.com/yodel-mq/yodel/socket"
 )
 
 // A session is one socket at work for one verb.
@@ -16,7 +17,7 @@ type session struct {
 	*app
 	verb  *verb
 	flags *socketFlags
-	sock  anySocket
+	sock  socket.Socket
 	found *discovery.Node // nil without --announce and --find
 	began time.Time
 
@@ -85,7 +86,7 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 	return s, nil
 }
 
-func newSession(a *app, f *socketFlags, sock anySocket) *session {
+func newSession(a *app, f *socketFlags, sock socket.Socket) *session {
 	return &session{app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})}}
 }
 

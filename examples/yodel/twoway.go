@@ -96,14 +96,21 @@ func await(ctx context.Context, done <-chan struct{}, d time.Duration) {
 	}
 }
 
+// over is a context that has ended: a call that is given it waits for nothing.
+var over = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
 // A twoWaySocket sends and receives at once.
 type twoWaySocket interface {
-	sender
-	receiver
+	socket.Sender
+	socket.Receiver
 }
 
 // sayAll sends what src has. Lines are confirmed in out, which is flushed before each wait.
-func (s *session) sayAll(ctx context.Context, sock sender, src source, out *printer) error {
+func (s *session) sayAll(ctx context.Context, sock socket.Sender, src source, out *printer) error {
 	for first := true; ; {
 		if !src.ready() {
 			if err := out.flush(); err != nil {
@@ -158,7 +165,7 @@ func (s *session) sayAll(ctx context.Context, sock sender, src source, out *prin
 
 // waitUnlessEnough is --wait. When --count is reached meanwhile, messages are sent if the peers are there, or not at
 // all.
-func (s *session) waitUnlessEnough(ctx context.Context, sock sender, it item) error {
+func (s *session) waitUnlessEnough(ctx context.Context, sock socket.Sender, it item) error {
 	if s.flags.wait == 0 {
 		return nil
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"iter"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -13,7 +12,7 @@ type verb struct {
 	short string
 	long  string
 	can   ability
-	open  func(f *socketFlags) anySocket
+	open  func(f *socketFlags) socket.Socket
 	run   func(ctx context.Context, s *session) error
 }
 
@@ -44,45 +43,18 @@ func (v *verb) help() string {
 	return text + findHelp
 }
 
-// anySocket is what every socket can do.
-type anySocket interface {
-	Type() string
-	Bind(ctx context.Context, endpoint string) (actual string, err error)
-	Connect(endpoint string) error
-	Disconnect(endpoint string) error
-	Endpoints() []string
-	WaitPeers(ctx context.Context, n int) error
-	Events(ctx context.Context) iter.Seq[socket.Event]
-	Stats() socket.Stats
-	Shutdown(ctx context.Context) error
-	Close() error
-}
-
-// sender and receiver are the two directions; all but Push, Pull, Pub and Sub have both.
-type (
-	sender interface {
-		anySocket
-		Send(ctx context.Context, m socket.Msg) error
-		TrySend(m socket.Msg) error
-	}
-	receiver interface {
-		anySocket
-		Recv(ctx context.Context) (socket.Msg, error)
-	}
-)
-
 var verbs = []*verb{
 	{
 		name: "push", can: sends | spools | overflows, run: runSend,
 		short: "Send each line to one of the connected PULL peers, in turn",
 		long:  sendHelp,
-		open:  func(f *socketFlags) anySocket { return socket.NewPush(options[socket.PushOption](f)...) },
+		open:  func(f *socketFlags) socket.Socket { return socket.NewPush(options[socket.PushOption](f)...) },
 	},
 	{
 		name: "pull", can: prints | dedups, run: runRecv,
 		short: "Print what PUSH peers send",
 		long:  recvHelp,
-		open:  func(f *socketFlags) anySocket { return socket.NewPull(options[socket.PullOption](f)...) },
+		open:  func(f *socketFlags) socket.Socket { return socket.NewPull(options[socket.PullOption](f)...) },
 	},
 	{
 		name: "pub", can: sends | publishes | spools | overflows, run: runSend,
@@ -93,7 +65,7 @@ A message that nobody has subscribed to is dropped, as is one for a subscriber t
 in the summary and are no failure.
 
 ` + sendHelp,
-		open: func(f *socketFlags) anySocket { return socket.NewPub(options[socket.PubOption](f)...) },
+		open: func(f *socketFlags) socket.Socket { return socket.NewPub(options[socket.PubOption](f)...) },
 	},
 	{
 		name: "sub", can: prints | subscribes | dedups, run: runRecv,
@@ -102,7 +74,7 @@ in the summary and are no failure.
 --topic everything is received.
 
 ` + recvHelp,
-		open: func(f *socketFlags) anySocket {
+		open: func(f *socketFlags) socket.Socket {
 			return socket.NewSub(append(options[socket.SubOption](f), socket.WithSubscription(f.subscriptions()...))...)
 		},
 	},
@@ -110,19 +82,19 @@ in the summary and are no failure.
 		name: "req", can: sends | prints, run: runRequests,
 		short: "Send each line as a request and print the reply",
 		long:  requestHelp,
-		open:  func(f *socketFlags) anySocket { return socket.NewReq(options[socket.ReqOption](f)...) },
+		open:  func(f *socketFlags) socket.Socket { return socket.NewReq(options[socket.ReqOption](f)...) },
 	},
 	{
 		name: "rep", can: replies | overflows, run: runReplies,
 		short: "Answer requests, by echo or by a command",
 		long:  replyHelp,
-		open:  func(f *socketFlags) anySocket { return socket.NewRep(options[socket.RepOption](f)...) },
+		open:  func(f *socketFlags) socket.Socket { return socket.NewRep(options[socket.RepOption](f)...) },
 	},
 	{
 		name: "pair", can: sends | prints | converses | overflows, run: runTwoWay,
 		short: "Exchange lines with one PAIR peer",
 		long:  twoWayHelp,
-		open:  func(f *socketFlags) anySocket { return socket.NewPair(options[socket.PairOption](f)...) },
+		open:  func(f *socketFlags) socket.Socket { return socket.NewPair(options[socket.PairOption](f)...) },
 	},
 	{
 		name: "dealer", can: sends | prints | converses | spools | overflows, run: runTwoWay,
@@ -130,7 +102,7 @@ in the summary and are no failure.
 		long: `A REP peer takes a message, and answers it, with an empty frame in front: a line that begins with the delimiter.
 
 ` + twoWayHelp,
-		open: func(f *socketFlags) anySocket { return socket.NewDealer(options[socket.DealerOption](f)...) },
+		open: func(f *socketFlags) socket.Socket { return socket.NewDealer(options[socket.DealerOption](f)...) },
 	},
 	{
 		name: "router", can: sends | prints | converses | dedups | overflows, run: runTwoWay,
@@ -141,7 +113,7 @@ peer it is for. A line for a peer that is not there is reported at once, not sen
 the delimiter or a newline: with --format quoted --input quoted (or hex, or json) what is printed can be sent back.
 
 ` + twoWayHelp,
-		open: func(f *socketFlags) anySocket { return socket.NewRouter(options[socket.RouterOption](f)...) },
+		open: func(f *socketFlags) socket.Socket { return socket.NewRouter(options[socket.RouterOption](f)...) },
 	},
 	{
 		name: "xpub", can: sends | prints | converses | publishes | overflows, run: runTwoWay,
@@ -154,7 +126,7 @@ cancellation, the byte 0 and the topic, and what XSUB peers send. In words they 
 --format json in the keys "event" ("subscribe" or "cancel") and "topic". --count counts them as messages.
 
 ` + twoWayHelp,
-		open: func(f *socketFlags) anySocket { return socket.NewXPub(options[socket.XPubOption](f)...) },
+		open: func(f *socketFlags) socket.Socket { return socket.NewXPub(options[socket.XPubOption](f)...) },
 	},
 	{
 		name: "xsub", can: sends | prints | converses | subscribes, run: runTwoWay,
@@ -164,7 +136,7 @@ that is "\x01topic" and "\x00topic". --topic subscribes from the start and may b
 Without either nothing is received. Any other line goes to every peer.
 
 ` + twoWayHelp,
-		open: func(f *socketFlags) anySocket {
+		open: func(f *socketFlags) socket.Socket {
 			return socket.NewXSub(append(options[socket.XSubOption](f), socket.WithSubscription(f.topics...))...)
 		},
 	},
