@@ -22,7 +22,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	for _, l := range links {
 		c.out.mu.Lock()
 		ending := l.out.ending
-		quiet := !l.out.dead && l.out.queued.Messages == 0
+		quiet := !l.out.dead && l.out.counts.queued.Messages == 0
 		c.out.mu.Unlock()
 		switch {
 		case l.direct != nil || !quiet && !ending:

@@ -116,9 +116,6 @@ const (
 	Disconnect
 )
 
-// dropsOldest reports whether the policy drops messages that a peer in the same process might have taken already.
-func (o Overflow) dropsOldest() bool { return o == DropOldest || o == Conflate }
-
 // Defaults; see the options for what they mean.
 const (
 	defaultHWM              = 1000

@@ -124,7 +124,6 @@ func (c *core) Stats() Stats {
 	}
 	c.out.counts.fill(&s.Ledger)
 	for i, l := range links {
-		l.out.counts.queued = l.out.queued
 		l.out.counts.fill(&s.Peers[i].Ledger)
 	}
 	c.out.mu.Unlock()

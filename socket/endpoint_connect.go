@@ -42,8 +42,8 @@ func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) 
 	c.mu.Unlock()
 
 	c.out.mu.Lock()
-	c.out.connect++
-	c.out.room.WakeAll() // messages may wait for the first peer now
+	c.out.connecting++
+	c.out.spaceWaiters.WakeAll() // messages may wait for the first peer now
 	c.out.mu.Unlock()
 	pause := backoff{first: c.cfg.reconnect, limit: c.cfg.reconnectMax}
 	go c.connectLoop(ctx, ep, t, parsed.Address, pause, true)
@@ -196,8 +196,8 @@ func (c *core) expire(ep *endpointState) {
 	c.giveUp(ep)
 	o := &c.out
 	o.mu.Lock()
-	if o.connect == 0 && !o.hasLive() && o.assigned == nil {
-		o.dropWaiting(o.pending.n, PeerGone)
+	if o.connecting == 0 && !o.hasLive() && o.assigned == nil {
+		o.dropBacklog(o.backlog.n, PeerGone)
 		o.drained()
 	}
 	o.mu.Unlock()
@@ -207,7 +207,7 @@ func (c *core) expire(ep *endpointState) {
 func (o *outbox) spend(ep *endpointState) {
 	if !ep.spent {
 		ep.spent = true
-		o.connect--
+		o.connecting--
 	}
 }
 

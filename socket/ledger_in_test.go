@@ -82,9 +82,13 @@ func sumIn(t *testing.T, step int, socket *inCounts, links []inCounts) {
 	}
 }
 
-// TestOnlyVerbsChangeTheLedger: no statement outside of ledger_in.go changes a column of the way in.
+// TestOnlyVerbsChangeTheLedger: no statement outside of ledger_in.go and ledger_out.go changes a column.
 func TestOnlyVerbsChangeTheLedger(t *testing.T) {
-	columns := map[string]bool{"received": true, "handed": true, "unread": true, "discarded": true}
+	columns := map[string]bool{
+		"received": true, "handed": true, "unread": true, "discarded": true,
+		"accepted": true, "delivered": true, "queued": true, "requeued": true, "dropped": true,
+	}
+	accounts := map[string]bool{"counts": true, "unassigned": true}
 	isColumn := func(e ast.Expr) bool {
 		for {
 			s, ok := e.(*ast.SelectorExpr)
@@ -93,7 +97,7 @@ func TestOnlyVerbsChangeTheLedger(t *testing.T) {
 			}
 			if columns[s.Sel.Name] {
 				of, ok := s.X.(*ast.SelectorExpr)
-				return ok && of.Sel.Name == "counts"
+				return ok && accounts[of.Sel.Name]
 			}
 			e = s.X
 		}

@@ -79,15 +79,14 @@ type link struct {
 
 // linkOut is the part of a link that belongs to the way out.
 type linkOut struct {
-	open      batch  // takes what is sent
-	control   []byte // commands, which go ahead of open
-	writeLoop func() // the method, as a value that was made once
-	total     int64  // bytes written since the handshake
-	queued    Count  // messages in open and in flight
-	further   uint64 // frames in flight beyond the first of each message
-	counts    outCounts
-	attempts  attempts // of the messages in open and in flight
-	burst     uint64   // messages dropped since the link was last open to one
+	open      batch     // takes what is sent
+	control   []byte    // commands, which go ahead of open
+	writeLoop func()    // the method, as a value that was made once
+	total     int64     // bytes written since the handshake
+	further   uint64    // frames in flight beyond the first of each message
+	counts    outCounts // of the messages in open and in flight, and of those before
+	attempts  attempts  // of the messages in open and in flight
+	burst     uint64    // messages dropped since the link was last open to one
 
 	writing  bool // somebody is at it, a goroutine in writeLoop or a caller in writeNow, and owns link.flight
 	full     bool // at the high-water mark, until the queue is down to half

@@ -80,8 +80,8 @@ func (b *batch) add(frames [][]byte, size int) {
 	b.count.add(size)
 }
 
-// another is add for a message of one small frame, if that fits behind the last one.
-func (b *batch) another(body []byte) bool {
+// addFast is add for a message of one small frame, if that fits behind the last one.
+func (b *batch) addFast(body []byte) bool {
 	n := len(b.segs)
 	if n <= b.base {
 		return false

@@ -106,9 +106,9 @@ func checkBatch(t *testing.T, b *batch, ms []Msg) {
 	}
 }
 
-// TestBatchAnother: the short way comes to the same as add where it is taken, and is taken for small frames behind
+// TestBatchAddFast: the short way comes to the same as add where it is taken, and is taken for small frames behind
 // others.
-func TestBatchAnother(t *testing.T) {
+func TestBatchAddFast(t *testing.T) {
 	r := numbers(7)
 	for range 200 {
 		b := new(batch)
@@ -122,7 +122,7 @@ func TestBatchAnother(t *testing.T) {
 				last = b.segs[n-1]
 			}
 			want := last.slab != nil && size < referTo && 9+size <= cap(last.b)-len(last.b)
-			if got := b.another(m.Frames[0]); got != want {
+			if got := b.addFast(m.Frames[0]); got != want {
 				t.Fatalf("%d bytes, behind %d with room for %d: %t, want %t", size, len(last.b), cap(last.b)-len(last.b), got, want)
 			} else if !got {
 				b.add(m.Frames, size)

@@ -128,7 +128,7 @@ func (d *direct) part() {
 }
 
 // offer moves a message into the peer's queue. The lock order is the sender's outbox before the receiver's inbox.
-func (d *direct) offer(p *parcel) bool {
+func (d *direct) offer(p *outgoing) bool {
 	if d.self.out.dead {
 		return false
 	}
@@ -138,8 +138,7 @@ func (d *direct) offer(p *parcel) bool {
 	}
 	q := &d.twin.core.in
 	if d.keep(m, p.size) {
-		d.self.out.counts.accepted.add(p.size)
-		d.self.out.queued.add(p.size)
+		d.self.core.out.account(d.self, p)
 		if d.kept.n == 1 {
 			d.kept.some.Store(true)
 		}
@@ -158,7 +157,7 @@ func (d *direct) offer(p *parcel) bool {
 	case !q.receives:
 		q.rejectLocked(d.twin, Unexpected, Count{1, uint64(p.size)})
 	default:
-		for d.self.out.overflow == Conflate && d.twin.in.queue.n > 0 {
+		for d.self.out.overflow.replaces() && d.twin.in.queue.n > 0 {
 			q.dropOldest(d.twin, Replaced)
 		}
 		if d.twin.in.full.Load() {
@@ -169,10 +168,9 @@ func (d *direct) offer(p *parcel) bool {
 		q.announce(d.twin, 1)
 		d.setBatchLimit()
 	}
-	n := Count{1, uint64(p.size)}
-	d.self.out.counts.accepted.add(p.size)
-	d.self.out.queued.add(p.size)
-	d.delivered(n) // the caller counts it as queued, as for any other link
+	box := &d.self.core.out
+	box.account(d.self, p)
+	box.ledger(d.self).deliver(Count{1, uint64(p.size)})
 	return true
 }
 

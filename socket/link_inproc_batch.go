@@ -48,9 +48,9 @@ func (d *direct) keep(m Msg, size int) bool {
 	return true
 }
 
-// another is the short way of a message into a run that has begun and will not be full with it. It is for a socket
+// appendFast is the short way of a message into a run that has begun and will not be full with it. It is for a socket
 // with one peer, and costs about half of what the way through offer does.
-func (d *direct) another(m Msg, size int) bool {
+func (d *direct) appendFast(m Msg, size int) bool {
 	r := &d.kept
 	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.load().Bytes+m.weight(size) >= r.room.bytes ||
 		!d.twin.core.in.batchingAllowed.Load() || d.self.core.out.shut || d.self.out.dead {
@@ -67,11 +67,7 @@ func (d *direct) another(m Msg, size int) bool {
 // take empties the run. The messages are valid until release.
 func (d *direct) take() (msgs []Msg, n Count, further uint64) {
 	r := &d.kept
-	d.self.out.counts.accepted = d.self.out.counts.accepted.plus(r.late)
-	d.self.out.queued = d.self.out.queued.plus(r.late)
-	box := &d.self.core.out.counts
-	box.accepted = box.accepted.plus(r.late)
-	box.queued = box.queued.plus(r.late)
+	d.self.core.out.ledger(d.self).accept(r.late)
 	r.late = Count{}
 	msgs, n, further = r.chunk.msgs[:r.n], r.count, r.further
 	r.n, r.count, r.further, r.room = 0, Count{}, 0, mark{}
@@ -106,18 +102,8 @@ func (d *direct) flush() bool {
 		d.setBatchLimit()
 	}
 	d.kept.release(msgs)
-	d.delivered(n)
+	d.self.core.out.ledger(d.self).deliver(n)
 	return true
-}
-
-// delivered moves messages from queued to delivered.
-func (d *direct) delivered(n Count) {
-	d.self.out.queued = d.self.out.queued.minus(n)
-	c := &d.self.out.counts
-	c.delivered = c.delivered.plus(n)
-	box := &d.self.core.out.counts
-	box.delivered = box.delivered.plus(n)
-	box.queued = box.queued.minus(n)
 }
 
 // flushNow is flush for those who do not hold the peer's in.mu.

@@ -15,8 +15,8 @@ import (
 //
 // All methods are called with core.out.mu held, except writeLoop and writeNow.
 
-// offer gives the link a message, unless it is full or dead.
-func (l *link) offer(m *parcel) bool {
+// offer gives the link a message, unless it is full or dead, and enters it in the ledger.
+func (l *link) offer(m *outgoing) bool {
 	if l.direct != nil {
 		return l.direct.offer(m)
 	}
@@ -24,8 +24,8 @@ func (l *link) offer(m *parcel) bool {
 	if o.full || o.dead {
 		return false
 	}
-	conflate := o.overflow == Conflate
-	if conflate {
+	replaces := o.overflow.replaces()
+	if replaces {
 		l.dropOpen()
 	}
 	if m.wire != nil {
@@ -36,35 +36,36 @@ func (l *link) offer(m *parcel) bool {
 	if len(m.frames) > 1 {
 		o.open.further += uint64(len(m.frames)) - 1
 	}
-	o.attempts.add(int(o.queued.Messages), m.begun)
-	o.queued.add(m.size)
-	o.counts.accepted.add(m.size)
-	if !conflate && l.core.cfg.sendMark.reached(o.load()) {
-		o.full = true
-		l.filled()
+	o.attempts.add(int(o.counts.queued.Messages), m.begun)
+	l.core.out.account(l, m)
+	if !replaces && l.core.cfg.sendMark.reached(o.load()) {
+		l.reachedMark()
 	}
 	return true
 }
 
-// another is the short way of a message behind others of its kind: into the run that is kept for a peer in this
-// process, or into the batch that a writer comes back for. It is for a socket with one peer, and costs about half of
-// what the way through offer does.
-func (l *link) another(m Msg, size int) bool {
+// appendFast is the short way of a message behind others of its kind: into the batch that a sender has begun for a peer
+// in this process, or into the one that a writer comes back for. It is for a socket with one peer, and costs about half
+// of what the way through offer does.
+func (l *link) appendFast(m Msg, size int) bool {
 	if l.direct != nil {
-		return l.direct.another(m, size)
+		return l.direct.appendFast(m, size)
 	}
 	o := &l.out
-	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.another(m.Frames[0]) {
+	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.addFast(m.Frames[0]) {
 		return false
 	}
-	o.queued.add(size)
-	o.counts.accepted.add(size)
+	l.core.out.ledger(l).accept(Count{1, uint64(size)})
 	if l.core.cfg.sendMark.reached(o.load()) {
-		o.full = true
-		l.filled()
+		l.reachedMark()
 	}
-	l.core.out.accept(size)
 	return true
+}
+
+// reachedMark closes the queue, which is at its high-water mark.
+func (l *link) reachedMark() {
+	l.out.full = true
+	l.filled()
 }
 
 // control appends a command, which no high-water mark holds back.
@@ -77,9 +78,11 @@ func (l *link) control(encode func(b []byte) []byte) {
 
 // start sees to it that what was put on the link gets written. If it returns true the caller must unlock and call
 // writeNow; alone says that the caller may, for it has nothing else to write.
-func (l *link) start(alone bool) (byCaller bool) {
+func (l *link) start(alone bool) (byCaller bool) { return !l.out.writing && l.startWriting(alone) }
+
+func (l *link) startWriting(alone bool) (byCaller bool) {
 	o := &l.out
-	if o.writing || o.dead || l.direct != nil {
+	if o.dead || l.direct != nil {
 		return false
 	}
 	o.writing = true
@@ -235,7 +238,7 @@ func (l *link) finish() {
 	if begun && l.core.out.keeps {
 		unsent = l.begun(unsent)
 	}
-	l.core.out.recovered(l, unsent)
+	l.core.out.requeue(l, unsent)
 	o.control = nil
 	close(o.done)
 }
@@ -249,29 +252,8 @@ func (l *link) dropOpen() {
 
 // dropped counts queued messages of this link as lost.
 func (l *link) dropped(why Reason, n Count) {
-	l.out.queued = l.out.queued.minus(n)
-	l.out.counts.dropped.add(why, n)
+	l.core.out.ledger(l).drop(why, n)
 	l.answered(n.Messages)
-	box := &l.core.out
-	box.counts.queued = box.counts.queued.minus(n)
-	box.counts.dropped.add(why, n)
-}
-
-// missed counts a message that was for this link and that it did not take.
-func (l *link) missed(why Reason, size int) {
-	n := Count{1, uint64(size)}
-	l.out.counts.accepted = l.out.counts.accepted.plus(n)
-	l.out.counts.dropped.add(why, n)
-	box := &l.core.out
-	box.counts.accepted = box.counts.accepted.plus(n)
-	box.counts.dropped.add(why, n)
-}
-
-// refused counts a message that was for this link and found it full.
-func (l *link) refused(size int) {
-	l.missed(QueueFull, size)
-	l.out.burst++
-	l.nameSlow()
 }
 
 // A pace tells a lone message from a stream. It is shared by the links among which a socket spreads its messages.

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,129 +20,108 @@ type outbox struct {
 	core *core
 	pace *pace // shared by all links; nil if each link has its own
 
-	mu      sync.Mutex
-	links   []*link
-	lone    *link // the only one, if messages may take the short way (another)
-	next    int
-	pending queue    // not empty only while no link has room
-	waits   Count    // in pending
-	further uint64   // frames in pending beyond the first of each message
-	begun   attempts // of those in pending
-	connect int      // endpoints that are being connected to: with one, messages may wait for the first peer
-	shut    bool     // takes no new messages
-	closed  bool     // what is still queued is dropped
-	counts  outCounts
-	room    waitlist.List // for room in a link or in pending
-	idle    waitlist.List // for queued to be zero
+	mu           sync.Mutex
+	links        []*link
+	soleLink     *link // the only one, if messages may take the short way (appendFast)
+	next         int   // of links, in turn
+	backlog      backlog
+	connecting   int  // endpoints that are being connected to: with one, messages may wait for the first peer
+	shut         bool // takes no new messages
+	closed       bool // what is still queued is dropped
+	counts       outCounts
+	unassigned   outCounts     // of them, those of messages that are for no link, or for none yet
+	spaceWaiters waitlist.List // for room in a link or in the backlog
+	drainWaiters waitlist.List // for nothing to be queued
 
 	scratch []byte
 	marks   uint64
 }
 
-// A parcel is a message on its way into one or more links.
-type parcel struct {
-	frames [][]byte
-	size   int
-	wire   []byte // the encoded message, if several links share it
-	shared bool   // several peers in this process would share the frames
-	begun  int    // how often it was begun and not finished
+// An outgoing is a message on its way into one or more links.
+type outgoing struct {
+	frames     [][]byte
+	size       int
+	wire       []byte // the encoded message, if several links share it
+	shared     bool   // several peers in this process would share the frames
+	backlogged bool   // it comes from the backlog, and so is accepted already
+	begun      int    // how often it was begun and not finished
 }
 
-// send runs one attempt after another, each under the lock, until one settles the matter or ctx ends. With wait false
-// it makes a single attempt. attempt returns ErrWouldBlock or ErrNoPeers to wait for room; a link that it returns is
-// written to after unlocking.
-func (o *outbox) send(ctx context.Context, wait bool, attempt func() (*link, error)) error {
-	o.mu.Lock()
-	for {
-		if o.shut {
-			o.mu.Unlock()
-			return ErrClosed
-		}
-		l, err := attempt()
-		if err == nil && l == nil {
-			o.mu.Unlock()
-			return nil
-		}
-		if l != nil {
-			o.mu.Unlock()
-			l.writeNow()
-			return err
-		}
-		if !wait || !errors.Is(err, ErrWouldBlock) || errors.Is(err, errRejected) {
-			o.mu.Unlock()
-			return err
-		}
-		w := o.room.Join()
-		o.mu.Unlock()
-		ended := w.Wait(ctx)
-		o.mu.Lock()
-		o.room.Leave(w, ended)
-		if ended != nil {
-			o.mu.Unlock()
-			return fmt.Errorf("%w: %w", err, ended)
-		}
+// put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it. If
+// byCaller is returned the caller must unlock and call writeNow; alone says that it may, for it has nothing else to
+// write.
+func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
+	if !l.offer(m) {
+		return false, false
 	}
+	return true, l.start(alone)
+}
+
+// account enters a message that a link has taken.
+func (o *outbox) account(l *link, m *outgoing) {
+	n := Count{1, uint64(m.size)}
+	if m.backlogged {
+		requeue(&o.unassigned, &l.out.counts, n)
+	} else {
+		o.ledger(l).accept(n)
+	}
+}
+
+// awaitRoom waits until there may be room again, or ctx ends. The lock is held before and after.
+func (o *outbox) awaitRoom(ctx context.Context, full error) error {
+	w := o.spaceWaiters.Join()
+	o.mu.Unlock()
+	ended := w.Wait(ctx)
+	o.mu.Lock()
+	o.spaceWaiters.Leave(w, ended)
+	if ended != nil {
+		return fmt.Errorf("%w: %w", full, ended)
+	}
+	return nil
 }
 
 // route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the
 // place of the policy Block.
 func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
-	p := parcel{frames: m.Frames, size: m.Size()}
-	var slow *link
-	err := o.send(ctx, wait, func() (*link, error) {
+	out := outgoing{frames: m.Frames, size: m.Size()}
+	o.mu.Lock()
+	for !o.shut {
 		l := to()
-		if l == nil || l.out.dead || !l.out.joined {
-			return nil, ErrPeerLost
-		}
-		if !l.offer(&p) {
-			policy := l.out.overflow
-			if policy == Block {
-				policy = instead
+		s := situation{way: routed}
+		if l == nil || !l.out.joined {
+			s.peer = nobody
+			l = nil
+		} else if ok, byCaller := o.put(l, &out, true); ok {
+			o.mu.Unlock()
+			if byCaller {
+				l.writeNow()
 			}
-			switch {
-			case l.out.dead:
-				return nil, ErrPeerLost
-			case policy == DropNewest:
-				l.refused(p.size)
-				return nil, nil
-			case policy == Disconnect:
-				l.refused(p.size)
-				slow = l
-				return nil, nil
-			case policy == Reject:
-				return nil, errRejected
-			case policy == DropOldest && l.makeRoom() && l.offer(&p): // over inproc the peer may end in between
-			case policy == DropOldest: // all there is has begun to leave
-				l.refused(p.size)
-				return nil, nil
-			default:
-				return nil, ErrWouldBlock
+			return nil
+		} else if s.policy = l.out.overflow; s.policy == Block {
+			s.policy = instead
+		}
+		v := o.overflow(s, l, &out)
+		if v.do != waitForRoom || !wait {
+			o.mu.Unlock()
+			if v.do == dropNewAndPeer {
+				l.fail(ErrSlow)
 			}
+			return v.err
 		}
-		o.accept(p.size)
-		if l.start(true) {
-			return l, nil
+		if err := o.awaitRoom(ctx, v.err); err != nil {
+			o.mu.Unlock()
+			return err
 		}
-		return nil, nil
-	})
-	if slow != nil {
-		slow.fail(ErrSlow)
 	}
-	return err
+	o.mu.Unlock()
+	return ErrClosed
 }
 
 // drop counts a message that is accepted and dropped at once.
 func (o *outbox) drop(why Reason, size int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.counts.accepted.add(size)
-	o.counts.dropped.add(why, Count{1, uint64(size)})
-}
-
-// accept counts a message that a link or pending has taken. Over inproc the link has counted it as delivered already.
-func (o *outbox) accept(size int) {
-	o.counts.accepted.add(size)
-	o.counts.queued.add(size)
+	o.miss(nil, why, size)
 }
 
 // delivered moves messages of a link from queued to delivered.
@@ -151,58 +129,21 @@ func (o *outbox) delivered(l *link, n Count) {
 	if len(l.out.attempts) > 0 {
 		l.out.attempts.take(int(n.Messages))
 	}
-	l.out.queued = l.out.queued.minus(n)
-	l.out.counts.delivered = l.out.counts.delivered.plus(n)
-	o.counts.delivered = o.counts.delivered.plus(n)
-	o.counts.queued = o.counts.queued.minus(n)
+	o.ledger(l).deliver(n)
 	o.drained()
 }
 
 // drained wakes those who wait for nothing to be queued.
 func (o *outbox) drained() {
 	if o.counts.queued.Messages == 0 {
-		o.idle.WakeAll()
+		o.drainWaiters.WakeAll()
 	}
 }
 
-// recovered takes back what a lost link had not written.
-func (o *outbox) recovered(l *link, unsent []Msg) {
-	var n Count
-	var further uint64
-	for _, m := range unsent {
-		n.add(m.Size())
-		further += m.further()
-	}
-	if !o.keeps || o.closed || o.core.cfg.connectOnce && !l.ep.bound {
-		l.dropped(l.lostReason(), n)
-		o.drained()
-		return
-	}
-	l.out.queued = l.out.queued.minus(n)
-	l.out.counts.requeued = l.out.counts.requeued.plus(n)
-	o.waits = o.waits.plus(n)
-	o.further += further
-	o.pending.unshift(unsent)
-	o.begun.unshift(len(unsent), l.out.attempts)
-	if o.assigned != nil {
-		for _, m := range unsent {
-			o.assigned(nil, m)
-		}
-	}
-	o.opened()
-}
-
-func (l *link) lostReason() Reason {
-	if l.core.out.closed {
-		return SocketClosed
-	}
-	return PeerGone
-}
-
-// opened is called when a link has room again: what is pending goes first, then those who wait.
+// opened is called when a link has room again: the backlog goes first, then those who wait.
 func (o *outbox) opened() {
-	o.flushPending()
-	o.room.WakeAll()
+	o.flushBacklog()
+	o.spaceWaiters.WakeAll()
 }
 
 // add lets a link take part, in both directions.
@@ -220,11 +161,11 @@ func (o *outbox) add(l *link) {
 	o.opened()
 }
 
-// choose finds the lone link, if there is one.
+// choose finds the sole link, if there is one.
 func (o *outbox) choose() {
-	o.lone = nil
-	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding && o.core.cfg.overflow != Conflate {
-		o.lone = o.links[0]
+	o.soleLink = nil
+	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding && !o.core.cfg.overflow.replaces() {
+		o.soleLink = o.links[0]
 	}
 }
 
@@ -245,7 +186,7 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 	o.choose()
 	l.out.dead, l.out.removed = true, true
 	l.finish()
-	o.room.WakeAll() // those who wait for this very link
+	o.spaceWaiters.WakeAll() // those who wait for this very link
 	return l.out.done
 }
 
@@ -259,7 +200,7 @@ func (o *outbox) refuse() {
 			l.direct.flushNow()
 		}
 	}
-	o.room.WakeAll()
+	o.spaceWaiters.WakeAll()
 }
 
 // waitIdle waits until nothing is queued.
@@ -267,11 +208,11 @@ func (o *outbox) waitIdle(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.counts.queued.Messages > 0 {
-		w := o.idle.Join()
+		w := o.drainWaiters.Join()
 		o.mu.Unlock()
 		err := w.Wait(ctx)
 		o.mu.Lock()
-		o.idle.Leave(w, err)
+		o.drainWaiters.Leave(w, err)
 		if err != nil {
 			return err
 		}
@@ -284,24 +225,17 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut, o.closed = true, true
-	o.counts.queued = o.counts.queued.minus(o.waits)
-	o.counts.dropped.add(SocketClosed, o.waits)
-	o.pending, o.waits, o.further, o.begun = queue{}, Count{}, 0, nil
-	o.links, o.lone = nil, nil // nobody is sent to any more, and thousands of links need not be looked up as they leave
-	o.room.WakeAll()
+	o.ledger(nil).drop(SocketClosed, o.unassigned.queued)
+	o.backlog = backlog{}
+	o.links, o.soleLink = nil, nil // nobody is sent to any more, and thousands of links need not be looked up as they leave
+	o.spaceWaiters.WakeAll()
 	o.drained()
 }
 
 // give sends a message of the socket's own making to one link, if it has room.
 func (o *outbox) give(l *link, m Msg) {
-	p := parcel{frames: m.Frames, size: m.Size(), shared: true}
-	switch {
-	case l.offer(&p):
-		o.accept(p.size)
-		l.start(false)
-	case l.out.dead:
-		l.missed(PeerGone, p.size)
-	default:
-		l.refused(p.size)
+	out := outgoing{frames: m.Frames, size: m.Size(), shared: true}
+	if ok, _ := o.put(l, &out, false); !ok {
+		o.overflow(situation{way: given, policy: l.out.overflow}, l, &out)
 	}
 }

@@ -3,68 +3,85 @@ package socket
 import "context"
 
 // fanOut sends a message to every link in to, encoding it once. A full link never holds up the others unless its policy
-// is Block or Reject. The attempt runs under the lock; to is called anew in each.
-func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link) error {
-	p := parcel{frames: m.Frames, size: m.Size()}
-	var slow []*link
-	err := o.send(ctx, wait, func() (*link, error) {
+// is Block or Reject. to is called under the lock, anew after each wait, and accepted, unless nil, once it is sure that
+// nobody has to be waited for, before the first link has the message.
+func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link, accepted func()) error {
+	out := outgoing{frames: m.Frames, size: m.Size()}
+	o.mu.Lock()
+	for !o.shut {
 		links := to()
-		if len(links) == 0 {
-			o.counts.accepted.add(p.size)
-			o.counts.dropped.add(NoSubscriber, Count{1, uint64(p.size)})
-			return nil, nil
-		}
-		if err := held(links); err != nil {
-			return nil, err
-		}
-		p.shared = len(links) > 1
-		if p.shared {
-			var small bool
-			if o.scratch, small = encodeSmall(o.scratch[:0], m.Frames); small {
-				p.wire = o.scratch
+		v := heldBack(links)
+		if v.err == nil {
+			if accepted != nil {
+				accepted()
 			}
-		}
-		var caller *link
-		for _, l := range links {
-			switch {
-			case l.offer(&p):
-				o.accept(p.size)
-			case l.out.overflow == DropOldest && l.makeRoom() && l.offer(&p):
-				o.accept(p.size)
-			case l.out.dead: // over inproc that shows only now
-				l.missed(PeerGone, p.size)
-				continue
-			default:
-				l.refused(p.size)
-				if l.out.overflow == Disconnect {
-					slow = append(slow, l)
-				}
-				continue
+			caller, slow := o.putAll(links, &out)
+			o.mu.Unlock()
+			if caller != nil {
+				caller.writeNow()
 			}
-			if l.start(!p.shared) {
-				caller = l
+			for _, l := range slow {
+				l.fail(ErrSlow)
 			}
+			return nil
 		}
-		return caller, nil
-	})
-	for _, l := range slow {
-		l.fail(ErrSlow)
+		if v.do != waitForRoom || !wait {
+			o.mu.Unlock()
+			return v.err
+		}
+		if err := o.awaitRoom(ctx, v.err); err != nil {
+			o.mu.Unlock()
+			return err
+		}
 	}
-	return err
+	o.mu.Unlock()
+	return ErrClosed
 }
 
-// held looks for a full link that must not miss a message: ErrWouldBlock says to wait for it, errRejected not to.
-func held(links []*link) (err error) {
-	for _, l := range links {
-		switch p := l.out.overflow; {
-		case p != Block && p != Reject || l.open() || l.out.dead:
-		case p == Reject:
-			return errRejected
-		default:
-			err = ErrWouldBlock
+// putAll puts a message on each of the links. It returns the link that the caller is to write to, if any, and those
+// whose connections are to be ended, both after unlocking.
+func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link) {
+	if len(links) == 0 {
+		o.overflow(situation{way: published, peer: nobody}, nil, m)
+		return nil, nil
+	}
+	m.shared = len(links) > 1
+	if m.shared {
+		var small bool
+		if o.scratch, small = encodeSmall(o.scratch[:0], m.frames); small {
+			m.wire = o.scratch
 		}
 	}
-	return err
+	for _, l := range links {
+		ok, byCaller := o.put(l, m, !m.shared)
+		if byCaller {
+			caller = l
+		}
+		if ok {
+			continue
+		}
+		v := o.overflow(situation{way: published, policy: l.out.overflow, late: true}, l, m)
+		if v.do == dropNewAndPeer {
+			slow = append(slow, l)
+		}
+	}
+	return caller, slow
+}
+
+// heldBack looks for a link for which a message must wait or must not be sent at all. Only links with such a policy are
+// asked for room, for over inproc the answer takes the peer's lock.
+func heldBack(links []*link) (hold verdict) {
+	for _, l := range links {
+		policy := l.out.overflow
+		if !policy.holdsBack() || l.open() || l.out.dead {
+			continue
+		}
+		hold = situation{way: published, policy: policy}.verdict()
+		if hold.do == failSend {
+			break
+		}
+	}
+	return hold
 }
 
 // open reports whether the link would take a message.

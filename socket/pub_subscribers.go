@@ -50,13 +50,13 @@ func (s *subscribers) publish(ctx context.Context, wait bool, m Msg) error {
 	if err := s.core.sendable(m); err != nil {
 		return opError("send", err)
 	}
-	return opError("send", s.core.out.fanOut(ctx, wait, m, func() []*link {
-		links := s.match(m.Frames[0])
-		if most := s.core.cfg.lastValues; most > 0 && held(links) == nil { // else it is not accepted
+	to := func() []*link { return s.match(m.Frames[0]) }
+	keep := func() {
+		if most := s.core.cfg.lastValues; most > 0 {
 			s.last.keep(m, most)
 		}
-		return links
-	}))
+	}
+	return opError("send", s.core.out.fanOut(ctx, wait, m, to, keep))
 }
 
 // wait waits until a message with the given topic would reach n peers.
@@ -72,11 +72,11 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 		if o.shut {
 			return opError("wait for subscribers", ErrClosed)
 		}
-		w := o.room.Join()
+		w := o.spaceWaiters.Join()
 		o.mu.Unlock()
 		err := w.Wait(ctx)
 		o.mu.Lock()
-		o.room.Leave(w, err)
+		o.spaceWaiters.Leave(w, err)
 		if err != nil {
 			return fmt.Errorf("socket: wait for %d subscribers to %q, have %d: %w", n, topic, have, err)
 		}
@@ -103,7 +103,7 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	if l.direct != nil && policy.dropsOldest() {
 		l.direct.exact()
 	}
-	s.core.out.room.WakeAll() // those who wait for this peer may not have to any more
+	s.core.out.spaceWaiters.WakeAll() // those who wait for this peer may not have to any more
 	return nil
 }
 

@@ -94,7 +94,7 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 		s.enter(topic, l)
 		edge = s.tree.Count(topic) == 1
 		more = s.replay(l, topic)
-		s.core.out.room.WakeAll() // for WaitSubscribers
+		s.core.out.spaceWaiters.WakeAll() // for WaitSubscribers
 	default:
 		delete(l.out.topics, topic)
 		edge = s.remove(topic, l)

@@ -230,7 +230,7 @@ func (r reqRole) left(l *link) {
 	}
 	s.mu.Unlock()
 	if again.Frames != nil {
-		s.out.requeue(again)
+		s.out.sendAgain(again)
 	}
 	s.in.poke()
 }

@@ -243,12 +243,6 @@ func sum(by map[Reason]Count) (total Count) {
 	return total
 }
 
-// outCounts is the half of a ledger that an outbox keeps, guarded by its mutex.
-type outCounts struct {
-	accepted, delivered, queued, requeued Count
-	dropped                               reasons
-}
-
 // reasons counts by reason; nil until something was dropped.
 type reasons map[Reason]Count
 
@@ -260,9 +254,4 @@ func (r *reasons) add(why Reason, c Count) {
 		*r = make(reasons)
 	}
 	(*r)[why] = (*r)[why].plus(c)
-}
-
-func (c *outCounts) fill(l *Ledger) {
-	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
-	l.Dropped = maps.Clone(c.dropped)
 }

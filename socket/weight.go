@@ -14,6 +14,9 @@ func weigh(c Count, further, each uint64) Count {
 	return c
 }
 
+// count is the message as a ledger sees it.
+func (m *Msg) count() Count { return Count{1, uint64(m.Size())} }
+
 // further is the number of frames beyond the first.
 func (m *Msg) further() uint64 {
 	if len(m.Frames) < 2 {
@@ -23,10 +26,10 @@ func (m *Msg) further() uint64 {
 }
 
 // load is what is queued for the link, as a mark sees it.
-func (o *linkOut) load() Count { return weigh(o.queued, o.open.further+o.further, wireFrame) }
+func (o *linkOut) load() Count { return weigh(o.counts.queued, o.open.further+o.further, wireFrame) }
 
-// load is what waits for a first peer, as a mark sees it.
-func (o *outbox) load() Count { return weigh(o.waits, o.further, queuedFrame) }
+// load is what waits in the backlog, as a mark sees it.
+func (o *outbox) load() Count { return weigh(o.unassigned.queued, o.backlog.further, queuedFrame) }
 
 // load is what the link has brought and nobody has received, as a mark sees it.
 func (in *linkIn) load() Count { return weigh(in.messages(), in.counts.further, queuedFrame) }

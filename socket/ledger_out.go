@@ -1,0 +1,92 @@
+package socket
+
+import "maps"
+
+// The way out's half of the ledger. A message that Send takes is accepted and queued until it is delivered to the
+// transport or dropped for a reason. The verbs below are all that changes a column: each enters the same in the account
+// of a link and in that of its socket, and leaves both balanced, so that
+//
+//	accepted = delivered + queued + requeued + the sum of dropped
+//
+// holds whenever core.out.mu is free. Messages that are for no link, or for none yet, have an account of their own
+// beside those of the links. What a sender has added to a batch for a peer in this process by appendFast is entered
+// later, before anybody looks.
+
+// outCounts is one account. It is guarded by core.out.mu.
+type outCounts struct {
+	accepted, delivered, queued, requeued Count
+	dropped                               reasons
+}
+
+// An outLedger is the two accounts in which a message is entered: that of the link it is for, or of messages without a
+// link, and that of the socket.
+type outLedger struct{ link, socket *outCounts }
+
+// ledger returns the accounts of a link, or of what has none if l is nil.
+func (o *outbox) ledger(l *link) outLedger {
+	if l == nil {
+		return outLedger{&o.unassigned, &o.counts}
+	}
+	return outLedger{&l.out.counts, &o.counts}
+}
+
+// accept enters messages that are queued.
+func (a outLedger) accept(n Count) {
+	a.link.accept(n)
+	a.socket.accept(n)
+}
+
+// deliver enters queued messages that the transport has.
+func (a outLedger) deliver(n Count) {
+	a.link.deliver(n)
+	a.socket.deliver(n)
+}
+
+// drop enters queued messages that will not be delivered.
+func (a outLedger) drop(why Reason, n Count) {
+	a.link.drop(why, n)
+	a.socket.drop(why, n)
+}
+
+// miss enters messages that are accepted and dropped at once, and are never queued.
+func (a outLedger) miss(why Reason, n Count) {
+	a.accept(n)
+	a.drop(why, n)
+}
+
+// requeue makes queued messages of one account queued messages of another: of a link that has them from the backlog, or
+// of the backlog that has them from a lost link. To the socket it makes no difference.
+func requeue(from, to *outCounts, n Count) {
+	from.unqueue(n)
+	from.requeued = from.requeued.plus(n)
+	to.accept(n)
+}
+
+func (c *outCounts) accept(n Count) { // spelled out so that it is inlined in Send
+	c.accepted.Messages += n.Messages
+	c.accepted.Bytes += n.Bytes
+	c.queued.Messages += n.Messages
+	c.queued.Bytes += n.Bytes
+}
+
+func (c *outCounts) deliver(n Count) {
+	c.unqueue(n)
+	c.delivered = c.delivered.plus(n)
+}
+
+func (c *outCounts) drop(why Reason, n Count) {
+	c.unqueue(n)
+	c.dropped.add(why, n)
+}
+
+func (c *outCounts) unqueue(n Count) {
+	if asserting && (c.queued.Messages < n.Messages || c.queued.Bytes < n.Bytes) {
+		panic("socket: a ledger is to give up more than is queued")
+	}
+	c.queued = c.queued.minus(n)
+}
+
+func (c *outCounts) fill(l *Ledger) {
+	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
+	l.Dropped = maps.Clone(c.dropped)
+}

@@ -1,0 +1,108 @@
+package socket
+
+// A backlog holds, in order, the messages that wait for a peer: for a first one to appear, or for any to have room
+// again for what a lost one left. It belongs to an outbox and is guarded by its mutex.
+type backlog struct {
+	queue
+	further  uint64   // frames beyond the first of each message
+	attempts attempts // of the messages
+}
+
+// oldest returns the message that is next to go, which stays.
+func (b *backlog) oldest() outgoing {
+	m := b.queue.first()
+	return outgoing{frames: m.Frames, size: m.Size(), begun: b.attempts.first(), backlogged: true}
+}
+
+func (b *backlog) push(m Msg) {
+	b.queue.push(m)
+	b.further += m.further()
+}
+
+func (b *backlog) pop() (m Msg) {
+	m = b.queue.pop()
+	b.attempts.take(1)
+	b.further -= m.further()
+	return m
+}
+
+// unshift puts messages in front that were begun as often as tried says.
+func (b *backlog) unshift(ms []Msg, tried attempts) {
+	for _, m := range ms {
+		b.further += m.further()
+	}
+	b.queue.unshift(ms)
+	b.attempts.unshift(len(ms), tried)
+}
+
+// enqueue has a message wait for the next peer with room.
+func (o *outbox) enqueue(m Msg) {
+	m.From = nil
+	o.backlog.push(m)
+	o.ledger(nil).accept(m.count())
+	o.tell(nil, m)
+}
+
+// requeue takes back what a lost link had not written, or drops it if it was for that peer alone.
+func (o *outbox) requeue(l *link, unsent []Msg) {
+	var n Count
+	for _, m := range unsent {
+		n.add(m.Size())
+	}
+	if !o.keeps || o.closed || o.core.cfg.connectOnce && !l.ep.bound {
+		l.dropped(l.lostReason(), n)
+		o.drained()
+		return
+	}
+	requeue(&l.out.counts, &o.unassigned, n)
+	o.backlog.unshift(unsent, l.out.attempts)
+	for _, m := range unsent {
+		o.tell(nil, m)
+	}
+	o.opened()
+}
+
+func (l *link) lostReason() Reason {
+	if l.core.out.closed {
+		return SocketClosed
+	}
+	return PeerGone
+}
+
+// dropBacklog drops the n oldest messages in the backlog.
+func (o *outbox) dropBacklog(n int, why Reason) {
+	for range n {
+		m := o.backlog.pop()
+		o.ledger(nil).drop(why, m.count())
+	}
+}
+
+// flushBacklog hands the messages in the backlog to the links, in order, as far as there is room.
+func (o *outbox) flushBacklog() {
+	for o.backlog.n > 0 {
+		m := o.backlog.oldest()
+		if l, _ := o.pick(&m, false); l == nil {
+			return
+		}
+		o.backlog.pop()
+	}
+	o.drained()
+}
+
+// sendAgain sends a message once more, whatever the high-water mark, to the next peer there is.
+func (o *outbox) sendAgain(m Msg) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.enqueue(m)
+		o.flushBacklog()
+	}
+}
+
+// abandon drops the backlog, for a caller that wants it no more.
+func (o *outbox) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dropBacklog(o.backlog.n, GivenUp)
+	o.drained()
+}
