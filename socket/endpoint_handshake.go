@@ -115,12 +115,14 @@ func (c *core) admit(l *link) bool {
 	if c.closing || l.ep.bound && c.bound[l.ep.name] != l.ep || !l.ep.bound && c.connected[l.ep.key] != l.ep {
 		c.mu.Unlock()
 		l.fail(ErrDisconnected)
+		l.release()
 		return false
 	}
 	if l.ep.bound && c.crowded() { // with handshakes that were under way when the last place was taken
 		c.mu.Unlock()
 		l.fail(ErrTooManyPeers)
 		c.role.left(l)
+		defer l.release()
 		c.events.add(Event{Kind: HandshakeFailed, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers})
 		return false
 	}
@@ -134,7 +136,7 @@ func (c *core) admit(l *link) bool {
 	if err := c.role.admit(l); err != nil {
 		l.fail(err)
 		c.detach(l)
-		defer close(l.parted)
+		defer l.release()
 		kind := HandshakeFailed
 		if errors.Is(err, ErrIdentityInUse) {
 			kind = DuplicateIdentity
@@ -150,7 +152,7 @@ func (c *core) admit(l *link) bool {
 func (c *core) unwanted(l *link, err error) {
 	l.fail(err)
 	c.detach(l)
-	defer close(l.parted)
+	defer l.release()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	c.events.add(Event{Kind: PeerDown, Endpoint: l.ep.name, Peer: l.peer, Err: err})
 }
@@ -212,7 +214,7 @@ func (c *core) leave(l *link, cause error) {
 	l.ep.up--
 	c.peers.WakeAll()
 	c.mu.Unlock()
-	defer close(l.parted)
+	defer l.release()
 	c.events.add(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})
 	if c.known.ended(l, cause) {
 		c.events.add(Event{Kind: HeartbeatOff, Endpoint: l.ep.name, Peer: l.peer, Err: ErrNoHeartbeat})

@@ -162,7 +162,7 @@ func (m mark) plus(n mark) (sum mark) {
 }
 
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
-	l := &link{core: c, ep: ep, conn: conn, sess: sess, peer: peer, gone: make(chan struct{}), parted: make(chan struct{})}
+	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
 	l.pace = c.out.pace
 	if l.pace == nil {
@@ -176,6 +176,9 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 	now := int64(c.now())
 	l.life.read.Store(now)
 	l.life.wrote.Store(now)
+	if peer != nil { // a peer in this process is known later
+		l.describe(peer)
+	}
 	return l
 }
 

@@ -59,7 +59,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 	if err := c.typ.Check(theirs.typ); err != nil {
 		return err
 	}
-	l.peer = theirs.peer
+	l.describe(theirs.peer)
 	l.direct.twin = theirs.link
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

@@ -32,6 +32,7 @@ type Peer struct {
 
 	yodel    bool
 	inproc   bool
+	conn     *peerLink     // nil if no socket made it
 	origin   *origin       // of subscriptions that an XPub received from it
 	patience time.Duration // how long a Yodel peer bears silence; 0 for ever
 }

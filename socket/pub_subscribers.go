@@ -106,13 +106,3 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	s.core.out.spaceWaiters.WakeAll() // those who wait for this peer may not have to any more
 	return nil
 }
-
-// linkTo finds the link to a peer.
-func (c *core) linkTo(p *Peer) *link {
-	for _, l := range c.snapshot() {
-		if l.peer == p {
-			return l
-		}
-	}
-	return nil
-}

@@ -29,6 +29,9 @@ type Socket interface {
 	// Disconnect stops connecting to an endpoint, and ends the connection to it. Without such an endpoint the error
 	// matches ErrNoEndpoint.
 	Disconnect(endpoint string) error
+	// DisconnectPeer ends the connection to one peer, found in an event, in Stats or in the From of a message. Without it
+	// the error matches ErrPeerLost.
+	DisconnectPeer(p *Peer) error
 	// WaitConnected waits until the connection to an endpoint given to Connect is up.
 	WaitConnected(ctx context.Context, endpoint string) error
 	// WaitDisconnected waits until there is no connection to an endpoint given to Connect.
