@@ -130,6 +130,8 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 				if c.now()-since >= farewell {
 					return false
 				}
+			case state.Reset:
+				return false
 			case state.Acknowledged:
 				return true
 			case least < 0 || state.Unacknowledged < least:

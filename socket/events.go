@@ -86,7 +86,10 @@ const (
 	// Throttled: Peer has sent more than 1,000 frames within a second that are of no use to the application: PINGs
 	// and other commands, requests without an envelope, replies that nobody waits for, messages that the socket does
 	// not take. Each 256 bytes count as one more. What goes beyond that is read more slowly from then on: 100,000 a
-	// second, for all such peers of the socket together. Each peer is named once.
+	// second, for all such peers of the socket together. Or, with Err set, Peer has always had requests waiting for
+	// five seconds, as many as its queue takes (WithRecvHWM), while a REP or ROUTER had others to answer too: it is
+	// read no faster than the application takes its requests, and peers that have none waiting go first. Each peer is
+	// named once for either.
 	Throttled
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).

@@ -349,3 +349,118 @@ func TestUnaskedRepliesBuyNoWork(t *testing.T) {
 		})
 	}
 }
+
+// TestPeersThatAlwaysHaveRequests: beside peers that always have requests waiting, all of them valid, a peer that sends
+// one and waits for the answer waits for no more than the request being worked on and a few like itself. The others
+// are named after five seconds, each once. Nobody is where that makes nobody wait, where it ends sooner, or where no
+// peer waits for an answer. Time is virtual.
+func TestPeersThatAlwaysHaveRequests(t *testing.T) {
+	const work = time.Millisecond // for each
+	for _, c := range []struct {
+		name     string
+		role     string // of the socket
+		peer     string // of those that flood it
+		frames   []byte
+		floods   int
+		lasts    time.Duration // for so long each has more than its queue takes
+		asks     bool          // there is a good peer
+		wantName bool
+	}{
+		{"REP", "REP", "DEALER", messageOf("", "a request"), 20, time.Hour, true, true},
+		{"REP with REQ peers", "REP", "REQ", messageOf("", "a request"), 20, time.Hour, true, true},
+		{"ROUTER", "ROUTER", "DEALER", messageOf("", "a request"), 20, time.Hour, true, true},
+		{"one of them", "REP", "DEALER", messageOf("", "a request"), 1, time.Hour, true, true},
+		{"nobody else asks", "REP", "DEALER", messageOf("", "a request"), 1, time.Hour, false, false},
+		{"for four seconds", "REP", "DEALER", messageOf("", "a request"), 1, 4 * time.Second, true, false},
+		{"a stream that nobody answers", "PULL", "PUSH", messageOf("a message"), 2, time.Hour, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				network := simnet.New(simnet.Config{})
+				s := openRole(c.role, on(network, "srv"), socket.WithHeartbeat(0, 0, 0))
+				defer shut(t, s)
+				start := time.Now()
+				var named []time.Duration // when
+				who := make(map[string]int)
+				record(s, func(e socket.Event) {
+					if e.Kind == socket.Throttled {
+						named = append(named, time.Since(start))
+						who[e.Peer.Address]++
+					}
+				})
+				bindAt(t, s)
+				ctx, stop := context.WithCancel(t.Context())
+				var all sync.WaitGroup
+				defer all.Wait()
+				defer stop()
+				all.Go(func() { // the application
+					for {
+						m, err := s.(socket.Receiver).Recv(ctx)
+						if err != nil {
+							return
+						}
+						time.Sleep(work)
+						if out, ok := s.(socket.Sender); ok {
+							_ = out.Send(ctx, m) // fails when the test is over
+						}
+					}
+				})
+				var floods []*raw
+				for i := range c.floods {
+					r := rawSim(t, network, fmt.Sprint("flood ", i))
+					r.shake(c.peer, yodelProperty)
+					floods = append(floods, r)
+					go drain(r)
+					all.Go(func() {
+						block := bytes.Repeat(c.frames, 100)
+						for sent := time.Duration(0); sent < c.lasts/work; sent += 100 {
+							if _, err := r.Write(block); err != nil {
+								return
+							}
+						}
+					})
+				}
+				time.Sleep(10 * time.Millisecond)
+				var longest time.Duration
+				if c.asks {
+					req := socket.NewReq(on(network, "cli"))
+					defer shut(t, req)
+					must(t, req.Connect(server))
+					for range 150 {
+						begin := time.Now()
+						if _, err := req.Do(within(t), socket.Text("a good request")); err != nil {
+							t.Fatal(err)
+						}
+						longest = max(longest, time.Since(begin))
+						time.Sleep(50 * time.Millisecond)
+					}
+				} else {
+					time.Sleep(7500 * time.Millisecond)
+				}
+				for _, r := range floods {
+					must(t, r.Close())
+				}
+				if most := 4 * work; longest > most {
+					t.Errorf("a good request took %v, want at most %v", longest, most)
+				}
+				want := 0
+				if c.wantName {
+					want = c.floods
+				}
+				if len(named) != want || len(who) != want {
+					t.Fatalf("%d Throttled events name %d peers, want %d", len(named), len(who), want)
+				}
+				for _, r := range floods {
+					if n := who[r.LocalAddr().String()]; c.wantName && n != 1 {
+						t.Errorf("%v was named %d times", r.LocalAddr(), n)
+					}
+				}
+				for _, at := range named {
+					if at < 5*time.Second || at > 6*time.Second {
+						t.Errorf("named after %v", at)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +19,7 @@ type inbox struct {
 	prefetch prefetchBuffer // guarded by recv
 
 	mu     sync.Mutex
-	round  []*link // links with something in their queue
-	next   int     // whose turn it is in the round
+	round  round // of the links with something in their queue
 	closed bool
 	counts inCounts
 	unread waitlist.List // receivers that wait for messages
@@ -43,6 +41,10 @@ type inbox struct {
 	parked         *link                         // whose goroutine leaves the reading to receivers; nil if there is none
 	receiverWaited bool                          // for what the last read of a link brought
 	onHandoff      func(l *link, e handoffEvent) // called with mu held, in tests; nil otherwise
+
+	// Peers that keep others waiting (link_throttle.go, link_yield.go).
+	arrivals uint64 // how often a link brought something that had nothing waiting
+	busy     busy   // guarded by recv
 
 	// The messages of one link that are in the prefetch buffer (inbox_prefetch.go).
 	prefetchedFrom *link
@@ -99,15 +101,7 @@ func (q *inbox) leave(l *link) {
 // leaveRound takes a link whose queue was emptied by other means than pop out of the round.
 func (q *inbox) leaveRound(l *link) {
 	l.in.active = false
-	for i, other := range q.round {
-		if other == l {
-			q.round = slices.Delete(q.round, i, i+1)
-			if q.next > i {
-				q.next--
-			}
-			return
-		}
-	}
+	q.round.remove(l)
 }
 
 // poke makes those who wait look at ready and stop again.
@@ -128,10 +122,10 @@ func (q *inbox) close() {
 	q.closed = true
 	q.chooseSoleSender(nil)
 	q.revokeRead()
-	for _, l := range q.round {
+	for _, l := range q.round.links {
 		l.in.discardUnread(SocketClosed)
 	}
-	q.round = nil
+	q.round = round{}
 	q.counts.discardAll(SocketClosed) // also of links that have not been admitted yet
 	q.unread.WakeAll()
 }

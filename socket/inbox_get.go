@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"slices"
 
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
@@ -19,16 +18,24 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 			return m, nil
 		}
 		q.mu.Lock()
-		m, ok, reopened := q.take()
+		m, from, reopened := q.take()
+		ok, yield := from != nil, false
 		var way waiting
 		var err error
-		if !ok && reopened == nil {
+		switch {
+		case ok:
+			yield = q.answers && q.mayYield(from)
+		case reopened == nil:
+			q.busy = busy{}
 			way, err = q.chooseWait(ctx, wait)
 		}
 		q.mu.Unlock()
 		q.recv.Unlock()
 		if reopened != nil {
 			reopened.resume()
+		}
+		if yield {
+			from.core.yield()
 		}
 		if ok || err != nil {
 			return m, err
@@ -39,45 +46,39 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 	}
 }
 
-// take takes the next message for the application, in turn from the links that have some; ok is false if there is
-// none. reopened, if not nil, is a link whose queue was full and is down to half: once the locks are free it has to
-// resume. If the message that did this was discarded, take leaves it at that, and the caller comes again.
-func (q *inbox) take() (m Msg, ok bool, reopened *link) {
+// take takes the next message for the application, in turn from the links that have some; from is the link it was
+// taken from, nil if there is none. reopened, if not nil, is a link whose queue was full and is down to half: once the
+// locks are free it has to resume. If the message that did this was discarded, take leaves it at that, and the caller
+// comes again.
+func (q *inbox) take() (m Msg, from, reopened *link) {
 	q.giveBack()
-	for len(q.round) > 0 && (q.ready == nil || q.ready()) {
+	for len(q.round.links) > 0 && (q.ready == nil || q.ready()) {
 		m, l, why := q.pop()
 		if q.reopen(l) {
 			reopened = l
 		}
 		if why == "" {
 			q.fillPrefetch()
-			return m, true, reopened
+			return m, l, reopened
 		}
 		if reopened != nil {
 			break
 		}
 	}
-	return Msg{}, false, reopened
+	return Msg{}, nil, reopened
 }
 
 // pop takes one message from the link whose turn it is. With a reason it was discarded.
 func (q *inbox) pop() (m Msg, l *link, why Reason) {
-	if q.next >= len(q.round) {
-		q.next = 0
-	}
-	l = q.round[q.next]
+	l = q.round.turn()
 	in := &l.in
 	if n := in.notices; n != nil && n.head != nil {
 		m, why = q.notices.take(n)
 	} else {
 		m = in.queue.pop()
 	}
-	if in.empty() {
-		in.active = false
-		q.round = slices.Delete(q.round, q.next, q.next+1)
-	} else {
-		q.next++
-	}
+	in.active = !in.empty()
+	q.round.took(in.active)
 	n, further := Count{1, uint64(m.Size())}, m.further() // before filter takes an envelope off
 	if q.filter != nil {
 		m, why = q.filter(l, m)

@@ -44,8 +44,7 @@ func (q *inbox) orphanUnread(l *link) {
 		o.in.notices, n.owner = n, o
 	}
 	o.in.counts = l.in.counts.copy() // and l keeps its own, for whoever looks at its ledger still
-	if i := slices.Index(q.round, l); i >= 0 {
-		q.round[i] = o
+	if q.round.replace(l, o) {
 		l.in.active, o.in.active = false, true
 	}
 	q.weighOrphan(o)

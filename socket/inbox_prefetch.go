@@ -1,7 +1,5 @@
 package socket
 
-import "slices"
-
 // A prefetchBuffer holds messages that were moved out of one link's queue at once, so that receivers take them without
 // the lock that senders and readers hold. It is filled only while no other link has any, so that receiving stays fair.
 // Its messages count as unread.
@@ -20,10 +18,10 @@ const minPrefetch = 8
 // fillPrefetch fills the buffer if that makes no difference but in speed: no other link has messages, no role looks at
 // each under the lock, and no sender drops the oldest ones.
 func (q *inbox) fillPrefetch() {
-	if len(q.round) != 1 || q.ready != nil || q.stop != nil || q.mixed {
+	if len(q.round.links) != 1 || q.ready != nil || q.stop != nil || q.mixed {
 		return
 	}
-	l := q.round[0]
+	l := q.round.links[0]
 	if l.in.queue.n < minPrefetch || l.in.noPrefetch {
 		return
 	}
@@ -105,9 +103,9 @@ func (q *inbox) giveBack() {
 		l.in.queue.unshift(p.msgs)
 		if !l.in.active {
 			l.in.active = true
-			q.round = append(q.round, l)
+			q.round.addLast(l)
 		}
-		q.next = slices.Index(q.round, l) + 1
+		q.round.othersFirst(l)
 	} else {
 		p.chunk.recycle()
 	}

@@ -1,5 +1,7 @@
 package socket
 
+import "time"
+
 // put queues what one read has brought, up to the link's high-water mark, and wakes at most as many receivers as it
 // has messages for. It returns how many it took.
 func (q *inbox) put(l *link, msgs [][][]byte) int {
@@ -8,6 +10,9 @@ func (q *inbox) put(l *link, msgs [][][]byte) int {
 	if q.closed {
 		q.rejectAll(l, SocketClosed, msgs)
 		return len(msgs)
+	}
+	if q.answers && l.in.counts.unread.Messages == 0 {
+		l.in.congestion.begin(time.Duration(l.life.read.Load()), q.arrivals+1)
 	}
 	for i, frames := range msgs {
 		if l.in.full.Load() {
@@ -82,7 +87,8 @@ func (q *inbox) announce(l *link, n int) {
 	}
 	if n > 0 && !l.in.active {
 		l.in.active = true
-		q.round = append(q.round, l)
+		q.round.enter(l)
+		q.arrivals++
 		if q.prefetchedFrom != nil && q.prefetchedFrom != l {
 			q.contended.Store(true)
 		}

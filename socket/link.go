@@ -126,6 +126,7 @@ type linkIn struct {
 	noPrefetch bool          // the sender may drop the oldest messages, so that none leaves the queue early
 	resume     chan struct{} // tells the paused reader to go on
 	handoff    handoff       // who reads (link_handoff.go)
+	congestion congestion    // since when it has messages waiting (link_throttle.go)
 
 	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)
 	starved  bool     // waits for the socket's budget (inbox_budget.go)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -52,18 +53,30 @@ func (l *link) over() bool {
 	return l.out.cause != nil
 }
 
-// peerEnded reports whether the peer's end of stream has come, or a reset, maybe behind messages that were not read
-// yet.
-func (l *link) peerEnded() bool {
-	state, known := l.inspect()
-	return known && state.Ended
+// errPeerReset is the cause when the peer has reset the connection, and may not have read all that it was sent.
+var errPeerReset = fmt.Errorf("the peer reset the connection: %w", syscall.ECONNRESET)
+
+// peerEnd is how the peer has ended the connection, maybe behind messages that were not read yet: errPeerClosed,
+// errPeerReset, or nil if it has not.
+func (l *link) peerEnd() error {
+	look, ok := l.conn.(transport.Inspector)
+	if !ok {
+		return nil
+	}
+	switch ended, reset := look.Ended(); {
+	case reset:
+		return errPeerReset
+	case ended:
+		return errPeerClosed
+	}
+	return nil
 }
 
 // writable says why nothing is to be written now, though the link is up. While the link is being read, the end of the
 // peer's stream is met there.
 func (l *link) writable() error {
-	if l.life.paused.Load() && l.peerEnded() {
-		return errPeerClosed
+	if l.life.paused.Load() {
+		return l.peerEnd()
 	}
 	return nil
 }
@@ -84,7 +97,7 @@ func (l *link) endOfReading(err error) error {
 // byPeer reports whether the far end ended a connection: not this side, nor a network that is down.
 func byPeer(cause error) bool {
 	broken, ok := errors.AsType[*net.OpError](cause)
-	return errors.Is(cause, io.EOF) || ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
+	return errors.Is(cause, io.EOF) || errors.Is(cause, errPeerReset) || ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
 }
 
 // retireTime is how long a peer that this side disconnects from may take to read what was written to it and to close.

@@ -186,7 +186,7 @@ func (l *link) awaitOwnership(seen uint64) {
 // one. It then calls readInline. in.mu is held.
 func (q *inbox) acquireRead(ctx context.Context) *link {
 	l := q.parked
-	if l == nil || len(q.round) > 0 || ctx.Err() != nil {
+	if l == nil || len(q.round.links) > 0 || ctx.Err() != nil {
 		return nil
 	}
 	h := &l.in.handoff

@@ -274,8 +274,8 @@ func (l *link) signEvery() time.Duration {
 // sign gives a sign of life if it is time for one.
 func (l *link) sign() {
 	if every := l.signEvery(); every > 0 && l.signDue(every) <= 0 {
-		if l.peerEnded() {
-			l.endOut(errPeerClosed)
+		if end := l.peerEnd(); end != nil {
+			l.endOut(end)
 			return
 		}
 		l.sendSign()

@@ -143,7 +143,8 @@ func (l *link) queueAll(msgs [][][]byte) error {
 	}
 }
 
-// lookEvery is how often a reader that waits for room looks whether the peer has ended, which it cannot read yet.
+// lookEvery is how often a reader that waits for room looks whether the peer has ended, which it cannot read yet, and
+// how long it has been waiting.
 const lookEvery = 500 * time.Millisecond
 
 // pause waits until the application has made room.
@@ -158,6 +159,7 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 		l.life.paused.Store(false)
 	}()
 	l.sign()
+	l.nameCongestion()
 	tick := time.NewTimer(l.nextLook())
 	defer tick.Stop()
 	for {
@@ -174,11 +176,12 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 		case <-l.gone:
 			return l.cause()
 		case <-tick.C:
-			if l.peerEnded() {
-				l.endOut(errPeerClosed)
+			if end := l.peerEnd(); end != nil {
+				l.endOut(end)
 				continue
 			}
 			l.sign()
+			l.nameCongestion()
 			tick.Reset(l.nextLook())
 		}
 	}
@@ -190,7 +193,7 @@ func (l *link) nextLook() time.Duration {
 	if every := l.signEvery(); every > 0 {
 		next = max(l.signDue(every), every/4) // not at once: a peer that takes nothing has got no sign
 	}
-	if _, known := l.conn.(transport.Inspector); known {
+	if _, known := l.conn.(transport.Inspector); known || l.core.in.answers {
 		next = min(next, lookEvery)
 	}
 	return next

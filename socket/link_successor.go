@@ -17,11 +17,12 @@ const eldersTime = 100 * time.Millisecond
 // succeeds reports whether l may take the place of an older link, because the peer of that one has ended. It returns
 // once that link has left, if that does not take long; in any case nothing more is sent there.
 func (l *link) succeeds(elder *link) bool {
-	if !elder.ended() {
+	end := elder.ended()
+	if end == nil {
 		return false
 	}
 	if elder.direct == nil {
-		elder.endOut(errPeerClosed)
+		elder.endOut(end)
 	}
 	l.core.out.mu.Lock()
 	elder.out.dead = true
@@ -36,16 +37,17 @@ func (l *link) succeeds(elder *link) bool {
 	return true
 }
 
-// ended reports whether the peer is known to have ended the connection, though what it sent last may be unread.
-func (l *link) ended() bool {
+// ended is how the peer is known to have ended the connection, though what it sent last may be unread; nil if it has
+// not.
+func (l *link) ended() error {
 	d, ok := l.conn.(transport.Direct)
 	if !ok {
-		return l.peerEnded()
+		return l.peerEnd()
 	}
 	select {
 	case <-d.Done():
-		return true
+		return errPeerClosed
 	default:
-		return false
+		return nil
 	}
 }

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -16,6 +17,38 @@ const (
 )
 
 func useless(frames uint64, bytes int) uint64 { return frames + uint64(bytes)/sizeOfOne }
+
+// A congestion is since when a peer has always had messages waiting. It is guarded by core.in.mu.
+type congestion struct {
+	since    time.Duration
+	arrivals uint64 // core.in.arrivals at that time, with the peer's own
+	named    bool   // there was an event
+}
+
+func (g *congestion) begin(now time.Duration, arrivals uint64) { g.since, g.arrivals = now, arrivals }
+
+// congestionTime is how long a peer may have messages waiting without a break before it is named.
+const congestionTime = 5 * time.Second
+
+// nameCongestion tells, once, of a peer that has kept the application busy for long and made others wait: its queue is
+// full and has not been empty for a congestionTime, in which others came that had nothing waiting. A stream that waits
+// for an application that is behind is nothing to tell of, so this is only for sockets whose peers wait for answers.
+func (l *link) nameCongestion() {
+	q := &l.core.in
+	if !q.answers {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := &l.in.congestion
+	if g.named || q.arrivals == g.arrivals || !l.in.full.Load() || l.core.now()-g.since < congestionTime {
+		return
+	}
+	g.named = true
+	l.core.events.add(Event{Kind: Throttled, Endpoint: l.ep.name, Peer: l.peer, Err: errCongestion})
+}
+
+var errCongestion = errors.New("its queue is full and has not been empty for 5 s, while others wait")
 
 // flood is what the peers of a socket share that send too much.
 type flood struct {

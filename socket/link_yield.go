@@ -24,7 +24,46 @@ func (l *link) yield() {
 	}
 	r.yields = now
 	if beside {
-		fairness.YieldProcessor()
+		l.core.yield()
+	} else {
+		l.core.yielder.ForceNetpoll()
 	}
-	l.core.yielder.ForceNetpoll()
+}
+
+// busy is since when receivers have always found something. It is guarded by the inbox's recv.
+type busy struct {
+	since time.Duration
+	taken int // messages taken since a look at the clock
+}
+
+// lookAfter is how many messages are taken between two looks at the clock.
+const lookAfter = 16
+
+// mayYield reports whether a receiver that has just taken something from l is to let others go first: it has always
+// found something for a YieldInterval, so that it has been as bad for quiet peers as a reader that does. core.in.recv
+// is held.
+func (q *inbox) mayYield(l *link) bool {
+	if q.members.Load() < 2 {
+		return false
+	}
+	b := &q.busy
+	if b.taken++; b.taken < lookAfter && q.prefetch.link == nil {
+		return false
+	}
+	b.taken = 0
+	now := l.core.now()
+	if b.since == 0 {
+		b.since = now
+	}
+	if now-b.since < fairness.YieldInterval {
+		return false
+	}
+	b.since = now
+	return true
+}
+
+// yield lets others go first: other threads, and those goroutines whose connections have become readable.
+func (c *core) yield() {
+	fairness.YieldProcessor()
+	c.yielder.ForceNetpoll()
 }

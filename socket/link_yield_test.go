@@ -64,3 +64,48 @@ func TestWhoYields(t *testing.T) {
 	t.Run("stream", func(t *testing.T) { stream(t, 0) })
 	t.Run("stream beside another peer", func(t *testing.T) { stream(t, 1) })
 }
+
+// A receiver that always finds something has others run, too, where peers wait for answers, unless there is only one.
+func TestReceiverYields(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		peers  int
+		yields bool
+	}{
+		{"two peers", 2, true},
+		{"one peer", 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			const each = 4 * lookAfter
+			rep := NewRep()
+			defer rep.Close()
+			endpoint, err := rep.Bind(ctx, "tcp://127.0.0.1:0")
+			must(t, err)
+			for range c.peers {
+				dealer := NewDealer()
+				defer dealer.Close()
+				must(t, dealer.Connect(endpoint))
+				for range each {
+					must(t, dealer.Send(ctx, NewMsg(nil, []byte("request"))))
+				}
+			}
+			for rep.Stats().Unread.Messages < uint64(c.peers*each) && ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+			before, begin := rep.yielder.Calls(), time.Now()
+			for range c.peers * each {
+				m, err := rep.Recv(ctx)
+				must(t, err)
+				for begin := time.Now(); time.Since(begin) < fairness.YieldInterval; {
+				}
+				must(t, rep.Send(ctx, m))
+			}
+			calls := rep.yielder.Calls() - before
+			if most := int(time.Since(begin) / fairness.YieldInterval); calls > most || (calls > 0) != c.yields {
+				t.Errorf("%d times in %v", calls, time.Since(begin))
+			}
+		})
+	}
+}

@@ -10,8 +10,8 @@ import (
 // A Pull receives from all its PUSH peers, fairly (RFC 30, PIPELINE).
 //
 //   - Out: nothing.
-//   - In: one message from each peer in turn, over those that have one. While as many as the high-water mark of one
-//     peer's wait, nothing more is read from it, which holds it back.
+//   - In: one message from each peer in turn, over those that have one; a peer that had none waiting goes first. While
+//     as many as the high-water mark of one peer's wait, nothing more is read from it, which holds it back.
 //   - Order: that of each connection. When a peer is lost and comes back, what is left of the old connection takes
 //     turns with what the new one brings, as between any two peers.
 //   - A peer that leaves is an event, never an error of Recv; what it had sent can still be received.

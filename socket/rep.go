@@ -13,7 +13,9 @@ import (
 
 // A Rep receives a request and sends its reply, strictly in turn (RFC 28).
 //
-//   - In: requests of all REQ and DEALER peers, fairly. Everything up to and including the first empty frame is the
+//   - In: requests of all REQ and DEALER peers, fairly: one of each in turn, but a peer that has had none waiting goes
+//     first, so that it does not wait for one of each peer that always has some. Such a peer is named by a [Throttled]
+//     event. Everything up to and including the first empty frame is the
 //     envelope, which Recv takes off and Send puts back; a message without one is counted as discarded.
 //   - Out: to the peer the request came from. If it is gone Send returns an error that matches ErrPeerLost and the
 //     next request can be received.
@@ -49,7 +51,7 @@ func NewRep(opts ...RepOption) *Rep {
 	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
 		typ: zmtp.Rep,
 		out: outBehaviour{requestReply: true},
-		in:  inBehaviour{receives: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
+		in:  inBehaviour{receives: true, answers: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
 	})
 	return s
 }

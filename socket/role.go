@@ -32,6 +32,8 @@ type outBehaviour struct {
 type inBehaviour struct {
 	// receives: messages wait for Recv. A role without it discards them.
 	receives bool
+	// answers: each peer waits for what the application answers, so that it matters how long another one keeps it.
+	answers bool
 	// mixed: the role keeps a part of what comes, so that a receiver cannot read a connection in place of its
 	// goroutine, and takes each message under the lock.
 	mixed bool

@@ -41,7 +41,7 @@ func NewRouter(opts ...RouterOption) *Router {
 	s.core = newCore(configure(defaults(), opts), behaviour{
 		typ:  zmtp.Router,
 		role: routerRole{router: s},
-		in:   inBehaviour{receives: true, filter: s.addIdentity},
+		in:   inBehaviour{receives: true, answers: true, filter: s.addIdentity},
 	})
 	return s
 }

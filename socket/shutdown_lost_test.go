@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,5 +40,57 @@ func TestShutdownSaysThatAPeerWasGivenUpMeanwhile(t *testing.T) {
 	second.Close()
 	if err := <-ended; !errors.Is(err, socket.ErrUnconfirmed) {
 		t.Errorf("Shutdown says %v, want ErrUnconfirmed", err)
+	}
+}
+
+// What was delivered to a peer that resets the connection while Shutdown is waiting for the rest to leave is lost if
+// the peer has not read it, and Shutdown says so, though what the peer had sent before is unread here and hides the
+// reset. A peer that has read everything and closes has lost nothing.
+func TestShutdownSaysThatAPeerHasResetBehindUnreadMessages(t *testing.T) {
+	for _, endpoint := range []string{"tcp://127.0.0.1:*", "ipc://*"} {
+		for _, c := range []struct {
+			name  string
+			reads bool
+			want  error
+		}{
+			{"reset", false, socket.ErrUnconfirmed},
+			{"end", true, nil},
+		} {
+			t.Run(endpoint[:3]+"/"+c.name, func(t *testing.T) {
+				router := closing(t, socket.NewRouter(socket.WithRecvHWM(1)))
+				at := bind(t, router, endpoint)
+				network, address, _ := strings.Cut(at, "://")
+				dial := func() *raw {
+					conn, err := net.Dial(map[string]string{"tcp": "tcp", "ipc": "unix"}[network], address)
+					must(t, err)
+					return newRaw(t, conn)
+				}
+				first, second := dial(), dial()
+				first.shake("DEALER", zmtp.Property{Name: "Identity", Value: []byte("first")})
+				second.shake("DEALER", zmtp.Property{Name: "Identity", Value: []byte("second")})
+				waitPeers(t, router, 2)
+				first.send(bytes.Repeat(messageOf("unread"), 1000))
+				must(t, router.Send(within(t), socket.Text("first", "kept in its kernel")))
+				large := socket.NewMsg([]byte("second"), bytes.Repeat([]byte("x"), 1<<20))
+				for range 20 { // more than the kernels take
+					must(t, router.Send(within(t), large.Clone()))
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- router.Shutdown(within(t)) }()
+				waitUntil(t, "Shutdown has begun", func() bool {
+					return errors.Is(router.TrySend(socket.Text("second", "late")), socket.ErrClosed)
+				})
+				if c.reads {
+					first.message()
+				}
+				must(t, first.Close())
+				event(t, router, socket.PeerDown)
+				_, _ = io.Copy(io.Discard, second.Conn)
+				second.Close()
+				if err := <-ended; !errors.Is(err, c.want) {
+					t.Errorf("Shutdown says %v, want %v", err, c.want)
+				}
+			})
+		}
 	}
 }

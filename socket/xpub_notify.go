@@ -103,7 +103,7 @@ func (q *inbox) joinSome(n *notices, list *noticeList) bool {
 		}
 		if !gone.in.active {
 			gone.in.active = true
-			q.round = append(q.round, gone)
+			q.round.addLast(gone)
 		}
 	}
 	return true

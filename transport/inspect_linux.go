@@ -41,11 +41,12 @@ func (c *tcpConn) Inspect() (s ConnState, ok bool) {
 		widest := max(c.widest.Load(), info.Snd_wnd)
 		c.widest.Store(widest)
 		s.Untaken = s.Unacknowledged + clue(int(widest-info.Snd_wnd))
+		err = s.look(fd)
 		switch info.State {
 		case tcpFinWait2, tcpTimeWait, tcpClose:
-			s.Acknowledged = true
+			s.Acknowledged = !s.Reset
 		}
-		return s.look(fd)
+		return err
 	})
 	return s, ok
 }
@@ -60,14 +61,15 @@ func (c *tcpConn) ProbeWithin(ms int) {
 
 // Inspect implements [Inspector]. What was written to a Unix socket is in the peer's queue at once.
 func (c *ipcConn) Inspect() (s ConnState, ok bool) {
-	s.Acknowledged = true
 	ok = c.control(func(fd int) error {
 		n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 		if err != nil {
 			return err
 		}
 		s.Untaken = clue(n)
-		return s.look(fd)
+		err = s.look(fd)
+		s.Acknowledged = !s.Reset
+		return err
 	})
 	return s, ok
 }
@@ -87,20 +89,38 @@ func (c *ipcConn) ProbeWithin(int) {}
 
 // look finds out what poll and FIONREAD tell of any socket.
 func (s *ConnState) look(fd int) error {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	var err error
+	if s.Ended, s.Reset, err = pollEnd(fd); err != nil {
+		return err
+	}
+	s.Unread, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
+	return err
+}
+
+// Ended implements [Inspector].
+func (w *rawWriter) Ended() (ended, reset bool) {
+	w.control(func(fd int) (err error) {
+		ended, reset, err = pollEnd(fd)
+		return err
+	})
+	return ended, reset
+}
+
+// pollEnd tells an end of stream from a reset, which leaves an error that waits for whoever reads or writes next. To
+// poll takes nothing away from them.
+func pollEnd(fd int) (ended, reset bool, err error) {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	for {
-		_, err := unix.Poll(fds, 0)
+		_, err := unix.Poll(fds[:], 0)
 		if err == nil {
 			break
 		}
 		if err != unix.EINTR {
-			return err
+			return false, false, err
 		}
 	}
-	s.Ended = fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
-	s.Unread = n
-	return err
+	got := fds[0].Revents
+	return got&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0, got&unix.POLLERR != 0, nil
 }
 
 // control runs f on the descriptor and reports whether it could.

@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -79,6 +82,64 @@ func until(t *testing.T, c net.Conn, what string, is func(ConnState) bool) {
 		}
 		if time.Since(begin) > 30*time.Second {
 			t.Fatalf("%s: %+v, %v", what, s, ok)
+		}
+	}
+}
+
+// A reset is told from an end of stream, also behind bytes that were not read, without taking away the error that a
+// Read or Write has to return.
+func TestInspectReset(t *testing.T) {
+	for name, tr := range map[string]Transport{"tcp": NewTCP(), "ipc": NewIPC()} {
+		for _, reads := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, peer has read everything: %t", name, reads), func(t *testing.T) {
+				address := "127.0.0.1:*"
+				if name == "ipc" {
+					address = "*"
+				}
+				ln, err := tr.Listen(t.Context(), address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer ln.Close()
+				near, err := tr.Dial(t.Context(), ln.Address())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer near.Close()
+				far, err := ln.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer far.Close()
+				for _, c := range []net.Conn{near, far} {
+					if _, err := c.Write([]byte("hello")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				until(t, far, "something to read", func(s ConnState) bool { return s.Unread == 5 })
+				if reads {
+					if _, err := io.ReadFull(far, make([]byte, 5)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				far.Close()
+				for range 2 { // to look takes nothing away
+					until(t, near, "the end", func(s ConnState) bool {
+						return s.Ended && s.Reset == !reads && s.Unread == 5 && !(s.Reset && s.Acknowledged)
+					})
+				}
+				if ended, reset := near.(Inspector).Ended(); !ended || reset == reads {
+					t.Errorf("Ended says %v, %v", ended, reset)
+				}
+				got, err := io.ReadAll(near)
+				if string(got) != "hello" || errors.Is(err, syscall.ECONNRESET) == reads {
+					t.Errorf("read %q, %v", got, err)
+				}
+				near.Close()
+				if ended, reset := near.(Inspector).Ended(); ended || reset {
+					t.Errorf("of a closed connection Ended says %v, %v", ended, reset)
+				}
+			})
 		}
 	}
 }

@@ -149,10 +149,10 @@ func (c *conn) Inspect() (s transport.ConnState, ok bool) {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()
 	if !c.stalled { // else this host does not even look
-		s.Ended = c.in.fin || c.err != nil
+		s.Ended, s.Reset = c.ended()
 		s.Unread = c.in.readable()
 	}
-	s.Acknowledged = c.out.fin
+	s.Acknowledged = c.out.fin && !s.Reset
 	s.Untaken = c.out.buf.size
 	s.Unacknowledged = int(c.out.written - c.out.arrived)
 	if waits := c.out.next < len(c.out.wire) || c.out.room() == 0; waits && (c.out.held || c.out.dead) {
@@ -160,6 +160,19 @@ func (c *conn) Inspect() (s transport.ConnState, ok bool) {
 	}
 	return s, !c.closed
 }
+
+// Ended tells what Inspect does of the end.
+func (c *conn) Ended() (ended, reset bool) {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	if c.stalled || c.closed {
+		return false, false
+	}
+	return c.ended()
+}
+
+// ended is Ended for callers that hold the mutex.
+func (c *conn) ended() (ended, reset bool) { return c.in.fin || c.err != nil, c.err != nil }
 
 // ProbeWithin does nothing: Inspect knows at once.
 func (c *conn) ProbeWithin(int) {}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/yodel-mq/yodel/transport"
 )
 
 func TestPartitionBlocks(t *testing.T) {
@@ -263,4 +265,43 @@ func TestVanish(t *testing.T) {
 			t.Fatalf("stats %+v, %d links", s, len(n.links))
 		}
 	})
+}
+
+// What an end can tell of how the connection has ended: a reset is no end of stream, and nothing is told by a host that
+// is stalled or has closed its end.
+func TestInspectEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		does         func(n *Network, client, server net.Conn)
+		ended, reset bool
+	}{
+		"open":    {func(*Network, net.Conn, net.Conn) {}, false, false},
+		"end":     {func(_ *Network, client, _ net.Conn) { client.Close() }, true, false},
+		"half":    {func(_ *Network, client, _ net.Conn) { client.(transport.CloseWriter).CloseWrite() }, true, false},
+		"reset":   {func(n *Network, _, _ net.Conn) { n.Cut("srv") }, true, true},
+		"stalled": {func(n *Network, client, _ net.Conn) { n.Stall("srv"); client.Close() }, false, false},
+		"closed":  {func(_ *Network, client, server net.Conn) { client.Close(); server.Close() }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				n := New(Config{})
+				client, server := pair(t, n)
+				write(t, client, "unread")
+				if err := server.(transport.CloseWriter).CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				c.does(n, client, server)
+				synctest.Wait()
+				look := server.(transport.Inspector)
+				ended, reset := look.Ended()
+				if ended != c.ended || reset != c.reset {
+					t.Errorf("Ended says %v, %v, want %v, %v", ended, reset, c.ended, c.reset)
+				}
+				s, known := look.Inspect()
+				if known == (name == "closed") || known && (s.Ended != ended || s.Reset != reset || s.Acknowledged == reset) {
+					t.Errorf("Inspect says %+v, %v", s, known)
+				}
+			})
+		})
+	}
 }
