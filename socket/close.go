@@ -34,7 +34,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true
 	c.mu.Unlock()
-	c.out.refuse()
+	c.out.stopAccepting()
 	err := c.out.waitIdle(ctx)
 	if err == nil {
 		err = ErrClosed // if anything is lost, then because somebody called Close meanwhile
@@ -69,7 +69,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 // it has, use Shutdown. To close again does nothing; to close during a Shutdown ends that.
 func (c *core) Close() error {
 	begin := time.Now()
-	c.out.refuse()
+	c.out.stopAccepting()
 	c.hurry.Do(func() { close(c.hurried) })
 	if c.cfg.linger > 0 && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
@@ -131,7 +131,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	close(c.done)
 	links = append(links, readOnly...)
 	for _, l := range links {
-		if l.direct == nil && l.mayOwe() {
+		if l.direct == nil && l.wasSentAny() {
 			l.stopWriting(ErrDisconnected)
 		} else {
 			l.dismiss(ErrDisconnected)

@@ -26,7 +26,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 		c.out.mu.Unlock()
 		switch {
 		case l.direct != nil || !quiet && !ending:
-		case l.owed().Messages == 0:
+		case l.delivered().Messages == 0:
 			l.dismiss(ErrDisconnected)
 		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer's farewell
 			owed = append(owed, l)
@@ -37,7 +37,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	}
 	for _, l := range wait(owed) {
 		left.peers++
-		left.sent = left.sent.plus(l.owed())
+		left.sent = left.sent.plus(l.delivered())
 	}
 	return left
 }
@@ -45,7 +45,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 // lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It
 // is called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
 func (c *core) lost(l *link, cause error) {
-	owed := l.owed()
+	owed := l.delivered()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -58,15 +58,15 @@ func (c *core) lost(l *link, cause error) {
 	c.broken.sent = c.broken.sent.plus(owed)
 }
 
-// owed is what was delivered to the peer, which it may not have read yet.
-func (l *link) owed() Count {
+// delivered is what was delivered to the peer, which it may not have read yet.
+func (l *link) delivered() Count {
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
 	return l.out.counts.delivered
 }
 
-// mayOwe reports whether the peer was sent messages, counted or just being written.
-func (l *link) mayOwe() bool {
+// wasSentAny reports whether the peer was sent messages, counted or just being written.
+func (l *link) wasSentAny() bool {
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
 	return l.out.counts.delivered.Messages > 0 || l.out.writing

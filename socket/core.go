@@ -78,8 +78,8 @@ func newCore(cfg config, b behaviour) *core {
 		c.role = baseRole{}
 	}
 	c.out.core, c.out.outBehaviour = c, b.out
-	if b.out.sharedPace {
-		c.out.pace = new(pace)
+	if b.out.sharedRate {
+		c.out.sendRate = new(rateDetector)
 	}
 	c.in.inBehaviour = b.in
 	c.in.budget = cfg.limits.budget()

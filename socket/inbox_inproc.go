@@ -35,7 +35,7 @@ func (q *inbox) allowBatching() {
 // whose sender holds something already, which has to be pulled over.
 func (q *inbox) onEmpty() *link {
 	q.batchingAllowed.Store(false)
-	if q.soleSender != nil && q.soleSender.direct.twin.direct.kept.some.Load() {
+	if q.soleSender != nil && q.soleSender.direct.twin.direct.batch.nonEmpty.Load() {
 		return q.soleSender
 	}
 	return nil
@@ -54,7 +54,7 @@ func (q *inbox) pullFromPrevious() {
 
 // pullFromSender has the peer of a link put into the queue what it holds. The caller holds no lock.
 func (l *link) pullFromSender() {
-	if l.direct == nil || !l.direct.twin.direct.kept.some.Load() {
+	if l.direct == nil || !l.direct.twin.direct.batch.nonEmpty.Load() {
 		return
 	}
 	box := &l.direct.twin.core.out
@@ -88,9 +88,9 @@ func (q *inbox) maySpin() *link {
 // spin returns when the sender of l has put something into the queue or has held messages for a moment, or has done
 // neither for a while. Other goroutines run meanwhile. The caller holds no lock.
 func (q *inbox) spin(l *link) {
-	held, begin := &l.direct.twin.direct.kept, time.Now()
+	held, begin := &l.direct.twin.direct.batch, time.Now()
 	for limit, round := spinTime, 0; round < spinRounds && !q.arrived.Load() && time.Since(begin) < limit; round++ {
-		if limit == spinTime && held.some.Load() {
+		if limit == spinTime && held.nonEmpty.Load() {
 			begin, limit = time.Now(), spinGrow
 		}
 		runtime.Gosched()

@@ -21,7 +21,8 @@ type link struct {
 	conn net.Conn
 	sess *zmtp.Session
 	try  transport.TryWriter // nil if conn cannot write without blocking
-	pace *pace
+
+	sendRate *rateDetector
 
 	gone   chan struct{} // closed by fail
 	parted chan struct{} // closed once the link has left the socket, or is not to take part
@@ -86,29 +87,31 @@ type linkOut struct {
 	further   uint64    // frames in flight beyond the first of each message
 	counts    outCounts // of the messages in open and in flight, and of those before
 	attempts  attempts  // of the messages in open and in flight
-	burst     uint64    // messages dropped since the link was last open to one
+	burst     uint64    // messages dropped for want of room since there was room last
 
 	writing  bool // somebody is at it, a goroutine in writeLoop or a caller in writeNow, and owns link.flight
 	full     bool // at the high-water mark, until the queue is down to half
-	named    bool // a SlowPeer event told of that
+	named    bool // a SlowPeer event has told of the queue that is full
 	joined   bool // has become part of the socket
 	dead     bool // takes nothing any more
-	removed  bool // is not in the outbox any more; what was unsent is accounted for once nobody writes
-	finished bool // that is done
+	removed  bool // is not in the outbox any more; finish follows once nobody writes
+	finished bool // what was unsent is accounted for, and done is closed
 	ending   bool // no more bytes follow: the end of our stream was sent, or is about to be
-	behind   bool // it has not been told all our subscriptions
+	behind   bool // the peer has not been told all our subscriptions
 
 	overflow Overflow            // what to do when full
 	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
 	cause    error               // why the way out is over, maybe before the link is
 	done     chan struct{}       // closed once what was unsent is accounted for
-	mark     uint64              // the last fan-out that met this link
 	topics   map[string]struct{} // what this peer is subscribed to
+
+	lastFanOut uint64 // the number of the last fan-out that met this link
 
 	told *commandReader // how far it has been told of our subscriptions; nil if it is not to be
 
-	owed     time.Duration // when as many last values as it was replayed would have been, one after the other
-	refusals struct {      // of its own subscriptions
+	replayedUntil time.Duration // when the last values that were replayed would all have gone at the rate that is allowed
+
+	refusals struct { // of the peer's own subscriptions
 		untold uint64        // since the last event
 		event  time.Duration // when that was
 	}
@@ -165,9 +168,9 @@ func (m mark) plus(n mark) (sum mark) {
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
-	l.pace = c.out.pace
-	if l.pace == nil {
-		l.pace = new(pace)
+	l.sendRate = c.out.sendRate
+	if l.sendRate == nil {
+		l.sendRate = new(rateDetector)
 	}
 	l.out.overflow = c.cfg.overflow
 	l.out.writeLoop = l.writeLoop

@@ -117,7 +117,7 @@ func (l *link) retire() {
 // giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds
 // all that it was sent.
 func (l *link) giveUp() {
-	if l.mayOwe() {
+	if l.wasSentAny() {
 		l.closeWrite(ErrHeartbeat) // after it what was written is counted
 	}
 	l.fail(ErrHeartbeat)

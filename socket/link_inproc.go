@@ -18,7 +18,7 @@ type direct struct {
 	self *link
 	me   *Peer // this side, as the other sees it
 	twin *link // the other side's link
-	kept run
+	batch senderBatch
 
 	stance  atomic.Int32  // whether the link is to be; see agree
 	willing chan struct{} // closed once this side has agreed
@@ -137,12 +137,12 @@ func (d *direct) offer(p *outgoing) bool {
 		m = m.Clone()
 	}
 	q := &d.twin.core.in
-	if d.keep(m, p.size) {
+	if d.append(m, p.size) {
 		d.self.core.out.account(d.self, p)
-		if d.kept.n == 1 {
-			d.kept.some.Store(true)
+		if d.batch.n == 1 {
+			d.batch.nonEmpty.Store(true)
 		}
-		if !d.mayKeep() { // another: the run is full or the peer has run dry
+		if !d.mayAppend() { // the batch is full, or the receiver has found its queue empty meanwhile
 			q.mu.Lock()
 			d.flush()
 			q.mu.Unlock()
@@ -179,7 +179,7 @@ func (d *direct) open() bool {
 	if d.self.out.dead {
 		return false
 	}
-	if d.mayKeep() {
+	if d.mayAppend() {
 		return true
 	}
 	q := &d.twin.core.in
@@ -211,7 +211,7 @@ func (d *direct) exact() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	d.flush()
-	d.kept.room = mark{}
+	d.batch.limit = mark{}
 	d.twin.in.noPrefetch = true
 }
 
@@ -233,7 +233,7 @@ func (d *direct) reopened() {
 	box.mu.Lock()
 	defer box.mu.Unlock()
 	if !box.closed {
-		d.twin.opened()
+		d.twin.hasOpened()
 	}
 }
 

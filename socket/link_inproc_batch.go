@@ -6,91 +6,93 @@ import (
 	"sync/atomic"
 )
 
-// A run is what a sender has accepted for a peer in the same process and keeps on its own side for the moment, under
-// the lock that it holds anyway, while that peer has other messages to receive. It goes over whole, so that the
-// peer's lock and the peer's processor are bothered once for many messages. This is out of sight: a run goes over as
-// soon as the peer runs dry (pullFromSender), anybody looks at the ledger of either side, or the sender closes; and it is
-// never longer than what the peer's queue had room for, so that the high-water mark is exact.
+// A senderBatch is what a socket has accepted for a peer in the same process and holds on its own side, under the lock
+// that Send takes anyway, while the peer has other messages to receive. It is pushed to the peer whole, so that the
+// peer's lock, and the processor that the peer runs on, are bothered once for many messages.
 //
-// Whoever is last to look moves the run: the sender says that there is one (some) before it looks whether the peer
-// runs dry (inbox.batchingAllowed), the receiver the other way round.
+// Nobody can observe the delay: the batch is pushed when the receiver finds its queue empty (pullFromSender), when
+// Stats is called on either side, and when the sender closes. Its length is limited by the room in the receiver's
+// queue, so that the high-water mark stays exact.
 //
-// But for some, a run is guarded by the sender's out.mu.
-type run struct {
-	some    atomic.Bool
-	chunk   *chunk
-	n       int
-	count   Count
-	late    Count  // of it, what is in no other count yet
-	further uint64 // frames beyond the first of each message
-	room    mark   // that the peer's queue had for a run; none if zero
+// Sender and receiver race for a new batch: the sender sets nonEmpty before it reads inbox.batchingAllowed, the receiver
+// clears batchingAllowed before it reads nonEmpty, so that at least one of them sees the other and pushes.
+//
+// All of it but nonEmpty is guarded by the sender's out.mu.
+type senderBatch struct {
+	nonEmpty  atomic.Bool
+	chunk     *chunk
+	n         int
+	count     Count
+	uncounted Count  // the part of count that appendFast has left for take to enter in the ledger
+	further   uint64 // frames beyond the first of each message
+	limit     mark   // room that the receiver's queue had when the batch began; zero if there may be none
 }
 
-// mayKeep reports whether one more message may be added to the run.
-func (d *direct) mayKeep() bool {
-	r := &d.kept
-	return d.twin.core.in.batchingAllowed.Load() && uint64(r.n) < r.room.messages && r.load().Bytes < r.room.bytes && !d.self.core.out.shut
+// mayAppend reports whether there is room for one more message, and the receiver does not wait for it.
+func (d *direct) mayAppend() bool {
+	b := &d.batch
+	return d.twin.core.in.batchingAllowed.Load() && uint64(b.n) < b.limit.messages &&
+		b.load().Bytes < b.limit.bytes && !d.self.core.out.shut
 }
 
-// keep adds a message to the run, if it may.
-func (d *direct) keep(m Msg, size int) bool {
-	if !d.mayKeep() {
+// append adds a message, if it may.
+func (d *direct) append(m Msg, size int) bool {
+	if !d.mayAppend() {
 		return false
 	}
-	r := &d.kept
-	if r.chunk == nil {
-		r.chunk = chunks.Get().(*chunk)
+	b := &d.batch
+	if b.chunk == nil {
+		b.chunk = chunks.Get().(*chunk)
 	}
-	r.chunk.msgs[r.n] = m
-	r.n++
-	r.count.add(size)
-	r.further += m.further()
+	b.chunk.msgs[b.n] = m
+	b.n++
+	b.count.add(size)
+	b.further += m.further()
 	return true
 }
 
-// appendFast is the short way of a message into a run that has begun and will not be full with it. It is for a socket
-// with one peer, and costs about half of what the way through offer does.
+// appendFast is append and all that offer does about it, for a batch that has begun and will not be full with the
+// message. It is for a socket with one peer, and costs about half of what offer does.
 func (d *direct) appendFast(m Msg, size int) bool {
-	r := &d.kept
-	if r.n == 0 || uint64(r.n)+1 >= r.room.messages || r.load().Bytes+m.weight(size) >= r.room.bytes ||
+	b := &d.batch
+	if b.n == 0 || uint64(b.n)+1 >= b.limit.messages || b.load().Bytes+m.weight(size) >= b.limit.bytes ||
 		!d.twin.core.in.batchingAllowed.Load() || d.self.core.out.shut || d.self.out.dead {
 		return false
 	}
-	r.chunk.msgs[r.n] = Msg{Frames: m.Frames, From: d.me}
-	r.n++
-	r.count.add(size)
-	r.further += m.further()
-	r.late.add(size)
+	b.chunk.msgs[b.n] = Msg{Frames: m.Frames, From: d.me}
+	b.n++
+	b.count.add(size)
+	b.further += m.further()
+	b.uncounted.add(size)
 	return true
 }
 
-// take empties the run. The messages are valid until release.
+// take empties the batch. The messages are valid until release.
 func (d *direct) take() (msgs []Msg, n Count, further uint64) {
-	r := &d.kept
-	d.self.core.out.ledger(d.self).accept(r.late)
-	r.late = Count{}
-	msgs, n, further = r.chunk.msgs[:r.n], r.count, r.further
-	r.n, r.count, r.further, r.room = 0, Count{}, 0, mark{}
-	r.some.Store(false)
+	b := &d.batch
+	d.self.core.out.ledger(d.self).accept(b.uncounted)
+	msgs, n, further = b.chunk.msgs[:b.n], b.count, b.further
+	b.n, b.count, b.uncounted, b.further, b.limit = 0, Count{}, Count{}, 0, mark{}
+	b.nonEmpty.Store(false)
 	return msgs, n, further
 }
 
 // release gives back what held the messages that were taken.
-func (r *run) release(taken []Msg) {
+func (b *senderBatch) release(taken []Msg) {
 	clear(taken)
-	r.chunk.recycle()
-	r.chunk = nil
+	b.chunk.recycle()
+	b.chunk = nil
 }
 
-// flush puts the run into the peer's queue. It needs the sender's out.mu and the peer's in.mu. It returns false if
-// the peer takes nothing any more.
+// flush pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It returns
+// false if the receiver takes nothing any more.
 func (d *direct) flush() bool {
 	q := &d.twin.core.in
 	if q.closed {
 		d.self.out.dead = true
 		return false
 	}
-	if d.kept.n == 0 {
+	if d.batch.n == 0 {
 		return true
 	}
 	msgs, n, further := d.take()
@@ -101,14 +103,14 @@ func (d *direct) flush() bool {
 		q.announce(d.twin, len(msgs))
 		d.setBatchLimit()
 	}
-	d.kept.release(msgs)
+	d.batch.release(msgs)
 	d.self.core.out.ledger(d.self).deliver(n)
 	return true
 }
 
-// flushNow is flush for those who do not hold the peer's in.mu.
+// flushNow is flush for callers that hold the sender's out.mu only.
 func (d *direct) flushNow() {
-	if d.kept.n == 0 {
+	if d.batch.n == 0 {
 		return
 	}
 	q := &d.twin.core.in
@@ -118,30 +120,31 @@ func (d *direct) flushNow() {
 	d.self.core.out.drained()
 }
 
-// unsent takes back, when the link has ended, what does not go into the peer's queue any more.
+// unsent takes back, when the link has ended, what the receiver does not take any more.
 func (d *direct) unsent() []Msg {
 	d.flushNow()
-	if d.kept.n == 0 {
+	if d.batch.n == 0 {
 		return nil
 	}
 	taken, _, _ := d.take()
 	msgs := slices.Clone(taken)
-	d.kept.release(taken)
+	d.batch.release(taken)
 	return msgs
 }
 
-// setBatchLimit decides how long the next run may be.
+// setBatchLimit decides how long the next batch may be. It needs the sender's out.mu and the receiver's in.mu.
 func (d *direct) setBatchLimit() {
-	d.kept.room = mark{}
+	d.batch.limit = mark{}
 	q := &d.twin.core.in
 	q.allowBatching()
-	if !q.batchingAllowed.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() || d.self.core.cfg.leastOutstanding {
+	if !q.batchingAllowed.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() ||
+		d.self.core.cfg.leastOutstanding {
 		return
 	}
-	d.kept.room = d.twin.in.limit.room(d.twin.in.load())
+	d.batch.limit = d.twin.in.limit.room(d.twin.in.load())
 }
 
-// room is what is left below the mark, up to one run.
+// room is what is left below the mark, up to one chunk of messages.
 func (m mark) room(c Count) mark {
 	left := mark{chunkSize, math.MaxUint64}
 	if m.messages > 0 {

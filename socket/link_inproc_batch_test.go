@@ -12,11 +12,11 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// A sender in the same process may keep messages for a while (link_inproc_batch.go). These tests are about that it
+// A sender in the same process may hold messages for a while (link_inproc_batch.go). These tests are about that it
 // cannot be told.
 
-// kept connects a Push to a Pull in this process and sends n messages, "0", "1" and so on, that nobody receives yet.
-func kept(t *testing.T, n int) (push *socket.Push, pull *socket.Pull, at string) {
+// batched connects a Push to a Pull in this process and sends n messages, "0", "1" and so on, that nobody receives yet.
+func batched(t *testing.T, n int) (push *socket.Push, pull *socket.Pull, at string) {
 	t.Helper()
 	at = unused(t, "inproc://")
 	push, pull = closing(t, socket.NewPush()), closing(t, socket.NewPull())
@@ -50,30 +50,30 @@ func receivesAll(t *testing.T, pull *socket.Pull, n int) {
 	}
 }
 
-func TestKeptIsReceivedAtOnce(t *testing.T) {
+func TestBatchedIsReceivedAtOnce(t *testing.T) {
 	for _, n := range []int{1, 2, 100, 128, 129, 130, 1000, 2000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			_, pull, _ := kept(t, n)
+			_, pull, _ := batched(t, n)
 			receivesAll(t, pull, n)
 		})
 	}
 }
 
-func TestKeptIsInTheLedger(t *testing.T) {
+func TestBatchedIsInTheLedger(t *testing.T) {
 	t.Run("of the sender", func(t *testing.T) {
-		push, _, _ := kept(t, 10)
+		push, _, _ := batched(t, 10)
 		if s := push.Stats(); s.Check() != nil || s.Delivered.Messages != 10 || s.Queued.Messages != 0 || s.Peers[0].Delivered.Messages != 10 {
 			t.Errorf("%+v", s)
 		}
 	})
 	t.Run("of the receiver", func(t *testing.T) {
-		_, pull, _ := kept(t, 10)
+		_, pull, _ := batched(t, 10)
 		if s := pull.Stats(); s.Check() != nil || s.Received.Messages != 10 || s.Unread.Messages != 10 || s.Peers[0].Unread.Messages != 10 {
 			t.Errorf("%+v", s)
 		}
 	})
 	t.Run("of a receiver that closes", func(t *testing.T) {
-		_, pull, _ := kept(t, 10)
+		_, pull, _ := batched(t, 10)
 		must(t, pull.Close())
 		if s := pull.Stats(); s.Check() != nil || s.Discarded[socket.SocketClosed].Messages != 10 {
 			t.Errorf("%+v", s)
@@ -81,14 +81,14 @@ func TestKeptIsInTheLedger(t *testing.T) {
 	})
 }
 
-func TestKeptComesWhenTheSenderEnds(t *testing.T) {
+func TestBatchedComesWhenTheSenderEnds(t *testing.T) {
 	for name, end := range map[string]func(p *socket.Push, at string) error{
 		"Close":      func(p *socket.Push, _ string) error { return p.Close() },
 		"Shutdown":   func(p *socket.Push, _ string) error { return p.Shutdown(within(t)) },
 		"Disconnect": func(p *socket.Push, at string) error { return p.Disconnect(at) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			push, pull, at := kept(t, 10)
+			push, pull, at := batched(t, 10)
 			must(t, end(push, at))
 			event(t, pull, socket.PeerDown)
 			receivesAll(t, pull, 10)
@@ -96,9 +96,9 @@ func TestKeptComesWhenTheSenderEnds(t *testing.T) {
 	}
 }
 
-// TestKeptFromBeforeThePeer: what waited for the peer is not kept by a socket that shuts down, whether the peer
+// TestBatchedFromBeforeThePeer: what waited for the peer is not held by a socket that shuts down, whether the peer
 // receives or not.
-func TestKeptFromBeforeThePeer(t *testing.T) {
+func TestBatchedFromBeforeThePeer(t *testing.T) {
 	at := unused(t, "inproc://")
 	push := closing(t, socket.NewPush())
 	connect(t, push, at)
@@ -115,10 +115,10 @@ func TestKeptFromBeforeThePeer(t *testing.T) {
 	}
 }
 
-// TestKeptIsNotStarved: what a sender has kept while it was the only one comes in its turn when there is another,
+// TestBatchedIsNotStarved: what a sender has held while it was the only one comes in its turn when there is another,
 // whose messages never end.
-func TestKeptIsNotStarved(t *testing.T) {
-	_, pull, at := kept(t, 50)
+func TestBatchedIsNotStarved(t *testing.T) {
+	_, pull, at := batched(t, 50)
 	busy := closing(t, socket.NewPush())
 	connect(t, busy, at)
 	must(t, pull.WaitPeers(within(t), 2)) // to look at the ledger would fetch them
@@ -146,11 +146,11 @@ func TestKeptIsNotStarved(t *testing.T) {
 	}
 }
 
-// TestKeptFromNobodyWhoWaits: while one receiver is busy with a message, another gets the next.
-func TestKeptFromNobodyWhoWaits(t *testing.T) {
+// TestBatchedFromNobodyWhoWaits: while one receiver is busy with a message, another gets the next.
+func TestBatchedFromNobodyWhoWaits(t *testing.T) {
 	const receivers = 4
 	synctest.Test(t, func(t *testing.T) {
-		push, pull, _ := kept(t, 0)
+		push, pull, _ := batched(t, 0)
 		var all sync.WaitGroup
 		all.Add(receivers)
 		for range receivers {
@@ -174,7 +174,7 @@ func TestKeptFromNobodyWhoWaits(t *testing.T) {
 // who gives up.
 func TestLingerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		push, pull, _ := kept(t, 1000)
+		push, pull, _ := batched(t, 1000)
 		receivesAll(t, pull, 1000)
 		for i := range 100 { // as many times as a stream can be long enough again
 			for k := range 10 * i {

@@ -64,20 +64,20 @@ func TestMarkPlus(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
-	p := new(pace)
-	p.idle(time.Second)
+func TestRateDetector(t *testing.T) {
+	p := new(rateDetector)
+	p.wrote(time.Second)
 	for _, c := range []struct {
 		after time.Duration
 		want  bool
 	}{
 		{0, true},
-		{streamGap - 1, true},
-		{streamGap, false},
+		{coalesceGap - 1, true},
+		{coalesceGap, false},
 		{time.Hour, false},
 	} {
-		if got := p.streaming(time.Second + c.after); got != c.want {
-			t.Errorf("a message %v after the last write is part of a stream: %t, want %t", c.after, got, c.want)
+		if got := p.coalesce(time.Second + c.after); got != c.want {
+			t.Errorf("a message %v after the last write waits for more: %t, want %t", c.after, got, c.want)
 		}
 	}
 }

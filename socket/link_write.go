@@ -1,8 +1,6 @@
 package socket
 
-import (
-	"time"
-)
+import "time"
 
 // The way out of one link, cheapest case first:
 //
@@ -86,7 +84,7 @@ func (l *link) startWriting(alone bool) (byCaller bool) {
 		return false
 	}
 	o.writing = true
-	if alone && l.try != nil && (l.core.out.requestReply || !l.pace.streaming(l.core.now())) && l.load() {
+	if alone && l.try != nil && (l.core.out.requestReply || !l.sendRate.coalesce(l.core.now())) && l.load() {
 		if l.flight.single() {
 			return true
 		}
@@ -200,23 +198,23 @@ func (l *link) reopen() {
 	o := &l.out
 	if o.full && !o.dead && l.core.cfg.sendMark.cleared(o.load()) {
 		o.full = false
-		l.opened()
+		l.hasOpened()
 	}
 }
 
 // opened tells those who wait that this link has room, and reports the messages that found it full.
-func (l *link) opened() {
+func (l *link) hasOpened() {
 	l.out.filled, l.out.named = 0, false
 	if l.out.burst > 0 {
 		l.core.events.add(Event{Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst})
 		l.out.burst = 0
 	}
-	l.core.out.opened()
+	l.core.out.onRoom()
 }
 
 // handBack ends the caller's time as the link's writer.
 func (l *link) handBack() {
-	l.pace.idle(l.core.now())
+	l.sendRate.wrote(l.core.now())
 	l.out.writing = false
 	l.finish()
 }
@@ -256,12 +254,16 @@ func (l *link) dropped(why Reason, n Count) {
 	l.answered(n.Messages)
 }
 
-// A pace tells a lone message from a stream. It is shared by the links among which a socket spreads its messages.
-type pace struct{ last time.Duration }
+// A rateDetector tells whether messages come so fast that several are better written together. It is shared by the
+// links over which a socket spreads its messages.
+type rateDetector struct{ last time.Duration }
 
-// streamGap is the time between the end of one write and the next message below which a stream is assumed. A round
-// trip over loopback takes at least twice as long.
-const streamGap = 3 * time.Microsecond
+// coalesceGap is the time between the end of one write and the next message below which more messages are expected. A
+// round trip over loopback takes at least twice as long.
+const coalesceGap = 3 * time.Microsecond
 
-func (p *pace) streaming(now time.Duration) bool { return now-p.last < streamGap }
-func (p *pace) idle(now time.Duration)           { p.last = now }
+// coalesce reports whether a message that comes now should wait for those behind it.
+func (r *rateDetector) coalesce(now time.Duration) bool { return now-r.last < coalesceGap }
+
+// wrote notes the end of a write.
+func (r *rateDetector) wrote(now time.Duration) { r.last = now }

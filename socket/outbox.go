@@ -17,8 +17,8 @@ import (
 // values again.
 type outbox struct {
 	outBehaviour
-	core *core
-	pace *pace // shared by all links; nil if each link has its own
+	core     *core
+	sendRate *rateDetector // shared by all links; nil if each link has its own
 
 	mu           sync.Mutex
 	links        []*link
@@ -34,7 +34,7 @@ type outbox struct {
 	drainWaiters waitlist.List // for nothing to be queued
 
 	scratch []byte
-	marks   uint64
+	fanOuts uint64 // so far, for linkOut.lastFanOut
 }
 
 // An outgoing is a message on its way into one or more links.
@@ -141,7 +141,7 @@ func (o *outbox) drained() {
 }
 
 // opened is called when a link has room again: the backlog goes first, then those who wait.
-func (o *outbox) opened() {
+func (o *outbox) onRoom() {
 	o.flushBacklog()
 	o.spaceWaiters.WakeAll()
 }
@@ -158,7 +158,7 @@ func (o *outbox) add(l *link) {
 	if o.core.cfg.probe {
 		o.give(l, NewMsg(nil))
 	}
-	o.opened()
+	o.onRoom()
 }
 
 // choose finds the sole link, if there is one.
@@ -191,7 +191,7 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 }
 
 // refuse ends the taking of new messages and wakes all who wait to send one.
-func (o *outbox) refuse() {
+func (o *outbox) stopAccepting() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut = true

@@ -59,7 +59,7 @@ func (o *outbox) requeue(l *link, unsent []Msg) {
 	for _, m := range unsent {
 		o.tell(nil, m)
 	}
-	o.opened()
+	o.onRoom()
 }
 
 func (l *link) lostReason() Reason {

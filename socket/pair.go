@@ -28,7 +28,7 @@ func NewPair(opts ...PairOption) *Pair {
 	s.core = newCore(configure(defaults(), opts), behaviour{
 		typ:  zmtp.Pair,
 		role: pairRole{pair: s},
-		out:  outBehaviour{keeps: true, sharedPace: true},
+		out:  outBehaviour{keeps: true, sharedRate: true},
 		in:   inBehaviour{receives: true},
 	})
 	return s

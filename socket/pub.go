@@ -30,7 +30,7 @@ func NewPub(opts ...PubOption) *Pub {
 	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
 		typ:  zmtp.Pub,
 		role: pubRole{subs: &s.subs},
-		out:  outBehaviour{sharedPace: true},
+		out:  outBehaviour{sharedRate: true},
 	})
 	s.subs.core = s.core
 	return s

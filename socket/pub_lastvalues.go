@@ -113,7 +113,7 @@ func (r *replay) send(n int) {
 			r.s.core.out.give(r.l, v.m)
 		}
 	}
-	r.l.owe(n, r.s.core.cfg.lastValues)
+	r.l.chargeReplay(n, r.s.core.cfg.lastValues)
 	r.found = r.found[n:]
 }
 
@@ -147,18 +147,18 @@ func (r *replay) run() {
 // minReplays is how many messages in a second may be replayed to one peer at least, whatever is kept.
 const minReplays = 1000
 
-// owe notes that so many messages were replayed to a peer. It may have as many in a second as there can be topics,
+// chargeReplay notes that so many messages were replayed to a peer. It may have as many in a second as there can be topics,
 // and as many again at once; then we read on from it later.
-func (l *link) owe(n, topics int) {
+func (l *link) chargeReplay(n, topics int) {
 	each := time.Second / time.Duration(max(topics, minReplays))
-	l.out.owed = max(l.out.owed, l.core.now()) + time.Duration(n)*each
+	l.out.replayedUntil = max(l.out.replayedUntil, l.core.now()) + time.Duration(n)*each
 }
 
-// owes is how long to wait before the next subscription of a peer.
-func (l *link) owes() time.Duration {
+// replayDelay is how long to wait before the next subscription of a peer.
+func (l *link) replayDelay() time.Duration {
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
-	return l.out.owed - l.core.now() - time.Second
+	return l.out.replayedUntil - l.core.now() - time.Second
 }
 
 // hold waits for so long, or until the link fails, and gives signs of life meanwhile, as pause does.

@@ -30,13 +30,13 @@ type subscribers struct {
 // match returns the links subscribed to a prefix of topic, each once. The list is valid until the next call.
 func (s *subscribers) match(topic []byte) []*link {
 	o := &s.core.out
-	o.marks++
+	o.fanOuts++
 	clear(s.matched)
 	s.matched = s.matched[:0]
 	s.tree.Match(topic, func(links []*link) bool {
 		for _, l := range links {
-			if l.out.mark != o.marks && !l.out.dead {
-				l.out.mark = o.marks
+			if l.out.lastFanOut != o.fanOuts && !l.out.dead {
+				l.out.lastFanOut = o.fanOuts
 				s.matched = append(s.matched, l)
 			}
 		}

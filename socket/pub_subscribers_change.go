@@ -30,7 +30,7 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 	if !add {
 		s.tidy()
 	} else if s.core.cfg.lastValues > 0 && l.direct == nil {
-		if d := l.owes(); d > 0 {
+		if d := l.replayDelay(); d > 0 {
 			l.hold(d)
 		}
 	}

@@ -22,7 +22,7 @@ type Push struct{ *core }
 func NewPush(opts ...PushOption) *Push {
 	return &Push{newCore(configure(defaults(), opts), behaviour{
 		typ: zmtp.Push,
-		out: outBehaviour{keeps: true, sharedPace: true},
+		out: outBehaviour{keeps: true, sharedRate: true},
 	})}
 }
 

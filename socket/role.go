@@ -19,9 +19,9 @@ type outBehaviour struct {
 	// requestReply: each message is a request or a reply, so that messages never come back to back and the caller of
 	// Send always writes.
 	requestReply bool
-	// sharedPace: one stream of messages is spread over all links, or copied to them, so that what the last write to
+	// sharedRate: one stream of messages is spread over all links, or copied to them, so that what the last write to
 	// one of them tells of the rate holds for all.
-	sharedPace bool
+	sharedRate bool
 	// assigned, if set, is told which link a message goes to, or nil for one that waits for a peer.
 	assigned func(l *link, m Msg)
 	// abandoned, if set, is told of a message that cannot be delivered, and why.

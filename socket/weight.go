@@ -34,8 +34,8 @@ func (o *outbox) load() Count { return weigh(o.unassigned.queued, o.backlog.furt
 // load is what the link has brought and nobody has received, as a mark sees it.
 func (in *linkIn) load() Count { return weigh(in.messages(), in.counts.further, queuedFrame) }
 
-// load is what the run holds, as a mark sees it.
-func (r *run) load() Count { return weigh(r.count, r.further, queuedFrame) }
+// load is what the batch holds, as a mark sees it.
+func (b *senderBatch) load() Count { return weigh(b.count, b.further, queuedFrame) }
 
 // weight is what a message of that size weighs in a queue.
 func (m *Msg) weight(size int) uint64 { return uint64(size) + queuedFrame*uint64(len(m.Frames)) }

@@ -35,7 +35,7 @@ func NewXPub(opts ...XPubOption) *XPub {
 	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
 		typ:  zmtp.XPub,
 		role: xpubRole{pubRole{subs: &s.subs}},
-		out:  outBehaviour{sharedPace: true},
+		out:  outBehaviour{sharedRate: true},
 		in:   inBehaviour{receives: true, mixed: true, notifies: true},
 	})
 	s.subs.core = s.core
