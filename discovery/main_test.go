@@ -1,49 +1,24 @@
 package discovery_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"testing"
-	"time"
+
+	"go.uber.org/goleak"
 )
 
-// TestMain fails the run when a goroutine outlives the tests, and shows all goroutines when anything failed: what hangs
-// on is often the cause.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	// The fuzzing engine keeps goroutines of its own; -fuzz is not set in plain runs of the seeds.
-	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
-	left, fell := settled(before)
-	switch {
-	case fuzzing:
-	case !fell && code == 0:
-		fmt.Fprintf(os.Stderr, "leak: %d goroutines before the tests, %d after\n%s\n", before, left, stacks())
-		code = 1
-	case code != 0:
-		fmt.Fprintf(os.Stderr, "failed; %d goroutines before the tests, %d after\n%s\n", before, left, stacks())
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(shown{m}) }
 
-// settled gives goroutines that are just ending three seconds to bring the count down to what it was.
-func settled(before int) (left int, ok bool) {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(3 * time.Second); ; <-tick.C {
-		left = runtime.NumGoroutine()
-		if left <= before {
-			return left, true
-		}
-		if time.Now().After(deadline) {
-			return left, false
-		}
-	}
-}
+// shown runs the tests and, when anything failed, shows all goroutines: what hangs on is often the cause.
+type shown struct{ m *testing.M }
 
-func stacks() []byte {
-	buf := make([]byte, 1<<20)
-	return buf[:runtime.Stack(buf, true)]
+func (s shown) Run() int {
+	code := s.m.Run()
+	if code != 0 {
+		stacks := make([]byte, 1<<20)
+		fmt.Fprintf(os.Stderr, "failed; the goroutines now:\n%s\n", stacks[:runtime.Stack(stacks, true)])
+	}
+	return code
 }

@@ -512,7 +512,7 @@ func TestNodeCloseIsBounded(t *testing.T) {
 				must(t, n.Announce(t.Context(), "orders", bound("PUB", "tcp://*:1")))
 				result := make(chan error, 1)
 				if tc.shutdown {
-					go func() { result <- n.Shutdown(context.Background()) }()
+					go func() { result <- n.Shutdown(t.Context()) }()
 					time.Sleep(time.Minute)
 				}
 				start := time.Now()

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -26,7 +27,7 @@ func TestCrowd(t *testing.T) {
 		allowed   = 1024
 		soon      = 200 * time.Millisecond
 	)
-	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	before, files := goleak.IgnoreCurrent(), openFiles(t)
 	pull := socket.NewPull(socket.WithHandshakeTimeout(time.Minute))
 	at, err := pull.Bind(t.Context(), "tcp://127.0.0.1:0")
 	must(t, err)
@@ -103,8 +104,8 @@ func TestCrowd(t *testing.T) {
 	for _, r := range crowd {
 		r.Close()
 	}
-	if left, ok := settled(goroutines); !ok {
-		t.Errorf("%d goroutines before, %d after\n%s", goroutines, left, stacks())
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
 	}
 	if n := openFiles(t); n > files {
 		t.Errorf("%d files open before, %d after", files, n)

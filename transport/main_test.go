@@ -2,14 +2,12 @@ package transport
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"net"
 	"os"
-	"runtime"
-	"runtime/pprof"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // children are what the test binary does instead of testing if an environment variable is set.
@@ -21,26 +19,7 @@ func TestMain(m *testing.M) {
 			os.Exit(child(value))
 		}
 	}
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	// A fuzzing run leaves the testing package's own signal handler behind.
-	if code == 0 && flag.Lookup("test.fuzz").Value.String() == "" && leaked(before) {
-		fmt.Fprintln(os.Stderr, "goroutines leaked:")
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked waits up to three seconds for the goroutines to go.
-func leaked(before int) bool {
-	for range 300 {
-		if runtime.NumGoroutine() <= before {
-			return false
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return true
+	goleak.VerifyTestMain(m)
 }
 
 // listen binds and closes at the end of the test.

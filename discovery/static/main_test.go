@@ -2,9 +2,8 @@ package static
 
 import (
 	"testing"
-	"time"
 
-	"github.com/yodel-mq/yodel/discovery/internal/watchtest"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { watchtest.Main(m, 3*time.Second) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

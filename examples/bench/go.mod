@@ -7,6 +7,7 @@ require (
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 	github.com/yodel-mq/yodel v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

@@ -7,38 +7,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/discovery/mdns"
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestMain checks that no goroutine is left behind.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if code == 0 && leaked(before) {
-		fmt.Fprintln(os.Stderr, "goroutines leaked:")
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func leaked(before int) bool {
-	for range 300 {
-		if runtime.NumGoroutine() <= before {
-			return false
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return true
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestQuickstart is the promise of the README: one command, a few seconds, exit status 0.
 func TestQuickstart(t *testing.T) {

@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // TestMain: the test program is a worker too, for soak runs itself.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv("SOAK_WORKER") == "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	case os.Getenv("SOAK_PLANT") == "race":
 		fmt.Fprintln(os.Stderr, "WARNING: DATA RACE")
 		_ = work(os.Stdin, os.Stdout)

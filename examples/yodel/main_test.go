@@ -3,16 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // asTool makes the test binary be the tool, for the tests that need a process of its own.
@@ -23,24 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asTool) != "" {
 		main()
 	}
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if code == 0 && leaked(before) {
-		fmt.Fprintln(os.Stderr, "goroutines leaked:")
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func leaked(before int) bool {
-	for range 300 {
-		if runtime.NumGoroutine() <= before {
-			return false
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return true
+	goleak.VerifyTestMain(m)
 }
 
 // patience is how long a test waits for what must happen.

@@ -4,10 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/yodel-mq/yodel/socket/internal/pyzmq"
 )
@@ -23,7 +22,14 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("10")
 	}
-	code := m.Run()
+	goleak.VerifyTestMain(counted{m})
+}
+
+// counted runs the tests, and fails when a process is left.
+type counted struct{ m *testing.M }
+
+func (c counted) Run() int {
+	code := c.m.Run()
 	if n := pyzmq.Running(); n != 0 {
 		fmt.Fprintf(os.Stderr, "%d pyzmq processes were not stopped\n", n)
 		code = 1
@@ -32,26 +38,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%d processes were not stopped\n", n)
 		code = 1
 	}
-	if stacks := leaked(); code == 0 && stacks != "" {
-		fmt.Fprintf(os.Stderr, "goroutines leaked:\n\n%s\n", stacks)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked waits up to three seconds for all goroutines but this one to go and returns the stacks of those that stay.
-func leaked() (stacks string) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range 300 {
-		buf := make([]byte, 4<<20)
-		buf = buf[:runtime.Stack(buf, true)]
-		_, others, found := strings.Cut(string(buf), "\n\n")
-		if !found {
-			return ""
-		}
-		stacks = others
-		<-tick.C
-	}
-	return stacks
+	return code
 }

@@ -4,40 +4,15 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
+
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	// The fuzzing engine keeps goroutines of its own; -fuzz is not set in plain runs of the seeds.
-	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
-	if code == 0 && !fuzzing && leaked(before) {
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked gives goroutines that are just ending three seconds, then shows what is
-// left.
-func leaked(before int) bool {
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if runtime.NumGoroutine() <= before {
-			return false
-		}
-	}
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	fmt.Fprintf(os.Stderr, "goroutines: %d before, %d after\n%s\n", before, runtime.NumGoroutine(), stacks)
-	return true
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // wire makes bytes from words: pairs of hex digits, or text in quotes without
 // spaces, as in `04 08 06 'CANCEL' 41`.

@@ -25,8 +25,8 @@ const goodbye = 2 * time.Second
 type Session[R Resource] struct {
 	open func() (R, error)
 
-	mu      sync.Mutex // held while opening and closing: a new user waits until the old resource is gone
-	users   int
+	mu       sync.Mutex // held while opening and closing: a new user waits until the old resource is gone
+	users    int
 	resource R
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // patience is how long a test waits for what must happen.
@@ -84,7 +86,7 @@ const asChild = "CLI_TEST_AS_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(asChild) {
 	case "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	case "pipe": // its standard output is closed
 		ctx, stop := Context(context.Background())
 		_, err := os.Stdout.WriteString("x")

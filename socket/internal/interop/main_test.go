@@ -6,10 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/yodel-mq/yodel/socket/internal/pyzmq"
 )
@@ -21,8 +20,25 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("100")
 	}
+	goleak.VerifyTestMain(counted{m}, goZeroMQ...)
+}
+
+// goZeroMQ are goroutines of go-zeromq that nothing ends: each of its PUB sockets keeps one, and a closed socket with
+// unread messages its readers.
+var goZeroMQ = []goleak.Option{
+	goleak.IgnoreAnyFunction("github.com/go-zeromq/zmq4.(*pubMWriter).run"),
+	goleak.IgnoreAnyFunction("github.com/go-zeromq/zmq4.(*qreader).listen"),
+	goleak.IgnoreAnyFunction("github.com/go-zeromq/zmq4.(*pubQReader).listen"),
+	goleak.IgnoreAnyFunction("github.com/go-zeromq/zmq4.(*repReader).listen"),
+	goleak.IgnoreAnyFunction("github.com/go-zeromq/zmq4.(*routerQReader).listen"),
+}
+
+// counted runs the tests beside the process that they share, and fails when a process is left.
+type counted struct{ m *testing.M }
+
+func (c counted) Run() int {
 	go thisProcess.run()
-	code := m.Run()
+	code := c.m.Run()
 	close(thisProcess.stop)
 	<-thisProcess.done
 	pyzmq.StopShared()
@@ -30,32 +46,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%d pyzmq peers were not stopped\n", n)
 		code = 1
 	}
-	if stacks := leaked(); code == 0 && stacks != "" {
-		fmt.Fprintf(os.Stderr, "goroutines leaked:\n\n%s\n", stacks)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked waits up to three seconds for all goroutines but this one to go and returns the stacks of those that stay.
-//
-// Goroutines of go-zeromq are left out: each of its PUB sockets keeps one for good (pubMWriter.run, which nothing
-// stops), and a closed socket with unread messages keeps its readers.
-func leaked() (stacks string) {
-	for range 300 {
-		buf := make([]byte, 1<<20)
-		buf = buf[:runtime.Stack(buf, true)]
-		var left []string
-		for _, g := range strings.Split(string(buf), "\n\n")[1:] {
-			if !strings.Contains(g, "github.com/go-zeromq/zmq4.") {
-				left = append(left, g)
-			}
-		}
-		if len(left) == 0 {
-			return ""
-		}
-		stacks = strings.Join(left, "\n\n")
-		time.Sleep(10 * time.Millisecond)
-	}
-	return stacks
+	return code
 }
