@@ -81,8 +81,7 @@ func newCore(cfg config, b behaviour) *core {
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)
 	}
-	c.in.inBehaviour = b.in
-	c.in.budget = cfg.limits.budget()
+	c.in.inBehaviour, c.in.inboxConfig, c.in.env = b.in, cfg.inbox(), c.inboxEnv()
 	if b.in.notifies {
 		c.in.notices = newNotices(c)
 	}

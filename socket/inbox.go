@@ -14,6 +14,8 @@ import (
 // inbox_prefetch.go already.
 type inbox struct {
 	inBehaviour
+	inboxConfig
+	env inboxEnv
 
 	recv     sync.Mutex     // held by whoever takes messages out; before mu
 	prefetch prefetchBuffer // guarded by recv
@@ -30,7 +32,6 @@ type inbox struct {
 	starving []*link // links that wait for the budget
 
 	// The messages that have come in part (inbox_budget.go).
-	budget   uint64        // Limits.MaxBuffered; 0 if there is none
 	parts    uint64        // bytes that such messages take
 	underway []*link       // links with such a message, the longest ago first
 	sampled  time.Duration // when it was noted last how much of each has come
@@ -59,6 +60,37 @@ type inbox struct {
 	_               [64]byte
 	batchingAllowed atomic.Bool // the sole sender may hold messages: read by every Send, hence on a cache line of its own
 	_               [64]byte
+}
+
+// An inboxConfig is what the socket's options say about its inbox. It does not change.
+type inboxConfig struct {
+	latest           bool   // of each link only the newest message is kept
+	leastOutstanding bool   // each message counts as the answer to one that was sent to the link
+	orphanMark       uint64 // bytes that orphans may hold; 0 for any number
+	budget           uint64 // Limits.MaxBuffered in bytes; 0 if there is none
+	minRate          int    // Limits.MinRate; none if 0 or less
+}
+
+// An inboxEnv is what an inbox needs of its socket. A test can have an inbox without one by giving these.
+type inboxEnv struct {
+	now    func() time.Duration                // the time, from any moment on
+	hasten func(l *link, within time.Duration) // has checkRate and checkStarved called for a link
+	fail   func(l *link, cause error)          // ends a link; it does not wait for that
+	spawn  func(f func())                      // runs f in a goroutine that ends with the socket
+}
+
+func (c *core) inboxEnv() inboxEnv {
+	return inboxEnv{now: c.now, hasten: c.heart.hasten, fail: (*link).failLater, spawn: c.wg.Go}
+}
+
+func (c *config) inbox() inboxConfig {
+	return inboxConfig{
+		latest:           c.latest,
+		leastOutstanding: c.leastOutstanding,
+		orphanMark:       c.recvMark.bytes,
+		budget:           c.limits.budget(),
+		minRate:          c.limits.MinRate,
+	}
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close

@@ -53,7 +53,7 @@ func (q *inbox) holds() uint64 {
 
 // chargeBudget holds a link back if the budget is used up with what it has brought.
 func (q *inbox) chargeBudget(l *link) {
-	if q.budget == 0 || l.core.cfg.latest || l.in.starved || l.in.isOrphan || q.holds() < q.budget {
+	if q.budget == 0 || q.latest || l.in.starved || l.in.isOrphan || q.holds() < q.budget {
 		return
 	}
 	l.in.full.Store(true) // first, as in limit
@@ -83,9 +83,10 @@ func (q *inbox) hasBudget(l *link, total uint64) bool {
 		holds+more <= q.budget && q.parts+more <= q.budget-q.budget/partsShare
 }
 
-// room answers the link's Reader (zmtp.Limits).
-func (l *link) room(total int64) bool {
-	q, w := &l.core.in, &l.in.underway
+// room reports whether the message under way on a link may take so many bytes, for the link's Reader (zmtp.Limits). If
+// not, the link is held until it may.
+func (q *inbox) room(l *link, total int64) bool {
+	w := &l.in.underway
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -94,21 +95,21 @@ func (l *link) room(total int64) bool {
 		return true
 	case !q.hasBudget(l, uint64(total)):
 		if len(q.starving) == 0 {
-			q.sample(l.core.now())
+			q.sample(q.env.now())
 		}
 		w.want = uint64(total)
 		q.starve(l)
-		l.core.heart.hasten(l, starvedAfter)
+		q.env.hasten(l, starvedAfter)
 		return false
 	}
 	if w.bytes == 0 {
-		w.since, w.seen = l.core.now(), 0
+		w.since, w.seen = q.env.now(), 0
 		q.underway = append(q.underway, l)
 		l.reading.counting = true
 		l.life.come.Store(0)
 		l.life.way.Store(int64(w.since) + 1)
-		if l.core.cfg.limits.MinRate > 0 {
-			l.core.heart.hasten(l, rateSpan)
+		if q.minRate > 0 {
+			q.env.hasten(l, rateSpan)
 		}
 	}
 	q.parts += uint64(total) - w.bytes
@@ -161,13 +162,13 @@ func (l *link) awaitBudget() error {
 }
 
 // checkRate looks whether the message under way on a link comes fast enough, and returns when to look again.
-func (l *link) checkRate(late time.Duration) (next time.Duration) {
+// late is how long ago it should have been called.
+func (q *inbox) checkRate(l *link, late time.Duration) (next time.Duration) {
 	begun := l.life.way.Load()
-	least := l.core.cfg.limits.MinRate
-	if begun == 0 || least <= 0 {
+	if begun == 0 || q.minRate <= 0 {
 		return never
 	}
-	now, come, r := l.core.now(), l.life.come.Load(), &l.life.rate
+	now, come, r := q.env.now(), l.life.come.Load(), &l.life.rate
 	if l.life.way.Load() != begun {
 		return rateSpan // another one has begun just now
 	}
@@ -180,9 +181,9 @@ func (l *link) checkRate(late time.Duration) (next time.Duration) {
 	if left := r.since + rateSpan - now; left > 0 {
 		return left
 	}
-	if got := come - r.had; got < uint64(least)*uint64(rateSpan/time.Second) {
-		err := fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second", ErrLimit, got, rateSpan, least)
-		l.failLater(err)
+	if got := come - r.had; got < uint64(q.minRate)*uint64(rateSpan/time.Second) {
+		err := fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second", ErrLimit, got, rateSpan, q.minRate)
+		q.env.fail(l, err)
 		return never
 	}
 	r.since, r.had = now, come
@@ -206,14 +207,13 @@ func (q *inbox) sample(now time.Duration) {
 
 // checkStarved has messages under way that hardly come give way to one that waits for their room. It returns when to
 // look again.
-func (l *link) checkStarved() (next time.Duration) {
-	q := &l.core.in
+func (q *inbox) checkStarved(l *link) (next time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !l.in.starved || l.in.underway.want == 0 {
 		return never
 	}
-	now := l.core.now()
+	now := q.env.now()
 	if left := q.sampled + starvedAfter - now; left > 0 {
 		return left
 	}
@@ -224,7 +224,7 @@ func (l *link) checkStarved() (next time.Duration) {
 			continue // it makes progress, or cannot for reasons of ours
 		}
 		err := fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for all are used up", ErrLimit, q.budget)
-		other.failLater(err)
+		q.env.fail(other, err)
 	}
 	q.sample(now)
 	return starvedAfter

@@ -17,7 +17,7 @@ func (q *inbox) chooseSoleSender(l *link) {
 	q.soleSender = nil
 	q.batchingAllowed.Store(false)
 	if l != nil && l.direct != nil && q.members.Load() == 1 && q.ready == nil && q.stop == nil &&
-		!l.core.cfg.latest && !l.core.cfg.leastOutstanding {
+		!q.latest && !q.leastOutstanding {
 		q.soleSender = l
 	}
 }

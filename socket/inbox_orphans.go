@@ -70,7 +70,7 @@ func (q *inbox) weighOrphan(l *link) {
 	if l.in.counts.unread.Messages > 0 {
 		now = l.in.load().Bytes + orphanCost
 	}
-	all, limit := &q.orphans, l.core.cfg.recvMark.bytes
+	all, limit := &q.orphans, q.orphanMark
 	all.bytes += now - l.in.orphanBytes
 	l.in.orphanBytes = now
 	switch {
@@ -113,7 +113,7 @@ func (q *inbox) unhold(l *link) {
 	}
 	l.in.full.Store(false)
 	if l.direct != nil {
-		l.core.wg.Go(l.resume) // which takes the sender's lock, and that comes before ours
+		q.env.spawn(l.resume) // which takes the sender's lock, and that comes before ours
 		return
 	}
 	l.resume()

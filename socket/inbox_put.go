@@ -42,8 +42,8 @@ func (q *inbox) putAll(l *link, msgs [][][]byte) {
 // push queues one message.
 func (q *inbox) push(l *link, m Msg) {
 	in := &l.in
-	if cfg := &l.core.cfg; cfg.latest || cfg.leastOutstanding {
-		for cfg.latest && in.queue.n > 0 {
+	if q.latest || q.leastOutstanding {
+		for q.latest && in.queue.n > 0 {
 			q.dropOldest(l, Replaced)
 		}
 		l.answered(1)
@@ -63,7 +63,7 @@ func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 // limit closes a link's queue that has come to its high-water mark.
 func (q *inbox) limit(l *link) {
 	in := &l.in
-	if in.limit.reached(in.load()) && !l.core.cfg.latest {
+	if in.limit.reached(in.load()) && !q.latest {
 		in.full.Store(true) // first: whoever takes from the prefetch buffer now sees it and looks again
 		if q.recv.TryLock() {
 			q.enterTaken()

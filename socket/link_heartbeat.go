@@ -94,7 +94,7 @@ func (l *link) beat(late time.Duration) {
 			next = min(next, left)
 		}
 	}
-	next = min(next, l.checkRate(late), l.checkStarved())
+	next = min(next, l.core.in.checkRate(l, late), l.core.in.checkStarved(l))
 	if next < never {
 		l.core.heart.hasten(l, next)
 	}

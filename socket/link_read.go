@@ -48,7 +48,7 @@ func (l *link) read() error {
 		MaxMessage: lim.MaxMessage,
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,
-		Room:       l.room,
+		Room:       func(total int64) bool { return l.core.in.room(l, total) },
 	})
 	l.reading.reader, l.reading.yields = r, l.core.now()
 	l.reading.allowed = l.reading.yields - time.Second
