@@ -77,7 +77,16 @@ func newCore(cfg config, b behaviour) *core {
 	if c.role == nil {
 		c.role = baseRole{}
 	}
-	c.out.core, c.out.outBehaviour = c, b.out
+	c.out.outBehaviour = b.out
+	c.out.env = outEnv{
+		cfg:     &c.cfg,
+		events:  &c.events,
+		writers: &c.wg,
+		born:    c.born,
+		replies: b.in.receives,
+		admit:   c.in.admit,
+		watch:   c.heart.hasten,
+	}
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)
 	}

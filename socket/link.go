@@ -82,6 +82,8 @@ type link struct {
 type linkOut struct {
 	open      batch     // takes what is sent
 	control   []byte    // commands, which go ahead of open
+	box       *outbox   // the socket's, core.out
+	limit     mark      // the high-water mark
 	writeLoop func()    // the method, as a value that was made once
 	total     int64     // bytes written since the handshake
 	further   uint64    // frames in flight beyond the first of each message
@@ -168,13 +170,7 @@ func (m mark) plus(n mark) (sum mark) {
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.try, _ = conn.(transport.TryWriter)
-	l.sendRate = c.out.sendRate
-	if l.sendRate == nil {
-		l.sendRate = new(rateDetector)
-	}
-	l.out.overflow = c.cfg.overflow
-	l.out.writeLoop = l.writeLoop
-	l.out.done = make(chan struct{})
+	l.initOut(&c.out)
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)
 	now := int64(c.now())
@@ -184,6 +180,19 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 		l.describe(peer)
 	}
 	return l
+}
+
+// initOut makes the way out of a link a part of its socket's.
+func (l *link) initOut(box *outbox) {
+	l.sendRate = box.sendRate
+	if l.sendRate == nil {
+		l.sendRate = new(rateDetector)
+	}
+	l.out.box = box
+	l.out.limit = box.env.cfg.sendMark
+	l.out.overflow = box.env.cfg.overflow
+	l.out.writeLoop = l.writeLoop
+	l.out.done = make(chan struct{})
 }
 
 // fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under

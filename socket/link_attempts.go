@@ -58,7 +58,7 @@ func (a *attempts) unshift(n int, front attempts) {
 // once too often. core.out.mu is held.
 func (l *link) begun(unsent []Msg) []Msg {
 	cause := l.out.cause
-	most := l.core.cfg.maxAttempts
+	most := l.out.box.env.cfg.maxAttempts
 	if most <= 0 || !byPeer(cause) {
 		return unsent
 	}
@@ -77,9 +77,9 @@ func (l *link) begun(unsent []Msg) []Msg {
 	l.dropped(Undeliverable, Count{1, uint64(size)})
 	err := fmt.Errorf("%w: a message of %d bytes was begun %d times, and each time the peer ended the connection, the last time with: %w",
 		ErrUndeliverable, size, n, cause)
-	l.core.events.add(Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Undeliverable, Count: 1, Err: err})
-	if l.core.out.abandoned != nil {
-		l.core.out.abandoned(m, &PeerError{Op: "send to", Endpoint: l.ep.name, Peer: l.peer, Err: err})
+	l.out.box.env.events.add(Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Undeliverable, Count: 1, Err: err})
+	if l.out.box.abandoned != nil {
+		l.out.box.abandoned(m, &PeerError{Op: "send to", Endpoint: l.ep.name, Peer: l.peer, Err: err})
 	}
 	return unsent[1:]
 }

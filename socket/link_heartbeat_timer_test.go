@@ -20,6 +20,7 @@ func TestHeartDue(t *testing.T) {
 		want := map[*link]time.Duration{} // of those that are to be looked after
 		for i := range links {
 			links[i] = &link{core: core}
+			links[i].initOut(&core.out)
 		}
 		rnd := rand.New(rand.NewPCG(1, 2))
 		for range 5000 {

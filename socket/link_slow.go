@@ -7,13 +7,13 @@ import "time"
 
 // filled notes that the queue is full. core.out.mu is held.
 func (l *link) filled() {
-	o, cfg := &l.out, &l.core.cfg
+	o, env := &l.out, &l.out.box.env
 	if o.filled != 0 {
 		return
 	}
-	o.filled = max(1, l.core.now())
-	if next := min(orNever(cfg.slowAfter), orNever(cfg.slowLimit)); next < never {
-		l.core.heart.hasten(l, next)
+	o.filled = max(1, env.now())
+	if next := min(orNever(env.cfg.slowAfter), orNever(env.cfg.slowLimit)); next < never {
+		env.watch(l, next)
 	}
 }
 
@@ -27,10 +27,10 @@ func orNever(d time.Duration) time.Duration {
 // checkFull names a peer whose queue has been full for too long. It returns when to look again, and whether the peer
 // is to be cut off now.
 func (l *link) checkFull(now time.Duration) (next time.Duration, cut bool) {
-	cfg := &l.core.cfg
-	l.core.out.mu.Lock()
-	defer l.core.out.mu.Unlock()
 	o := &l.out
+	cfg := o.box.env.cfg
+	o.box.mu.Lock()
+	defer o.box.mu.Unlock()
 	if o.filled == 0 || o.dead {
 		return never, false
 	}
@@ -46,6 +46,6 @@ func (l *link) checkFull(now time.Duration) (next time.Duration, cut bool) {
 func (l *link) nameSlow() {
 	if !l.out.named {
 		l.out.named = true
-		l.core.events.add(Event{Kind: SlowPeer, Endpoint: l.ep.name, Peer: l.peer})
+		l.out.box.env.events.add(Event{Kind: SlowPeer, Endpoint: l.ep.name, Peer: l.peer})
 	}
 }

@@ -105,7 +105,11 @@ func TestLossKind(t *testing.T) {
 
 // heartLink is a link with nothing but what heartbeats look at.
 func heartLink(version zmtp.Version, h heartbeat) *link {
-	return &link{core: &core{cfg: config{heartbeat: h}}, sess: &zmtp.Session{Version: version}, peer: &Peer{}}
+	c := &core{cfg: config{heartbeat: h}}
+	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, watch: c.heart.hasten}
+	l := &link{core: c, sess: &zmtp.Session{Version: version}, peer: &Peer{}}
+	l.initOut(&c.out)
+	return l
 }
 
 func TestHeartbeatAllowed(t *testing.T) {

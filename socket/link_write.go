@@ -35,8 +35,8 @@ func (l *link) offer(m *outgoing) bool {
 		o.open.further += uint64(len(m.frames)) - 1
 	}
 	o.attempts.add(int(o.counts.queued.Messages), m.begun)
-	l.core.out.account(l, m)
-	if !replaces && l.core.cfg.sendMark.reached(o.load()) {
+	l.out.box.account(l, m)
+	if !replaces && o.limit.reached(o.load()) {
 		l.reachedMark()
 	}
 	return true
@@ -53,8 +53,8 @@ func (l *link) appendFast(m Msg, size int) bool {
 	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.addFast(m.Frames[0]) {
 		return false
 	}
-	l.core.out.ledger(l).accept(Count{1, uint64(size)})
-	if l.core.cfg.sendMark.reached(o.load()) {
+	l.out.box.ledger(l).accept(Count{1, uint64(size)})
+	if o.limit.reached(o.load()) {
 		l.reachedMark()
 	}
 	return true
@@ -84,7 +84,7 @@ func (l *link) startWriting(alone bool) (byCaller bool) {
 		return false
 	}
 	o.writing = true
-	if alone && l.try != nil && (l.core.out.requestReply || !l.sendRate.coalesce(l.core.now())) && l.load() {
+	if alone && l.try != nil && (l.out.box.requestReply || !l.sendRate.coalesce(l.out.box.env.now())) && l.load() {
 		if l.flight.single() {
 			return true
 		}
@@ -119,7 +119,7 @@ func (l *link) writeNow() {
 	if err == nil {
 		n, err = l.flight.tryWrite(l.try)
 	}
-	box := &l.core.out
+	box := l.out.box
 	box.mu.Lock()
 	l.onWritten(n, err)
 	if o := &l.out; o.dead || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind {
@@ -135,14 +135,14 @@ func (l *link) writeNow() {
 
 // spawn leaves the writing to a goroutine.
 func (l *link) spawn() {
-	l.core.wg.Add(1)
+	l.out.box.env.writers.Add(1)
 	go l.out.writeLoop()
 }
 
 // writeLoop writes until nothing is left. It runs in its own goroutine, one at most for each link.
 func (l *link) writeLoop() {
-	defer l.core.wg.Done()
-	box := &l.core.out
+	defer l.out.box.env.writers.Done()
+	box := l.out.box
 	var err error
 	box.mu.Lock()
 	for err == nil && l.load() {
@@ -166,7 +166,7 @@ func (l *link) onWritten(n int, err error) {
 	o := &l.out
 	o.total += int64(n)
 	if n > 0 {
-		l.life.wrote.Store(int64(l.core.now()))
+		l.life.wrote.Store(int64(l.out.box.env.now()))
 	}
 	whole := l.flight.advance(n)
 	if err != nil {
@@ -189,14 +189,14 @@ func (l *link) settled(b *batch) {
 	n := b.count
 	b.recycle()
 	l.out.further = 0
-	l.core.out.delivered(l, n)
+	l.out.box.delivered(l, n)
 	l.reopen()
 }
 
 // reopen lets messages in again once the queue is down to half.
 func (l *link) reopen() {
 	o := &l.out
-	if o.full && !o.dead && l.core.cfg.sendMark.cleared(o.load()) {
+	if o.full && !o.dead && o.limit.cleared(o.load()) {
 		o.full = false
 		l.hasOpened()
 	}
@@ -206,15 +206,15 @@ func (l *link) reopen() {
 func (l *link) hasOpened() {
 	l.out.filled, l.out.named = 0, false
 	if l.out.burst > 0 {
-		l.core.events.add(Event{Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst})
+		l.out.box.env.events.add(Event{Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst})
 		l.out.burst = 0
 	}
-	l.core.out.onRoom()
+	l.out.box.onRoom()
 }
 
 // handBack ends the caller's time as the link's writer.
 func (l *link) handBack() {
-	l.sendRate.wrote(l.core.now())
+	l.sendRate.wrote(l.out.box.env.now())
 	l.out.writing = false
 	l.finish()
 }
@@ -231,12 +231,12 @@ func (l *link) finish() {
 	if l.direct != nil {
 		unsent = l.direct.unsent()
 	}
-	l.core.out.delivered(l, delivered)
+	l.out.box.delivered(l, delivered)
 	unsent = append(unsent, waiting...)
-	if begun && l.core.out.keeps {
+	if begun && l.out.box.keeps {
 		unsent = l.begun(unsent)
 	}
-	l.core.out.requeue(l, unsent)
+	l.out.box.requeue(l, unsent)
 	o.control = nil
 	close(o.done)
 }
@@ -250,7 +250,7 @@ func (l *link) dropOpen() {
 
 // dropped counts queued messages of this link as lost.
 func (l *link) dropped(why Reason, n Count) {
-	l.core.out.ledger(l).drop(why, n)
+	l.out.box.ledger(l).drop(why, n)
 	l.answered(n.Messages)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
@@ -17,7 +18,7 @@ import (
 // values again.
 type outbox struct {
 	outBehaviour
-	core     *core
+	env      outEnv
 	sendRate *rateDetector // shared by all links; nil if each link has its own
 
 	mu           sync.Mutex
@@ -36,6 +37,21 @@ type outbox struct {
 	scratch []byte
 	fanOuts uint64 // so far, for linkOut.lastFanOut
 }
+
+// An outEnv is what a way out needs of the socket that it is a part of: so little that it can be tested without one.
+type outEnv struct {
+	cfg     *config
+	events  *eventLog
+	writers *sync.WaitGroup // of goroutines that write
+	born    time.Time       // of the socket
+	replies bool            // what peers send are answers to what they were sent
+
+	admit func(l *link)                       // lets in what the link brings
+	watch func(l *link, within time.Duration) // has checkFull called
+}
+
+// now is the time since the socket was made.
+func (e *outEnv) now() time.Duration { return time.Since(e.born) }
 
 // An outgoing is a message on its way into one or more links.
 type outgoing struct {
@@ -148,14 +164,14 @@ func (o *outbox) onRoom() {
 
 // add lets a link take part, in both directions.
 func (o *outbox) add(l *link) {
-	l.core.in.admit(l)
+	o.env.admit(l)
 	o.links = append(o.links, l)
 	l.out.joined = true
-	if o.core.cfg.connectOnce && !l.ep.bound {
+	if o.env.cfg.connectOnce && !l.ep.bound {
 		o.spend(l.ep) // for a peer to come from
 	}
 	o.choose()
-	if o.core.cfg.probe {
+	if o.env.cfg.probe {
 		o.give(l, NewMsg(nil))
 	}
 	o.onRoom()
@@ -164,7 +180,7 @@ func (o *outbox) add(l *link) {
 // choose finds the sole link, if there is one.
 func (o *outbox) choose() {
 	o.soleLink = nil
-	if len(o.links) == 1 && o.assigned == nil && !o.core.cfg.leastOutstanding && !o.core.cfg.overflow.replaces() {
+	if len(o.links) == 1 && o.assigned == nil && !o.env.cfg.leastOutstanding && !o.env.cfg.overflow.replaces() {
 		o.soleLink = o.links[0]
 	}
 }

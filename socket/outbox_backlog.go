@@ -49,7 +49,7 @@ func (o *outbox) requeue(l *link, unsent []Msg) {
 	for _, m := range unsent {
 		n.add(m.Size())
 	}
-	if !o.keeps || o.closed || o.core.cfg.connectOnce && !l.ep.bound {
+	if !o.keeps || o.closed || o.env.cfg.connectOnce && !l.ep.bound {
 		l.dropped(l.lostReason(), n)
 		o.drained()
 		return
@@ -63,7 +63,7 @@ func (o *outbox) requeue(l *link, unsent []Msg) {
 }
 
 func (l *link) lostReason() Reason {
-	if l.core.out.closed {
+	if l.out.box.closed {
 		return SocketClosed
 	}
 	return PeerGone

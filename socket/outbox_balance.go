@@ -23,7 +23,7 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 			}
 			return nil
 		}
-		v := o.overflow(situation{way: balanced, policy: o.core.cfg.overflow}, nil, &out)
+		v := o.overflow(situation{way: balanced, policy: o.env.cfg.overflow}, nil, &out)
 		if v.do != waitForRoom || !wait {
 			o.mu.Unlock()
 			return v.err
@@ -39,7 +39,7 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 
 // pick puts the message on one of the links: the next in turn that takes it. It returns nil if none does.
 func (o *outbox) pick(m *outgoing, alone bool) (l *link, byCaller bool) {
-	if o.core.cfg.leastOutstanding {
+	if o.env.cfg.leastOutstanding {
 		return o.pickLeast(m, alone)
 	}
 	for range o.links {
@@ -91,7 +91,7 @@ func (o *outbox) putCounted(l *link, m *outgoing, alone bool) (ok, byCaller bool
 
 // outstanding is what the link has to do still: what a Dealer's peer has not answered, what a Push has queued.
 func (l *link) outstanding() uint64 {
-	if !l.core.in.receives {
+	if !l.out.box.env.replies {
 		if l.direct != nil {
 			return l.direct.unread()
 		}

@@ -193,8 +193,8 @@ func (o *outbox) look(s *situation, l *link) {
 	}
 	if s.way == balanced {
 		s.waiting = o.backlog.n > 0
-		s.expected = o.connecting > 0 && !o.core.cfg.immediate
-		s.atMark = o.core.cfg.sendMark.reached(o.load())
+		s.expected = o.connecting > 0 && !o.env.cfg.immediate
+		s.atMark = o.env.cfg.sendMark.reached(o.load())
 	}
 }
 
