@@ -67,7 +67,7 @@ func blackHole(t *testing.T, endpoint string, typ zmtp.SocketType) {
 	must(t, err)
 	conn, err := tr.Dial(within(t), ep.Address)
 	must(t, err)
-	sess, err := zmtp.Handshake(conn, zmtp.Config{SocketType: typ})
+	sess, err := zmtp.Handshake(t.Context(), conn, zmtp.Config{SocketType: typ})
 	must(t, err)
 	if typ == zmtp.Sub {
 		_, err := conn.Write(zmtp.AppendSubscribe(nil, sess.Version, nil))

@@ -29,7 +29,8 @@ type config struct {
 	logger           *slog.Logger
 	transports       map[string]transport.Transport
 
-	metadata zmtp.Metadata
+	metadata  zmtp.Metadata
+	mechanism zmtp.Mechanism // nil is NULL
 
 	immediate        bool // queueing senders
 	maxAttempts      int  // the same

@@ -22,10 +22,11 @@ import (
 // Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and
 // in.recv come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
 type core struct {
-	typ  zmtp.SocketType
-	cfg  config
-	role role
-	born time.Time
+	typ       zmtp.SocketType
+	cfg       config
+	role      role
+	beginning beginning // nil for none
+	born      time.Time
 
 	out       outbox
 	in        inbox

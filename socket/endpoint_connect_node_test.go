@@ -74,7 +74,7 @@ func TestConnectNodeAsksAboutOtherPeers(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_, err = zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.Pull})
+			_, err = zmtp.Handshake(t.Context(), conn, zmtp.Config{SocketType: zmtp.Pull})
 			if err == nil {
 				t.Error("a peer that is refused was sent READY")
 			}

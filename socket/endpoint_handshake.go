@@ -55,7 +55,7 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	l, err := c.greet(ctx, ep, conn)
-	inTime := stop()
+	inTime := stop() && ctx.Err() == nil
 
 	c.mu.Lock()
 	delete(c.handshakes, conn)
@@ -84,8 +84,17 @@ func (c *core) shakeHands(ctx context.Context, ep *endpointState, conn net.Conn)
 	return l, err
 }
 
-// greet does the handshake proper.
+// greet does the handshake proper and what follows it up to membership.
 func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
+	l, err := c.introduce(ctx, ep, conn)
+	if err == nil {
+		err = c.resume(ctx, l)
+	}
+	return l, err
+}
+
+// introduce finds out who the peer is. Over inproc there is a link even along with an error.
+func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
 	if d, ok := conn.(transport.Direct); ok {
 		if err := ep.check(thisNode()); err != nil {
 			return nil, err
@@ -93,20 +102,27 @@ func (c *core) greet(ctx context.Context, ep *endpointState, conn net.Conn) (*li
 		l := newLink(c, ep, conn, nil, nil)
 		return l, greet(ctx, c, d, l)
 	}
-	sess, err := zmtp.Handshake(conn, zmtp.Config{
-		SocketType:  c.typ,
-		Identity:    c.cfg.identity,
-		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
-		MaxMetadata: c.cfg.limits.MaxMetadata,
-		Admit:       ep.admit(),
-		Staged:      c.known.wary(ep, conn),
-	})
+	cfg := c.handshakeConfig()
+	cfg.Admit = ep.admit()
+	cfg.Staged = c.known.wary(ep, conn)
+	sess, err := zmtp.Handshake(ctx, conn, cfg)
 	if err != nil {
 		return nil, err
 	}
 	peer := newPeer(sess, ep.name, address(conn))
 	sess.Metadata, sess.Identity = nil, nil // the peer has them
 	return newLink(c, ep, conn, sess, peer), nil
+}
+
+// handshakeConfig is what all handshakes of the socket have in common.
+func (c *core) handshakeConfig() zmtp.Config {
+	return zmtp.Config{
+		SocketType:  c.typ,
+		Identity:    c.cfg.identity,
+		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
+		MaxMetadata: c.cfg.limits.MaxMetadata,
+		Mechanism:   c.cfg.mechanism,
+	}
 }
 
 // admit keeps a place for a link, unless the socket or the endpoint is on its way out or the role refuses it.

@@ -416,7 +416,7 @@ func TestReconnectPausesGrowBesideAServerThatHangsUp(t *testing.T) {
 						}
 						serving.Go(func() {
 							defer conn.Close()
-							if _, err := zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.Pub}); err == nil {
+							if _, err := zmtp.Handshake(t.Context(), conn, zmtp.Config{SocketType: zmtp.Pub}); err == nil {
 								time.Sleep(tt.stays)
 							}
 						})

@@ -179,7 +179,7 @@ func rawPeer(t testing.TB, endpoint, socketType string) net.Conn {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(endpoint, "tcp://"))
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
-	_, err = zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.SocketType(socketType)})
+	_, err = zmtp.Handshake(t.Context(), conn, zmtp.Config{SocketType: zmtp.SocketType(socketType)})
 	must(t, err)
 	return conn
 }

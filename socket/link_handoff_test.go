@@ -425,7 +425,7 @@ func TestRestBeforeAnError(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := zmtp.Handshake(conn, zmtp.Config{SocketType: zmtp.Push}); err != nil {
+		if _, err := zmtp.Handshake(t.Context(), conn, zmtp.Config{SocketType: zmtp.Push}); err != nil {
 			t.Fatal(err)
 		}
 		frame := append(zmtp.AppendHeader(nil, 0, 1), 'x')

@@ -15,10 +15,12 @@ import (
 // receiver's (libzmq inproc); what a sender keeps for it in the meantime (link_inproc_batch.go) counts towards that
 // mark.
 type direct struct {
-	self *link
-	me   *Peer // this side, as the other sees it
-	twin *link // the other side's link
+	self  *link
+	me    *Peer // this side, as the other sees it
+	twin  *link // the other side's link
 	batch senderBatch
+
+	conduit *directConduit // until both are members
 
 	stance  atomic.Int32  // whether the link is to be; see agree
 	willing chan struct{} // closed once this side has agreed
@@ -28,14 +30,16 @@ type direct struct {
 	parted  bool       // there is nobody to tell any more; guarded by telling
 }
 
-// hello is what two sockets in one process trade instead of a handshake.
+// hello is what two sockets in one process trade instead of greetings.
 type hello struct {
-	typ  zmtp.SocketType
-	peer *Peer
-	link *link
+	typ      zmtp.SocketType
+	greeting zmtp.Greeting
+	peer     *Peer
+	link     *link
+	commands <-chan zmtp.Command // what the one who says hello has to say from then on
 }
 
-// greet trades hellos over a direct connection and completes l.
+// greet trades hellos over a direct connection, runs the security mechanism and completes l.
 func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 	me := &Peer{
 		Type:     string(c.typ),
@@ -47,16 +51,25 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		yodel:    true,
 		inproc:   true,
 	}
-	l.direct = &direct{self: l, me: me, willing: make(chan struct{}), joined: make(chan struct{})}
-	v, err := conn.Exchange(ctx, hello{c.typ, me, l})
+	ours := make(chan zmtp.Command, 2) // the last one of the mechanism, and the first of what follows
+	conduit := &directConduit{out: ours, done: conn.Done()}
+	l.direct = &direct{
+		self: l, me: me, conduit: conduit, willing: make(chan struct{}), joined: make(chan struct{}),
+	}
+	var theirs hello
+	_, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(), func(ctx context.Context, g zmtp.Greeting) (zmtp.Greeting, error) {
+		v, err := conn.Exchange(ctx, hello{c.typ, g, me, l, ours})
+		if err != nil {
+			return zmtp.Greeting{}, err
+		}
+		h, ok := v.(hello)
+		if !ok {
+			return zmtp.Greeting{}, fmt.Errorf("%w: the other end is a %T, not a socket", ErrProtocol, v)
+		}
+		theirs, conduit.in = h, h.commands
+		return h.greeting, c.typ.Check(h.typ)
+	})
 	if err != nil {
-		return err
-	}
-	theirs, ok := v.(hello)
-	if !ok {
-		return fmt.Errorf("%w: the other end is a %T, not a socket", ErrProtocol, v)
-	}
-	if err := c.typ.Check(theirs.typ); err != nil {
 		return err
 	}
 	l.describe(theirs.peer)

@@ -35,8 +35,8 @@ type readState struct {
 	named    bool          // there was a Throttled event
 }
 
-// read runs until the connection ends and returns why.
-func (l *link) read() error {
+// newReader makes the reader of what follows the handshake.
+func (l *link) newReader() *zmtp.Reader {
 	lim := l.core.cfg.limits
 	maxCommand := max(minCommand, lim.MaxTopic+16)
 	if lim.MaxTopic == 0 {
@@ -50,7 +50,19 @@ func (l *link) read() error {
 		MaxCommand: maxCommand,
 		Room:       func(total int64) bool { return l.core.in.room(l, total) },
 	})
-	l.reading.reader, l.reading.yields = r, l.core.now()
+	if l.sess.Opener != nil {
+		r.SetOpener(l.sess.Opener)
+	}
+	return r
+}
+
+// read runs until the connection ends and returns why.
+func (l *link) read() error {
+	if l.reading.reader == nil {
+		l.reading.reader = l.newReader()
+	}
+	r := l.reading.reader
+	l.reading.yields = l.core.now()
 	l.reading.allowed = l.reading.yields - time.Second
 	for l.in.full.Load() { // held back from the start
 		if err := l.pause(); err != nil {

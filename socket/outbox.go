@@ -165,6 +165,9 @@ func (o *outbox) onRoom() {
 // add lets a link take part, in both directions.
 func (o *outbox) add(l *link) {
 	o.env.admit(l)
+	if l.out.removed { // its way out has ended before it began
+		return
+	}
 	o.links = append(o.links, l)
 	l.out.joined = true
 	if o.env.cfg.connectOnce && !l.ep.bound {

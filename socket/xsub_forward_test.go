@@ -196,7 +196,7 @@ func TestCommandsToAPublisherThatDoesNotRead(t *testing.T) {
 	pub, err := net.Dial("tcp", strings.TrimPrefix(bind(t, xsub, "tcp://127.0.0.1:*"), "tcp://"))
 	must(t, err)
 	defer pub.Close()
-	sess, err := zmtp.Handshake(pub, zmtp.Config{SocketType: zmtp.Pub})
+	sess, err := zmtp.Handshake(t.Context(), pub, zmtp.Config{SocketType: zmtp.Pub})
 	must(t, err)
 	waitPeers(t, xsub, 1)
 	topic := strings.Repeat("x", 1000)

@@ -184,7 +184,7 @@ func TestXSubTellsANewPeerEverything(t *testing.T) {
 	pub, err := net.Dial("tcp", strings.TrimPrefix(at, "tcp://"))
 	must(t, err)
 	defer pub.Close()
-	sess, err := zmtp.Handshake(pub, zmtp.Config{SocketType: zmtp.Pub})
+	sess, err := zmtp.Handshake(t.Context(), pub, zmtp.Config{SocketType: zmtp.Pub})
 	must(t, err)
 	from := io.MultiReader(bytes.NewReader(sess.Rest), pub)
 	v := zmtp.Version{Major: 3, Minor: 1}

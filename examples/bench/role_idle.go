@@ -57,7 +57,7 @@ func idlePeers(ctx context.Context, c *console, j job) error {
 			if err != nil {
 				return err
 			}
-			s, err := zmtp.Handshake(nc, zmtp.Config{SocketType: zmtp.Push})
+			s, err := zmtp.Handshake(ctx, nc, zmtp.Config{SocketType: zmtp.Push})
 			if err != nil {
 				return err
 			}

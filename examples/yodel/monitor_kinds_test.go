@@ -22,7 +22,7 @@ func rawPeer(t *testing.T, endpoint string, cfg zmtp.Config) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if _, err := zmtp.Handshake(conn, cfg); err != nil {
+	if _, err := zmtp.Handshake(t.Context(), conn, cfg); err != nil {
 		t.Fatal(err)
 	}
 	return conn

@@ -73,7 +73,7 @@ func BenchmarkHandshake(b *testing.B) {
 		in := bytes.NewReader(nil)
 		for b.Loop() {
 			in.Reset(peerBytes)
-			if _, err := Handshake(&script{in: in}, Config{SocketType: Router}); err != nil {
+			if _, err := Handshake(b.Context(), &script{in: in}, Config{SocketType: Router}); err != nil {
 				b.Fatal(err)
 			}
 		}

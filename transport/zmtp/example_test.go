@@ -2,6 +2,7 @@ package zmtp_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,10 +21,10 @@ func ExampleHandshake() {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		_, _ = zmtp.Handshake(b, zmtp.Config{SocketType: zmtp.Dealer, Identity: []byte("worker-1")})
+		_, _ = zmtp.Handshake(context.Background(), b, zmtp.Config{SocketType: zmtp.Dealer, Identity: []byte("worker-1")})
 	})
 
-	s, err := zmtp.Handshake(a, zmtp.Config{SocketType: zmtp.Router})
+	s, err := zmtp.Handshake(context.Background(), a, zmtp.Config{SocketType: zmtp.Router})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -32,18 +33,52 @@ func ExampleHandshake() {
 	// Output: 3.1 DEALER worker-1
 }
 
-// A limit on the time of a handshake: close the connection when it is over.
+// A limit on the time of a handshake is one on its context.
 func ExampleHandshake_timeout() {
 	silent, ours := net.Pipe()
 	defer silent.Close()
 
-	timer := time.AfterFunc(time.Millisecond, func() { ours.Close() })
-	defer timer.Stop()
-
-	_, err := zmtp.Handshake(ours, zmtp.Config{SocketType: zmtp.Pull})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err := zmtp.Handshake(ctx, ours, zmtp.Config{SocketType: zmtp.Pull})
 	fmt.Println(err)
-	// Output: zmtp: handshake: read greeting: io: read/write on closed pipe
+	// Output: zmtp: handshake: context deadline exceeded
 }
+
+// Two peers in one process agree without a connection between them.
+func ExampleNegotiate() {
+	ab, ba := make(chan zmtp.Command, 1), make(chan zmtp.Command, 1)
+	meet := func(context.Context, zmtp.Greeting) (zmtp.Greeting, error) {
+		return zmtp.Greeting{Version: zmtp.Version{Major: 3, Minor: 1}, Mechanism: "NULL"}, nil
+	}
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		_, _ = zmtp.Negotiate(ctx, channels{ba, ab}, zmtp.Config{SocketType: zmtp.Dealer, Identity: []byte("worker-1")}, meet)
+	})
+
+	s, err := zmtp.Negotiate(ctx, channels{ab, ba}, zmtp.Config{SocketType: zmtp.Router}, meet)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.Version, s.PeerType, string(s.Identity))
+	// Output: 3.1 DEALER worker-1
+}
+
+// channels are one side's end of a conduit.
+type channels struct {
+	in  <-chan zmtp.Command
+	out chan<- zmtp.Command
+}
+
+func (c channels) Send(_ context.Context, command zmtp.Command) error {
+	c.out <- command
+	return nil
+}
+
+func (c channels) Receive(context.Context) (zmtp.Command, error) { return <-c.in, nil }
 
 func ExampleCheckGreetingPrefix() {
 	err := zmtp.CheckGreetingPrefix([]byte("GET / HTTP/1.1"))

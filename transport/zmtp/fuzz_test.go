@@ -157,7 +157,7 @@ func FuzzHandshake(f *testing.F) {
 		cfg := Config{SocketType: allTypes[int(local)%len(allTypes)]}
 		r := bytes.NewReader(in)
 		peer := &script{in: pieces{r, size}}
-		s, err := Handshake(peer, cfg)
+		s, err := Handshake(t.Context(), peer, cfg)
 		// However the bytes come, the verdict is the same.
 		whole, errWhole := handshakeWith(t, in, 1<<16, cfg)
 		if (err == nil) != (errWhole == nil) {

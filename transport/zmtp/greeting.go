@@ -23,9 +23,6 @@ const (
 	signatureLast  = 0x7F
 )
 
-// mechanismNull is the name of the mechanism without security.
-const mechanismNull = "NULL"
-
 // Greeting is what the first 64 bytes of a connection say.
 type Greeting struct {
 	// Version is the version announced; see [Version.Common] for the one to speak.

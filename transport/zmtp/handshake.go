@@ -2,34 +2,24 @@ package zmtp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
-	"strings"
-	"time"
 )
 
 const (
-	// DefaultMaxMetadata is the limit on a peer's READY, in bytes, when
-	// [Config.MaxMetadata] does not give another.
+	// DefaultMaxMetadata is the limit on a peer's READY, in bytes, when [Config.MaxMetadata] does not give another.
 	DefaultMaxMetadata = 4096
 
 	// MaxIdentity is the longest identity, in bytes (RFC 37).
 	MaxIdentity = 255
 
-	// readSize is the most one read asks for: enough for the greeting and a usual
-	// READY, and so also the bound on what is read past them.
-	readSize = 512
-
 	// A READY may have a property for each propertyWeight bytes of its limit, and
 	// minProperties in any case.
 	propertyWeight = 64
 	minProperties  = 16
-
-	// maxEmptyReads bounds how often a Read may return nothing at all.
-	maxEmptyReads = 100
 )
 
 // Config is our side of a handshake.
@@ -42,14 +32,21 @@ type Config struct {
 	// Properties are sent after Socket-Type and Identity, which may not be among
 	// them. Names of applications start with "X-".
 	Properties Metadata
-	// MaxMetadata is the most bytes the body of the peer's READY may have; a larger
-	// one is refused from its header alone. It may have a property for each 64 of
-	// those bytes, and 16 in any case. Zero or less means [DefaultMaxMetadata].
+	// MaxMetadata is the most bytes the body of a command of the peer's may have during the handshake: its READY, with
+	// NULL. A larger one is refused from its header alone. The metadata may have a property for each 64 of those
+	// bytes, and 16 in any case. Zero or less means [DefaultMaxMetadata].
 	MaxMetadata int
-	// Admit judges the peer before it is told who we are: our READY waits for the peer's, and is sent only if Admit
-	// returns nil. Until then the peer cannot take us for connected and send us anything. An error ends the
-	// handshake. Two ends that both wait so would wait for ever: leave it to the end that dials. nil admits every peer.
+	// Mechanism is the security mechanism; nil means [Null]. A peer that wants another is refused.
+	Mechanism Mechanism
+	// Admit judges the peer by what it says of itself. An error ends the handshake. With NULL the peer is not told
+	// who we are before that: our READY waits for the peer's, and is sent only if Admit returns nil. Until then the
+	// peer cannot take us for connected and send us anything. Two ends that both wait so would wait for ever: leave
+	// it to the end that dials. nil admits every peer.
 	Admit func(*Session) error
+	// Authenticate decides who the peer is and whether it may come in; the error ends the handshake. It may wait as
+	// long as ctx, that of Handshake, lasts. nil lets everybody in whom the mechanism lets in. With NULL our READY
+	// waits for the peer's as it does for Admit, so that it is for the end that listens.
+	Authenticate func(ctx context.Context, c Claim) (User, error)
 	// Staged sends the greeting in parts, as libzmq does, each when the peer has
 	// shown as much of its own: the signature at once, then the version, then the
 	// rest. A peer of ZMTP 2 hangs up on a whole greeting before it says which
@@ -59,68 +56,104 @@ type Config struct {
 	Staged bool
 }
 
-// Session is what a handshake agreed on, and what the peer told about itself.
-// Nothing in it is proven: the NULL mechanism authenticates nobody.
+// Session is what a handshake agreed on, and what the peer told about itself. What it told is proven by nothing, not
+// even where the mechanism proves who the peer is.
 type Session struct {
 	// Version is the version to speak: 3.0 or 3.1.
 	Version Version
+	// Mechanism is the name of the security mechanism.
+	Mechanism string
+	// User is whom [Config.Authenticate] took the peer for.
+	User User
 	// PeerType is the peer's socket type; ours accepts it.
 	PeerType SocketType
-	// Identity is the peer's identity, at most 255 bytes, empty if it gave none. It
-	// may start with a zero byte, which RFC 37 reserves.
+	// Identity is the peer's identity, at most 255 bytes, empty if it gave none. It may start with a zero byte, which
+	// RFC 37 reserves.
 	Identity []byte
-	// Metadata is all properties of the peer's READY in the order they came.
+	// Metadata is all properties the peer told, in the order they came.
 	Metadata Metadata
-	// Rest is what was read past the READY: the start of the traffic, to be decoded
-	// before anything else is read. It is nil if there is nothing.
+	// Opener decrypts what follows, for [Reader.SetOpener]; nil if the mechanism does not encrypt.
+	Opener Opener
+	// Rest is what was read past the handshake: the start of the traffic, to be decoded before anything else is read.
+	// It is nil if there is nothing.
 	Rest []byte
 }
 
-// Handshake agrees with the peer at the other end of rw, by the NULL mechanism: it
-// sends the greeting, reads the peer's, sends READY, reads the peer's READY, and
-// sends nothing after it. Both ends may be ours: without [Config.Admit] it waits
-// for the peer in neither step before it sends its own, and it reads while it
-// writes, so that two of them do not block each other even over a connection
-// without buffers.
+// Handshake agrees with the peer at the other end of rw: it sends the greeting, reads the peer's, and runs the
+// mechanism. With NULL it sends READY, reads the peer's READY, and sends nothing after it. Both ends may be ours:
+// without [Config.Admit] it waits for the peer in neither step before it sends its own, and it reads while it writes,
+// so that two of them do not block each other even over a connection without buffers.
 //
-// It has no time limit of its own. To bound it, close rw from another goroutine:
-// that ends its Read and its Write. The one goroutine it starts has ended when it
-// returns. After an error the connection is of no use any more and should be
-// closed; if rw has SetWriteDeadline, it may have been used to end our own write.
+// When ctx ends, Handshake closes rw, if that is an [io.Closer], and returns ctx's cause. For an rw that is none the
+// caller has to end its Read and its Write. The goroutines it starts have ended when it returns. After an error the
+// connection is of no use any more and should be closed; if rw has SetWriteDeadline, it may have been used to end our
+// own write.
 //
-// Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism,
-// ErrMalformed, ErrTooLarge, ErrSocketType or ErrRefused; an unusable cfg wraps
-// ErrConfig; an end of the stream half way wraps [io.ErrUnexpectedEOF]; other
-// errors of rw, and that of Admit, are wrapped as they come.
-func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
-	ready, err := cfg.ready()
+// Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism, ErrMalformed, ErrTooLarge, ErrSocketType or
+// ErrRefused; an unusable cfg wraps ErrConfig; an end of the stream half way wraps [io.ErrUnexpectedEOF]; other errors
+// of rw, and those of Admit and Authenticate, are wrapped as they come.
+func Handshake(ctx context.Context, rw io.ReadWriter, cfg Config) (*Session, error) {
+	n, err := newNegotiation(cfg)
 	if err != nil {
 		return nil, err
 	}
-	w := startWriter(rw)
-	greeting := greeter{
-		w:      w,
-		staged: cfg.Staged,
-		rest:   AppendGreeting(nil, Greeting{Version: highest, Mechanism: mechanismNull}),
-		ready:  ready,
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		if c, ok := rw.(io.Closer); ok {
+			c.Close()
+		}
+	})
+	s, err := n.overBytes(ctx, rw)
+	if !stop() {
+		<-closed
+		if err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+			err = fmt.Errorf("zmtp: handshake: %w", context.Cause(ctx))
+		}
+		return nil, err
 	}
-	if cfg.Staged {
-		greeting.send(atMajor)
+	return s, err
+}
+
+// overBytes is the handshake from the greeting on.
+func (n *negotiation) overBytes(ctx context.Context, rw io.ReadWriter) (*Session, error) {
+	w := startWriter(rw)
+	ours := greeter{
+		w:         w,
+		staged:    n.cfg.Staged,
+		mechanism: n.mech.Name(),
+		rest:      AppendGreeting(nil, n.greeting()),
+	}
+	if n.cfg.Staged {
+		ours.send(atMajor)
 	} else {
-		greeting.flush()
+		ours.flush()
+	}
+	c := &frameConduit{in: readBuffer{r: rw, buf: make([]byte, 0, readSize)}, ours: &ours, limit: uint64(n.cfg.maxMetadata())}
+	c.awaited = CommandReady
+	if ours.mechanism != mechanismNull {
+		c.awaited = ours.mechanism + " command"
 	}
 
-	s, err := converse(rw, cfg, &greeting)
+	told, err := n.conversation(ctx, c)
 	switch {
 	case err == nil:
 		if err := w.finish(); err != nil {
 			return nil, fmt.Errorf("zmtp: handshake: write: %w", err)
 		}
+		s, err := n.end()
+		if err != nil {
+			return nil, err
+		}
+		s.Opener, _ = n.ex.(Opener)
+		if len(c.in.buf) > 0 {
+			s.Rest = bytes.Clone(c.in.buf) // do not pin the whole buffer
+		}
 		return s, nil
-	case errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism):
-		// The peer is in good faith: let it have our side, so that it can tell its
-		// user the same reason and not just that the connection ended.
-		greeting.flush()
+	case told, errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism):
+		// The peer is in good faith: let it have our side, so that it can tell its user the same reason and not just
+		// that the connection ended.
+		ours.flush()
 		_ = w.finish()
 	default:
 		w.abandon(rw)
@@ -128,19 +161,37 @@ func Handshake(rw io.ReadWriter, cfg Config) (*Session, error) {
 	return nil, err // tells more than what became of our write
 }
 
-// metadata is what our READY says.
-func (c Config) metadata() Metadata {
-	m := make(Metadata, 0, 2+len(c.Properties))
-	m = append(m, Property{PropertySocketType, []byte(c.SocketType)})
-	if c.SocketType.sendsIdentity() {
-		m = append(m, Property{PropertyIdentity, c.Identity})
+// conversation reads the peer's greeting and runs the mechanism. told is that of converse.
+func (n *negotiation) conversation(ctx context.Context, c *frameConduit) (told bool, err error) {
+	g, err := readGreeting(&c.in, c.ours)
+	if err != nil {
+		return false, err
 	}
-	return append(m, c.Properties...)
+	if err := n.greeted(g); err != nil {
+		return false, err
+	}
+	if n.first.Name == "" {
+		c.ours.flush()
+	}
+	return converse(ctx, c, n.ex, n.first)
 }
 
-// ready checks c and encodes our READY, so that a mistake shows before a byte is
-// sent.
-func (c Config) ready() ([]byte, error) {
+func (c Config) mechanism() Mechanism {
+	if c.Mechanism == nil {
+		return Null
+	}
+	return c.Mechanism
+}
+
+func (c Config) maxMetadata() int {
+	if c.MaxMetadata <= 0 {
+		return DefaultMaxMetadata
+	}
+	return c.MaxMetadata
+}
+
+// metadata checks c and returns what it tells a peer.
+func (c Config) metadata() (Metadata, error) {
 	const op = "handshake"
 	if !c.SocketType.Valid() {
 		return nil, fail(op, ErrConfig, "socket type %q; want one of the eleven types of RFC 37", string(c.SocketType))
@@ -149,7 +200,8 @@ func (c Config) ready() ([]byte, error) {
 		return nil, fail(op, ErrConfig, "identity of %d bytes; want at most %d", len(c.Identity), MaxIdentity)
 	}
 	if len(c.Identity) > 0 && c.Identity[0] == 0 {
-		return nil, fail(op, ErrConfig, "identity %.64q starts with a zero byte, which is kept for identities made by the peer", c.Identity)
+		return nil, fail(op, ErrConfig, "identity %.64q starts with a zero byte, which is kept for identities made by the peer",
+			c.Identity)
 	}
 	for _, reserved := range []string{PropertySocketType, PropertyIdentity} {
 		if _, ok := c.Properties.Get(reserved); ok {
@@ -159,270 +211,10 @@ func (c Config) ready() ([]byte, error) {
 	if err := c.Properties.Validate(); err != nil {
 		return nil, err
 	}
-	return AppendReady(nil, c.metadata()), nil
-}
-
-// A greeter sends our greeting, in parts or at once.
-type greeter struct {
-	w      *writer
-	staged bool
-	rest   []byte // not sent yet
-	ready  []byte // our READY
-}
-
-func (g *greeter) send(n int) {
-	if n > 0 {
-		g.w.send(g.rest[:n:n])
-		g.rest = g.rest[n:]
+	m := make(Metadata, 0, 2+len(c.Properties))
+	m = append(m, Property{PropertySocketType, []byte(c.SocketType)})
+	if c.SocketType.sendsIdentity() {
+		m = append(m, Property{PropertyIdentity, c.Identity})
 	}
-}
-
-func (g *greeter) flush() { g.send(len(g.rest)) }
-
-func (g *greeter) sendReady() {
-	g.rest = append(g.rest, g.ready...)
-	g.flush()
-}
-
-// seen sends what a peer may have that has sent n bytes of its own, which were
-// accepted. When its greeting is whole the rest goes together with our READY.
-func (g *greeter) seen(n int) {
-	const whole = GreetingSize - atMajor
-	switch {
-	case n == atMajor && len(g.rest) == whole:
-		g.send(1)
-	case n > atMajor && n < GreetingSize:
-		g.flush()
-	}
-}
-
-// hungUp guesses why a peer hung up after n bytes of its greeting; empty if it
-// has no idea.
-func (g *greeter) hungUp(n int) string {
-	var who []string
-	if !g.staged && (n == 0 || n >= atMajor) {
-		who = append(who, "a peer of ZMTP 2.0 (libzmq before 4.0, JeroMQ before 0.4.1)")
-	}
-	if n >= atMajor { // libzmq sends its mechanism last and hangs up once ours is another
-		who = append(who, "a libzmq that wants another security mechanism than our "+mechanismNull)
-	}
-	return strings.Join(who, ", or ")
-}
-
-// converse is the reading half. It sends our READY once the peer's greeting has
-// been accepted or, with Admit, the peer itself.
-func converse(r io.Reader, cfg Config, ours *greeter) (*Session, error) {
-	in := inbox{r: r, buf: make([]byte, 0, readSize)}
-	version, err := readGreeting(&in, ours)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Admit == nil {
-		ours.sendReady()
-	} else {
-		ours.flush()
-	}
-	limit := cfg.MaxMetadata
-	if limit <= 0 {
-		limit = DefaultMaxMetadata
-	}
-	body, err := readCommandFrame(&in, uint64(limit))
-	if err != nil {
-		return nil, err
-	}
-	s, err := parseReady(body, cfg.SocketType, max(minProperties, limit/propertyWeight))
-	if err != nil {
-		if cfg.Admit != nil && errors.Is(err, ErrSocketType) {
-			ours.sendReady() // the peer may know why, see Handshake
-		}
-		return nil, err
-	}
-	s.Version = version
-	if len(in.buf) > 0 {
-		s.Rest = bytes.Clone(in.buf) // do not pin the whole buffer
-	}
-	if cfg.Admit != nil {
-		if err := cfg.Admit(s); err != nil {
-			return nil, fmt.Errorf("zmtp: handshake: %w", err)
-		}
-		ours.sendReady()
-	}
-	return s, nil
-}
-
-// readGreeting takes the peer's greeting and returns the version to speak. Ours
-// goes out along with it.
-func readGreeting(in *inbox, ours *greeter) (Version, error) {
-	for len(in.buf) < GreetingSize {
-		if err := in.more("greeting"); err != nil {
-			if who := ours.hungUp(len(in.buf)); who != "" && errors.Is(err, io.ErrUnexpectedEOF) {
-				err = fmt.Errorf("%w (so does %s)", err, who)
-			}
-			return Version{}, err
-		}
-		if err := CheckGreetingPrefix(in.buf); err != nil {
-			return Version{}, err
-		}
-		ours.seen(len(in.buf))
-	}
-	g, err := ParseGreeting(in.take(GreetingSize))
-	if err != nil {
-		return Version{}, err
-	}
-	if g.Mechanism != mechanismNull {
-		return Version{}, fail("handshake", ErrMechanism, "the peer wants %s, ours is %s", g.Mechanism, mechanismNull)
-	}
-	return g.Version.Common(), nil
-}
-
-// readCommandFrame takes one whole command frame and returns its body, which is
-// good until the next read. Memory grows with the bytes that arrive, up to limit.
-func readCommandFrame(in *inbox, limit uint64) ([]byte, error) {
-	for {
-		h, n, err := ParseHeader(in.buf)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			if !h.Command() {
-				return nil, fail("handshake", ErrMalformed, "a message came first; want the command READY")
-			}
-			if h.Size > limit {
-				return nil, fail("handshake", ErrTooLarge, "the first command claims %d bytes; the limit is %d", h.Size, limit)
-			}
-			if h.Size <= uint64(len(in.buf)-n) {
-				return in.take(n + int(h.Size))[n:], nil
-			}
-		}
-		if err := in.more("READY"); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// parseReady judges the peer's first command, which may have so many properties.
-func parseReady(body []byte, local SocketType, properties int) (*Session, error) {
-	name, data, err := ParseCommand(body)
-	if err != nil {
-		return nil, err
-	}
-	switch name {
-	case CommandReady:
-	case CommandError:
-		reason, err := ParseError(data)
-		if err != nil {
-			return nil, err
-		}
-		return nil, &RefusedError{Reason: reason}
-	default:
-		return nil, fail("handshake", ErrMalformed, "the first command is %.64q; want READY or ERROR", name)
-	}
-	m, err := parseMetadata(data, properties)
-	if err != nil {
-		return nil, err
-	}
-	peerType, _ := m.Get(PropertySocketType)
-	if err := local.Check(SocketType(peerType)); err != nil {
-		return nil, err
-	}
-	identity, _ := m.Get(PropertyIdentity)
-	if len(identity) > MaxIdentity {
-		return nil, fail("handshake", ErrMalformed, "the peer's identity has %d bytes; want at most %d", len(identity), MaxIdentity)
-	}
-	return &Session{PeerType: SocketType(peerType), Identity: identity, Metadata: m}, nil
-}
-
-// inbox holds bytes that have been read and not yet used.
-type inbox struct {
-	r    io.Reader
-	buf  []byte
-	came bool // something has
-}
-
-// more reads once more, at least one byte. The buffer grows only when it is full,
-// by bytes that have come, so a claimed size costs nothing.
-func (in *inbox) more(what string) error {
-	if len(in.buf) == cap(in.buf) {
-		in.buf = slices.Grow(in.buf, readSize)
-	}
-	window := in.buf[len(in.buf):min(cap(in.buf), len(in.buf)+readSize)]
-	for range maxEmptyReads {
-		n, err := in.r.Read(window)
-		in.buf = in.buf[:len(in.buf)+n]
-		if n > 0 {
-			in.came = true
-			return nil // an error, if any, comes back with the next read
-		}
-		if err != nil {
-			return in.ended(what, err)
-		}
-	}
-	return fmt.Errorf("zmtp: handshake: read %s: %w", what, io.ErrNoProgress)
-}
-
-// ended words the error of a read.
-func (in *inbox) ended(what string, err error) error {
-	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("peer closed the connection after %d bytes of its %s: %w", len(in.buf), what, io.ErrUnexpectedEOF)
-	} else {
-		err = fmt.Errorf("read %s: %w", what, err)
-	}
-	if ours := errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe); !in.came && !ours {
-		err = fmt.Errorf("%w: %w", ErrSilent, err)
-	}
-	return fmt.Errorf("zmtp: handshake: %w", err)
-}
-
-// take splits off the first n bytes.
-func (in *inbox) take(n int) []byte {
-	b := in.buf[:n:n]
-	in.buf = in.buf[n:]
-	return b
-}
-
-// writer writes in the background, in order, so that reading never waits for a
-// peer that does not read yet.
-type writer struct {
-	queue chan []byte
-	done  chan struct{}
-	err   error // good once done is closed
-}
-
-// startWriter begins a writer on w. It must be ended by finish or abandon.
-func startWriter(w io.Writer) *writer {
-	// Room for the greeting, in three parts at most, and READY: send never blocks.
-	wr := &writer{queue: make(chan []byte, 4), done: make(chan struct{})}
-	go func() {
-		defer close(wr.done)
-		for b := range wr.queue {
-			if _, err := w.Write(b); err != nil {
-				wr.err = err
-				return
-			}
-		}
-	}()
-	return wr
-}
-
-func (wr *writer) send(b []byte) { wr.queue <- b }
-
-// finish waits until all is written.
-func (wr *writer) finish() error {
-	close(wr.queue)
-	<-wr.done
-	return wr.err
-}
-
-// abandon ends a write that may be stuck. Where the connection knows no
-// deadlines, the caller's Close ends it.
-func (wr *writer) abandon(rw io.ReadWriter) {
-	close(wr.queue)
-	if d, ok := rw.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		select {
-		case <-wr.done:
-		default:
-			_ = d.SetWriteDeadline(time.Unix(1, 0)) // any past time; on failure Close is still there
-		}
-	}
-	<-wr.done
+	return append(m, c.Properties...), nil
 }

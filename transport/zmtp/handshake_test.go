@@ -2,6 +2,7 @@ package zmtp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -20,7 +21,7 @@ type result struct {
 func shake(c io.ReadWriter, cfg Config) <-chan result {
 	done := make(chan result, 1)
 	go func() {
-		s, err := Handshake(c, cfg)
+		s, err := Handshake(context.Background(), c, cfg)
 		done <- result{s, err}
 	}()
 	return done
@@ -89,7 +90,7 @@ func TestHandshakeAdmit(t *testing.T) {
 			defer cb.Close()
 			peer := shake(cb, Config{SocketType: tc.peer, Identity: []byte("who")})
 			asked := false
-			s, err := Handshake(ca, Config{SocketType: Push, Admit: func(s *Session) error {
+			s, err := Handshake(t.Context(), ca, Config{SocketType: Push, Admit: func(s *Session) error {
 				asked = true
 				if s.PeerType != tc.peer {
 					t.Errorf("asked about a %v", s.PeerType)
@@ -105,7 +106,7 @@ func TestHandshakeAdmit(t *testing.T) {
 		})
 	}
 	c := &script{in: bytes.NewReader(join(greetingNull, readyDealer))}
-	_, err := Handshake(c, Config{SocketType: Router, Admit: func(*Session) error { return refusal }})
+	_, err := Handshake(t.Context(), c, Config{SocketType: Router, Admit: func(*Session) error { return refusal }})
 	wantError(t, err, refusal)
 	if len(c.out) != GreetingSize {
 		t.Errorf("%d bytes were sent, want the greeting alone", len(c.out))
@@ -114,7 +115,7 @@ func TestHandshakeAdmit(t *testing.T) {
 
 func TestHandshakeBytesSent(t *testing.T) {
 	c := &script{in: bytes.NewReader(join(greetingNull, readyDealer))}
-	if _, err := Handshake(c, Config{SocketType: Router}); err != nil {
+	if _, err := Handshake(t.Context(), c, Config{SocketType: Router}); err != nil {
 		t.Fatal(err)
 	}
 	wantBytes(t, c.out, join(
@@ -153,7 +154,7 @@ func TestHandshakeAcceptsRawPeer(t *testing.T) {
 			t.Run(tt.name+", "+piece.name, func(t *testing.T) {
 				traffic := wire("00 02 'hi' 01 01 'x'")
 				in := bytes.NewReader(join(tt.greeting, tt.ready, traffic))
-				s, err := Handshake(&script{in: pieces{in, piece.size}}, Config{SocketType: Router})
+				s, err := Handshake(t.Context(), &script{in: pieces{in, piece.size}}, Config{SocketType: Router})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -217,7 +218,7 @@ func TestHandshakeRefusesRawPeer(t *testing.T) {
 				}
 			}
 			t.Run(name, func(t *testing.T) {
-				s, err := Handshake(&script{in: pieces{bytes.NewReader(tt.in), size}}, Config{SocketType: Router})
+				s, err := Handshake(t.Context(), &script{in: pieces{bytes.NewReader(tt.in), size}}, Config{SocketType: Router})
 				wantError(t, err, tt.err, tt.words...)
 				if s != nil {
 					t.Errorf("a session along with the error: %+v", s)
@@ -231,7 +232,7 @@ func TestHandshakeRefusesRawPeer(t *testing.T) {
 }
 
 func TestHandshakeErrorCarriesTheReason(t *testing.T) {
-	_, err := Handshake(&script{in: bytes.NewReader(join(greetingNull, AppendError(nil, "no room")))}, Config{SocketType: Sub})
+	_, err := Handshake(t.Context(), &script{in: bytes.NewReader(join(greetingNull, AppendError(nil, "no room")))}, Config{SocketType: Sub})
 	refused, ok := errors.AsType[*RefusedError](err)
 	if !ok || refused.Reason != "no room" {
 		t.Errorf("got %v; want the peer's reason", err)
@@ -261,7 +262,7 @@ func TestHandshakeMaxMetadata(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			traffic := bytes.Repeat([]byte{0, 0}, 4*readSize)
 			in := bytes.NewReader(join(greetingNull, of(tt.size), traffic))
-			s, err := Handshake(&script{in: in}, Config{SocketType: Pull, MaxMetadata: tt.limit})
+			s, err := Handshake(t.Context(), &script{in: in}, Config{SocketType: Pull, MaxMetadata: tt.limit})
 			wantError(t, err, tt.err)
 			if err == nil && len(s.Rest) > readSize {
 				t.Errorf("%d bytes read past READY; want at most %d", len(s.Rest), readSize)
@@ -286,7 +287,7 @@ func TestHandshakeConfig(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &script{in: strings.NewReader("")}
-			_, err := Handshake(c, tt.cfg)
+			_, err := Handshake(t.Context(), c, tt.cfg)
 			wantError(t, err, ErrConfig, tt.words...)
 			if len(c.out) > 0 {
 				t.Errorf("%d bytes were sent all the same", len(c.out))
@@ -426,7 +427,7 @@ func TestHandshakeStuckPeer(t *testing.T) {
 func TestHandshakeConnErrors(t *testing.T) {
 	broken := errors.New("cable cut")
 	t.Run("read", func(t *testing.T) {
-		_, err := Handshake(&script{in: io.MultiReader(bytes.NewReader(greetingNull), failing{broken})}, Config{SocketType: Router})
+		_, err := Handshake(t.Context(), &script{in: io.MultiReader(bytes.NewReader(greetingNull), failing{broken})}, Config{SocketType: Router})
 		wantError(t, err, broken, "read READY")
 	})
 	t.Run("write", func(t *testing.T) {
@@ -434,16 +435,16 @@ func TestHandshakeConnErrors(t *testing.T) {
 			io.Reader
 			io.Writer
 		}{bytes.NewReader(join(greetingNull, readyDealer)), failing{broken}}
-		_, err := Handshake(rw, Config{SocketType: Router})
+		_, err := Handshake(t.Context(), rw, Config{SocketType: Router})
 		wantError(t, err, broken, "write")
 	})
 	t.Run("reads that give nothing", func(t *testing.T) {
-		_, err := Handshake(&script{in: failing{nil}}, Config{SocketType: Router})
+		_, err := Handshake(t.Context(), &script{in: failing{nil}}, Config{SocketType: Router})
 		wantError(t, err, io.ErrNoProgress)
 	})
 	t.Run("the end comes with the last bytes", func(t *testing.T) {
 		in := &lastWithEOF{join(greetingNull, readyDealer)}
-		if _, err := Handshake(&script{in: in}, Config{SocketType: Router}); err != nil {
+		if _, err := Handshake(t.Context(), &script{in: in}, Config{SocketType: Router}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -16,7 +16,7 @@ var peerBytes = join(greetingNull, readyDealer)
 // for any bytes: a session or an error, never both, and an error of a known kind.
 func handshakeWith(t *testing.T, in []byte, pieceSize int, cfg Config) (*Session, error) {
 	t.Helper()
-	s, err := Handshake(&script{in: pieces{bytes.NewReader(in), pieceSize}}, cfg)
+	s, err := Handshake(t.Context(), &script{in: pieces{bytes.NewReader(in), pieceSize}}, cfg)
 	switch {
 	case (s == nil) != (err != nil):
 		t.Fatalf("session %+v with error %v", s, err)

@@ -166,7 +166,7 @@ func TestHandshakeManyProperties(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := bytes.NewReader(join(greetingNull, ready(tt.n)))
-			_, err := Handshake(&script{in: in}, Config{SocketType: Pull, MaxMetadata: tt.limit})
+			_, err := Handshake(t.Context(), &script{in: in}, Config{SocketType: Pull, MaxMetadata: tt.limit})
 			wantError(t, err, tt.err)
 		})
 	}

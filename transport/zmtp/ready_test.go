@@ -81,9 +81,9 @@ func TestOurReadyBytes(t *testing.T) {
 		},
 	} {
 		t.Run(string(tt.cfg.SocketType), func(t *testing.T) {
-			got, err := tt.cfg.ready()
+			m, err := tt.cfg.metadata()
 			wantError(t, err, nil)
-			wantBytes(t, got, wire(tt.want))
+			wantBytes(t, AppendReady(nil, m), wire(tt.want))
 		})
 	}
 }

@@ -15,7 +15,8 @@ import (
 // TestHandshakeInParts: each part of the greeting goes when the peer has shown as much of its own, and what is left of
 // it together with READY.
 func TestHandshakeInParts(t *testing.T) {
-	ready := AppendReady(nil, Config{SocketType: Router}.metadata())
+	m, _ := Config{SocketType: Router}.metadata()
+	ready := AppendReady(nil, m)
 	whole := AppendGreeting(nil, Greeting{})
 	for _, tt := range []struct {
 		name  string
@@ -83,7 +84,7 @@ func TestHandshakeInPartsOnBothSides(t *testing.T) {
 // why.
 func TestHandshakeInPartsTellsOurMechanism(t *testing.T) {
 	c := &script{in: pieces{bytes.NewReader(AppendGreeting(nil, Greeting{Mechanism: "CURVE"})), 64}}
-	_, err := Handshake(c, Config{SocketType: Router, Staged: true})
+	_, err := Handshake(t.Context(), c, Config{SocketType: Router, Staged: true})
 	wantError(t, err, ErrMechanism, "CURVE")
 	wantBytes(t, c.out, AppendGreeting(nil, Greeting{}))
 }
@@ -141,7 +142,7 @@ func TestHandshakeWithASilentPeer(t *testing.T) {
 		{"pipe closed by us", deaf{io.ErrClosedPipe}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := Handshake(tt.conn, Config{SocketType: Pull}); err == nil || errors.Is(err, ErrSilent) != tt.silent {
+			if _, err := Handshake(t.Context(), tt.conn, Config{SocketType: Pull}); err == nil || errors.Is(err, ErrSilent) != tt.silent {
 				t.Errorf("error %v; want one that is %v: %t", err, ErrSilent, tt.silent)
 			}
 		})
