@@ -122,7 +122,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	}
 	links := c.snapshot()
 	for _, l := range links {
-		l.pullFromSender()
+		l.carrier.pull()
 	}
 	c.in.close()
 	left = c.sayFarewell(links, wait)
@@ -131,7 +131,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	close(c.done)
 	links = append(links, readOnly...)
 	for _, l := range links {
-		if l.direct == nil && l.wasSentAny() {
+		if l.carrier.mayBeUnread() {
 			l.stopWriting(ErrDisconnected)
 		} else {
 			l.dismiss(ErrDisconnected)

@@ -25,8 +25,8 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 		quiet := !l.out.dead && l.out.counts.queued.Messages == 0
 		c.out.mu.Unlock()
 		switch {
-		case l.direct != nil || !quiet && !ending:
-		case l.delivered().Messages == 0:
+		case !quiet && !ending:
+		case l.unconfirmed().Messages == 0:
 			l.dismiss(ErrDisconnected)
 		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer's farewell
 			owed = append(owed, l)
@@ -37,7 +37,7 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 	}
 	for _, l := range wait(owed) {
 		left.peers++
-		left.sent = left.sent.plus(l.delivered())
+		left.sent = left.sent.plus(l.unconfirmed())
 	}
 	return left
 }
@@ -45,11 +45,11 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 // lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It
 // is called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
 func (c *core) lost(l *link, cause error) {
-	owed := l.delivered()
+	owed := l.unconfirmed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.draining, c.closing, l.direct != nil, owed.Messages == 0:
+	case !c.draining, c.closing, owed.Messages == 0:
 		return
 	case errors.Is(cause, ErrDisconnected), errors.Is(cause, io.EOF):
 		return
@@ -58,18 +58,14 @@ func (c *core) lost(l *link, cause error) {
 	c.broken.sent = c.broken.sent.plus(owed)
 }
 
-// delivered is what was delivered to the peer, which it may not have read yet.
-func (l *link) delivered() Count {
+// unconfirmed is what was delivered to the peer, which it may not have read yet.
+func (l *link) unconfirmed() Count {
+	if !l.carrier.mayBeUnread() {
+		return Count{}
+	}
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
 	return l.out.counts.delivered
-}
-
-// wasSentAny reports whether the peer was sent messages, counted or just being written.
-func (l *link) wasSentAny() bool {
-	l.core.out.mu.Lock()
-	defer l.core.out.mu.Unlock()
-	return l.out.counts.delivered.Messages > 0 || l.out.writing
 }
 
 // endDue reports whether the way out was ended for a peer that may not have read everything.

@@ -127,9 +127,7 @@ func (c *core) Stats() Stats {
 	s.Peers = make([]PeerStats, len(links))
 	c.out.mu.Lock()
 	for _, l := range links {
-		if l.direct != nil {
-			l.direct.flushNow()
-		}
+		l.carrier.flush()
 	}
 	c.out.counts.fill(&s.Ledger)
 	for i, l := range links {
@@ -137,7 +135,7 @@ func (c *core) Stats() Stats {
 	}
 	c.out.mu.Unlock()
 	for _, l := range links {
-		l.pullFromSender()
+		l.carrier.pull()
 	}
 	c.in.recv.Lock()
 	c.in.mu.Lock()

@@ -32,19 +32,12 @@ func (c *core) serve(ctx context.Context, ep *endpointState, conn net.Conn, agai
 	if !c.admit(l) {
 		return false
 	}
-	if l.direct != nil {
-		if err := l.direct.agree(); err != nil {
-			c.unwanted(l, err)
-			return true
-		}
+	if err := l.carrier.agree(); err != nil {
+		c.unwanted(l, err)
+		return true
 	}
 	c.join(l)
-	if l.direct != nil {
-		err = l.direct.run()
-	} else {
-		err = l.read()
-	}
-	l.fail(l.endOfReading(err))
+	l.fail(l.endOfReading(l.carrier.run()))
 	c.part(l)
 	return true
 }
@@ -148,7 +141,9 @@ func (c *core) admit(l *link) bool {
 	}
 	c.mu.Unlock()
 
-	l.life.spared = c.known.spares(l)
+	if c.known.spares(l) {
+		l.life.pingable = false
+	}
 	if err := c.role.admit(l); err != nil {
 		l.fail(err)
 		c.detach(l)
@@ -178,9 +173,6 @@ func (c *core) join(l *link) {
 	c.role.joined(l)
 	c.in.pullFromPrevious()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
-	if l.direct != nil {
-		close(l.direct.joined)
-	}
 	l.startHeart()
 
 	c.mu.Lock()
@@ -239,14 +231,12 @@ func (c *core) leave(l *link, cause error) {
 
 // detach takes a link out of the socket; one that is still being read stays in the inbox.
 func (c *core) detach(l *link) {
-	if l.direct != nil {
-		l.direct.part()
-	}
+	l.carrier.leave()
 	c.out.mu.Lock()
 	done := c.out.remove(l)
 	c.out.mu.Unlock()
 	<-done
-	l.pullFromSender() // the other side may settle later
+	l.carrier.pull() // the other side may settle later
 	if !l.readOnly.Load() {
 		c.detachIn(l)
 	}

@@ -78,12 +78,12 @@ func (k *known) answered(l *link) {
 func (k *known) spares(l *link) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.hates.names) > 0 && l.direct == nil && k.hates.has(whoabouts(l))
+	return len(k.hates.names) > 0 && !l.peer.yodel && k.hates.has(whoabouts(l))
 }
 
 // ended looks at why a link has ended, and reports whether its peer is one that hangs up on PING.
 func (k *known) ended(l *link, cause error) bool {
-	if l.direct != nil || l.peer.yodel || l.life.pings.Load() != 1 || l.life.answered.Load() {
+	if l.peer.yodel || l.life.pings.Load() != 1 || l.life.answered.Load() {
 		return false
 	}
 	late := l.core.now()-time.Duration(l.life.ping.Load()) > pingKills

@@ -24,9 +24,11 @@ func (c *core) resume(ctx context.Context, l *link) error {
 	if ex == nil {
 		return nil
 	}
-	if l.direct != nil {
-		return zmtp.Converse(ctx, l.direct.conduit, ex, first)
-	}
+	return l.carrier.converse(ctx, ex, first)
+}
+
+func (w *wire) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error {
+	l := w.link
 	l.reading.reader = l.newReader()
 	err := zmtp.Converse(ctx, &linkConduit{l: l}, ex, first)
 	if err != nil && l.over() { // a failed write may be why nothing came
@@ -35,6 +37,10 @@ func (c *core) resume(ctx context.Context, l *link) error {
 		return l.out.cause
 	}
 	return err
+}
+
+func (d *direct) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error {
+	return zmtp.Converse(ctx, d.conduit, ex, first)
 }
 
 // A linkConduit carries commands over a link that is not a member yet. What follows the last of them stays in the

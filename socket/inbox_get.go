@@ -32,7 +32,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 		q.mu.Unlock()
 		q.recv.Unlock()
 		if reopened != nil {
-			reopened.resume()
+			reopened.carrier.resume()
 		}
 		if yield {
 			from.core.yield()
@@ -104,8 +104,9 @@ func (q *inbox) reopen(l *link) bool {
 // A waiting is how a receiver that found nothing waits until it looks again.
 type waiting struct {
 	way    wayToWait
-	link   *link            // of all ways but the last
-	waiter *waitlist.Waiter // of the last
+	sender *direct          // of spinning and fetching
+	link   *link            // of reading
+	waiter *waitlist.Waiter // of untilWoken
 }
 
 type wayToWait uint8
@@ -120,15 +121,15 @@ const (
 // chooseWait decides how to wait, what costs least first. An error says that there is nothing to wait for.
 func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 	if wait && q.soleSender != nil && ctx.Err() == nil {
-		if l := q.maySpin(); l != nil {
-			return waiting{way: spinning, link: l}, nil
+		if d := q.maySpin(); d != nil {
+			return waiting{way: spinning, sender: d}, nil
 		}
 	}
 	if err := q.stopped(); err != nil {
 		return waiting{}, err
 	}
-	if l := q.onEmpty(); l != nil {
-		return waiting{way: fetching, link: l}, nil
+	if d := q.onEmpty(); d != nil {
+		return waiting{way: fetching, sender: d}, nil
 	}
 	if !wait {
 		return waiting{}, ErrWouldBlock
@@ -143,9 +144,9 @@ func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 func (q *inbox) wait(ctx context.Context, w waiting) error {
 	switch w.way {
 	case spinning:
-		q.spin(w.link)
+		q.spin(w.sender)
 	case fetching:
-		w.link.pullFromSender()
+		w.sender.pull()
 	case reading:
 		w.link.readInline()
 	case untilWoken:

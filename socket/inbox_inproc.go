@@ -16,10 +16,10 @@ func (q *inbox) chooseSoleSender(l *link) {
 	}
 	q.soleSender = nil
 	q.batchingAllowed.Store(false)
-	if l != nil && l.direct != nil && q.members.Load() == 1 && q.ready == nil && q.stop == nil &&
-		!q.latest && !q.leastOutstanding {
-		q.soleSender = l
+	if l == nil || q.members.Load() != 1 || q.ready != nil || q.stop != nil || q.latest || q.leastOutstanding {
+		return
 	}
+	q.soleSender, _ = l.carrier.(*direct)
 }
 
 // allowBatching lets the sole sender hold messages from now on, unless a receiver waits. in.mu is held, and something
@@ -33,9 +33,9 @@ func (q *inbox) allowBatching() {
 
 // onEmpty is called when there is nothing to receive: the sender is to hold nothing from now on. It returns the link
 // whose sender holds something already, which has to be pulled over.
-func (q *inbox) onEmpty() *link {
+func (q *inbox) onEmpty() *direct {
 	q.batchingAllowed.Store(false)
-	if q.soleSender != nil && q.soleSender.direct.twin.direct.batch.nonEmpty.Load() {
+	if q.soleSender != nil && q.soleSender.other.batch.nonEmpty.Load() {
 		return q.soleSender
 	}
 	return nil
@@ -44,23 +44,12 @@ func (q *inbox) onEmpty() *link {
 // pullFromPrevious pulls over what the link that is not the sole member any more has left with its peer.
 func (q *inbox) pullFromPrevious() {
 	q.mu.Lock()
-	l := q.previousSender
+	d := q.previousSender
 	q.previousSender = nil
 	q.mu.Unlock()
-	if l != nil {
-		l.pullFromSender()
+	if d != nil {
+		d.pull()
 	}
-}
-
-// pullFromSender has the peer of a link put into the queue what it holds. The caller holds no lock.
-func (l *link) pullFromSender() {
-	if l.direct == nil || !l.direct.twin.direct.batch.nonEmpty.Load() {
-		return
-	}
-	box := &l.direct.twin.core.out
-	box.mu.Lock()
-	defer box.mu.Unlock()
-	l.direct.twin.direct.flushNow()
 }
 
 // A receiver that finds nothing in the middle of a stream spins for a moment before it waits. To wait and be woken
@@ -75,7 +64,7 @@ const (
 )
 
 // maySpin returns the sole sender if the caller, who found nothing, is to spin for its messages. in.mu is held.
-func (q *inbox) maySpin() *link {
+func (q *inbox) maySpin() *direct {
 	received := q.counts.received.Messages
 	if q.closed || !q.batchingAllowed.Load() || received-q.spunAt < spinAfter {
 		return nil
@@ -85,10 +74,10 @@ func (q *inbox) maySpin() *link {
 	return q.soleSender
 }
 
-// spin returns when the sender of l has put something into the queue or has held messages for a moment, or has done
+// spin returns when the sender has put something into the queue or has held messages for a moment, or has done
 // neither for a while. Other goroutines run meanwhile. The caller holds no lock.
-func (q *inbox) spin(l *link) {
-	held, begin := &l.direct.twin.direct.batch, time.Now()
+func (q *inbox) spin(d *direct) {
+	held, begin := &d.other.batch, time.Now()
 	for limit, round := spinTime, 0; round < spinRounds && !q.arrived.Load() && time.Since(begin) < limit; round++ {
 		if limit == spinTime && held.nonEmpty.Load() {
 			begin, limit = time.Now(), spinGrow

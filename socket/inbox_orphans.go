@@ -112,9 +112,5 @@ func (q *inbox) unhold(l *link) {
 		return // another reason remains, and whoever ends that has the link go on
 	}
 	l.in.full.Store(false)
-	if l.direct != nil {
-		q.env.spawn(l.resume) // which takes the sender's lock, and that comes before ours
-		return
-	}
-	l.resume()
+	q.env.spawn(l.carrier.resume) // over inproc it takes the sender's lock, which comes before ours
 }

@@ -127,6 +127,6 @@ func (q *inbox) reopenIfHalf(l *link) {
 	q.mu.Unlock()
 	q.recv.Unlock()
 	if opened {
-		l.resume()
+		l.carrier.resume()
 	}
 }

@@ -51,6 +51,7 @@ func (r *rig) balanced() {
 // join admits a link with a mark of its own.
 func (r *rig) join(limit mark) *link {
 	l := &link{peer: &Peer{}}
+	l.carrier = &wire{l}
 	l.in.limit = limit
 	l.in.resume = make(chan struct{}, 1)
 	r.accounts = append(r.accounts, &l.in.counts)

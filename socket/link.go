@@ -30,8 +30,8 @@ type link struct {
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
 
-	// direct is set when the peer is in this process and messages move as values.
-	direct *direct
+	carrier carrier // moves the messages
+	direct  *direct // the carrier, if the peer is in this process
 
 	requests int // that came, for subscriptions; of whoever reads
 
@@ -59,7 +59,7 @@ type link struct {
 		pings    atomic.Int64 // how many PINGs we have sent
 		paused   atomic.Bool  // not reading, because the application is behind
 		answered atomic.Bool  // the peer has sent PING or PONG
-		spared   bool         // the peer gets no PING; set before there are any
+		pingable bool         // the peer may be sent PING; set before there are any
 
 		way  atomic.Int64  // when the message under way began, and 1; 0 while none takes room
 		come atomic.Uint64 // bytes that have come since
@@ -169,11 +169,13 @@ func (m mark) plus(n mark) (sum mark) {
 
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
+	l.carrier = &wire{l}
 	l.try, _ = conn.(transport.TryWriter)
 	l.initOut(&c.out)
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)
 	now := int64(c.now())
+	l.life.pingable = sess != nil && sess.Version.HasCommands()
 	l.life.read.Store(now)
 	l.life.wrote.Store(now)
 	if peer != nil { // a peer in this process is known later
@@ -204,14 +206,10 @@ func (l *link) fail(cause error) {
 	}
 }
 
-// dismiss is fail without that wait: whoever reads is freed, and closes the connection.
+// dismiss is fail without that wait: the link's own goroutine closes the connection.
 func (l *link) dismiss(cause error) {
 	l.condemn(cause)
-	if l.direct != nil {
-		l.fail(cause)
-		return
-	}
-	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst
+	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst, or of one that is not read
 }
 
 func (l *link) condemn(cause error) {

@@ -43,7 +43,7 @@ func (l *link) endOut(cause error) {
 	if writing { // it would wait for a peer that reads no more
 		_ = l.conn.SetWriteDeadline(longAgo) // of a closed connection, at worst
 	}
-	l.resume() // a reader that waits for room does not keep the endpoint from connecting anew
+	l.carrier.resume() // a reader that waits for room does not keep the endpoint from connecting anew
 }
 
 // over reports whether the way out has ended.
@@ -106,7 +106,7 @@ const retireTime = 10 * time.Second
 // retire ends the connection for a peer that loses nothing by it: no more is written, and what the peer sends is
 // received until it has read to the end and closes, or until retireTime has passed.
 func (l *link) retire() {
-	if l.direct != nil || !l.closeWrite(ErrDisconnected) {
+	if !l.closeWrite(ErrDisconnected) {
 		l.fail(ErrDisconnected)
 		return
 	}
@@ -117,7 +117,7 @@ func (l *link) retire() {
 // giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds
 // all that it was sent.
 func (l *link) giveUp() {
-	if l.wasSentAny() {
+	if l.carrier.mayBeUnread() {
 		l.closeWrite(ErrHeartbeat) // after it what was written is counted
 	}
 	l.fail(ErrHeartbeat)
@@ -126,6 +126,9 @@ func (l *link) giveUp() {
 // closeWrite ends the way out and sends the end of our stream. It reports whether that worked. A message that is half
 // written makes the peer see an end that is none, but what came before it stands.
 func (l *link) closeWrite(cause error) bool {
+	if _, ok := l.conn.(transport.CloseWriter); !ok {
+		return false
+	}
 	l.stopWriting(cause)
 	return l.sendEnd()
 }

@@ -477,7 +477,8 @@ func TestParkTimeout(t *testing.T) {
 		{"this side is", impatient.core, Peer{}, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := &link{core: tt.core, peer: &tt.peer, sess: &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}}
+			l := &link{core: tt.core, peer: &tt.peer}
+			l.life.pingable = true
 			if got := l.parkTimeout(); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}

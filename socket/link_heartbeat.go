@@ -30,13 +30,13 @@ import (
 // pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1 cannot
 // stand it.
 func (l *link) pingable() bool {
-	return l.direct == nil && !l.life.spared && l.sess.Version.HasCommands()
+	return l.life.pingable
 }
 
 // startHeart begins to watch the link.
 func (l *link) startHeart() {
 	h := l.core.cfg.heartbeat
-	if l.direct != nil || h.interval <= 0 || !l.pingable() {
+	if h.interval <= 0 || !l.pingable() {
 		return
 	}
 	l.probeWithin(int(h.timeout.Milliseconds() / 4)) // the heartbeat timeout then shows whether the host answers

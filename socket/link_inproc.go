@@ -18,6 +18,7 @@ type direct struct {
 	self  *link
 	me    *Peer // this side, as the other sees it
 	twin  *link // the other side's link
+	other *direct
 	batch senderBatch
 
 	conduit *directConduit // until both are members
@@ -56,6 +57,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 	l.direct = &direct{
 		self: l, me: me, conduit: conduit, willing: make(chan struct{}), joined: make(chan struct{}),
 	}
+	l.carrier = l.direct
 	var theirs hello
 	_, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(), func(ctx context.Context, g zmtp.Greeting) (zmtp.Greeting, error) {
 		v, err := conn.Exchange(ctx, hello{c.typ, g, me, l, ours})
@@ -73,7 +75,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		return err
 	}
 	l.describe(theirs.peer)
-	l.direct.twin = theirs.link
+	l.direct.twin, l.direct.other = theirs.link, theirs.link.direct
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	l.in.limit = c.cfg.recvMark.plus(theirs.link.core.cfg.sendMark)
@@ -97,7 +99,7 @@ const (
 func (d *direct) agree() error {
 	d.stance.Store(willing)
 	close(d.willing)
-	other := d.twin.direct
+	other := d.other
 	select {
 	case <-other.willing:
 	case <-d.self.gone:
@@ -106,11 +108,11 @@ func (d *direct) agree() error {
 	if other.stance.CompareAndSwap(willing, counted) || !d.stance.CompareAndSwap(willing, unwilling) {
 		return nil
 	}
-	return d.ended()
+	return d.whyEnded()
 }
 
-// ended is why a link that has ended did.
-func (d *direct) ended() error {
+// whyEnded is why a link that has ended did.
+func (d *direct) whyEnded() error {
 	select {
 	case <-d.self.gone:
 		return d.self.cause()
@@ -122,7 +124,7 @@ func (d *direct) ended() error {
 // subscribe tells the other side of a subscription, unless it has left or is about to. What it does about it, it does
 // before it leaves.
 func (d *direct) subscribe(add bool, topic string) {
-	twin, other := d.twin, d.twin.direct
+	twin, other := d.twin, d.other
 	other.telling.Lock()
 	defer other.telling.Unlock()
 	if other.parted {
@@ -133,8 +135,19 @@ func (d *direct) subscribe(add bool, topic string) {
 	}
 }
 
-// part ends the time in which the other side may tell this one something.
-func (d *direct) part() {
+// subscribeAll waits until the other side has joined: a publisher greets before it hears of subscriptions.
+func (d *direct) subscribeAll(s *subscriptions) {
+	<-d.other.joined
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	s.links[d.self] = struct{}{}
+	for _, topic := range s.inOrder() {
+		d.subscribe(true, topic)
+	}
+}
+
+// leave ends the time in which the other side may tell this one something.
+func (d *direct) leave() {
 	d.telling.Lock()
 	defer d.telling.Unlock()
 	d.parted = true
@@ -157,7 +170,7 @@ func (d *direct) offer(p *outgoing) bool {
 		}
 		if !d.mayAppend() { // the batch is full, or the receiver has found its queue empty meanwhile
 			q.mu.Lock()
-			d.flush()
+			d.pushBatch()
 			q.mu.Unlock()
 		}
 		return true
@@ -165,7 +178,7 @@ func (d *direct) offer(p *outgoing) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case !d.flush():
+	case !d.pushBatch():
 		return false
 	case !q.receives:
 		q.rejectLocked(d.twin, Unexpected, Count{1, uint64(p.size)})
@@ -201,7 +214,7 @@ func (d *direct) open() bool {
 	if d.twin.in.full.Load() {
 		d.self.filled()
 	}
-	return d.flush() && !d.twin.in.full.Load()
+	return d.pushBatch() && !d.twin.in.full.Load()
 }
 
 // unread is the number of messages in the peer's queue.
@@ -209,7 +222,7 @@ func (d *direct) unread() uint64 {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	d.flush()
+	d.pushBatch()
 	if q.recv.TryLock() {
 		q.enterTaken()
 		q.recv.Unlock()
@@ -217,13 +230,16 @@ func (d *direct) unread() uint64 {
 	return d.twin.in.counts.unread.Messages
 }
 
-// exact sees to it that DropOldest and Conflate find all that is unread. What is in the receiver's prefetch buffer
-// just now is past that.
-func (d *direct) exact() {
+// policyChanged sees to it that DropOldest and Conflate find all that is unread. What is in the receiver's prefetch
+// buffer just now is past that.
+func (d *direct) policyChanged() {
+	if !d.self.out.overflow.dropsOldest() {
+		return
+	}
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	d.flush()
+	d.pushBatch()
 	d.batch.limit = mark{}
 	d.twin.in.noPrefetch = true
 }
@@ -240,8 +256,8 @@ func (d *direct) makeRoom() bool {
 	return true
 }
 
-// reopened tells the sender that its peer's queue has room again; self is the receiver.
-func (d *direct) reopened() {
+// resume tells the sender that its peer's queue has room again; self is the receiver.
+func (d *direct) resume() {
 	box := &d.twin.core.out
 	box.mu.Lock()
 	defer box.mu.Unlock()
@@ -250,12 +266,38 @@ func (d *direct) reopened() {
 	}
 }
 
-// run waits for the end of a direct link.
+// run lets the other side tell this one of subscriptions, and waits for the end.
 func (d *direct) run() error {
+	close(d.joined)
 	select {
 	case <-d.self.conn.(transport.Direct).Done():
 		return errPeerClosed
 	case <-d.self.gone:
 		return d.self.cause()
 	}
+}
+
+// peerEnd tells that either side has ended the connection.
+func (d *direct) peerEnd() error {
+	select {
+	case <-d.self.conn.(transport.Direct).Done():
+		return errPeerClosed
+	default:
+		return nil
+	}
+}
+
+// mayBeUnread is false: what counts as delivered is in the peer's queue.
+func (d *direct) mayBeUnread() bool { return false }
+
+// pull has the other side put into the queue what it keeps.
+func (d *direct) pull() {
+	other := d.other
+	if !other.batch.nonEmpty.Load() {
+		return
+	}
+	box := &d.twin.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	other.flush()
 }

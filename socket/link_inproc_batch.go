@@ -84,9 +84,9 @@ func (b *senderBatch) release(taken []Msg) {
 	b.chunk = nil
 }
 
-// flush pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It returns
+// pushBatch pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It returns
 // false if the receiver takes nothing any more.
-func (d *direct) flush() bool {
+func (d *direct) pushBatch() bool {
 	q := &d.twin.core.in
 	if q.closed {
 		d.self.out.dead = true
@@ -108,21 +108,21 @@ func (d *direct) flush() bool {
 	return true
 }
 
-// flushNow is flush for callers that hold the sender's out.mu only.
-func (d *direct) flushNow() {
+// flush is pushBatch for callers that hold the sender's out.mu only.
+func (d *direct) flush() {
 	if d.batch.n == 0 {
 		return
 	}
 	q := &d.twin.core.in
 	q.mu.Lock()
-	d.flush()
+	d.pushBatch()
 	q.mu.Unlock()
 	d.self.core.out.drained()
 }
 
 // unsent takes back, when the link has ended, what the receiver does not take any more.
 func (d *direct) unsent() []Msg {
-	d.flushNow()
+	d.flush()
 	if d.batch.n == 0 {
 		return nil
 	}

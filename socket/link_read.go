@@ -214,18 +214,6 @@ func (l *link) nextLook() time.Duration {
 // hasRoom reports whether the inbox takes more from the link.
 func (l *link) hasRoom() bool { return !l.in.full.Load() || l.core.in.isClosed() }
 
-// resume tells the reader, or over inproc the peer, that there is room again.
-func (l *link) resume() {
-	if l.direct != nil {
-		l.direct.reopened()
-		return
-	}
-	select {
-	case l.in.resume <- struct{}{}:
-	default:
-	}
-}
-
 // Command handles one command from the peer ([zmtp.Handler]). It is called by whoever reads the link.
 func (l *link) Command(name string, data []byte, _ int) error {
 	switch name {
@@ -254,7 +242,12 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		if l.readOnly.Load() {
 			return nil
 		}
-		return l.core.role.subscription(l, name == zmtp.CommandSubscribe, data)
+		add := name == zmtp.CommandSubscribe
+		if err := l.core.role.subscription(l, add, data); err != nil || !add {
+			return err
+		}
+		l.awaitReplayDelay()
+		return nil
 	}
 	l.reading.useless += useless(1, len(data))
 	return nil // RFC 37: unknown commands are ignored

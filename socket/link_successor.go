@@ -1,10 +1,6 @@
 package socket
 
-import (
-	"time"
-
-	"github.com/yodel-mq/yodel/transport"
-)
+import "time"
 
 // A Pair has one peer, and a Router one for each identity. A peer that ends and comes back at once, or its successor,
 // must not be taken for a second one because the goroutine that reads the old connection has not been told yet: so
@@ -17,13 +13,11 @@ const eldersTime = 100 * time.Millisecond
 // succeeds reports whether l may take the place of an older link, because the peer of that one has ended. It returns
 // once that link has left, if that does not take long; in any case nothing more is sent there.
 func (l *link) succeeds(elder *link) bool {
-	end := elder.ended()
+	end := elder.carrier.peerEnd()
 	if end == nil {
 		return false
 	}
-	if elder.direct == nil {
-		elder.endOut(end)
-	}
+	elder.endOut(end)
 	l.core.out.mu.Lock()
 	elder.out.dead = true
 	l.core.out.mu.Unlock()
@@ -35,19 +29,4 @@ func (l *link) succeeds(elder *link) bool {
 	case <-t.C:
 	}
 	return true
-}
-
-// ended is how the peer is known to have ended the connection, though what it sent last may be unread; nil if it has
-// not.
-func (l *link) ended() error {
-	d, ok := l.conn.(transport.Direct)
-	if !ok {
-		return l.peerEnd()
-	}
-	select {
-	case <-d.Done():
-		return errPeerClosed
-	default:
-		return nil
-	}
 }

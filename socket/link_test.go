@@ -107,8 +107,9 @@ func TestLossKind(t *testing.T) {
 func heartLink(version zmtp.Version, h heartbeat) *link {
 	c := &core{cfg: config{heartbeat: h}}
 	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, watch: c.heart.hasten}
-	l := &link{core: c, sess: &zmtp.Session{Version: version}, peer: &Peer{}}
+	l := &link{core: c, peer: &Peer{}}
 	l.initOut(&c.out)
+	l.carrier, l.life.pingable = &wire{l}, version.HasCommands()
 	return l
 }
 

@@ -215,9 +215,7 @@ func (o *outbox) stopAccepting() {
 	defer o.mu.Unlock()
 	o.shut = true
 	for _, l := range o.links {
-		if l.direct != nil {
-			l.direct.flushNow()
-		}
+		l.carrier.flush()
 	}
 	o.spaceWaiters.WakeAll()
 }

@@ -90,6 +90,9 @@ func (p pubRole) intake(l *link, msgs [][][]byte) error {
 			if err := p.subs.request(l, add, topic); err != nil {
 				return err
 			}
+			if add {
+				l.awaitReplayDelay()
+			}
 			continue
 		}
 		l.core.in.reject(l, Unexpected, Msg{Frames: frames}.Size())

@@ -161,6 +161,16 @@ func (l *link) replayDelay() time.Duration {
 	return l.out.replayedUntil - l.core.now() - time.Second
 }
 
+// awaitReplayDelay waits, before more is read from a peer that has subscribed, until what was replayed to it may be followed by more.
+func (l *link) awaitReplayDelay() {
+	if l.core.cfg.lastValues == 0 {
+		return
+	}
+	if d := l.replayDelay(); d > 0 {
+		l.hold(d)
+	}
+}
+
 // hold waits for so long, or until the link fails, and gives signs of life meanwhile, as pause does.
 func (l *link) hold(d time.Duration) {
 	l.life.paused.Store(true)

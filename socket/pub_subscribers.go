@@ -100,9 +100,7 @@ func (s *subscribers) setOverflow(p *Peer, policy Overflow) error {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	l.out.overflow = policy
-	if l.direct != nil && policy.dropsOldest() {
-		l.direct.exact()
-	}
+	l.carrier.policyChanged()
 	s.core.out.spaceWaiters.WakeAll() // those who wait for this peer may not have to any more
 	return nil
 }

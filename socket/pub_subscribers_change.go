@@ -29,10 +29,6 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 	}
 	if !add {
 		s.tidy()
-	} else if s.core.cfg.lastValues > 0 && l.direct == nil {
-		if d := l.replayDelay(); d > 0 {
-			l.hold(d)
-		}
 	}
 	if l.requests++; l.requests%yieldAfter == 0 {
 		runtime.Gosched() // the publisher must not wait until all that one read has brought is done

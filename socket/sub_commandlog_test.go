@@ -58,7 +58,7 @@ func logOf(listeners ...*listener) *subscriptions {
 	s := &subscriptions{core: new(core), wants: make(map[string]*want), held: make(map[holding]struct{}), links: make(map[*link]struct{})}
 	for _, l := range listeners {
 		l.link.out.told = s.log.reader()
-		l.link.core = s.core
+		l.link.core, l.link.carrier = s.core, &wire{l.link}
 		l.link.out.dead = true // nobody writes
 		s.links[l.link] = struct{}{}
 	}

@@ -181,24 +181,8 @@ func (s *subscriptions) want(topic string, add bool) {
 
 // tell tells all peers of a change: one in this process at once, others as fast as they read.
 func (s *subscriptions) tell(add bool, topic string) {
-	wire := false
 	for l := range s.links {
-		if l.direct == nil {
-			wire = true
-			continue
-		}
-		l.direct.subscribe(add, topic)
-	}
-	if !wire {
-		return
-	}
-	box := &s.core.out
-	box.mu.Lock()
-	defer box.mu.Unlock()
-	for l := range s.links {
-		if l.direct == nil {
-			l.tell()
-		}
+		l.carrier.subscribe(add, topic)
 	}
 }
 
@@ -227,25 +211,7 @@ type subRole struct {
 // connections get the same ones.
 func (r subRole) joined(l *link) {
 	r.baseRole.joined(l)
-	if l.direct != nil {
-		<-l.direct.twin.direct.joined // a publisher greets before it hears of subscriptions
-	}
-	s := r.subs
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	s.links[l] = struct{}{}
-	if l.direct != nil {
-		for _, topic := range s.inOrder() {
-			l.direct.subscribe(true, topic)
-		}
-		return
-	}
-	s.core.out.mu.Lock()
-	defer s.core.out.mu.Unlock()
-	l.out.told = s.log.reader()
-	if len(s.wants) > 0 {
-		l.tell()
-	}
+	l.carrier.subscribeAll(r.subs)
 }
 
 func (s *subscriptions) inOrder() []string {

@@ -29,6 +29,7 @@ func newNoticed(t *testing.T, opts ...XPubOption) *noticed {
 func (x *noticed) join() *link {
 	l := &link{core: x.core, peer: &Peer{Type: "SUB"}, ep: &endpointState{}}
 	l.initOut(&x.out)
+	l.carrier = &wire{l}
 	l.in.ready = true
 	l.in.notices = &noticeList{owner: l}
 	return l

@@ -1,0 +1,43 @@
+package socket
+
+import (
+	"context"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A carrier moves the messages of a link to its peer and brings what comes from there. There are two: wire, over a
+// connection (link_wire.go), and direct, from queue to queue to a peer in the same process (link_inproc.go). The link
+// keeps what both have in common: who the peer is, its part in the socket, its accounts and how it came to its end.
+type carrier interface {
+	// converse trades commands with the peer between the handshake and membership (endpoint_resume.go).
+	converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error
+	// agree returns once this side and the peer are sure to take each other in, or says why they do not.
+	agree() error
+	// run returns when the connection has ended, and says why. It is called once the link has joined its socket, by the
+	// link's own goroutine, which reads meanwhile if there is something to read.
+	run() error
+	// leave is called before the link leaves its socket.
+	leave()
+	// peerEnd is how the peer is known to have ended the connection, though what it sent last may be unread; nil if it
+	// has not.
+	peerEnd() error
+
+	// flush moves messages that count as queued, and need not wait, to where they count as delivered. core.out.mu is
+	// held.
+	flush()
+	// policyChanged is called when the link has got another overflow policy. core.out.mu is held.
+	policyChanged()
+	// mayBeUnread reports whether the peer may not have got yet all that counts as delivered.
+	mayBeUnread() bool
+
+	// pull has a peer that keeps messages on its side for a while give them now.
+	pull()
+	// resume goes on with what was held back while the queue of what comes was full. It does not wait.
+	resume()
+
+	// subscribeAll tells a peer that has joined what this socket has subscribed to, and has it told of changes from then
+	// on. subscribe tells it of one, with s.changes held.
+	subscribeAll(s *subscriptions)
+	subscribe(add bool, topic string)
+}
