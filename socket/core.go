@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/fairness"
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -19,8 +20,8 @@ import (
 // A core is what all socket types have in common: endpoints, links, the outbox and the inbox, events and the way
 // down. What a type does differently it says as its behaviour.
 //
-// Locks: mu, out.mu, in.recv and in.mu each guard memory only, and nothing waits under them. Of these, out.mu and
-// in.recv come before any in.mu (inproc); mu is held with none; the event log's lock is innermost.
+// Locks guard memory only: nothing waits for a peer, a timer or the application while it holds one. Which lock guards
+// what, and in which order they are taken, stands in internal/lockorder and in DESIGN.md.
 type core struct {
 	typ       zmtp.SocketType
 	cfg       config
@@ -40,7 +41,7 @@ type core struct {
 	wg        sync.WaitGroup // every goroutine of the socket but the logger
 	logged    chan struct{}  // closed when the logger is done; nil without one
 
-	mu         sync.Mutex
+	mu         lockorder.Mutex[lockorder.Core]
 	bound      map[string]*endpointState // by actual endpoint
 	connected  map[string]*endpointState
 	links      map[*link]struct{}
@@ -78,6 +79,7 @@ func newCore(cfg config, b behaviour) *core {
 	if c.role == nil {
 		c.role = baseRole{}
 	}
+	lockorder.Own(c, &c.mu, &c.out.mu, &c.in.recv, &c.in.mu, &c.known.mu, &c.flood.mu, &c.heart.mu, &c.events.mu)
 	c.out.outBehaviour = b.out
 	c.out.env = outEnv{
 		cfg:     &c.cfg,

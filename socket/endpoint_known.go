@@ -5,16 +5,16 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // known is what a socket has learned about its peers and needs for their next connections. A peer that comes in has no
 // name that could be relied on, and is known by its host. The lists are bounded; the oldest entry makes room.
 type known struct {
-	mu sync.Mutex
+	mu lockorder.Mutex[lockorder.Known]
 	// Where a peer hung up in the middle of the handshake. Until one succeeds there they are made in parts, in which a
 	// peer of ZMTP 2 tells its version; that costs a round trip.
 	hungUp recent

@@ -4,16 +4,15 @@ import (
 	"context"
 	"iter"
 	"log/slog"
-	"sync"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
-// An eventLog keeps the last events of a socket and lets any number of readers follow it at their own speed. Its lock
-// is the innermost of all.
+// An eventLog keeps the last events of a socket and lets any number of readers follow it at their own speed.
 type eventLog struct {
-	mu     sync.Mutex
+	mu     lockorder.Mutex[lockorder.Events]
 	ring   []Event
 	first  uint64 // number of the oldest event in ring
 	next   uint64 // number of the next one

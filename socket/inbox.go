@@ -1,10 +1,10 @@
 package socket
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
@@ -17,10 +17,10 @@ type inbox struct {
 	inboxConfig
 	env inboxEnv
 
-	recv     sync.Mutex     // held by whoever takes messages out; before mu
-	prefetch prefetchBuffer // guarded by recv
+	recv     lockorder.Mutex[lockorder.Recv] // held by whoever takes messages out
+	prefetch prefetchBuffer                  // guarded by recv
 
-	mu     sync.Mutex
+	mu     lockorder.Mutex[lockorder.Inbox]
 	round  round // of the links with something in their queue
 	closed bool
 	counts inCounts

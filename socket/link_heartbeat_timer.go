@@ -4,13 +4,15 @@ import (
 	"container/heap"
 	"sync"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 )
 
 // A heart looks after the links of a socket, each when it is due (link_heartbeat.go), by one timer and in one
 // goroutine. Of a thousand links that are due at once a goroutine each, with its stack, would cost more than what it
 // does.
 type heart struct {
-	mu      sync.Mutex
+	mu      lockorder.Mutex[lockorder.Heartbeat]
 	links   dueLinks
 	timer   *time.Timer
 	fires   time.Duration // when the timer does, never if it does not

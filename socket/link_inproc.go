@@ -3,9 +3,9 @@ package socket
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -27,8 +27,8 @@ type direct struct {
 	willing chan struct{} // closed once this side has agreed
 	joined  chan struct{} // closed once this side has joined its socket
 
-	telling sync.Mutex // held while the other side tells this one of a subscription; before core.out.mu
-	parted  bool       // there is nobody to tell any more; guarded by telling
+	telling lockorder.Mutex[lockorder.Telling] // held while the other side tells this one of a subscription
+	parted  bool                               // there is nobody to tell any more; guarded by telling
 }
 
 // hello is what two sockets in one process trade instead of greetings.
@@ -58,6 +58,7 @@ func greet(ctx context.Context, c *core, conn transport.Direct, l *link) error {
 		self: l, me: me, conduit: conduit, willing: make(chan struct{}), joined: make(chan struct{}),
 	}
 	l.carrier = l.direct
+	lockorder.Own(c, &l.direct.telling)
 	var theirs hello
 	_, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(), func(ctx context.Context, g zmtp.Greeting) (zmtp.Greeting, error) {
 		v, err := conn.Exchange(ctx, hello{c.typ, g, me, l, ours})

@@ -2,8 +2,9 @@ package socket
 
 import (
 	"errors"
-	"sync"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 )
 
 // What a peer sends costs work even where it is of no use to the application, and most of it, a PING above all, costs
@@ -52,7 +53,7 @@ var errCongestion = errors.New("its queue is full and has not been empty for 5 s
 
 // flood is what the peers of a socket share that send too much.
 type flood struct {
-	mu   sync.Mutex
+	mu   lockorder.Mutex[lockorder.Flood]
 	next time.Duration // when more of it may be read
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
@@ -21,7 +22,7 @@ type outbox struct {
 	env      outEnv
 	sendRate *rateDetector // shared by all links; nil if each link has its own
 
-	mu           sync.Mutex
+	mu           lockorder.Mutex[lockorder.Outbox]
 	links        []*link
 	soleLink     *link // the only one, if messages may take the short way (appendFast)
 	next         int   // of links, in turn

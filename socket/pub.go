@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -33,6 +34,7 @@ func NewPub(opts ...PubOption) *Pub {
 		out:  outBehaviour{sharedRate: true},
 	})
 	s.subs.core = s.core
+	lockorder.Own(s.core, &s.subs.leaving)
 	return s
 }
 

@@ -3,8 +3,8 @@ package socket
 import (
 	"context"
 	"fmt"
-	"sync"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
 )
 
@@ -20,9 +20,8 @@ type subscribers struct {
 	asked   map[*link]map[string]struct{} // what each peer asked for, under WithManual
 	origin  *origin
 
-	// leaving is held while what a link had is removed, or tidied up after, a little at a time. It comes before
-	// core.out.mu.
-	leaving sync.Mutex
+	// leaving is held while what a link had is removed, or tidied up after, a little at a time.
+	leaving lockorder.Mutex[lockorder.Leaving]
 	tidied  *prefix.Tree[*link] // is to take the place of tree; nil if none is
 	held    func(topics int)    // for tests: how many topics were looked after while everybody else waited
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sync"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -29,7 +29,7 @@ import (
 type Rep struct {
 	*core
 
-	mu       sync.Mutex // innermost but for the event log's
+	mu       lockorder.Mutex[lockorder.Rep]
 	state    repState
 	turn     uint64 // counts requests, to tell whether the state is still that of one
 	to       *link
@@ -53,6 +53,7 @@ func NewRep(opts ...RepOption) *Rep {
 		out: outBehaviour{requestReply: true},
 		in:  inBehaviour{receives: true, answers: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
 	})
+	lockorder.Own(s.core, &s.mu)
 	return s
 }
 

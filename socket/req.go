@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -27,9 +27,9 @@ type Req struct {
 	*core
 	turn chan struct{} // held by Do
 
-	mu      sync.Mutex // innermost but for the event log's
-	asked   bool       // a request is out
-	to      *link      // the peer it went to; nil while it waits for one
+	mu      lockorder.Mutex[lockorder.Req]
+	asked   bool  // a request is out
+	to      *link // the peer it went to; nil while it waits for one
 	id      uint32
 	request Msg // with its envelope
 	tries   int // left
@@ -45,6 +45,7 @@ func NewReq(opts ...ReqOption) *Req {
 		out:  outBehaviour{keeps: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned},
 		in:   inBehaviour{receives: true, filter: s.takeReply, stop: s.stop},
 	})
+	lockorder.Own(s.core, &s.mu)
 	return s
 }
 

@@ -3,8 +3,8 @@ package socket
 import (
 	"cmp"
 	"slices"
-	"sync"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -13,7 +13,7 @@ import (
 // more than a chunk of commands, its place in the log and the cancellations of what it has been told: what is taken
 // back before its turn has come is never told.
 type commandLog struct {
-	mu      sync.Mutex // innermost
+	mu      lockorder.Mutex[lockorder.CommandLog]
 	last    uint64     // the number of the last change
 	entries []logEntry // by number
 	void    int        // of them, those taken back

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
 )
 
@@ -17,7 +17,7 @@ type subscriptions struct {
 	filters bool // discards what nobody here has subscribed to
 
 	// changes orders what is told to the peers; it is held while telling them.
-	changes sync.Mutex
+	changes lockorder.Mutex[lockorder.Subscriptions]
 	wants   map[string]*want
 	held    map[holding]struct{}
 	links   map[*link]struct{}
@@ -25,7 +25,7 @@ type subscriptions struct {
 
 	// wanted is the same for look-ups, under a lock of its own: filter runs under the inbox's lock, and a publisher in
 	// this process takes that lock while it holds the one that telling it takes.
-	mu     sync.RWMutex
+	mu     lockorder.RWMutex[lockorder.Wanted]
 	wanted prefix.Tree[struct{}]
 	all    atomic.Bool // "" is among them, as it often is: nothing to look up
 }
@@ -63,6 +63,7 @@ func (p *Peer) holder() any {
 // init subscribes to what the options say.
 func (s *subscriptions) init(c *core, filters bool) {
 	s.core, s.filters = c, filters
+	lockorder.Own(c, &s.changes, &s.mu, &s.log.mu)
 	s.wants = make(map[string]*want)
 	s.held = make(map[holding]struct{})
 	s.links = make(map[*link]struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -39,6 +40,7 @@ func NewXPub(opts ...XPubOption) *XPub {
 		in:   inBehaviour{receives: true, mixed: true, notifies: true},
 	})
 	s.subs.core = s.core
+	lockorder.Own(s.core, &s.subs.leaving)
 	s.subs.notices = s.in.notices
 	s.subs.origin = &origin{perPeer: s.subs.notices.perPeer}
 	return s

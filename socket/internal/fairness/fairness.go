@@ -15,8 +15,9 @@ package fairness
 
 import (
 	"runtime"
-	"sync"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 )
 
 // How often a reader that always finds something lets others go first.
@@ -28,7 +29,7 @@ const (
 // A Yielder lets other goroutines run in place of the readers of one socket. The zero value is ready. Its methods may
 // be called by any number of goroutines.
 type Yielder struct {
-	mu     sync.Mutex
+	mu     lockorder.Mutex[lockorder.Yielder]
 	waker  *netpollWaker // nil until it is needed, and where there is none
 	calls  int
 	busy   bool // a goroutine runs the waker, without mu

@@ -1,0 +1,47 @@
+package lockorder
+
+// Table says which lock may be taken while which is held. A lock that is taken while several are held needs a rule for
+// each of them. The table allows no circle; a test sees to that.
+var Table = []Rule{
+	// A subscription is told to the peers in the order in which the application makes it.
+	{subscriptions, wanted, OneSocket, "a topic becomes wanted: subscriptions.want"},
+	{subscriptions, commandLog, OneSocket, "and is put in the log for peers over bytes: commandLog.add"},
+	{subscriptions, outbox, OneSocket, "whose links are made to tell it: subscriptions.tell"},
+	{subscriptions, telling, TwoSockets, "a publisher in this process is told at once: direct.subscribe"},
+	{subscriptions, outbox, TwoSockets, "where it enters its tree: subscribers.change"},
+	{subscriptions, inbox, TwoSockets, "and an XPub's application is to see it: inbox.notify"},
+	{subscriptions, inbox, OneSocket, "and last values come back to where it came from: direct.offer"},
+	{subscriptions, events, TwoSockets, "or it is refused: subscribers.refuse"},
+	{subscriptions, heartbeat, TwoSockets, "or last values fill the queue: link.filled"},
+
+	// What a publisher does about a subscription of a peer in this process; the subscriber's changes are held too.
+	{telling, outbox, OneSocket, "subscribers.change"},
+	{telling, inbox, OneSocket, "inbox.notify"},
+	{telling, inbox, TwoSockets, "last values: direct.offer"},
+	{telling, events, OneSocket, "subscribers.refuse"},
+	{telling, heartbeat, OneSocket, "link.filled"},
+
+	// A peer's subscriptions are removed a few at a time.
+	{leaving, outbox, OneSocket, "lockTurn.next"},
+	{leaving, inbox, OneSocket, "the application of an XPub is to see it: inbox.notify"},
+
+	// Sending.
+	{outbox, inbox, TwoSockets, "a message moves into the queue of a peer in this process: direct.offer"},
+	{outbox, inbox, OneSocket, "a link joins both ways at once: outbox.add; a subscription or a lost request is told: inbox.notify, inbox.poke"},
+	{outbox, req, OneSocket, "the request goes to a peer, or to none: Req.assigned, Req.abandoned"},
+	{outbox, commandLog, OneSocket, "a link tells its subscriptions: link.hear"},
+	{outbox, heartbeat, OneSocket, "a full link is to be looked after: link.filled"},
+	{outbox, events, OneSocket, "SlowPeer, Dropped, Undelivered: link.nameSlow, link.hasOpened, link.begun"},
+
+	// Receiving.
+	{recv, inbox, OneSocket, "inbox.get"},
+	{recv, wanted, OneSocket, "a message is looked at as it is handed out: subscriptions.filter"},
+	{recv, req, OneSocket, "Req.takeReply, Req.stop"},
+	{recv, rep, OneSocket, "Rep.takeRequest, Rep.ready"},
+	{inbox, wanted, OneSocket, "subscriptions.filter"},
+	{inbox, req, OneSocket, "Req.takeReply, Req.stop"},
+	{inbox, rep, OneSocket, "Rep.takeRequest, Rep.ready"},
+	{inbox, heartbeat, OneSocket, "a message under way is to be looked after: link.room"},
+	{inbox, events, OneSocket, "Throttled: link.nameCongestion"},
+	{inbox, heartbeat, TwoSockets, "the queue of a peer in this process is full: link.filled, by direct.offer"},
+}
