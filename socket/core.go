@@ -208,6 +208,19 @@ func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)
 	}
 }
 
+// sendTo sends to one given peer.
+func (c *core) sendTo(ctx context.Context, wait bool, p *Peer, m Msg) error {
+	if err := c.sendable(m); err != nil {
+		return opError("send", err)
+	}
+	l := c.linkTo(p)
+	err := c.out.route(ctx, wait, func() *link { return l }, m, Block)
+	if errors.Is(err, ErrPeerLost) {
+		return &PeerError{Op: "send to", Peer: p, Err: ErrPeerLost}
+	}
+	return opError("send", err)
+}
+
 // recv is Recv of the roles that hand out what is in the inbox as it is.
 func (c *core) recv(ctx context.Context) (Msg, error) {
 	m, err := c.in.get(ctx, true)

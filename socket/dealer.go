@@ -34,6 +34,15 @@ func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(
 // TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 
+// SendTo is Send to the one peer of the caller's choice, found in an [Event], in [Stats] or in the From of a message. The
+// error matches ErrPeerLost if that peer is not connected, or not any more while SendTo waits. What is queued for it
+// when it is lost does not go to another peer but is dropped, and counted as [PeerGone]. Unlike Send, it looks at the
+// queue of this peer only, and disconnects a peer that is full under the policy [Disconnect].
+func (s *Dealer) SendTo(ctx context.Context, p *Peer, m Msg) error { return s.sendTo(ctx, true, p, m) }
+
+// TrySendTo is like SendTo but returns ErrWouldBlock where SendTo would wait.
+func (s *Dealer) TrySendTo(p *Peer, m Msg) error { return s.sendTo(context.Background(), false, p, m) }
+
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
 // returns what is there already. The message is the caller's for good.
 func (s *Dealer) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }

@@ -324,3 +324,30 @@ func ExampleStats() {
 	fmt.Println(pub.Stats())
 	// Output: out: accepted 1, delivered 0, queued 0, dropped 1 (no subscriber); in: received 0, handed 0, unread 0
 }
+
+// The peer that answered first is asked again, whoever's turn it is.
+func ExampleDealer_SendTo() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	dealer := socket.NewDealer()
+	defer dealer.Close()
+	dealer.Bind(ctx, "inproc://same")
+	for range 2 {
+		rep := socket.NewRep()
+		defer rep.Close()
+		rep.Connect("inproc://same")
+		go answer(ctx, rep)
+	}
+	dealer.Send(ctx, socket.Text("", "first"))
+	reply, err := dealer.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	dealer.SendTo(ctx, reply.From, socket.Text("", "second"))
+	again, err := dealer.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(again.From == reply.From)
+	// Output: true
+}

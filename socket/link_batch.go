@@ -28,6 +28,7 @@ type batch struct {
 	count Count
 	// further is how many frames there are beyond the first of each message.
 	further uint64
+	pins    *pins // nil while no message is pinned (link_pinned.go)
 }
 
 // A segment is a run of bytes: part of a slab, or the body of one frame. The last segment in a slab carries the slab,
@@ -143,7 +144,7 @@ func (b *batch) recycle() {
 // reset empties the batch and leaves its slabs to those who hold messages in them.
 func (b *batch) reset() {
 	clear(b.segs)
-	*b = batch{segs: b.segs[:0]}
+	*b = batch{segs: b.segs[:0], pins: b.pins.reset()}
 }
 
 // first decodes the oldest message, which stays. wire is the number of bytes it takes up, next and off where the one
@@ -190,6 +191,7 @@ func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 	m := Msg{Frames: frames}
 	b.count.sub(m.Size())
 	b.further -= m.further()
+	b.pins.shift()
 	return frames, wire
 }
 
@@ -207,12 +209,16 @@ func (b *batch) dropOldest() Count {
 // others become messages again, in order. begun says that the first of those was written in part.
 func (b *batch) undo(written int) (delivered Count, rest []Msg, begun bool) {
 	for b.count.Messages > 0 {
+		var from *Peer
+		if b.pins.isPinned() {
+			from = pinned
+		}
 		frames, wire := b.shift(true)
 		if wire <= written {
 			delivered.add(Msg{Frames: frames}.Size())
 		} else {
 			begun = begun || written > 0
-			rest = append(rest, Msg{Frames: frames})
+			rest = append(rest, Msg{Frames: frames, From: from})
 		}
 		written -= min(wire, written) // a message written in part leaves none for the next
 	}

@@ -164,7 +164,7 @@ func (d *direct) offer(p *outgoing) bool {
 		m = m.Clone()
 	}
 	q := &d.twin.core.in
-	if d.append(m, p.size) {
+	if !p.pinned && d.append(m, p.size) {
 		d.self.core.out.account(d.self, p)
 		if d.batch.n == 1 {
 			d.batch.nonEmpty.Store(true)

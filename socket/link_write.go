@@ -34,6 +34,9 @@ func (l *link) offer(m *outgoing) bool {
 	if len(m.frames) > 1 {
 		o.open.further += uint64(len(m.frames)) - 1
 	}
+	if m.pinned {
+		o.open.pin()
+	}
 	o.attempts.add(int(o.counts.queued.Messages), m.begun)
 	l.out.box.account(l, m)
 	if !replaces && o.limit.reached(o.load()) {
@@ -236,7 +239,7 @@ func (l *link) finish() {
 	if begun && l.out.box.keeps {
 		unsent = l.begun(unsent)
 	}
-	l.out.box.requeue(l, unsent)
+	l.out.box.requeue(l, l.unpin(unsent))
 	o.control = nil
 	close(o.done)
 }

@@ -62,6 +62,7 @@ type outgoing struct {
 	shared     bool   // several peers in this process would share the frames
 	backlogged bool   // it comes from the backlog, and so is accepted already
 	begun      int    // how often it was begun and not finished
+	pinned     bool   // it is for this link alone, on a socket that keeps messages for other peers
 }
 
 // put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it. If
@@ -100,7 +101,7 @@ func (o *outbox) awaitRoom(ctx context.Context, full error) error {
 // route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the
 // place of the policy Block.
 func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
-	out := outgoing{frames: m.Frames, size: m.Size()}
+	out := outgoing{frames: m.Frames, size: m.Size(), pinned: o.keeps}
 	o.mu.Lock()
 	for !o.shut {
 		l := to()
@@ -108,7 +109,7 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 		if l == nil || !l.out.joined {
 			s.peer = nobody
 			l = nil
-		} else if ok, byCaller := o.put(l, &out, true); ok {
+		} else if ok, byCaller := o.putRouted(l, &out); ok {
 			o.mu.Unlock()
 			if byCaller {
 				l.writeNow()
@@ -132,6 +133,13 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 	}
 	o.mu.Unlock()
 	return ErrClosed
+}
+
+func (o *outbox) putRouted(l *link, m *outgoing) (ok, byCaller bool) {
+	if o.env.cfg.leastOutstanding {
+		return o.putCounted(l, m, true)
+	}
+	return o.put(l, m, true)
 }
 
 // drop counts a message that is accepted and dropped at once.

@@ -54,6 +54,15 @@ func (s *Router) Send(ctx context.Context, m Msg) error { return s.send(ctx, tru
 // TrySend is like Send but returns ErrWouldBlock where Send would wait.
 func (s *Router) TrySend(m Msg) error { return s.send(context.Background(), false, m, Block) }
 
+// SendTo sends the message, without an identity in front, to a peer found in an [Event], in [Stats] or in the From of a
+// message: to this very connection, whoever has its identity by now. It waits for room until ctx ends. The error
+// matches ErrPeerLost if the peer is not connected, or not any more while SendTo waits, also with
+// [WithDropUnroutable].
+func (s *Router) SendTo(ctx context.Context, p *Peer, m Msg) error { return s.sendTo(ctx, true, p, m) }
+
+// TrySendTo is like SendTo but returns ErrWouldBlock where SendTo would wait.
+func (s *Router) TrySendTo(p *Peer, m Msg) error { return s.sendTo(context.Background(), false, p, m) }
+
 // SendOrDrop is like TrySend but never asks the caller to come back: where there is no room in the peer's queue the
 // message is dropped, as under [DropNewest], so that it counts as accepted and as dropped, and a [SlowPeer] event
 // names the peer. It is for a forwarder that serves all peers from one loop, as that of package proxy does. Another
