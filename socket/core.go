@@ -88,7 +88,7 @@ func newCore(cfg config, b behaviour) *core {
 		born:    c.born,
 		replies: b.in.receives,
 		admit:   c.in.admit,
-		watch:   c.heart.hasten,
+		hasten:  c.heart.hasten,
 	}
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)

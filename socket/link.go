@@ -215,12 +215,12 @@ func (l *link) dismiss(cause error) {
 func (l *link) condemn(cause error) {
 	l.failed.once.Do(func() {
 		l.failed.cause = cause
-		l.core.out.mu.Lock()
+		l.out.box.mu.Lock()
 		l.out.dead = true
 		if l.out.cause == nil {
 			l.out.cause = cause
 		}
-		l.core.out.mu.Unlock()
+		l.out.box.mu.Unlock()
 		close(l.gone)
 	})
 }

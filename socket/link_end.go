@@ -32,7 +32,7 @@ var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
 
 // endOut ends the way out for the given cause; the first one stands. The caller holds no lock.
 func (l *link) endOut(cause error) {
-	box := &l.core.out
+	box := l.out.box
 	box.mu.Lock()
 	if l.out.cause == nil {
 		l.out.cause = cause
@@ -48,8 +48,8 @@ func (l *link) endOut(cause error) {
 
 // over reports whether the way out has ended.
 func (l *link) over() bool {
-	l.core.out.mu.Lock()
-	defer l.core.out.mu.Unlock()
+	l.out.box.mu.Lock()
+	defer l.out.box.mu.Unlock()
 	return l.out.cause != nil
 }
 
@@ -86,8 +86,8 @@ func (l *link) endOfReading(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	l.core.out.mu.Lock()
-	defer l.core.out.mu.Unlock()
+	l.out.box.mu.Lock()
+	defer l.out.box.mu.Unlock()
 	if errors.Is(l.out.cause, ErrDisconnected) {
 		return l.out.cause // the peer did as it was told
 	}
@@ -135,9 +135,9 @@ func (l *link) closeWrite(cause error) bool {
 
 // stopWriting ends the way out, and whoever is writing.
 func (l *link) stopWriting(cause error) {
-	l.core.out.mu.Lock()
+	l.out.box.mu.Lock()
 	l.out.ending = true
-	l.core.out.mu.Unlock()
+	l.out.box.mu.Unlock()
 	l.endOut(cause)
 	l.probeWithin(math.MaxInt32) // the kernel gives a connection without an owner up the sooner, the more often it asks
 }
@@ -173,9 +173,9 @@ func (l *link) probeWithin(ms int) {
 // hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a
 // lingeringClose.
 func (l *link) hangUp() {
-	l.core.out.mu.Lock()
+	l.out.box.mu.Lock()
 	linger := l.out.ending && l.out.counts.delivered.Messages > 0
-	l.core.out.mu.Unlock()
+	l.out.box.mu.Unlock()
 	if state, known := l.inspect(); !linger || !known || state.Ended || l.core.lingering.Load() >= maxLingering {
 		l.conn.Close()
 		return

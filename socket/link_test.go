@@ -106,7 +106,7 @@ func TestLossKind(t *testing.T) {
 // heartLink is a link with nothing but what heartbeats look at.
 func heartLink(version zmtp.Version, h heartbeat) *link {
 	c := &core{cfg: config{heartbeat: h}}
-	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, watch: c.heart.hasten}
+	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, hasten: c.heart.hasten}
 	l := &link{core: c, peer: &Peer{}}
 	l.initOut(&c.out)
 	l.carrier, l.life.pingable = &wire{l}, version.HasCommands()
