@@ -64,9 +64,10 @@ const (
 	ProtocolError
 	// LimitHit: in place of PeerDown, because the peer went over one of our Limits.
 	LimitHit
-	// SubscriptionRefused: Peer subscribed to something that is over one of our Limits, and does not get it; Err says
-	// which topic and which limit. The connection and all its other subscriptions stay. One event in a second at most
-	// tells of a peer, with the Count of what was refused since the last.
+	// SubscriptionRefused: Peer subscribed to something that is over one of our Limits, and does not get it, or not
+	// before it cancels others (MaxSubscriptions); Err says which topic and which limit. The connection and all its
+	// other subscriptions stay. One event in a second at most tells of a peer, with the Count of what was refused since
+	// the last.
 	SubscriptionRefused
 	// HeartbeatOff: after PeerDown, Peer is taken for one that cannot stand heartbeats, for it hung up on the first
 	// PING it got and has never answered one. It gets none on its next connections, and is not dropped for silence

@@ -114,6 +114,9 @@ type linkOut struct {
 	replayedUntil time.Duration // when the last values that were replayed would all have gone at the rate that is allowed
 
 	refusals struct { // of the peer's own subscriptions
+		topics refusedTopics
+		by     *subscribers  // that keep them
+		due    time.Duration // when they are taken as far as there is room; 0 if that is not to be
 		untold uint64        // since the last event
 		event  time.Duration // when that was
 	}

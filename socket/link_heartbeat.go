@@ -94,7 +94,7 @@ func (l *link) beat(late time.Duration) {
 			next = min(next, left)
 		}
 	}
-	next = min(next, l.core.in.checkRate(l, late), l.core.in.checkStarved(l))
+	next = min(next, l.core.in.checkRate(l, late), l.core.in.checkStarved(l), l.checkRefused(now))
 	if next < never {
 		l.core.heart.hasten(l, next)
 	}

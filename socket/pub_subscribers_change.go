@@ -18,11 +18,7 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 		}
 		return nil
 	}
-	change := s.set
-	if s.core.cfg.manual {
-		change = s.ask
-	}
-	err := change(l, add, string(topic), false)
+	err := s.apply(l, add, string(topic))
 	if over, ok := errors.AsType[*tooMany](err); ok {
 		s.refuse(l, topic, over)
 		err = nil
@@ -34,6 +30,14 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 		runtime.Gosched() // the publisher must not wait until all that one read has brought is done
 	}
 	return err
+}
+
+// apply does what a peer asks for, or has the application decide on it.
+func (s *subscribers) apply(l *link, add bool, topic string) error {
+	if s.core.cfg.manual {
+		return s.ask(l, add, topic)
+	}
+	return s.set(l, add, topic, false)
 }
 
 // yieldAfter is how many requests of one peer are handled in a row.
@@ -72,7 +76,10 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 	_, have := l.out.topics[topic]
 	edge := false // for all peers together
 	switch {
-	case l.out.dead || !add && !have:
+	case l.out.dead:
+		return nil, nil
+	case !add && !have:
+		l.out.refusals.topics.remove(topic)
 		return nil, nil
 	case add && have:
 		if ours || s.notices == nil || s.core.cfg.manual || !s.notices.repeats {
@@ -81,8 +88,12 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 		return nil, s.core.in.notify(s.notices, l, news{topic: topic, add: true})
 	case add:
 		if err := s.room(l.out.topics); err != nil {
+			if !ours {
+				l.out.refusals.topics.add(topic)
+			}
 			return nil, err
 		}
+		l.out.refusals.topics.remove(topic)
 		if l.out.topics == nil {
 			l.out.topics = make(map[string]struct{})
 		}
@@ -94,6 +105,7 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 	default:
 		delete(l.out.topics, topic)
 		edge = s.remove(topic, l)
+		s.cancelled(l)
 	}
 	if s.notices == nil || s.core.cfg.manual {
 		return more, nil
@@ -123,20 +135,26 @@ func (s *subscribers) remove(topic string, l *link) (edge bool) {
 
 // ask notes what a peer asks for, where the application decides what it gets. To cancel what it has not asked for is
 // no change: who passed that on would take the topic from others.
-func (s *subscribers) ask(l *link, add bool, topic string, _ bool) error {
+func (s *subscribers) ask(l *link, add bool, topic string) error {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	topics := s.asked[l]
 	_, have := topics[topic]
 	switch {
-	case l.out.dead || !add && !have:
+	case l.out.dead:
+		return nil
+	case !add && !have:
+		l.out.refusals.topics.remove(topic)
 		return nil
 	case !add:
 		delete(topics, topic)
+		s.cancelled(l)
 	case !have:
 		if err := s.room(topics); err != nil {
+			l.out.refusals.topics.add(topic)
 			return err
 		}
+		l.out.refusals.topics.remove(topic)
 		if topics == nil {
 			topics = make(map[string]struct{})
 			if s.asked == nil {

@@ -18,6 +18,7 @@ func (s *subscribers) forget(l *link) {
 	o.mu.Lock()
 	topics, asked := l.out.topics, s.asked[l]
 	l.out.topics = nil
+	l.out.refusals.topics = refusedTopics{}
 	delete(s.asked, l)
 	o.mu.Unlock()
 

@@ -420,3 +420,66 @@ func TestSetOverflowRejectsAtOnce(t *testing.T) {
 		t.Fatalf("Send: %v, want ErrWouldBlock without a wait", err)
 	}
 }
+
+// What a peer was refused because it had too many subscriptions is taken, in the order in which it asked, as soon as it
+// cancels others, and not if it has taken it back meanwhile.
+func TestRefusedSubscriptionsAreTakenOnceThereIsRoom(t *testing.T) {
+	limits := socket.WithLimits(socket.Limits{MaxSubscriptions: 3})
+	type publisher interface {
+		socket.Socket
+		Topics() []string
+	}
+	for _, p := range []struct {
+		name string
+		open func() publisher
+	}{
+		{"PUB", func() publisher { return socket.NewPub(limits) }},
+		{"XPUB", func() publisher { return socket.NewXPub(limits) }},
+		{"XPUB that shows each change", func() publisher { return socket.NewXPub(limits, socket.WithVerbosity(socket.EveryChange)) }},
+		{"manual XPUB", func() publisher { return socket.NewXPub(limits, socket.WithManual()) }},
+	} {
+		for _, endpoint := range []string{"tcp://127.0.0.1:*", "inproc://" + t.Name()} {
+			t.Run(p.name+"/"+endpoint[:3], func(t *testing.T) {
+				pub := closing(t, p.open())
+				x, shows := pub.(*socket.XPub)
+				sub := closing(t, socket.NewSub())
+				connect(t, sub, bind(t, pub, endpoint))
+				waitPeers(t, pub, 1)
+				wants := func(topics ...string) {
+					t.Helper()
+					waitUntil(t, fmt.Sprintf("the peer has %q", topics), func() bool {
+						for shows { // the application gives what is asked for
+							m, err := x.TryRecv()
+							if err != nil {
+								break
+							}
+							change, _ := socket.ParseSubscription(m)
+							if change.Add {
+								_ = x.Subscribe(change.Peer, change.Topic) // where it is not manual the peer has it
+							} else {
+								_ = x.Unsubscribe(change.Peer, change.Topic)
+							}
+						}
+						got := pub.Topics()
+						slices.Sort(got)
+						return slices.Equal(got, topics)
+					})
+				}
+				for _, topic := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+					must(t, sub.Subscribe(topic))
+				}
+				wants("a", "b", "c")
+				must(t, sub.Unsubscribe("e"))
+				must(t, sub.Unsubscribe("a"))
+				wants("b", "c", "d")
+				must(t, sub.Unsubscribe("c"))
+				must(t, sub.Unsubscribe("b"))
+				wants("d", "f", "g")
+				must(t, sub.Unsubscribe("g"))
+				wants("d", "f")
+				must(t, sub.Subscribe("a"))
+				wants("a", "d", "f")
+			})
+		}
+	}
+}
