@@ -192,6 +192,7 @@ type countingListener struct {
 type countingConn struct {
 	net.Conn
 	transport.TryWriter
+	transport.ReadCanceler
 	of *counting
 }
 
@@ -205,7 +206,7 @@ func (l countingListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return countingConn{conn, conn.(transport.TryWriter), l.of}, nil
+	return countingConn{conn, conn.(transport.TryWriter), conn.(transport.ReadCanceler), l.of}, nil
 }
 
 func (c countingConn) Read(b []byte) (int, error) {

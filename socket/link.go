@@ -14,13 +14,14 @@ import (
 // link_write.go, its way in in link_read.go, its signs of life in link_heartbeat.go and, for a peer in the same
 // process, all three in link_inproc.go.
 type link struct {
-	core *core
-	ep   *endpointState
-	peer *Peer
-	id   string // by which a Router knows the peer
-	conn net.Conn
-	sess *zmtp.Session
-	try  transport.TryWriter // nil if conn cannot write without blocking
+	core     *core
+	ep       *endpointState
+	peer     *Peer
+	id       string // by which a Router knows the peer
+	conn     net.Conn
+	sess     *zmtp.Session
+	try      transport.TryWriter    // nil if conn cannot write without blocking
+	canceler transport.ReadCanceler // nil if a read of conn in progress cannot be ended
 
 	sendRate *rateDetector
 
@@ -174,6 +175,7 @@ func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer
 	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
 	l.carrier = &wire{l}
 	l.try, _ = conn.(transport.TryWriter)
+	l.canceler, _ = conn.(transport.ReadCanceler)
 	l.initOut(&c.out)
 	l.in.limit = c.cfg.recvMark
 	l.in.resume = make(chan struct{}, 1)

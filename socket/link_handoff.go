@@ -107,7 +107,8 @@ func (l *link) park(rest [][][]byte) ([][][]byte, error) {
 		q.mu.Unlock()
 		return rest, h.err
 	}
-	if !waited && len(rest) == 0 || l.try == nil || q.mixed || q.closed || !q.isOnlySource(l, now) || q.unread.Len() > 1 {
+	if !waited && len(rest) == 0 || l.canceler == nil || q.mixed || q.closed || !q.isOnlySource(l, now) ||
+		q.unread.Len() > 1 {
 		q.mu.Unlock()
 		return rest, nil
 	}
@@ -266,12 +267,12 @@ func (h *handoff) unpark() {
 	}
 }
 
-// cancelRead has the receiver that reads return, to look at the inbox again. in.mu is held; setting a deadline does
-// not block.
+// cancelRead has the receiver that reads return, to look at the inbox again. in.mu is held; CancelRead waits for
+// nothing.
 func (q *inbox) cancelRead() {
 	if l := q.parked; l != nil && l.in.handoff.owner == readByReceiver && !l.in.handoff.cancelled {
 		l.in.handoff.cancelled = true
-		_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst
+		_ = l.canceler.CancelRead() // of a closed connection, at worst
 	}
 }
 

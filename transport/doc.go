@@ -15,13 +15,14 @@
 // instead of as an endless row of failed attempts. Dial makes one attempt and
 // knows nothing of reconnecting; that is its caller's business. What comes back is a
 // plain [net.Conn]. A connection may be able to do more, which the caller
-// finds out by type assertion: [TryWriter], [TwoReader], [CloseWriter],
-// [Direct]. So may a transport ([Canonicalizer]) and a listener ([NamedListener]), about names.
+// finds out by type assertion: [TryWriter], [TwoReader], [ReadCanceler],
+// [CloseWriter], [Inspector], [Direct]. So may a transport ([Canonicalizer]) and a listener ([NamedListener]), about names.
 //
 // # Where to start reading
 //
 // transport.go holds the contracts, endpoint.go the syntax shared by all schemes, and tcp.go, ipc.go and inproc.go one
 // transport each, with files beside them for addresses (tcp_address.go), dialling (tcp_dial.go, dial_each.go),
 // listening and the care of socket files (ipc_listen.go, ipc_listener.go). Connections of tcp and ipc gain their
-// non-blocking write in trywrite_unix.go and their read into two buffers in readtwo_unix.go.
+// non-blocking write in trywrite_unix.go, their read into two buffers in readtwo_unix.go and what ends a read in
+// cancelread.go.
 package transport

@@ -85,9 +85,18 @@ type TryWriter interface {
 	// TryWrite makes one non-blocking attempt to write b and allocates
 	// nothing. A result of n < len(b) with a nil error means that the rest
 	// would block. It must not be called at the same time as Write or
-	// another TryWrite; Close may run at any time. Of a connection that has
-	// it, SetReadDeadline must end a Read under way.
+	// another TryWrite; Close may run at any time.
 	TryWrite(b []byte) (n int, err error)
+}
+
+// ReadCanceler is what a connection may be able to do beyond [net.Conn], found by type assertion: to end a read in
+// progress and go on afterwards. A socket lets a receiver read such a connection itself, which spares a wake-up for
+// each message; the receiver must be able to leave at any time.
+type ReadCanceler interface {
+	// CancelRead ends a Read or ReadTwo in progress, and those that follow until SetReadDeadline is called, with an
+	// error that wraps [os.ErrDeadlineExceeded]. No bytes are lost by it. It waits for nothing and may be called at
+	// any time, also after Close.
+	CancelRead() error
 }
 
 // TwoReader is what a connection may be able to do beyond [net.Conn], found by

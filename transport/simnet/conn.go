@@ -31,10 +31,11 @@ type conn struct {
 }
 
 var (
-	_ net.Conn              = (*conn)(nil)
-	_ transport.TryWriter   = (*conn)(nil)
-	_ transport.CloseWriter = (*conn)(nil)
-	_ transport.Inspector   = (*conn)(nil)
+	_ net.Conn               = (*conn)(nil)
+	_ transport.TryWriter    = (*conn)(nil)
+	_ transport.ReadCanceler = (*conn)(nil)
+	_ transport.CloseWriter  = (*conn)(nil)
+	_ transport.Inspector    = (*conn)(nil)
 )
 
 func newConn(n *Network, l *Link, local, remote addr, ns names) *conn {
@@ -223,6 +224,9 @@ func (c *conn) wrap(op string, err error) error { return connError(op, c, err) }
 func (c *conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
 
 func (c *conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
+
+// CancelRead implements [transport.ReadCanceler].
+func (c *conn) CancelRead() error { return c.SetReadDeadline(time.Unix(1, 0)) }
 
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
 

@@ -83,6 +83,35 @@ func TestTryWrite(t *testing.T) {
 	})
 }
 
+// A read that is cancelled ends, those that follow too, and with another deadline reading goes on where it was.
+func TestCancelRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		client, server := pair(t, New(Config{}))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := server.Read(make([]byte, 1))
+			failed <- err
+		}()
+		synctest.Wait()
+		canceler := server.(transport.ReadCanceler)
+		if err := canceler.CancelRead(); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, "the read in progress", <-failed, os.ErrDeadlineExceeded)
+		if _, err := io.WriteString(client, "x"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := server.Read(make([]byte, 1))
+		wantErr(t, "the next one", err, os.ErrDeadlineExceeded)
+		if err := server.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := server.Read(make([]byte, 1)); n != 1 || err != nil {
+			t.Errorf("afterwards: %d, %v", n, err)
+		}
+	})
+}
+
 func TestTryWriteAllocatesNothing(t *testing.T) {
 	for _, latency := range []time.Duration{0, time.Nanosecond} {
 		t.Run(latency.String(), func(t *testing.T) {
