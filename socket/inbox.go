@@ -77,10 +77,11 @@ type inboxEnv struct {
 	hasten func(l *link, within time.Duration) // has checkRate and checkStarved called for a link
 	fail   func(l *link, cause error)          // ends a link; it does not wait for that
 	spawn  func(f func())                      // runs f in a goroutine that ends with the socket
+	yield  func()                              // lets others go first (link_yield.go)
 }
 
 func (c *core) inboxEnv() inboxEnv {
-	return inboxEnv{now: c.now, hasten: c.heart.hasten, fail: (*link).failLater, spawn: c.wg.Go}
+	return inboxEnv{now: c.now, hasten: c.heart.hasten, fail: (*link).failLater, spawn: c.wg.Go, yield: c.yield}
 }
 
 func (c *config) inbox() inboxConfig {

@@ -106,8 +106,8 @@ func (q *inbox) room(l *link, total int64) bool {
 		w.since, w.seen = q.env.now(), 0
 		q.underway = append(q.underway, l)
 		l.reading.counting = true
-		l.life.come.Store(0)
-		l.life.way.Store(int64(w.since) + 1)
+		l.life.underwayBytes.Store(0)
+		l.life.underwaySince.Store(int64(w.since) + 1)
 		if q.minRate > 0 {
 			q.env.hasten(l, rateSpan)
 		}
@@ -120,7 +120,7 @@ func (q *inbox) room(l *link, total int64) bool {
 // endUnderway gives free what a message under way took: it is there whole, or its link has ended.
 func (q *inbox) endUnderway(l *link) {
 	l.reading.counting = false
-	l.life.way.Store(0)
+	l.life.underwaySince.Store(0)
 	q.parts -= l.in.underway.bytes
 	l.in.underway = underway{}
 	if i := slices.Index(q.underway, l); i >= 0 {
@@ -164,12 +164,12 @@ func (l *link) awaitBudget() error {
 // checkRate looks whether the message under way on a link comes fast enough, and returns when to look again.
 // late is how long ago it should have been called.
 func (q *inbox) checkRate(l *link, late time.Duration) (next time.Duration) {
-	begun := l.life.way.Load()
+	begun := l.life.underwaySince.Load()
 	if begun == 0 || q.minRate <= 0 {
 		return never
 	}
-	now, come, r := q.env.now(), l.life.come.Load(), &l.life.rate
-	if l.life.way.Load() != begun {
+	now, come, r := q.env.now(), l.life.underwayBytes.Load(), &l.life.rate
+	if l.life.underwaySince.Load() != begun {
 		return rateSpan // another one has begun just now
 	}
 	if r.of != begun {
@@ -182,8 +182,8 @@ func (q *inbox) checkRate(l *link, late time.Duration) (next time.Duration) {
 		return left
 	}
 	if got := come - r.had; got < uint64(q.minRate)*uint64(rateSpan/time.Second) {
-		err := fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second", ErrLimit, got, rateSpan, q.minRate)
-		q.env.fail(l, err)
+		q.env.fail(l, fmt.Errorf("%w: of a message under way %d bytes came in %v, the least is %d a second",
+			ErrLimit, got, rateSpan, q.minRate))
 		return never
 	}
 	r.since, r.had = now, come
@@ -192,7 +192,7 @@ func (q *inbox) checkRate(l *link, late time.Duration) (next time.Duration) {
 
 // A rate is how fast a message under way comes, by the looks of the heartbeat timer.
 type rate struct {
-	of    int64         // which message: the link's life.way
+	of    int64         // which message: the link's life.underwaySince
 	since time.Duration // when the span began that is looked at
 	had   uint64        // how many bytes had come by then
 }
@@ -201,7 +201,7 @@ type rate struct {
 func (q *inbox) sample(now time.Duration) {
 	q.sampled = now
 	for _, l := range q.underway {
-		l.in.underway.seen = l.life.come.Load()
+		l.in.underway.seen = l.life.underwayBytes.Load()
 	}
 }
 
@@ -220,11 +220,11 @@ func (q *inbox) checkStarved(l *link) (next time.Duration) {
 	const least = starvedRate * uint64(starvedAfter/time.Second)
 	for _, other := range q.underway {
 		w := &other.in.underway
-		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.come.Load()-w.seen >= least {
+		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.underwayBytes.Load()-w.seen >= least {
 			continue // it makes progress, or cannot for reasons of ours
 		}
-		err := fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for all are used up", ErrLimit, q.budget)
-		q.env.fail(other, err)
+		q.env.fail(other, fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for"+
+			" all are used up", ErrLimit, q.budget))
 	}
 	q.sample(now)
 	return starvedAfter

@@ -7,7 +7,7 @@ import (
 )
 
 // Receiving. A receiver takes a message if there is one (take), or else waits for one (chooseWait, wait) and looks
-// again. What needs a lock is decided under both, recv and mu; what takes time is done after both are free.
+// again. What needs the locks, recv and mu, is decided under both; what takes time is done when both are free.
 
 // get returns the next message. With wait set it blocks until there is one, ctx ends or the socket closes; without, it
 // returns ErrWouldBlock if there is none.
@@ -19,12 +19,12 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 		}
 		q.mu.Lock()
 		m, from, reopened := q.take()
-		ok, yield := from != nil, false
+		var yield bool
 		var way waiting
 		var err error
 		switch {
-		case ok:
-			yield = q.answers && q.mayYield(from)
+		case from != nil:
+			yield = q.answers && q.mayYield()
 		case reopened == nil:
 			q.busy = busy{}
 			way, err = q.chooseWait(ctx, wait)
@@ -35,9 +35,9 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 			reopened.carrier.resume()
 		}
 		if yield {
-			from.core.yield()
+			q.env.yield()
 		}
-		if ok || err != nil {
+		if from != nil || err != nil {
 			return m, err
 		}
 		if err := q.wait(ctx, way); err != nil {
@@ -101,55 +101,58 @@ func (q *inbox) reopen(l *link) bool {
 	return true
 }
 
-// A waiting is how a receiver that found nothing waits until it looks again.
+// A waiting is what a receiver that found nothing does until it looks again. The zero waiting is nothing at all.
 type waiting struct {
 	way    wayToWait
-	sender *direct          // of spinning and fetching
-	link   *link            // of reading
-	waiter *waitlist.Waiter // of untilWoken
+	sender *direct          // of waitBySpinning and waitByPulling
+	link   *link            // of waitByReading
+	waiter *waitlist.Waiter // of waitForWake
 }
 
+// A wayToWait has a case in chooseWait, where it is chosen under both locks, and one in wait, where it is done without
+// any.
 type wayToWait uint8
 
 const (
-	spinning   wayToWait = iota + 1 // for a sender in this process that is in the middle of a stream (inbox_inproc.go)
-	fetching                        // no waiting: a sender in this process holds messages on its side
-	reading                         // the connection, in place of its goroutine (link_handoff.go)
-	untilWoken                      // by whoever puts something in the queue
+	waitBySpinning wayToWait = iota + 1 // a sender in this process is in the middle of a stream (inbox_inproc.go)
+	waitByPulling                       // a sender in this process holds messages, which come over at once
+	waitByReading                       // the connection, in place of the link's goroutine (link_handoff.go)
+	waitForWake                         // whoever puts something in the queue wakes the receiver
 )
 
-// chooseWait decides how to wait, what costs least first. An error says that there is nothing to wait for.
+// chooseWait decides how to wait, in the order of what it costs. An error says that there is nothing to wait for, or
+// that the caller does not wait.
 func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 	if wait && q.soleSender != nil && ctx.Err() == nil {
 		if d := q.maySpin(); d != nil {
-			return waiting{way: spinning, sender: d}, nil
+			return waiting{way: waitBySpinning, sender: d}, nil
 		}
 	}
 	if err := q.stopped(); err != nil {
 		return waiting{}, err
 	}
 	if d := q.onEmpty(); d != nil {
-		return waiting{way: fetching, sender: d}, nil
+		return waiting{way: waitByPulling, sender: d}, nil
 	}
 	if !wait {
 		return waiting{}, ErrWouldBlock
 	}
 	if l := q.acquireRead(ctx); l != nil {
-		return waiting{way: reading, link: l}, nil
+		return waiting{way: waitByReading, link: l}, nil
 	}
-	return waiting{way: untilWoken, waiter: q.unread.Join()}, nil
+	return waiting{way: waitForWake, waiter: q.unread.Join()}, nil
 }
 
 // wait waits as chooseWait has decided. The caller holds no lock. An error ends the receiver's wait for good.
 func (q *inbox) wait(ctx context.Context, w waiting) error {
 	switch w.way {
-	case spinning:
+	case waitBySpinning:
 		q.spin(w.sender)
-	case fetching:
+	case waitByPulling:
 		w.sender.pull()
-	case reading:
+	case waitByReading:
 		w.link.readInline()
-	case untilWoken:
+	case waitForWake:
 		err := w.waiter.Wait(ctx)
 		q.mu.Lock()
 		q.unread.Leave(w.waiter, err)

@@ -86,7 +86,8 @@ func TestPeersThatAreThereAreReadOn(t *testing.T) {
 	waitPeers(t, pull, 1)
 	r := rawDial(t, at)
 	r.shake("PUSH")
-	must(t, r.leave(slices.Concat(slices.Repeat([][]byte{messageOf(strings.Repeat("x", 1000))}, 9)...), messageOf(strings.Repeat("x", 9000))))
+	small := messageOf(strings.Repeat("x", 1000))
+	must(t, r.leave(bytes.Repeat(small, 9), messageOf(strings.Repeat("x", 9000))))
 	eventWhere(t, pull, "the end of "+r.name(), func(ev socket.Event) bool { return isEnd(ev, r.name()) })
 
 	send(t, good, "good")
@@ -186,7 +187,7 @@ func TestDepartedPeersMessages(t *testing.T) {
 			t.Errorf("Recv: %v, want ErrPeerLost", err)
 		}
 	})
-	t.Run("in hand", func(t *testing.T) {
+	t.Run("prefetched", func(t *testing.T) {
 		s, r := rawTo(t, "PULL")
 		pull := s.(*socket.Pull)
 		var all []byte
@@ -230,7 +231,10 @@ func TestFramesWeigh(t *testing.T) {
 			}
 		}
 	}
-	unlimited := []socket.Option{socket.WithSendHWM(0), socket.WithRecvHWM(0), socket.WithSendHWMBytes(mark), socket.WithRecvHWMBytes(mark)}
+	unlimited := []socket.Option{
+		socket.WithSendHWM(0), socket.WithRecvHWM(0),
+		socket.WithSendHWMBytes(mark), socket.WithRecvHWMBytes(mark),
+	}
 	t.Run("before there is a peer", func(t *testing.T) {
 		push := closing(t, socket.NewPush(append(as[socket.PushOption](unlimited), socket.WithLinger(0))...))
 		connect(t, push, unused(t, "tcp://"))
@@ -239,7 +243,8 @@ func TestFramesWeigh(t *testing.T) {
 		}
 	})
 	t.Run("inproc", func(t *testing.T) {
-		pull, push := closing(t, socket.NewPull(as[socket.PullOption](unlimited)...)), closing(t, socket.NewPush(as[socket.PushOption](unlimited)...))
+		pull := closing(t, socket.NewPull(as[socket.PullOption](unlimited)...))
+		push := closing(t, socket.NewPush(as[socket.PushOption](unlimited)...))
 		link(t, pull, push, "inproc://"+t.Name())
 		if n := full(t, push); n != 2*mark/(32*frames) {
 			t.Errorf("took %d messages of %d empty frames, want %d", n, frames, 2*mark/(32*frames))

@@ -56,7 +56,8 @@ func TestBooksWhileReceiving(t *testing.T) {
 			expect(t, pull, fmt.Sprint(i))
 			s := pull.Stats()
 			for _, l := range []socket.Ledger{s.Ledger, s.Peers[0].Ledger} {
-				if l.Handed.Messages != uint64(i+1) || l.Unread.Messages != uint64(499-i) || l.Handed.Bytes+l.Unread.Bytes != l.Received.Bytes {
+				if l.Handed.Messages != uint64(i+1) || l.Unread.Messages != uint64(499-i) ||
+					l.Handed.Bytes+l.Unread.Bytes != l.Received.Bytes {
 					t.Fatalf("after %d messages the ledger says %+v", i+1, l)
 				}
 			}
@@ -74,7 +75,8 @@ func TestRoomIsExact(t *testing.T) {
 	const room = 40
 	for taken := range room {
 		t.Run(fmt.Sprint(taken, " taken"), func(t *testing.T) {
-			pull, push := closing(t, socket.NewPull(socket.WithRecvHWM(room/2))), closing(t, socket.NewPush(socket.WithSendHWM(room/2)))
+			pull := closing(t, socket.NewPull(socket.WithRecvHWM(room/2)))
+			push := closing(t, socket.NewPush(socket.WithSendHWM(room/2)))
 			link(t, pull, push, "inproc://"+t.Name())
 			sendMany(t, push, "", room-1)
 			for i := range taken {

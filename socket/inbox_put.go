@@ -64,7 +64,7 @@ func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 func (q *inbox) limit(l *link) {
 	in := &l.in
 	if in.limit.reached(in.load()) && !q.latest {
-		in.full.Store(true) // first: whoever takes from the prefetch buffer now sees it and looks again
+		in.full.Store(true) // first: whoever takes from the prefetch buffer now looks again
 		if q.recv.TryLock() {
 			q.enterTaken()
 			in.full.Store(in.held() || in.limit.reached(in.load()))

@@ -331,7 +331,8 @@ func TestOrphansMark(t *testing.T) {
 				}
 			}
 			if joins.in.full.Load() || len(r.round.links) > 0 || r.orphans.bytes > 0 {
-				t.Errorf("blocked: %v, %d links have messages, and orphans hold %d bytes", joins.in.full.Load(), len(r.round.links), r.orphans.bytes)
+				t.Errorf("blocked: %v, %d links have messages, and orphans hold %d bytes",
+					joins.in.full.Load(), len(r.round.links), r.orphans.bytes)
 			}
 		})
 	}
@@ -424,7 +425,7 @@ func TestBudgetCrawl(t *testing.T) {
 			for range 4 {
 				r.checkRate(l, tt.late)
 				r.clock += rateSpan
-				l.life.come.Add(tt.come)
+				l.life.underwayBytes.Add(tt.come)
 			}
 			if err := r.failed[l]; (err != nil) != tt.want || err != nil && !errors.Is(err, ErrLimit) {
 				t.Errorf("it ended with %v", err)

@@ -62,9 +62,9 @@ type link struct {
 		answered atomic.Bool  // the peer has sent PING or PONG
 		pingable bool         // the peer may be sent PING; set before there are any
 
-		way  atomic.Int64  // when the message under way began, and 1; 0 while none takes room
-		come atomic.Uint64 // bytes that have come since
-		rate rate          // of the heart's
+		underwaySince atomic.Int64  // when the message under way began, and 1; 0 while none takes room
+		underwayBytes atomic.Uint64 // bytes that have come since
+		rate          rate          // of the heart's
 
 		// Guarded by core.heart.mu.
 		stopped bool

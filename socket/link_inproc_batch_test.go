@@ -172,7 +172,7 @@ func TestBatchedFromNobodyWhoWaits(t *testing.T) {
 
 // A receiver gives a stream's sender a moment before it waits. That is over also where time does not pass, and with
 // who gives up.
-func TestLingerEnds(t *testing.T) {
+func TestSpinEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		push, pull, _ := batched(t, 1000)
 		receivesAll(t, pull, 1000)

@@ -123,7 +123,7 @@ func (r lifeReader) noted(n int, err error) (int, error) {
 	if n > 0 {
 		r.l.life.read.Store(int64(r.l.core.now()))
 		if r.l.reading.counting {
-			r.l.life.come.Add(uint64(n))
+			r.l.life.underwayBytes.Add(uint64(n))
 		}
 	}
 	return n, err
@@ -133,7 +133,7 @@ func (r lifeReader) noted(n int, err error) (int, error) {
 // read is kept whatever becomes of the link meanwhile.
 func (l *link) queueAll(msgs [][][]byte) error {
 	var ended error // that a receiver met behind these messages
-	for stood := false; ; stood = !stood {
+	for parked := false; ; parked = !parked {
 		n := l.core.in.put(l, msgs)
 		if msgs = msgs[n:]; len(msgs) == 0 {
 			return ended
@@ -143,7 +143,7 @@ func (l *link) queueAll(msgs [][][]byte) error {
 		switch {
 		case l.throttled(): // some that went before were of no use
 			err = l.sitOut()
-		case !stood:
+		case !parked:
 			msgs, ended = l.park(msgs)
 		default:
 			err = l.pause()

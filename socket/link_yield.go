@@ -39,10 +39,9 @@ type busy struct {
 // lookAfter is how many messages are taken between two looks at the clock.
 const lookAfter = 16
 
-// mayYield reports whether a receiver that has just taken something from l is to let others go first: it has always
-// found something for a YieldInterval, so that it has been as bad for quiet peers as a reader that does. core.in.recv
-// is held.
-func (q *inbox) mayYield(l *link) bool {
+// mayYield reports whether a receiver that has just taken something is to let others go first: it has always found
+// something for a YieldInterval, so that it has been as bad for quiet peers as a reader that does. recv is held.
+func (q *inbox) mayYield() bool {
 	if q.members.Load() < 2 {
 		return false
 	}
@@ -51,7 +50,7 @@ func (q *inbox) mayYield(l *link) bool {
 		return false
 	}
 	b.taken = 0
-	now := l.core.now()
+	now := q.env.now()
 	if b.since == 0 {
 		b.since = now
 	}

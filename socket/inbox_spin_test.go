@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A receiver lingers in the middle of a stream, once, and not between messages that come one by one.
-func TestWhoLingers(t *testing.T) {
+// A receiver spins in the middle of a stream, once, and not between messages that come one by one.
+func TestWhoSpins(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	push, pull := NewPush(), NewPull()
