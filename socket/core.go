@@ -28,6 +28,7 @@ type core struct {
 	role      role
 	beginning beginning // nil for none
 	born      time.Time
+	nameable  func(endpoint, id string) error // see behaviour
 
 	out       outbox
 	in        inbox
@@ -65,6 +66,7 @@ func newCore(cfg config, b behaviour) *core {
 		typ:        b.typ,
 		cfg:        cfg,
 		role:       b.role,
+		nameable:   b.nameable,
 		born:       time.Now(),
 		done:       make(chan struct{}),
 		bound:      make(map[string]*endpointState),

@@ -97,7 +97,7 @@
 //	ZMQ_RCVMORE                 Msg.Frames: a message is received whole
 //
 //	ZMQ_ROUTING_ID              WithIdentity
-//	ZMQ_CONNECT_ROUTING_ID      Router.ConnectAs
+//	ZMQ_CONNECT_ROUTING_ID      As, for ConnectWith; Router.ConnectAs is the same
 //	ZMQ_ROUTER_MANDATORY        the default; WithDropUnroutable turns it off
 //	ZMQ_ROUTER_HANDOVER         WithHandover
 //	ZMQ_ROUTER_NOTIFY           the events PeerUp and PeerDown

@@ -15,11 +15,11 @@ import (
 
 // An endpointState is one address that a socket is bound to or connects to.
 type endpointState struct {
-	name   string                    // of a bound one, the actual endpoint
-	key    string                    // of a connected one, the form that all spellings of its name share
-	asked  string                    // what Bind was given
-	as     string                    // the identity that ConnectAs gave the peer
-	accept func(node [16]byte) error // see ConnectNode; nil for every peer
+	endpointConfig // of a connected one
+
+	name   string // of a bound one, the actual endpoint
+	key    string // of a connected one, the form that all spellings of its name share
+	asked  string // what Bind was given
 	bound  bool
 	ln     transport.Listener // if bound
 	cancel context.CancelFunc // ends the attempts to connect

@@ -14,19 +14,17 @@ import (
 // WaitPeers. To connect to the same endpoint again, however it is spelled, changes nothing. A relative ipc path is
 // that of the working directory at this moment, whatever becomes of it later. The error matches transport.ErrAddress
 // for an endpoint that is not well formed; what only an attempt can show, such as a name that nobody has, is told by
-// events.
-func (c *core) Connect(endpoint string) error { return c.connectTo(endpoint, "", nil) }
+// events. [ConnectWith] takes options for this one endpoint.
+func (c *core) Connect(endpoint string) error { return c.connect(endpoint, endpointConfig{}) }
 
-func (c *core) connectAs(endpoint, id string) error { return c.connectTo(endpoint, id, nil) }
-
-func (c *core) connectTo(endpoint, id string, accept func(node [16]byte) error) error {
+func (c *core) connect(endpoint string, cfg endpointConfig) error {
 	t, parsed, err := c.resolve(endpoint, transport.ForConnect)
 	if err != nil {
 		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
 	}
 	parsed = canonical(t, parsed, transport.ForConnect)
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpointState{name: endpoint, key: parsed.String(), as: id, accept: accept, cancel: cancel}
+	ep := &endpointState{name: endpoint, key: parsed.String(), endpointConfig: cfg, cancel: cancel}
 	c.mu.Lock()
 	if c.closing || c.connected[ep.key] != nil {
 		closing := c.closing

@@ -19,7 +19,7 @@ func (c *core) NodeID() [16]byte { return thisNode() }
 // WithHandshakeTimeout. It may wait for calls of this socket's methods but for Close and Shutdown. nil accepts every
 // peer. To connect to the same endpoint again changes nothing, accept included. The id is a claim, not a proof.
 func (c *core) ConnectNode(endpoint string, accept func(node [16]byte) error) error {
-	return c.connectTo(endpoint, "", accept)
+	return c.connect(endpoint, endpointConfig{accept: accept})
 }
 
 // check asks whether a node is accepted at the endpoint.

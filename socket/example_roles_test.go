@@ -94,8 +94,8 @@ func ExampleNewRouter() {
 	// ["a job"]
 }
 
-// A Router that connects gives its peer a name.
-func ExampleRouter_ConnectAs() {
+// A Router that connects gives its peer a name. ConnectAs is short for this.
+func ExampleAs() {
 	ctx := context.Background()
 
 	dealer := socket.NewDealer() // has no identity
@@ -107,7 +107,7 @@ func ExampleRouter_ConnectAs() {
 
 	router := socket.NewRouter()
 	defer router.Close()
-	if err := router.ConnectAs(endpoint, "backend"); err != nil {
+	if err := router.ConnectWith(endpoint, socket.As("backend")); err != nil {
 		log.Fatal(err)
 	}
 	if err := router.WaitPeers(ctx, 1); err != nil {

@@ -8,7 +8,7 @@ type setting func(c *config)
 func (s setting) set(c *config) { s(c) }
 
 // configure returns what options make of a configuration. Those that are nil do nothing.
-func configure[O setter](c config, opts []O) config {
+func configure[C any, O interface{ set(c *C) }](c C, opts []O) C {
 	for _, o := range opts {
 		if any(o) != nil {
 			o.set(&c)

@@ -9,6 +9,8 @@ type behaviour struct {
 	role role // nil for a baseRole
 	out  outBehaviour
 	in   inBehaviour
+	// nameable, if set, reports why the peer at an endpoint cannot be called id. Without it a socket names no peers.
+	nameable func(endpoint, id string) error
 }
 
 // An outBehaviour is how messages leave. The hooks are called with out.mu held.

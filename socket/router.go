@@ -39,9 +39,10 @@ type Router struct {
 func NewRouter(opts ...RouterOption) *Router {
 	s := &Router{byID: make(map[string]*link), auto: rand.Uint32()}
 	s.core = newCore(configure(defaults(), opts), behaviour{
-		typ:  zmtp.Router,
-		role: routerRole{router: s},
-		in:   inBehaviour{receives: true, answers: true, filter: s.addIdentity},
+		typ:      zmtp.Router,
+		role:     routerRole{router: s},
+		nameable: s.nameable,
+		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity},
 	})
 	return s
 }
@@ -122,19 +123,8 @@ func (s *Router) TryRecv() (Msg, error) { return s.tryRecv() }
 // closes it just stops.
 func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
-// ConnectAs is Connect with a name for the peer: whatever it calls itself, this Router knows it by id, 1 to 255 bytes
-// of which the first is not zero (libzmq ZMQ_CONNECT_ROUTING_ID). Beside those of Connect, the error matches
-// ErrIdentityInUse if another peer or endpoint has that name, ErrState if the endpoint is connected already under
-// another, and ErrInvalidOption for an id that cannot be one.
-func (s *Router) ConnectAs(endpoint, id string) error {
-	if err := validIdentity(id); err != nil {
-		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("%w: %w", ErrInvalidOption, err)}
-	}
-	if err := s.nameable(endpoint, id); err != nil {
-		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
-	}
-	return s.connectAs(endpoint, id)
-}
+// ConnectAs is ConnectWith(endpoint, [As](id)).
+func (s *Router) ConnectAs(endpoint, id string) error { return s.ConnectWith(endpoint, As(id)) }
 
 // nameable reports why the peer at an endpoint cannot be called id.
 func (s *Router) nameable(at, id string) error {

@@ -26,6 +26,8 @@ type Socket interface {
 
 	// Connect returns at once; the socket then keeps connecting to the endpoint until Disconnect or Close.
 	Connect(endpoint string) error
+	// ConnectWith is Connect with options for this one endpoint.
+	ConnectWith(endpoint string, opts ...EndpointOption) error
 	// Disconnect stops connecting to an endpoint, and ends the connection to it. Without such an endpoint the error
 	// matches ErrNoEndpoint.
 	Disconnect(endpoint string) error
