@@ -11,8 +11,8 @@ import (
 
 // How long the steps of closing may take at most; with the linger they stay under a second.
 const (
-	farewell  = 200 * time.Millisecond // of Close, for peers to read what is in the kernel and to close in turn
-	closeWait = 950 * time.Millisecond // for everything
+	halfCloseTimeout = 200 * time.Millisecond // of Close, for peers to read what is in the kernel and to close in turn
+	closeWait        = 950 * time.Millisecond // for everything
 )
 
 // Shutdown closes the socket once everything it has accepted has reached the peers. It takes no new messages, waits
@@ -44,8 +44,8 @@ func (c *core) Shutdown(ctx context.Context) error {
 	lost := c.out.counts.dropped[SocketClosed].plus(c.out.counts.queued) // still queued: of a connection that does not end
 	c.out.mu.Unlock()
 	c.mu.Lock()
-	unread.peers += c.broken.peers
-	unread.sent = unread.sent.plus(c.broken.sent)
+	unread.peers += c.lostUnconfirmed.peers
+	unread.sent = unread.sent.plus(c.lostUnconfirmed.sent)
 	c.mu.Unlock()
 	switch {
 	case lost.Messages > 0:
@@ -70,13 +70,13 @@ func (c *core) Shutdown(ctx context.Context) error {
 func (c *core) Close() error {
 	begin := time.Now()
 	c.out.stopAccepting()
-	c.hurry.Do(func() { close(c.hurried) })
+	c.closeOnce.Do(func() { close(c.closeCalled) })
 	if c.cfg.linger > 0 && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
 		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
 		cancel()
 	}
-	c.end(func() time.Time { return begin.Add(closeWait) }, c.forMoment)
+	c.end(func() time.Time { return begin.Add(closeWait) }, c.waitBriefly)
 	return nil
 }
 
@@ -88,12 +88,12 @@ func (c *core) queued() Count {
 
 // end takes the socket down: it has wait wait for the peers, and for everything else until the deadline. It returns
 // what the peers may not have read. A second caller waits for the first.
-func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*link)) (left unread) {
+func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*link)) (left unconfirmed) {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
 		<-c.closed
-		return unread{}
+		return unconfirmed{}
 	}
 	c.closing = true
 	var eps []*endpointState
@@ -125,7 +125,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 		l.carrier.pull()
 	}
 	c.in.close()
-	left = c.sayFarewell(links, wait)
+	left = c.halfCloseAll(links, wait)
 	c.out.close()
 	by := deadline()
 	close(c.done)
@@ -139,7 +139,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 	}
 	c.waitFor(func() { hangUp(links) }, by)
 	c.waitFor(c.wg.Wait, by)
-	c.waitFor(c.heart.close, by)
+	c.waitFor(c.heartbeats.close, by)
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {
@@ -153,7 +153,7 @@ func (c *core) end(deadline func() time.Time, wait func(owed []*link) (late []*l
 const closers = 16
 
 // hangUp closes the connections of links that have been dismissed, where their own goroutines have not yet, and of
-// those that may owe their peers something, behind the end of what they owe.
+// those that were half-closed for a peer that may not have read everything, behind the end of their stream.
 func hangUp(links []*link) {
 	var all sync.WaitGroup
 	for part := range slices.Chunk(links, len(links)/closers+1) {

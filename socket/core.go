@@ -30,67 +30,67 @@ type core struct {
 	born      time.Time
 	nameable  func(endpoint, id string) error // see behaviour
 
-	out       outbox
-	in        inbox
-	yielder   fairness.Yielder
-	flood     flood
-	heart     heart
-	known     known
-	events    eventLog
-	lingering atomic.Int32   // connections that a lingeringClose has
-	done      chan struct{}  // closed when the socket begins to close for good
-	wg        sync.WaitGroup // every goroutine of the socket but the logger
-	logged    chan struct{}  // closed when the logger is done; nil without one
+	out        outbox
+	in         inbox
+	yielder    fairness.Yielder
+	flood      flood
+	heartbeats heartbeatTimer
+	known      known
+	events     eventLog
+	lingering  atomic.Int32   // connections that a lingeringClose has
+	done       chan struct{}  // closed when the socket begins to close for good
+	wg         sync.WaitGroup // every goroutine of the socket but the logger
+	logged     chan struct{}  // closed when the logger is done; nil without one
 
-	mu         lockorder.Mutex[lockorder.Core]
-	bound      map[string]*endpointState // by actual endpoint
-	connected  map[string]*endpointState
-	links      map[*link]struct{}
-	readOnly   map[*link]struct{} // links that are not among them any more, and are still being read
-	up         int                // links that have joined
-	taken      int                // of links, those that came in at a bound endpoint
-	peers      waitlist.List
-	handshakes map[net.Conn]struct{}
-	incoming   []incoming    // handshakes of accepted connections, oldest first
-	shaken     chan struct{} // tells those who accept that one of them is over
-	draining   bool          // Shutdown waits for the queues
-	broken     unread        // of connections that broke meanwhile
-	closing    bool
-	hurry      sync.Once // closes hurried, by which Close ends the wait of a Shutdown
-	hurried    chan struct{}
-	closed     chan struct{} // closed when Close or Shutdown is through
+	mu              lockorder.Mutex[lockorder.Core]
+	bound           map[string]*endpointState // by actual endpoint
+	connected       map[string]*endpointState
+	links           map[*link]struct{}
+	readOnly        map[*link]struct{} // links that are not among them any more, and are still being read
+	up              int                // links that have joined
+	taken           int                // of links, those that came in at a bound endpoint
+	peers           waitlist.List
+	handshakes      map[net.Conn]struct{}
+	incoming        []incoming    // handshakes of accepted connections, oldest first
+	shaken          chan struct{} // tells those who accept that one of them is over
+	draining        bool          // Shutdown waits for the queues
+	lostUnconfirmed unconfirmed   // of connections that broke meanwhile
+	closing         bool
+	closeOnce       sync.Once     // closes closeCalled
+	closeCalled     chan struct{} // Close was called, which ends the wait of a Shutdown
+	closed          chan struct{} // closed when Close or Shutdown is through
 }
 
 func newCore(cfg config, b behaviour) *core {
 	c := &core{
-		typ:        b.typ,
-		cfg:        cfg,
-		role:       b.role,
-		nameable:   b.nameable,
-		born:       time.Now(),
-		done:       make(chan struct{}),
-		bound:      make(map[string]*endpointState),
-		connected:  make(map[string]*endpointState),
-		links:      make(map[*link]struct{}),
-		readOnly:   make(map[*link]struct{}),
-		handshakes: make(map[net.Conn]struct{}),
-		closed:     make(chan struct{}),
-		hurried:    make(chan struct{}),
-		shaken:     make(chan struct{}, 1),
+		typ:         b.typ,
+		cfg:         cfg,
+		role:        b.role,
+		nameable:    b.nameable,
+		born:        time.Now(),
+		done:        make(chan struct{}),
+		bound:       make(map[string]*endpointState),
+		connected:   make(map[string]*endpointState),
+		links:       make(map[*link]struct{}),
+		readOnly:    make(map[*link]struct{}),
+		handshakes:  make(map[net.Conn]struct{}),
+		closed:      make(chan struct{}),
+		closeCalled: make(chan struct{}),
+		shaken:      make(chan struct{}, 1),
 	}
 	if c.role == nil {
 		c.role = baseRole{}
 	}
-	lockorder.Own(c, &c.mu, &c.out.mu, &c.in.recv, &c.in.mu, &c.known.mu, &c.flood.mu, &c.heart.mu, &c.events.mu)
+	lockorder.Own(c, &c.mu, &c.out.mu, &c.in.recv, &c.in.mu, &c.known.mu, &c.flood.mu, &c.heartbeats.mu, &c.events.mu)
 	c.out.outBehaviour = b.out
 	c.out.env = outEnv{
-		cfg:     &c.cfg,
-		events:  &c.events,
-		writers: &c.wg,
-		born:    c.born,
-		replies: b.in.receives,
-		admit:   c.in.admit,
-		hasten:  c.heart.hasten,
+		cfg:      &c.cfg,
+		events:   &c.events,
+		writers:  &c.wg,
+		born:     c.born,
+		replies:  b.in.receives,
+		admit:    c.in.admit,
+		schedule: c.heartbeats.schedule,
 	}
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)

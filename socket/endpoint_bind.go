@@ -243,7 +243,7 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	c.events.add(Event{Kind: Accepted, Endpoint: ep.name, Address: address(conn)})
 	go func() {
 		defer c.wg.Done()
-		c.serve(context.Background(), ep, conn, nil)
+		c.runConn(context.Background(), ep, conn, nil)
 	}()
 }
 
@@ -288,7 +288,7 @@ func (c *core) dropLinks(ep *endpointState) {
 	}
 	c.mu.Unlock()
 	for _, l := range links {
-		l.retire()
+		l.closeGracefully()
 	}
 }
 

@@ -116,7 +116,7 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	c.events.add(Event{Kind: Connected, Endpoint: ep.name, Address: address(conn)})
 	begin := c.now()
 	lasted := func() time.Duration { return max(1, c.now()-begin) }
-	if !c.serve(ctx, ep, conn, func() { again(lasted()) }) {
+	if !c.runConn(ctx, ep, conn, func() { again(lasted()) }) {
 		return 0
 	}
 	return lasted()

@@ -58,7 +58,7 @@ func (c *linkConduit) Send(_ context.Context, command zmtp.Command) error {
 	return nil
 }
 
-// Receive implements [zmtp.Conduit]. The end of ctx closes the connection, see core.shakeHands.
+// Receive implements [zmtp.Conduit]. The end of ctx closes the connection, see core.handshake.
 func (c *linkConduit) Receive(context.Context) (zmtp.Command, error) {
 	for {
 		msgs, err := c.l.reading.reader.Next(c)

@@ -142,3 +142,6 @@ func wrapped(op string, err error) error {
 	}
 	return fmt.Errorf("socket: %s: %w", op, err)
 }
+
+// isClosed reports whether err says that the socket was closed.
+func isClosed(err error) bool { return errors.Is(err, ErrClosed) }

@@ -73,15 +73,15 @@ type inboxConfig struct {
 
 // An inboxEnv is what an inbox needs of its socket. A test can have an inbox without one by giving these.
 type inboxEnv struct {
-	now    func() time.Duration                // the time, from any moment on
-	hasten func(l *link, within time.Duration) // has checkRate and checkStarved called for a link
-	fail   func(l *link, cause error)          // ends a link; it does not wait for that
-	spawn  func(f func())                      // runs f in a goroutine that ends with the socket
-	yield  func()                              // lets others go first (link_yield.go)
+	now      func() time.Duration                // the time, from any moment on
+	schedule func(l *link, within time.Duration) // has checkRate and checkStarved called for a link
+	fail     func(l *link, cause error)          // ends a link; it does not wait for that
+	spawn    func(f func())                      // runs f in a goroutine that ends with the socket
+	yield    func()                              // lets others go first (link_yield.go)
 }
 
 func (c *core) inboxEnv() inboxEnv {
-	return inboxEnv{now: c.now, hasten: c.heart.hasten, fail: (*link).failLater, spawn: c.wg.Go, yield: c.yield}
+	return inboxEnv{now: c.now, schedule: c.heartbeats.schedule, fail: (*link).failLater, spawn: c.wg.Go, yield: c.yield}
 }
 
 func (c *config) inbox() inboxConfig {

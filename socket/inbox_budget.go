@@ -99,7 +99,7 @@ func (q *inbox) room(l *link, total int64) bool {
 		}
 		w.want = uint64(total)
 		q.starve(l)
-		q.env.hasten(l, starvedAfter)
+		q.env.schedule(l, starvedAfter)
 		return false
 	}
 	if w.bytes == 0 {
@@ -109,7 +109,7 @@ func (q *inbox) room(l *link, total int64) bool {
 		l.life.underwayBytes.Store(0)
 		l.life.underwaySince.Store(int64(w.since) + 1)
 		if q.minRate > 0 {
-			q.env.hasten(l, rateSpan)
+			q.env.schedule(l, rateSpan)
 		}
 	}
 	q.parts += uint64(total) - w.bytes

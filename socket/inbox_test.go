@@ -13,22 +13,22 @@ import (
 // A rig is an inbox without a socket, and what it asks of its socket.
 type rig struct {
 	inbox
-	t        *testing.T
-	clock    time.Duration
-	hastened map[*link]time.Duration
-	failed   map[*link]error
-	accounts []*inCounts
+	t         *testing.T
+	clock     time.Duration
+	scheduled map[*link]time.Duration
+	failed    map[*link]error
+	accounts  []*inCounts
 }
 
 func newRig(t *testing.T, cfg inboxConfig) *rig {
-	r := &rig{t: t, hastened: make(map[*link]time.Duration), failed: make(map[*link]error)}
+	r := &rig{t: t, scheduled: make(map[*link]time.Duration), failed: make(map[*link]error)}
 	r.receives = true
 	r.inboxConfig = cfg
 	r.env = inboxEnv{
-		now:    func() time.Duration { return r.clock },
-		hasten: func(l *link, within time.Duration) { r.hastened[l] = within },
-		fail:   func(l *link, cause error) { r.failed[l] = cause },
-		spawn:  func(f func()) { f() },
+		now:      func() time.Duration { return r.clock },
+		schedule: func(l *link, within time.Duration) { r.scheduled[l] = within },
+		fail:     func(l *link, cause error) { r.failed[l] = cause },
+		spawn:    func(f func()) { f() },
 	}
 	t.Cleanup(r.balanced)
 	return r
@@ -383,8 +383,8 @@ func TestBudgetOfParts(t *testing.T) {
 			t.Fatalf("%s: %v, want %v", s.name, got, s.want)
 		}
 	}
-	if len(r.hastened) != 2 || r.hastened[third] != starvedAfter || r.hastened[second] != starvedAfter {
-		t.Errorf("looked after are %v", slices.Collect(maps.Values(r.hastened)))
+	if len(r.scheduled) != 2 || r.scheduled[third] != starvedAfter || r.scheduled[second] != starvedAfter {
+		t.Errorf("looked after are %v", slices.Collect(maps.Values(r.scheduled)))
 	}
 	r.room(first, 0) // it is there
 	if !goesOn(second) || !goesOn(third) {
@@ -418,8 +418,8 @@ func TestBudgetCrawl(t *testing.T) {
 			r := newRig(t, inboxConfig{budget: 1 << 20, minRate: 100})
 			l := r.join(mark{})
 			r.room(l, 1<<19)
-			if r.hastened[l] != rateSpan {
-				t.Errorf("the first look is after %v", r.hastened[l])
+			if r.scheduled[l] != rateSpan {
+				t.Errorf("the first look is after %v", r.scheduled[l])
 			}
 			l.life.paused.Store(tt.paused)
 			for range 4 {

@@ -11,7 +11,7 @@ import (
 )
 
 // A link is one connection to one peer, from the end of the handshake until it is lost. Its way out is in
-// link_write.go, its way in in link_read.go, its signs of life in link_heartbeat.go and, for a peer in the same
+// link_write.go, its way in in link_read.go, its heartbeats in link_heartbeat.go and, for a peer in the same
 // process, all three in link_inproc.go.
 type link struct {
 	core     *core
@@ -25,8 +25,8 @@ type link struct {
 
 	sendRate *rateDetector
 
-	gone   chan struct{} // closed by fail
-	parted chan struct{} // closed once the link has left the socket, or is not to take part
+	gone    chan struct{} // closed by fail
+	hasLeft chan struct{} // closed once the link has left the socket, or is not to take part
 
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
@@ -46,16 +46,16 @@ type link struct {
 	reading readState // of whoever reads
 
 	life struct {
-		read    atomic.Int64 // when something last came, in nanoseconds of core.now
-		wrote   atomic.Int64 // when something was last written
-		ttl     atomic.Int64 // the silence the peer allows, from its PING; 0 if none
-		ping    atomic.Int64 // when we last sent PING
-		asked   atomic.Int64 // how much had been written when the first PING went that is not answered
-		armed   atomic.Int64 // the same, until something else went; 0 if it did
-		pinged  atomic.Int64 // when the peer last sent PING
-		gap     atomic.Int64 // time between the peer's last two PINGs; 0 if unknown
-		excused atomic.Int64 // until when silence meant nothing
-		retired atomic.Int64 // when the link ends though the peer has not closed; 0 if it stays
+		read         atomic.Int64 // when something last came, in nanoseconds of core.now
+		wrote        atomic.Int64 // when something was last written
+		ttl          atomic.Int64 // the silence the peer allows, from its PING; 0 if none
+		ping         atomic.Int64 // when we last sent PING
+		pingOffset   atomic.Int64 // bytes written before the first PING that is not answered yet
+		ttlPending   atomic.Int64 // when we last sent PING, until anything else went to the peer; 0 if it did
+		pinged       atomic.Int64 // when the peer last sent PING
+		peerInterval atomic.Int64 // shortest time between two PINGs of the peer; 0 if unknown
+		graceUntil   atomic.Int64 // silence before this time does not count
+		closeAt      atomic.Int64 // when the link is closed even if the peer has not closed; 0 for never
 
 		pings    atomic.Int64 // how many PINGs we have sent
 		paused   atomic.Bool  // not reading, because the application is behind
@@ -64,12 +64,12 @@ type link struct {
 
 		underwaySince atomic.Int64  // when the message under way began, and 1; 0 while none takes room
 		underwayBytes atomic.Uint64 // bytes that have come since
-		rate          rate          // of the heart's
+		rate          rate          // used by check alone
 
-		// Guarded by core.heart.mu.
-		stopped bool
-		due     time.Duration // when beat is
-		slot    int           // the link's place among core.heart.links, from 1; 0 if it is not among them
+		// Guarded by core.heartbeats.mu.
+		stopped   bool
+		deadline  time.Duration // when check is due
+		heapIndex int           // the link's place among core.heartbeats.links, from 1; 0 if it is not among them
 	}
 
 	failed struct {
@@ -172,7 +172,7 @@ func (m mark) plus(n mark) (sum mark) {
 }
 
 func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
-	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), parted: make(chan struct{})}
+	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), hasLeft: make(chan struct{})}
 	l.carrier = &wire{l}
 	l.try, _ = conn.(transport.TryWriter)
 	l.canceler, _ = conn.(transport.ReadCanceler)
@@ -201,34 +201,3 @@ func (l *link) initOut(box *outbox) {
 	l.out.writeLoop = l.writeLoop
 	l.out.done = make(chan struct{})
 }
-
-// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under
-// core.out.mu. The first to call it closes the connection, which takes until nobody reads that any more.
-func (l *link) fail(cause error) {
-	l.condemn(cause)
-	if !l.failed.hungUp.Swap(true) {
-		l.hangUp()
-	}
-}
-
-// dismiss is fail without that wait: the link's own goroutine closes the connection.
-func (l *link) dismiss(cause error) {
-	l.condemn(cause)
-	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst, or of one that is not read
-}
-
-func (l *link) condemn(cause error) {
-	l.failed.once.Do(func() {
-		l.failed.cause = cause
-		l.out.box.mu.Lock()
-		l.out.dead = true
-		if l.out.cause == nil {
-			l.out.cause = cause
-		}
-		l.out.box.mu.Unlock()
-		close(l.gone)
-	})
-}
-
-// cause is why the link failed. Call it only after gone is closed.
-func (l *link) cause() error { return l.failed.cause }

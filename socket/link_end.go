@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,12 +22,45 @@ import (
 //   - fail ends both at once: the peer is silent, breaks the rules, or this side will have no more of it. What was
 //     read by then is still received.
 //
-// The side that ends first stays half-closed until the peer has read everything and closes in turn (retire,
-// sayFarewell): a connection that is closed whole answers anything the peer still writes with a reset, which costs it
-// what it has not read.
+// The side that ends first stays half-closed until the peer has read everything and closes in turn: within a time
+// after Disconnect (closeGracefully), while the socket closes (halfCloseAll) and after that (lingeringClose). A
+// connection that is closed whole answers anything the peer still writes with a reset, which costs the peer what it
+// has not read.
 
 // errPeerClosed is the cause when the peer has ended the connection.
 var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
+
+// fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under
+// core.out.mu. The first to call it closes the connection, which takes until nobody reads that any more.
+func (l *link) fail(cause error) {
+	l.condemn(cause)
+	if !l.failed.hungUp.Swap(true) {
+		l.hangUp()
+	}
+}
+
+// dismiss is fail without that wait: the link's own goroutine closes the connection.
+func (l *link) dismiss(cause error) {
+	l.condemn(cause)
+	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst, or of one that is not read
+}
+
+// condemn marks the link as failed. Whoever waits for it learns that by gone.
+func (l *link) condemn(cause error) {
+	l.failed.once.Do(func() {
+		l.failed.cause = cause
+		l.out.box.mu.Lock()
+		l.out.dead = true
+		if l.out.cause == nil {
+			l.out.cause = cause
+		}
+		l.out.box.mu.Unlock()
+		close(l.gone)
+	})
+}
+
+// cause is why the link failed. Call it only after gone is closed.
+func (l *link) cause() error { return l.failed.cause }
 
 // endOut ends the way out for the given cause; the first one stands. The caller holds no lock.
 func (l *link) endOut(cause error) {
@@ -100,18 +132,19 @@ func byPeer(cause error) bool {
 	return errors.Is(cause, io.EOF) || errors.Is(cause, errPeerReset) || ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
 }
 
-// retireTime is how long a peer that this side disconnects from may take to read what was written to it and to close.
-const retireTime = 10 * time.Second
+// gracefulTimeout is how long a peer that this side disconnects from may take to read what was written to it and to
+// close.
+const gracefulTimeout = 10 * time.Second
 
-// retire ends the connection for a peer that loses nothing by it: no more is written, and what the peer sends is
-// received until it has read to the end and closes, or until retireTime has passed.
-func (l *link) retire() {
+// closeGracefully ends the connection for a peer that loses nothing by it: no more is written, and what the peer
+// sends is received until it has read to the end and closes, or until gracefulTimeout has passed.
+func (l *link) closeGracefully() {
 	if !l.closeWrite(ErrDisconnected) {
 		l.fail(ErrDisconnected)
 		return
 	}
-	l.life.retired.Store(int64(l.core.now() + retireTime))
-	l.core.heart.hasten(l, retireTime)
+	l.life.closeAt.Store(int64(l.core.now() + gracefulTimeout))
+	l.core.heartbeats.schedule(l, gracefulTimeout)
 }
 
 // giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds
@@ -168,55 +201,4 @@ func (l *link) probeWithin(ms int) {
 	if look, ok := l.conn.(transport.Inspector); ok {
 		look.ProbeWithin(ms)
 	}
-}
-
-// hangUp closes the connection. A half-closed one, of which the peer has not read everything, is left to a
-// lingeringClose.
-func (l *link) hangUp() {
-	l.out.box.mu.Lock()
-	linger := l.out.ending && l.out.counts.delivered.Messages > 0
-	l.out.box.mu.Unlock()
-	if state, known := l.inspect(); !linger || !known || state.Ended || l.core.lingering.Load() >= maxLingering {
-		l.conn.Close()
-		return
-	}
-	_ = l.conn.SetReadDeadline(longAgo) // frees who reads
-	l.core.lingering.Add(1)
-	lingeringClose{l.conn, l.conn.(transport.Inspector), &l.core.lingering}.begin()
-}
-
-// maxLingering is how many connections of a socket are left open at a time.
-const maxLingering = 256
-
-// A lingeringClose keeps a half-closed connection open until the peer has closed, for at most lingerMost, after the
-// socket has: without a goroutine or anything in memory but this. Closed sooner, it would answer the next byte of the
-// peer, such as a PONG, with a reset, and the kernel would throw away what it has not taken yet. The end of the
-// process closes it too.
-type lingeringClose struct {
-	conn net.Conn
-	look transport.Inspector
-	open *atomic.Int32 // how many there are
-}
-
-const (
-	lingerMost = 2 * time.Minute
-	lingerLook = 100 * time.Millisecond // the first look, later ones come less often
-)
-
-func (c lingeringClose) begin() {
-	begin := time.Now()
-	var timer *time.Timer
-	next := lingerLook
-	look := func() {
-		state, known := c.look.Inspect()
-		if !known || state.Ended || time.Since(begin) > lingerMost {
-			c.conn.Close()
-			c.open.Add(-1)
-			return
-		}
-		next = min(2*next, time.Second)
-		timer.Reset(next)
-	}
-	timer = time.AfterFunc(time.Hour, look)
-	timer.Reset(next)
 }

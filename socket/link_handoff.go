@@ -81,7 +81,7 @@ func (l *link) parkTimeout() time.Duration {
 	if l.core.out.requestReply {
 		tick = parkTimeoutRequestReply
 	}
-	if every := l.signEvery(); every > 0 {
+	if every := l.keepaliveInterval(); every > 0 {
 		tick = min(tick, every/2)
 	}
 	if limit := l.allowed(); limit > 0 {
@@ -224,7 +224,7 @@ func (l *link) readInline() {
 		if len(msgs) == 0 {
 			l.answer()
 		}
-		l.sign()
+		l.keepAlive()
 		if l.throttled() { // the link's goroutine waits
 			break
 		}

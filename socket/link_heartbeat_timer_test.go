@@ -14,7 +14,7 @@ import (
 // timer fires for the first.
 func TestHeartDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var h heart
+		var h heartbeatTimer
 		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
 		links := make([]*link, 50)
 		want := map[*link]time.Duration{} // of those that are to be looked after
@@ -30,7 +30,7 @@ func TestHeartDue(t *testing.T) {
 				delete(want, l)
 			} else {
 				in := time.Hour + time.Duration(rnd.IntN(1000))*time.Second
-				h.hasten(l, in)
+				h.schedule(l, in)
 				if due, ok := want[l]; !l.life.stopped && (!ok || core.now()+in < due) {
 					want[l] = core.now() + in
 				}
@@ -38,8 +38,8 @@ func TestHeartDue(t *testing.T) {
 			first := never
 			for l, due := range want {
 				first = min(first, due)
-				if l.life.slot == 0 || h.links[l.life.slot-1] != l || l.life.due != due {
-					t.Fatalf("a link is due after %v at place %d, want %v", l.life.due, l.life.slot, due)
+				if l.life.heapIndex == 0 || h.links[l.life.heapIndex-1] != l || l.life.deadline != due {
+					t.Fatalf("a link is due after %v at place %d, want %v", l.life.deadline, l.life.heapIndex, due)
 				}
 			}
 			if len(h.links) != len(want) || len(want) > 0 && h.fires > first {
@@ -69,7 +69,7 @@ func TestHeartNotHeldUp(t *testing.T) {
 			here, there := net.Pipe()
 			defer there.Close()
 			links[i] = newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
-			links[i].startHeart()
+			links[i].startHeartbeat()
 		}
 		time.Sleep(3*time.Second + 1)
 		synctest.Wait()
@@ -79,7 +79,7 @@ func TestHeartNotHeldUp(t *testing.T) {
 			default:
 				t.Errorf("link %d is not given up", i)
 			}
-			core.heart.stop(l)
+			core.heartbeats.stop(l)
 		}
 		close(release)
 	})
@@ -105,11 +105,11 @@ func TestHeartClose(t *testing.T) {
 		defer there.Close()
 		release := make(chan struct{})
 		l := newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
-		l.startHeart()
+		l.startHeartbeat()
 		time.Sleep(3*time.Second + 1) // it is found dead, and its connection is being closed
 		over := make(chan struct{})
 		go func() {
-			core.heart.close()
+			core.heartbeats.close()
 			close(over)
 		}()
 		synctest.Wait()
@@ -120,8 +120,8 @@ func TestHeartClose(t *testing.T) {
 		}
 		close(release)
 		<-over
-		core.heart.hasten(l, time.Second)
-		if len(core.heart.links) > 0 || core.heart.timer.Stop() {
+		core.heartbeats.schedule(l, time.Second)
+		if len(core.heartbeats.links) > 0 || core.heartbeats.timer.Stop() {
 			t.Error("a link is looked after once all is over")
 		}
 	})

@@ -13,7 +13,7 @@ import (
 // The way in of one link: its goroutine, or a receiver in its place (link_handoff.go), reads a slab at a time,
 // decodes it without a copy and gives all whole messages to the inbox under one lock, with one wake-up. It never
 // waits for the way out: answers to PING go into the control buffer. When the inbox is full reading stops, which the
-// peer feels as backpressure, and the goroutine gives signs of life instead.
+// peer feels as backpressure, and the goroutine sends keepalives instead.
 
 // A readState is what reading a link needs from one read to the next. It belongs to whoever reads, and is guarded by
 // nothing else: the link's goroutine, or the receiver that owns the reading (handoff.owner).
@@ -91,7 +91,7 @@ func (l *link) read() error {
 			return err
 		}
 		l.yield()
-		l.sign() // the next PING may be far behind what the kernel holds for us
+		l.keepAlive() // the next PING may be far behind what the kernel holds for us
 		rest, err := l.park(nil)
 		if len(rest) > 0 {
 			if e := l.core.role.intake(l, rest); e != nil {
@@ -163,14 +163,14 @@ const lookEvery = 500 * time.Millisecond
 func (l *link) pause() error { return l.stopReading(l.in.resume, nil) }
 
 // stopReading waits until there is room, by way of resume, or until a time is over. Being behind is not being dead:
-// meanwhile the peer gets signs of life, often enough for the PINGs it was heard to send.
+// meanwhile the peer gets keepalives, often enough for the PINGs it was heard to send.
 func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error {
 	l.life.paused.Store(true)
 	defer func() {
 		l.life.read.Store(int64(l.core.now()))
 		l.life.paused.Store(false)
 	}()
-	l.sign()
+	l.keepAlive()
 	l.nameCongestion()
 	tick := time.NewTimer(l.nextLook())
 	defer tick.Stop()
@@ -192,7 +192,7 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 				l.endOut(end)
 				continue
 			}
-			l.sign()
+			l.keepAlive()
 			l.nameCongestion()
 			tick.Reset(l.nextLook())
 		}
@@ -202,8 +202,8 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 // nextLook is the time until a reader that does not read looks after the peer again.
 func (l *link) nextLook() time.Duration {
 	next := never
-	if every := l.signEvery(); every > 0 {
-		next = max(l.signDue(every), every/4) // not at once: a peer that takes nothing has got no sign
+	if every := l.keepaliveInterval(); every > 0 {
+		next = max(l.keepaliveDue(every), every/4) // not at once: a peer that takes nothing has got no sign
 	}
 	if _, known := l.conn.(transport.Inspector); known || l.core.in.answers {
 		next = min(next, lookEvery)

@@ -13,7 +13,7 @@ func (l *link) filled() {
 	}
 	o.filled = max(1, env.now())
 	if next := min(orNever(env.cfg.slowAfter), orNever(env.cfg.slowLimit)); next < never {
-		env.hasten(l, next)
+		env.schedule(l, next)
 	}
 }
 

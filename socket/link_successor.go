@@ -4,27 +4,27 @@ import "time"
 
 // A Pair has one peer, and a Router one for each identity. A peer that ends and comes back at once, or its successor,
 // must not be taken for a second one because the goroutine that reads the old connection has not been told yet: so
-// before a link is refused, its elder is looked at.
+// before a link is refused, its predecessor is looked at.
 
-// eldersTime is how long a link waits for its elder to be gone, events and all. There may be much to read from the
-// elder still; the link takes its place then.
-const eldersTime = 100 * time.Millisecond
+// predecessorTimeout is how long a link waits for its predecessor to be gone, events and all. There may be much to
+// read from the predecessor still; the link takes its place then.
+const predecessorTimeout = 100 * time.Millisecond
 
-// succeeds reports whether l may take the place of an older link, because the peer of that one has ended. It returns
+// replaces reports whether l may take the place of an older link, because the peer of that one has ended. It returns
 // once that link has left, if that does not take long; in any case nothing more is sent there.
-func (l *link) succeeds(elder *link) bool {
-	end := elder.carrier.peerEnd()
+func (l *link) replaces(predecessor *link) bool {
+	end := predecessor.carrier.peerEnd()
 	if end == nil {
 		return false
 	}
-	elder.endOut(end)
+	predecessor.endOut(end)
 	l.core.out.mu.Lock()
-	elder.out.dead = true
+	predecessor.out.dead = true
 	l.core.out.mu.Unlock()
-	t := time.NewTimer(eldersTime)
+	t := time.NewTimer(predecessorTimeout)
 	defer t.Stop()
 	select {
-	case <-elder.parted:
+	case <-predecessor.hasLeft:
 	case <-l.gone:
 	case <-t.C:
 	}

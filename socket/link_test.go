@@ -106,7 +106,7 @@ func TestLossKind(t *testing.T) {
 // heartLink is a link with nothing but what heartbeats look at.
 func heartLink(version zmtp.Version, h heartbeat) *link {
 	c := &core{cfg: config{heartbeat: h}}
-	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, hasten: c.heart.hasten}
+	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, schedule: c.heartbeats.schedule}
 	l := &link{core: c, peer: &Peer{}}
 	l.initOut(&c.out)
 	l.carrier, l.life.pingable = &wire{l}, version.HasCommands()
@@ -153,13 +153,13 @@ func TestHeartbeatVersions(t *testing.T) {
 		{"3.1 that sends PING", zmtp.Version{Major: 3, Minor: 1}, time.Second, true, time.Second / 2},
 		{"3.0", zmtp.Version{Major: 3}, 0, false, 0},
 		{"3.0 that sends PING", zmtp.Version{Major: 3}, 100 * time.Millisecond, false, 50 * time.Millisecond},
-		{"that sends PING too often", zmtp.Version{Major: 3}, 11 * time.Millisecond, false, minSign},
+		{"that sends PING too often", zmtp.Version{Major: 3}, 11 * time.Millisecond, false, minKeepaliveInterval},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := heartLink(c.version, heartbeat{})
-			l.life.gap.Store(int64(c.gap))
-			if l.pingable() != c.ping || l.signEvery() != c.sign {
-				t.Errorf("PING may be sent: %t, a sign every %v; want %t, %v", l.pingable(), l.signEvery(), c.ping, c.sign)
+			l.life.peerInterval.Store(int64(c.gap))
+			if l.pingable() != c.ping || l.keepaliveInterval() != c.sign {
+				t.Errorf("PING may be sent: %t, a sign every %v; want %t, %v", l.pingable(), l.keepaliveInterval(), c.ping, c.sign)
 			}
 		})
 	}
@@ -186,11 +186,11 @@ func TestHeartbeatLate(t *testing.T) {
 				l.core.out.closed = true // nothing is sent
 				l.conn, _ = net.Pipe()
 				l.gone = make(chan struct{})
-				defer l.core.heart.stop(l)
+				defer l.core.heartbeats.stop(l)
 				l.life.read.Store(int64(l.core.now() - 2*limit))
 				l.out.writing = c.writing
 				beat := func(late time.Duration) bool {
-					l.beat(late)
+					l.check(late)
 					synctest.Wait()
 					select {
 					case <-l.gone:
@@ -206,7 +206,7 @@ func TestHeartbeatLate(t *testing.T) {
 				if got := beat(0); got != c.want {
 					t.Errorf("right after it: %t, want %t, for it has not had its time yet", got, c.want)
 				}
-				l.life.excused.Store(int64(l.core.now() - limit))
+				l.life.graceUntil.Store(int64(l.core.now() - limit))
 				if beat(0) {
 					t.Error("a peer that stays silent for the whole limit counts as alive")
 				}

@@ -183,7 +183,7 @@ func (l *link) onWritten(n int, err error) {
 // would come between the two; what goes to any other is done with once the kernel has it.
 func (l *link) written(b *batch) {
 	if b.count.Messages > 0 {
-		l.life.armed.Store(0)
+		l.life.ttlPending.Store(0)
 	}
 	l.settled(b)
 }

@@ -47,8 +47,8 @@ type outEnv struct {
 	born    time.Time       // of the socket
 	replies bool            // what peers send are answers to what they were sent
 
-	admit  func(l *link)                       // lets in what the link brings
-	hasten func(l *link, within time.Duration) // has checkFull called
+	admit    func(l *link)                       // lets in what the link brings
+	schedule func(l *link, within time.Duration) // has checkFull called
 }
 
 // now is the time since the socket was made.

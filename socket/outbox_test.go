@@ -23,12 +23,12 @@ func newOutbox(t *testing.T, b outBehaviour, opts ...func(*config)) *outbox {
 		o(&cfg)
 	}
 	o := &outbox{outBehaviour: b, env: outEnv{
-		cfg:     &cfg,
-		events:  new(eventLog),
-		writers: new(sync.WaitGroup),
-		born:    time.Now(),
-		admit:   func(*link) {},
-		hasten:  func(*link, time.Duration) {},
+		cfg:      &cfg,
+		events:   new(eventLog),
+		writers:  new(sync.WaitGroup),
+		born:     time.Now(),
+		admit:    func(*link) {},
+		schedule: func(*link, time.Duration) {},
 	}}
 	t.Cleanup(func() {
 		links := slices.Clone(o.links)

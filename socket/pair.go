@@ -60,8 +60,8 @@ type pairRole struct {
 }
 
 func (r pairRole) admit(l *link) error {
-	for elder := r.place(l); elder != nil; elder = r.place(l) {
-		if !l.succeeds(elder) {
+	for predecessor := r.place(l); predecessor != nil; predecessor = r.place(l) {
+		if !l.replaces(predecessor) {
 			return ErrBusy
 		}
 	}

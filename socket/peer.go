@@ -30,11 +30,11 @@ type Peer struct {
 	// wrote it. They are claims, not proofs. Do not change it.
 	Metadata map[string]string
 
-	yodel    bool
-	inproc   bool
-	conn     *peerLink     // nil if no socket made it
-	origin   *origin       // of subscriptions that an XPub received from it
-	patience time.Duration // how long a Yodel peer bears silence; 0 for ever
+	yodel            bool
+	inproc           bool
+	conn             *peerLink     // nil if no socket made it
+	origin           *origin       // of subscriptions that an XPub received from it
+	heartbeatTimeout time.Duration // that a Yodel peer has told; 0 for none
 }
 
 // A NodeID names one process that runs Yodel; it is drawn at random when the process makes its first socket.
@@ -108,7 +108,7 @@ func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 	if v, _ := s.Metadata.Get(yodelProperty); len(v) >= yodelSize {
 		p.yodel = true
 		p.Node = NodeID(v[5:21])
-		p.patience = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
+		p.heartbeatTimeout = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
 	}
 	return p
 }

@@ -11,7 +11,7 @@ type peerLink struct {
 
 // describe makes p the link's peer.
 func (l *link) describe(p *Peer) {
-	p.conn = &peerLink{over: l.parted}
+	p.conn = &peerLink{over: l.hasLeft}
 	p.conn.link.Store(l)
 	l.peer = p
 }
@@ -21,7 +21,7 @@ func (l *link) release() {
 	if l.peer.conn != nil {
 		l.peer.conn.link.Store(nil)
 	}
-	close(l.parted)
+	close(l.hasLeft)
 }
 
 // linkTo returns the link to a peer, or nil if that is not connected to this socket, or not any more.
@@ -65,6 +65,6 @@ func (c *core) DisconnectPeer(p *Peer) error {
 	if l == nil {
 		return &PeerError{Op: "disconnect", Peer: p, Err: ErrPeerLost}
 	}
-	l.retire()
+	l.closeGracefully()
 	return nil
 }

@@ -171,7 +171,7 @@ func (l *link) awaitReplayDelay() {
 	}
 }
 
-// hold waits for so long, or until the link fails, and gives signs of life meanwhile, as pause does.
+// hold waits for so long, or until the link fails, and sends keepalives meanwhile, as pause does.
 func (l *link) hold(d time.Duration) {
 	l.life.paused.Store(true)
 	defer func() {
@@ -181,8 +181,8 @@ func (l *link) hold(d time.Duration) {
 	end := time.NewTimer(d)
 	defer end.Stop()
 	var tick <-chan time.Time
-	if every := l.signEvery(); every > 0 {
-		t := time.NewTicker(max(every/4, minSign))
+	if every := l.keepaliveInterval(); every > 0 {
+		t := time.NewTicker(max(every/4, minKeepaliveInterval))
 		defer t.Stop()
 		tick = t.C
 	}
@@ -193,7 +193,7 @@ func (l *link) hold(d time.Duration) {
 		case <-l.gone:
 			return
 		case <-tick:
-			l.sign()
+			l.keepAlive()
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (s *subscribers) cancelled(l *link) {
 	r := &l.out.refusals
 	if len(r.topics.at) > 0 && r.due == 0 {
 		r.by, r.due = s, l.core.now()+refusedAfter
-		l.core.heart.hasten(l, refusedAfter)
+		l.core.heartbeats.schedule(l, refusedAfter)
 	}
 }
 
@@ -32,7 +32,7 @@ func (l *link) checkRefused(now time.Duration) (next time.Duration) {
 		return r.due - now
 	}
 	r.due = 0
-	l.core.heart.running.Go(func() { r.by.takeRefused(l) })
+	l.core.heartbeats.running.Go(func() { r.by.takeRefused(l) })
 	return never
 }
 

@@ -169,8 +169,8 @@ type routerRole struct {
 
 // admit finds the peer's identity and keeps it for the link.
 func (r routerRole) admit(l *link) error {
-	for elder := r.claim(l); elder != nil; elder = r.claim(l) {
-		if !l.succeeds(elder) {
+	for predecessor := r.claim(l); predecessor != nil; predecessor = r.claim(l) {
+		if !l.replaces(predecessor) {
 			return fmt.Errorf("%w: %.64q", ErrIdentityInUse, l.id)
 		}
 	}

@@ -52,7 +52,7 @@ var (
 	req           = &Lock{"Req", "Req.mu", "req.go", "the request that is out"}
 	rep           = &Lock{"Rep", "Rep.mu", "rep.go", "the request to be answered"}
 	commandLog    = &Lock{"CommandLog", "commandLog.mu", "sub_commandlog.go", "the log of subscriptions that links tell their peers"}
-	heartbeat     = &Lock{"Heartbeat", "heart.mu", "link_heartbeat_timer.go", "when each link is looked after"}
+	heartbeat     = &Lock{"Heartbeat", "heartbeatTimer.mu", "link_heartbeat_timer.go", "when each link is to be checked"}
 	events        = &Lock{"Events", "eventLog.mu", "eventlog.go", "the events remembered"}
 )
 

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// unread is what was written to peers that may not have read it.
-type unread struct {
+// unconfirmed is what was written to peers that may not have read it.
+type unconfirmed struct {
 	peers int
 	sent  Count
 }
 
-// sayFarewell ends the ways out and lets the peers close first: to close at once, with bytes of theirs unread, or
+// halfCloseAll ends the ways out and lets the peers close first: to close at once, with bytes of theirs unread, or
 // before they have stopped writing, would make the kernels throw away what they have not read yet. wait decides for
 // how long, and which peers need not close. A peer that was sent no message has none to lose; to read on from it
 // would take what it could still give to somebody else.
-func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)) (left unread) {
-	var owed []*link
+func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*link)) (left unconfirmed) {
+	var peers []*link
 	for _, l := range links {
 		c.out.mu.Lock()
 		ending := l.out.ending
@@ -28,34 +28,35 @@ func (c *core) sayFarewell(links []*link, wait func(owed []*link) (late []*link)
 		case !quiet && !ending:
 		case l.unconfirmed().Messages == 0:
 			l.dismiss(ErrDisconnected)
-		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer's farewell
-			owed = append(owed, l)
+		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer close
+			peers = append(peers, l)
 		}
 	}
-	if len(owed) == 0 {
+	if len(peers) == 0 {
 		return left
 	}
-	for _, l := range wait(owed) {
+	for _, l := range wait(peers) {
 		left.peers++
 		left.sent = left.sent.plus(l.unconfirmed())
 	}
 	return left
 }
 
-// lost notes what a connection owed that breaks while Shutdown waits for the queues; later sayFarewell sees to it. It
-// is called before what is queued for the link goes elsewhere. A peer that closed knows what it has not read.
-func (c *core) lost(l *link, cause error) {
-	owed := l.unconfirmed()
+// noteLost notes what a connection that breaks while Shutdown waits for the queues had been sent and may not have
+// read; later halfCloseAll sees to it. It is called before what is queued for the link goes elsewhere. A peer that
+// closed knows what it has not read.
+func (c *core) noteLost(l *link, cause error) {
+	sent := l.unconfirmed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.draining, c.closing, owed.Messages == 0:
+	case !c.draining, c.closing, sent.Messages == 0:
 		return
 	case errors.Is(cause, ErrDisconnected), errors.Is(cause, io.EOF):
 		return
 	}
-	c.broken.peers++
-	c.broken.sent = c.broken.sent.plus(owed)
+	c.lostUnconfirmed.peers++
+	c.lostUnconfirmed.sent = c.lostUnconfirmed.sent.plus(sent)
 }
 
 // unconfirmed is what was delivered to the peer, which it may not have read yet.
@@ -75,18 +76,19 @@ func (l *link) endDue() bool {
 	return l.out.ending
 }
 
-// forMoment waits for peers to close as long as Close can.
-func (c *core) forMoment(owed []*link) (late []*link) {
-	t := time.NewTimer(farewell)
+// waitBriefly waits for peers to close for as long as Close can.
+func (c *core) waitBriefly(peers []*link) (late []*link) {
+	t := time.NewTimer(halfCloseTimeout)
 	defer t.Stop()
-	c.waitNoLinks(owed, t.C)
+	c.waitNoLinks(peers, t.C)
 	return nil
 }
 
-// untilRead waits for peers to close until ctx ends; see Shutdown. It returns those that may not have read everything.
-func (c *core) untilRead(ctx context.Context) func(owed []*link) (late []*link) {
-	return func(owed []*link) (late []*link) {
-		for _, l := range owed {
+// untilRead waits for peers to close until ctx ends; see Shutdown. It returns those that may not have read
+// everything.
+func (c *core) untilRead(ctx context.Context) func(peers []*link) (late []*link) {
+	return func(peers []*link) (late []*link) {
+		for _, l := range peers {
 			if !c.waitRead(ctx, l) {
 				late = append(late, l)
 			}
@@ -117,13 +119,13 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 			return errors.Is(l.cause(), ErrDisconnected) // by a reset it says that it has not read to the end
 		case <-ctx.Done():
 			return false
-		case <-c.hurried:
+		case <-c.closeCalled:
 			return false
 		case <-tick:
 			state, known := l.inspect()
 			switch {
 			case !known:
-				if c.now()-since >= farewell {
+				if c.now()-since >= halfCloseTimeout {
 					return false
 				}
 			case state.Reset:
@@ -135,6 +137,17 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 			case c.now()-since >= takesNothing:
 				return false
 			}
+		}
+	}
+}
+
+// waitNoLinks waits until every link has ended or until the deadline.
+func (c *core) waitNoLinks(links []*link, deadline <-chan time.Time) {
+	for _, l := range links {
+		select {
+		case <-l.gone:
+		case <-deadline:
+			return
 		}
 	}
 }
