@@ -94,7 +94,7 @@ func TestAdmittedAfterClose(t *testing.T) {
 	push, pull := links[0], links[1]
 	push.core.out.mu.Lock()
 	for range 3 {
-		if !push.offer(&outgoing{frames: Text("12345").Frames, size: 5}) {
+		if !push.carrier.offer(outgoing{frames: Text("12345").Frames, size: 5}) {
 			t.Fatal("a message was not taken")
 		}
 	}

@@ -23,8 +23,27 @@ type carrier interface {
 	// has not.
 	peerEnd() error
 
-	// flush moves messages that count as queued, and need not wait, to where they count as delivered. core.out.mu is
-	// held.
+	// The way out; core.out.mu is held.
+
+	// offer takes a message and enters it in the ledger, unless the queue for the peer is full or the link is dead. It
+	// is given a copy: a pointer would have each message allocate (measured: 13 % of a REQ/REP round trip over inproc).
+	offer(m outgoing) bool
+	// appendFast does the same for a message behind others of its kind, if that takes next to nothing. It is for a socket
+	// with one peer, and costs about half of what the way through offer does.
+	appendFast(m Msg, size int) bool
+	// open reports whether offer would take a message.
+	open() bool
+	// makeRoom drops the oldest message that has not begun to leave. It returns false if there is none.
+	makeRoom() bool
+	// startWriting has what was taken written by somebody. If it returns true the caller has to unlock and call
+	// link.writeNow; alone says that the caller may.
+	startWriting(alone bool) (byCaller bool)
+	// queued is the number of messages that the peer has not taken yet.
+	queued() uint64
+	// undo is called once, when nothing more is to leave. It returns what has left meanwhile and the messages that have
+	// not, in order; begun says that the first of those has left in part.
+	undo() (delivered Count, unsent []Msg, begun bool)
+	// flush moves messages that count as queued, and need not wait, to where they count as delivered.
 	flush()
 	// policyChanged is called when the link has got another overflow policy. core.out.mu is held.
 	policyChanged()

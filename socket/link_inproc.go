@@ -155,7 +155,7 @@ func (d *direct) leave() {
 }
 
 // offer moves a message into the peer's queue. The lock order is the sender's outbox before the receiver's inbox.
-func (d *direct) offer(p *outgoing) bool {
+func (d *direct) offer(p outgoing) bool {
 	if d.self.out.dead {
 		return false
 	}
@@ -165,7 +165,7 @@ func (d *direct) offer(p *outgoing) bool {
 	}
 	q := &d.twin.core.in
 	if !p.pinned && d.append(m, p.size) {
-		d.self.core.out.account(d.self, p)
+		d.self.core.out.account(d.self, &p)
 		if d.batch.n == 1 {
 			d.batch.nonEmpty.Store(true)
 		}
@@ -196,7 +196,7 @@ func (d *direct) offer(p *outgoing) bool {
 		d.setBatchLimit()
 	}
 	box := &d.self.core.out
-	box.account(d.self, p)
+	box.account(d.self, &p)
 	box.ledger(d.self).deliver(Count{1, uint64(p.size)})
 	return true
 }
@@ -218,8 +218,8 @@ func (d *direct) open() bool {
 	return d.pushBatch() && !d.twin.in.full.Load()
 }
 
-// unread is the number of messages in the peer's queue.
-func (d *direct) unread() uint64 {
+// queued is the number of messages in the peer's queue.
+func (d *direct) queued() uint64 {
 	q := &d.twin.core.in
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -302,3 +302,6 @@ func (d *direct) pull() {
 	defer box.mu.Unlock()
 	other.flush()
 }
+
+// startWriting has nothing to do: a message that was taken is in the peer's queue, or in a batch that gets there in time.
+func (d *direct) startWriting(bool) (byCaller bool) { return false }

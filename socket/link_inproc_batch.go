@@ -120,16 +120,16 @@ func (d *direct) flush() {
 	d.self.core.out.drained()
 }
 
-// unsent takes back, when the link has ended, what the receiver does not take any more.
-func (d *direct) unsent() []Msg {
+// undo takes back, when the link has ended, what the receiver does not take any more.
+func (d *direct) undo() (delivered Count, unsent []Msg, begun bool) {
 	d.flush()
 	if d.batch.n == 0 {
-		return nil
+		return Count{}, nil, false
 	}
 	taken, _, _ := d.take()
-	msgs := slices.Clone(taken)
+	unsent = slices.Clone(taken)
 	d.batch.release(taken)
-	return msgs
+	return Count{}, unsent, false
 }
 
 // setBatchLimit decides how long the next batch may be. It needs the sender's out.mu and the receiver's in.mu.

@@ -50,3 +50,17 @@ func (w *wire) subscribe(bool, string) {
 	defer w.link.core.out.mu.Unlock()
 	w.link.tell()
 }
+
+func (w *wire) open() bool { return !w.link.out.full && !w.link.out.dead }
+
+func (w *wire) makeRoom() bool {
+	o := &w.link.out
+	if o.dead || o.open.count.Messages == 0 {
+		return false
+	}
+	w.link.dropped(QueueFull, o.open.dropOldest())
+	o.full = false
+	return true
+}
+
+func (w *wire) queued() uint64 { return w.link.out.counts.queued.Messages }

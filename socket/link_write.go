@@ -13,11 +13,8 @@ import "time"
 //
 // All methods are called with core.out.mu held, except writeLoop and writeNow.
 
-// offer gives the link a message, unless it is full or dead, and enters it in the ledger.
-func (l *link) offer(m *outgoing) bool {
-	if l.direct != nil {
-		return l.direct.offer(m)
-	}
+func (w *wire) offer(m outgoing) bool {
+	l := w.link
 	o := &l.out
 	if o.full || o.dead {
 		return false
@@ -38,20 +35,16 @@ func (l *link) offer(m *outgoing) bool {
 		o.open.pin()
 	}
 	o.attempts.add(int(o.counts.queued.Messages), m.begun)
-	l.out.box.account(l, m)
+	l.out.box.account(l, &m)
 	if !replaces && o.limit.reached(o.load()) {
 		l.reachedMark()
 	}
 	return true
 }
 
-// appendFast is the short way of a message behind others of its kind: into the batch that a sender has begun for a peer
-// in this process, or into the one that a writer comes back for. It is for a socket with one peer, and costs about half
-// of what the way through offer does.
-func (l *link) appendFast(m Msg, size int) bool {
-	if l.direct != nil {
-		return l.direct.appendFast(m, size)
-	}
+// appendFast puts a message into the batch that a writer comes back for.
+func (w *wire) appendFast(m Msg, size int) bool {
+	l := w.link
 	o := &l.out
 	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.addFast(m.Frames[0]) {
 		return false
@@ -79,11 +72,14 @@ func (l *link) control(encode func(b []byte) []byte) {
 
 // start sees to it that what was put on the link gets written. If it returns true the caller must unlock and call
 // writeNow; alone says that the caller may, for it has nothing else to write.
-func (l *link) start(alone bool) (byCaller bool) { return !l.out.writing && l.startWriting(alone) }
+func (l *link) start(alone bool) (byCaller bool) {
+	return !l.out.writing && l.carrier.startWriting(alone)
+}
 
-func (l *link) startWriting(alone bool) (byCaller bool) {
+func (w *wire) startWriting(alone bool) (byCaller bool) {
+	l := w.link
 	o := &l.out
-	if o.dead || l.direct != nil {
+	if o.dead {
 		return false
 	}
 	o.writing = true
@@ -229,19 +225,22 @@ func (l *link) finish() {
 		return
 	}
 	o.finished = true
-	delivered, unsent, begun := l.flight.undo()
-	_, waiting, _ := o.open.undo(0)
-	if l.direct != nil {
-		unsent = l.direct.unsent()
-	}
+	delivered, unsent, begun := l.carrier.undo()
 	l.out.box.delivered(l, delivered)
-	unsent = append(unsent, waiting...)
 	if begun && l.out.box.keeps {
 		unsent = l.begun(unsent)
 	}
 	l.out.box.requeue(l, l.unpin(unsent))
-	o.control = nil
 	close(o.done)
+}
+
+// undo takes apart what is in flight and what waits behind it.
+func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {
+	l := w.link
+	delivered, unsent, begun = l.flight.undo()
+	_, waiting, _ := l.out.open.undo(0)
+	l.out.control = nil
+	return delivered, append(unsent, waiting...), begun
 }
 
 // dropOpen drops what has not begun to leave, for Conflate.

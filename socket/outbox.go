@@ -69,7 +69,7 @@ type outgoing struct {
 // byCaller is returned the caller must unlock and call writeNow; alone says that it may, for it has nothing else to
 // write.
 func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
-	if !l.offer(m) {
+	if !l.carrier.offer(*m) {
 		return false, false
 	}
 	return true, l.start(alone)

@@ -10,7 +10,7 @@ import (
 func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	size := m.Size()
 	o.mu.Lock()
-	if o.soleLink != nil && !o.shut && o.soleLink.appendFast(m, size) {
+	if o.soleLink != nil && !o.shut && o.soleLink.carrier.appendFast(m, size) {
 		o.mu.Unlock()
 		return nil
 	}
@@ -48,7 +48,7 @@ func (o *outbox) pick(m *outgoing, alone bool) (l *link, byCaller bool) {
 		}
 		l := o.links[o.next]
 		o.next++
-		if o.assigned != nil && l.open() {
+		if o.assigned != nil && l.carrier.open() {
 			o.assigned(l, Msg{Frames: m.frames}) // first: over inproc the reply may be back before put returns
 		}
 		if ok, byCaller := o.put(l, m, alone); ok {
@@ -64,7 +64,7 @@ func (o *outbox) pickLeast(m *outgoing, alone bool) (l *link, byCaller bool) {
 	var least uint64
 	for i := range o.links {
 		l := o.links[(o.next+i)%len(o.links)]
-		if n := l.outstanding(); l.open() && (best == nil || n < least) {
+		if n := l.outstanding(); l.carrier.open() && (best == nil || n < least) {
 			best, least = l, n
 		}
 	}
@@ -92,10 +92,7 @@ func (o *outbox) putCounted(l *link, m *outgoing, alone bool) (ok, byCaller bool
 // outstanding is what the link has to do still: what a Dealer's peer has not answered, what a Push has queued.
 func (l *link) outstanding() uint64 {
 	if !l.out.box.env.replies {
-		if l.direct != nil {
-			return l.direct.unread()
-		}
-		return l.out.counts.queued.Messages
+		return l.carrier.queued()
 	}
 	return l.unanswered.Load()
 }

@@ -73,7 +73,7 @@ func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link)
 func heldBack(links []*link) (hold verdict) {
 	for _, l := range links {
 		policy := l.out.overflow
-		if !policy.holdsBack() || l.open() || l.out.dead {
+		if !policy.holdsBack() || l.carrier.open() || l.out.dead {
 			continue
 		}
 		hold = situation{way: published, policy: policy}.verdict()
@@ -82,26 +82,4 @@ func heldBack(links []*link) (hold verdict) {
 		}
 	}
 	return hold
-}
-
-// open reports whether the link would take a message.
-func (l *link) open() bool {
-	if l.direct != nil {
-		return l.direct.open()
-	}
-	return !l.out.full && !l.out.dead
-}
-
-// makeRoom drops the oldest message that has not begun to leave.
-func (l *link) makeRoom() bool {
-	if l.direct != nil {
-		return l.direct.makeRoom()
-	}
-	o := &l.out
-	if o.dead || o.open.count.Messages == 0 {
-		return false
-	}
-	l.dropped(QueueFull, o.open.dropOldest())
-	o.full = false
-	return true
 }

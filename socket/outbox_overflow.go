@@ -202,14 +202,14 @@ func (o *outbox) look(s *situation, l *link) {
 // has one. It returns that link, or nil if there is none.
 func (o *outbox) makeRoom(l *link) *link {
 	if l != nil {
-		if l.makeRoom() {
+		if l.carrier.makeRoom() {
 			return l
 		}
 		return nil
 	}
 	for i := range o.links {
 		l := o.links[(o.next+i)%len(o.links)]
-		if l.makeRoom() {
+		if l.carrier.makeRoom() {
 			o.next = (o.next + i + 1) % len(o.links)
 			return l
 		}
