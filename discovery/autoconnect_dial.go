@@ -141,8 +141,8 @@ func (a *autoConnector) again(n *nodeState, why error) {
 	}
 }
 
-// follow moves a connection to the first endpoint of a new plan that no longer has the connection's own. It does so only
-// where the socket does not tell when a connection is lost; else that is waited for.
+// follow moves a connection to the first endpoint of a new plan that no longer has the connection's own. It does so
+// only where the socket does not tell when a connection is lost; else that is waited for.
 func (a *autoConnector) follow(n *nodeState) {
 	old := n.live
 	if a.waiter != nil || len(n.plan) == 0 || slices.Contains(n.plan, old.endpoint) {
@@ -290,7 +290,8 @@ func (a *autoConnector) connected(n *nodeState, l *link) {
 	a.tell(PeerConnected, n, l.endpoint, nil)
 }
 
-// lost takes note that the connection is down. The socket tries to restore it, and the other endpoints are tried beside.
+// lost takes note that the connection is down. The socket tries to restore it, and the other endpoints are tried
+// beside.
 func (a *autoConnector) lost(n *nodeState) {
 	l := n.live
 	a.tell(PeerLost, n, l.endpoint, nil)
@@ -312,7 +313,8 @@ func (a *autoConnector) lost(n *nodeState) {
 	n.stepTimer = a.after(stagger, func() { a.advance(n) })
 }
 
-// broken takes note that the socket no longer connects to a link: somebody else has disconnected it, or closed the socket.
+// broken takes note that the socket no longer connects to a link: somebody else has disconnected it, or closed the
+// socket.
 func (a *autoConnector) broken(n *nodeState, l *link, err error) {
 	if n.live == l {
 		n.live = nil

@@ -111,9 +111,9 @@ func (a *autoConnector) gone(n *nodeState, how EventKind) {
 	}
 }
 
-// verifyGoodbye asks, while a connection drains, whether it was the node that said goodbye. Without that the node's next
-// announcement, which undoes a forged goodbye, may come after the connection has ended. It asks twice, because a backend
-// that has just heard a goodbye may take the first answer for a late packet from before it.
+// verifyGoodbye asks, while a connection drains, whether it was the node that said goodbye. Without that the node's
+// next announcement, which undoes a forged goodbye, may come after the connection has ended. It asks twice, because a
+// backend that has just heard a goodbye may take the first answer for a late packet from before it.
 func (a *autoConnector) verifyGoodbye(n *nodeState) {
 	a.stopTimer(&n.stepTimer)
 	if a.confirmer == nil || a.p.Drain <= 0 {

@@ -271,7 +271,9 @@ type stage struct {
 func onStage(t *testing.T, p Policy, connector func(*fakeSocket) Connector, test func(*stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &stage{T: t, s: newFakeSocket(), w: &fakeWatcher{events: make(chan Event)}, result: make(chan error, 1), links: home}
+		g := &stage{
+			T: t, s: newFakeSocket(), w: &fakeWatcher{events: make(chan Event)}, result: make(chan error, 1), links: home,
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		g.cancel = cancel
 		p.Host = here

@@ -81,8 +81,8 @@ func (a *autoConnector) cut(l *link) {
 	_ = a.s.Disconnect(l.endpoint) // fails only if somebody else has disconnected it
 }
 
-// coolDown gives back a link's place in Policy.MaxDials, no sooner than a second after the link began: records that come
-// and go must not raise the rate of attempts.
+// coolDown gives back a link's place in Policy.MaxDials, no sooner than a second after the link began: records that
+// come and go must not raise the rate of attempts.
 func (a *autoConnector) coolDown(l *link) {
 	rest := time.Until(l.began.Add(backoffFirst))
 	if rest <= 0 {

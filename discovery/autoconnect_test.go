@@ -426,7 +426,9 @@ func TestLeft(t *testing.T) {
 			g.want("in the end")
 		})
 	})
-	for name, wait := range map[string]time.Duration{"while dialled": 0, "between rounds": 5*time.Second + time.Millisecond} {
+	for name, wait := range map[string]time.Duration{
+		"while dialled": 0, "between rounds": 5*time.Second + time.Millisecond,
+	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, Policy{}, nil, func(g *stage) {
 				g.tell(Added, offer(1, epA))

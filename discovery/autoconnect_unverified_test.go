@@ -37,11 +37,20 @@ func TestStrangers(t *testing.T) {
 		stays bool
 	}{
 		{"a goodbye from elsewhere", offer(1, epA), 0, []Event{{Kind: Left, Record: from(offer(1, epA), stranger)}}, true},
-		{"another service, from elsewhere", offer(1, epA), 0, []Event{{Kind: Updated, Record: from(other(1), stranger)}}, true},
+		{
+			"another service, from elsewhere", offer(1, epA), 0,
+			[]Event{{Kind: Updated, Record: from(other(1), stranger)}},
+			true,
+		},
 		{"a copy and a goodbye from elsewhere", offer(1, epA), time.Second, []Event{
-			{Kind: Updated, Record: from(offer(1, epA), stranger, self)}, {Kind: Left, Record: from(offer(1, epA), stranger, self)},
+			{Kind: Updated, Record: from(offer(1, epA), stranger, self)},
+			{Kind: Left, Record: from(offer(1, epA), stranger, self)},
 		}, true},
-		{"the latest is elsewhere", offer(1, epA), 0, []Event{{Kind: Left, Record: from(offer(1, epA), stranger, self)}}, true},
+		{
+			"the latest is elsewhere", offer(1, epA), 0,
+			[]Event{{Kind: Left, Record: from(offer(1, epA), stranger, self)}},
+			true,
+		},
 		{"the latest is not", offer(1, epA), 0, []Event{{Kind: Left, Record: from(offer(1, epA), self, stranger)}}, false},
 		{"moved by a stranger, who says goodbye", offer(1, epA), 0, []Event{
 			{Kind: Updated, Record: from(offer(1, epB), stranger)}, {Kind: Left, Record: from(offer(1, epB), stranger)},

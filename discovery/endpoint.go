@@ -138,7 +138,8 @@ func (c *chooser) judge(endpoint string) {
 func (c *chooser) ipc(path string) error {
 	r := rankIPC
 	switch {
-	case len(path) > maxIPCPath || path == "*" || path == "@" || strings.IndexFunc(path, func(r rune) bool { return r < ' ' }) >= 0:
+	case len(path) > maxIPCPath || path == "*" || path == "@" ||
+		strings.IndexFunc(path, func(r rune) bool { return r < ' ' }) >= 0:
 		return errors.New("it is no path")
 	case c.r.Configured:
 	case !c.sameHost:

@@ -8,7 +8,9 @@ import (
 func TestHostTokenLinux(t *testing.T) {
 	const machine, dbus, boot = "/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/random/boot_id"
 	make := func(change map[string]string) string {
-		files := map[string]string{machine: "m1\n", boot: "b1\n", "/proc/thread-self/ns/net": "net:[1]", "/proc/self/ns/net": "net:[9]"}
+		files := map[string]string{
+			machine: "m1\n", boot: "b1\n", "/proc/thread-self/ns/net": "net:[1]", "/proc/self/ns/net": "net:[9]",
+		}
 		maps.Copy(files, change)
 		read := func(path string) (string, error) {
 			if s := files[path]; s != "" {
@@ -33,7 +35,11 @@ func TestHostTokenLinux(t *testing.T) {
 		{"another boot", map[string]string{boot: "b2"}, false},
 		{"another namespace", map[string]string{"/proc/thread-self/ns/net": "net:[2]"}, false},
 		{"the namespace of another thread", map[string]string{"/proc/self/ns/net": "net:[2]"}, true},
-		{"no thread-self, as before Linux 3.17", map[string]string{"/proc/thread-self/ns/net": "", "/proc/self/ns/net": "net:[1]"}, true},
+		{
+			"no thread-self, as before Linux 3.17",
+			map[string]string{"/proc/thread-self/ns/net": "", "/proc/self/ns/net": "net:[1]"},
+			true,
+		},
 		{"machine id elsewhere", map[string]string{machine: "", dbus: "m1"}, true},
 		{"no machine id, as in containers", map[string]string{machine: ""}, false},
 		{"no boot id", map[string]string{boot: ""}, false},

@@ -31,7 +31,8 @@ func KeyID(key ed25519.PublicKey) (id ID) {
 func ParseID(s string) (id ID, err error) {
 	b, err := idText.DecodeString(s)
 	if err != nil || len(b) != len(id) || idText.EncodeToString(b) != s {
-		return ID{}, fmt.Errorf("%w: %.40q is not a node id, want %d characters of a-z and 2-7", ErrRecord, s, idText.EncodedLen(len(id)))
+		return ID{}, fmt.Errorf("%w: %.40q is not a node id, want %d characters of a-z and 2-7", ErrRecord, s,
+			idText.EncodedLen(len(id)))
 	}
 	return ID(b), nil
 }

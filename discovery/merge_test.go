@@ -118,7 +118,8 @@ func TestMergeWatch(t *testing.T) {
 		two.Proof = []byte("proof")
 		put(t, b.table, from(two, "10.8.8.8"), time.Minute)
 		got := expect(t, events, is(discovery.Updated, 1))[0]
-		if r := got.Record; got.Source != "b" || r.Revision != 2 || r.Proof != nil || fmt.Sprint(r.Addrs) != "[10.7.7.7 10.0.0.1]" ||
+		if r := got.Record; got.Source != "b" || r.Revision != 2 || r.Proof != nil ||
+			fmt.Sprint(r.Addrs) != "[10.7.7.7 10.0.0.1]" ||
 			fmt.Sprint(r.From) != "[10.8.8.8 10.0.0.1]" {
 			t.Errorf("merged into %+v", got)
 		}
@@ -242,7 +243,8 @@ func TestMergeTrouble(t *testing.T) {
 			expect(t, events, is(discovery.Added, 2))
 			a.table.Sync()
 			b.table.Close()
-			if got := expect(t, events, trouble, is(discovery.Expired, 2), synced)[0]; !errors.Is(got.Err, discovery.ErrClosed) || got.Source != "b" {
+			if got := expect(t, events, trouble, is(discovery.Expired, 2), synced)[0]; !errors.Is(got.Err,
+				discovery.ErrClosed) || got.Source != "b" {
 				t.Errorf("told %+v", got)
 			}
 		})

@@ -116,8 +116,8 @@ func (n *Node) startLocked() {
 }
 
 // Connect keeps s connected to all nodes that offer a service ("": any), this one excepted, as [AutoConnect]
-// describes, until Disconnect or the end of the node. It returns at once. To connect the same socket to the same service again does
-// nothing, whatever the options.
+// describes, until Disconnect or the end of the node. It returns at once. To connect the same socket to the same
+// service again does nothing, whatever the options.
 //
 // It returns ErrClosed, ErrOption, or what the backend says if it cannot be watched.
 func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {

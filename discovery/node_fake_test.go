@@ -168,7 +168,11 @@ func (w *world) set(links ifaces.Snapshot) {
 // nodeAt returns a node on the host 10.0.0.x of a network, and its host.
 func nodeAt(e *ether, x byte, opts ...NodeOption) (*Node, *world) {
 	a := netip.AddrFrom4([4]byte{10, 0, 0, x})
-	w := &world{links: ifaces.Snapshot{home[0], {Name: "eth0", Index: 2, Multicast: true, Addrs: []netip.Prefix{netip.PrefixFrom(a, 24)}}}}
+	w := &world{
+		links: ifaces.Snapshot{
+			home[0], {Name: "eth0", Index: 2, Multicast: true, Addrs: []netip.Prefix{netip.PrefixFrom(a, 24)}},
+		},
+	}
 	host := "00000000000000" + string([]byte{'0' + x/10, '0' + x%10})
 	return NewNode(port{e, a}, append([]NodeOption{withWorld(host, w.take)}, opts...)...), w
 }

@@ -114,7 +114,8 @@ func TestNodeAnnounces(t *testing.T) {
 		got := e.record()
 		want := Record{
 			ID: id, Incarnation: uint64(start.UnixMilli()), Revision: 1, Group: "prod", Name: "the fifth", Wire: "zmtp/3.0",
-			Host: "0000000000000005", Key: strings.Repeat("x", 40), Addrs: addrs("10.0.0.5"), Meta: map[string]string{"rack": "9"},
+			Host: "0000000000000005", Key: strings.Repeat("x", 40), Addrs: addrs("10.0.0.5"),
+			Meta:     map[string]string{"rack": "9"},
 			Services: []Service{{Name: "orders", Type: "PUB", Endpoints: []string{"ipc:///run/x", "tcp://*:5"}}},
 		}
 		if !reflect.DeepEqual(got, want) {
@@ -304,7 +305,8 @@ func TestNodeClose(t *testing.T) {
 		_, watch := a.Watch(t.Context(), Query{})
 		_, peers := a.Peers(t.Context(), Query{})
 		for what, err := range map[string]error{
-			"Announce": a.Announce(t.Context(), "x", bound("PUB")), "Connect": a.Connect("orders", s), "Watch": watch, "Peers": peers,
+			"Announce": a.Announce(t.Context(), "x", bound("PUB")), "Connect": a.Connect("orders", s), "Watch": watch,
+			"Peers": peers,
 		} {
 			if !errors.Is(err, ErrClosed) {
 				t.Errorf("%s: %v, want ErrClosed", what, err)

@@ -69,7 +69,7 @@ type ChangeKind string
 const (
 	PeerConnected    ChangeKind = "connected"    // a connection is up
 	PeerLost         ChangeKind = "lost"         // it is down, and may come back
-	PeerFailed       ChangeKind = "failed"       // no endpoint of the node answered; Err says more, and it will be tried again
+	PeerFailed       ChangeKind = "failed"       // no endpoint of the node answered, see Err; it will be tried again
 	PeerRefused      ChangeKind = "refused"      // the policy allows no endpoint of the node; Err says why
 	PeerDisconnected ChangeKind = "disconnected" // a node that was connected is given up: it has gone
 )

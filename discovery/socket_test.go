@@ -112,7 +112,8 @@ func TestRealSocketsOfAnotherNode(t *testing.T) {
 	}
 	refused := false
 	for ev := range push.Events(ctx) {
-		refused = ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, socket.ErrWrongNode) && errors.Is(ev.Err, ErrWrongNode)
+		refused = ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, socket.ErrWrongNode) &&
+			errors.Is(ev.Err, ErrWrongNode)
 		if refused {
 			break
 		}

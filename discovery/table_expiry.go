@@ -29,8 +29,8 @@ func (c *TableConfig) expiry(ttl, lifetime time.Duration) expiry {
 	return expiry{until: end, full: end}
 }
 
-// renew sets the end for a newer record. extend takes a repetition, which can only put the end off: in open mode anybody
-// can send one with a short TTL, and that must not end a node.
+// renew sets the end for a newer record. extend takes a repetition, which can only put the end off: in open mode
+// anybody can send one with a short TTL, and that must not end a node.
 func (l *expiry) renew(end time.Time) { l.until, l.full = end, end }
 
 func (l *expiry) extend(end time.Time) {

@@ -23,9 +23,11 @@ func TestFloodOfFakeNodes(t *testing.T) {
 		"each from its own address": {100_000, func(i int) netip.Addr {
 			return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		}, 4096},
-		"from one address":     {10_000, func(int) netip.Addr { return netip.MustParseAddr("10.9.9.9") }, 10 + 64},
-		"without an address":   {10_000, func(int) netip.Addr { return netip.Addr{} }, 4096},
-		"zones do not help it": {10_000, func(i int) netip.Addr { return netip.MustParseAddr("fe80::9").WithZone(string(rune('a' + i%26))) }, 10 + 64},
+		"from one address":   {10_000, func(int) netip.Addr { return netip.MustParseAddr("10.9.9.9") }, 10 + 64},
+		"without an address": {10_000, func(int) netip.Addr { return netip.Addr{} }, 4096},
+		"zones do not help it": {
+			10_000, func(i int) netip.Addr { return netip.MustParseAddr("fe80::9").WithZone(string(rune('a' + i%26))) }, 10 + 64,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -228,18 +230,41 @@ func TestForgedGoodbye(t *testing.T) {
 		forged func(heard discovery.Record) discovery.Record
 		want   error
 	}{
-		"open, from elsewhere":        {open, func(r discovery.Record) discovery.Record { return from(bye(rev(r, 9)), attacker) }, discovery.ErrUntrusted},
-		"open, id alone":              {open, func(r discovery.Record) discovery.Record { return from(discovery.Record{ID: r.ID}, attacker) }, discovery.ErrUntrusted},
-		"open, from nowhere":          {open, func(r discovery.Record) discovery.Record { r.From = nil; return bye(r) }, discovery.ErrUntrusted},
-		"open, from before":           {open, func(r discovery.Record) discovery.Record { return bye(rev(r, 1)) }, discovery.ErrStale},
-		"group key, without a proof":  {ours, func(r discovery.Record) discovery.Record { r = bye(rev(r, 9)); r.Proof = nil; return r }, discovery.ErrUntrusted},
-		"group key, id alone":         {ours, func(r discovery.Record) discovery.Record { return from(discovery.Record{ID: r.ID}, victim) }, discovery.ErrUntrusted},
-		"group key, bye added":        {ours, bye, discovery.ErrUntrusted},
-		"group key, TTL 0":            {ours, func(r discovery.Record) discovery.Record { return r }, discovery.ErrUntrusted},
-		"group key, of another group": {ours, func(r discovery.Record) discovery.Record { return sealed(t, groupTrust(t, 2), bye(rev(r, 9))) }, discovery.ErrUntrusted},
-		"signed, without a proof":     {signedTrust(t, 1), func(r discovery.Record) discovery.Record { r = bye(rev(r, 9)); r.Proof = nil; return r }, discovery.ErrUntrusted},
-		"signed, bye added":           {signedTrust(t, 1), bye, discovery.ErrUntrusted},
-		"signed, TTL 0":               {signedTrust(t, 1), func(r discovery.Record) discovery.Record { return r }, discovery.ErrUntrusted},
+		"open, from elsewhere": {
+			open, func(r discovery.Record) discovery.Record { return from(bye(rev(r, 9)), attacker) }, discovery.ErrUntrusted,
+		},
+		"open, id alone": {
+			open, func(r discovery.Record) discovery.Record { return from(discovery.Record{ID: r.ID}, attacker) },
+			discovery.ErrUntrusted,
+		},
+		"open, from nowhere": {
+			open, func(r discovery.Record) discovery.Record { r.From = nil; return bye(r) }, discovery.ErrUntrusted,
+		},
+		"open, from before": {
+			open, func(r discovery.Record) discovery.Record { return bye(rev(r, 1)) }, discovery.ErrStale,
+		},
+		"group key, without a proof": {
+			ours, func(r discovery.Record) discovery.Record { r = bye(rev(r, 9)); r.Proof = nil; return r },
+			discovery.ErrUntrusted,
+		},
+		"group key, id alone": {
+			ours, func(r discovery.Record) discovery.Record { return from(discovery.Record{ID: r.ID}, victim) },
+			discovery.ErrUntrusted,
+		},
+		"group key, bye added": {ours, bye, discovery.ErrUntrusted},
+		"group key, TTL 0":     {ours, func(r discovery.Record) discovery.Record { return r }, discovery.ErrUntrusted},
+		"group key, of another group": {
+			ours, func(r discovery.Record) discovery.Record { return sealed(t, groupTrust(t, 2), bye(rev(r, 9))) },
+			discovery.ErrUntrusted,
+		},
+		"signed, without a proof": {
+			signedTrust(t, 1), func(r discovery.Record) discovery.Record { r = bye(rev(r, 9)); r.Proof = nil; return r },
+			discovery.ErrUntrusted,
+		},
+		"signed, bye added": {signedTrust(t, 1), bye, discovery.ErrUntrusted},
+		"signed, TTL 0": {
+			signedTrust(t, 1), func(r discovery.Record) discovery.Record { return r }, discovery.ErrUntrusted,
+		},
 		"signed, by another": {signedTrust(t, 1), func(r discovery.Record) discovery.Record {
 			return sealed(t, signedTrust(t, 2, mallory), bye(rev(r, 9)))
 		}, discovery.ErrUntrusted},

@@ -120,7 +120,8 @@ func (r *Record) bounded() error {
 	if len(r.Services) > 64 || len(r.Addrs) > 64 || len(r.Meta) > 64 || len(r.Proof) > maxProof {
 		return fmt.Errorf("%w: %v has too much of something", ErrRecord, r.ID)
 	}
-	err := errors.Join(checkGroup(r.Group), checkText("name", r.Name, maxName), checkText("wire protocol", r.Wire, maxName),
+	err := errors.Join(checkGroup(r.Group), checkText("name", r.Name, maxName),
+		checkText("wire protocol", r.Wire, maxName),
 		checkText("host token", r.Host, maxName),
 		checkText("files token", r.Files, maxName), checkText("key", r.Key, maxName))
 	for _, s := range r.Services {

@@ -175,7 +175,8 @@ func TestTableOrder(t *testing.T) {
 		restarted.Incarnation++
 		put(t, table, restarted, time.Minute)
 		expect(t, events, is(discovery.Updated, 1))
-		if n := table.Stats(); n.Put != 3 || n.Added != 1 || n.Updated != 2 || n.Refused.Stale != 3 || n.Nodes != 1 || n.Watches != 1 {
+		if n := table.Stats(); n.Put != 3 || n.Added != 1 || n.Updated != 2 || n.Refused.Stale != 3 || n.Nodes != 1 ||
+			n.Watches != 1 {
 			t.Errorf("stats are %+v", n)
 		}
 	})
@@ -373,7 +374,8 @@ func TestTableTakesWhatItIsGiven(t *testing.T) {
 		scribble(&r)
 		for range 2 {
 			got := table.Records(discovery.Query{Group: "prod"})
-			if len(got) != 1 || !reflect.DeepEqual(got[0].Services, want.Services) || !reflect.DeepEqual(got[0].Meta, want.Meta) ||
+			if len(got) != 1 || !reflect.DeepEqual(got[0].Services, want.Services) ||
+				!reflect.DeepEqual(got[0].Meta, want.Meta) ||
 				!reflect.DeepEqual(got[0].Addrs, want.Addrs) {
 				t.Fatalf("kept %+v, want %+v", got, want)
 			}

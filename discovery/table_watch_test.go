@@ -62,7 +62,8 @@ func TestWatchQueries(t *testing.T) {
 				if got := expect(t, prod, is(discovery.Added, 2)); got[0].Record.Group != "prod" {
 					t.Errorf("the group is called %q", got[0].Record.Group)
 				}
-				if got := table.Records(discovery.Query{Group: "prod"}); len(got) != 1 || got[0].ID != two.ID || got[0].Group != "prod" {
+				if got := table.Records(discovery.Query{Group: "prod"}); len(got) != 1 || got[0].ID != two.ID ||
+					got[0].Group != "prod" {
 					t.Errorf("records of prod are %+v", got)
 				}
 
@@ -192,7 +193,8 @@ func TestWatchCoalesces(t *testing.T) {
 		table.Drop(nodeID(2), discovery.Left)
 		table.Sync()
 		put(t, table, sample(4), time.Minute)
-		got := expect(t, events, is(discovery.Added, 9), is(discovery.Added, 1), is(discovery.Added, 3), synced, is(discovery.Added, 4))
+		got := expect(t, events, is(discovery.Added, 9), is(discovery.Added, 1), is(discovery.Added, 3), synced,
+			is(discovery.Added, 4))
 		if n := got[1].Record.Revision; n != 100 {
 			t.Errorf("told revision %d, want the latest", n)
 		}
@@ -205,7 +207,8 @@ func TestWatchCoalesces(t *testing.T) {
 		table.Drop(nodeID(1), discovery.Left)
 		table.Drop(nodeID(3), discovery.Left)
 		put(t, table, rev(sample(3), 2), time.Minute)
-		got = expect(t, events, is(discovery.Updated, 9), is(discovery.Updated, 9), is(discovery.Left, 1), is(discovery.Updated, 3))
+		got = expect(t, events, is(discovery.Updated, 9), is(discovery.Updated, 9), is(discovery.Left, 1),
+			is(discovery.Updated, 3))
 		if got[0].Record.Revision != 2 || got[1].Record.Revision != 4 || got[3].Record.Revision != 2 {
 			t.Errorf("told revisions %d, %d, %d", got[0].Record.Revision, got[1].Record.Revision, got[3].Record.Revision)
 		}

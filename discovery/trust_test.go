@@ -261,7 +261,8 @@ func tamper(t *testing.T, v reflect.Value, leaf int) {
 // other returns another character of the same kind.
 func other(c byte) string {
 	for _, kind := range []string{"23456", "abcdef", "ABCDEF"} {
-		if c >= '0' && c <= '9' && kind[0] != '2' || c >= 'a' && c <= 'z' && kind[0] != 'a' || c >= 'A' && c <= 'Z' && kind[0] != 'A' {
+		if c >= '0' && c <= '9' && kind[0] != '2' || c >= 'a' && c <= 'z' && kind[0] != 'a' || c >= 'A' && c <= 'Z' &&
+			kind[0] != 'A' {
 			continue
 		}
 		if kind[0] != c {
@@ -350,7 +351,8 @@ func TestGroupKeyBytes(t *testing.T) {
 		r = sealed(t, trust, r)
 		got, err := r.TXT()
 		if want := []string{
-			"txtvers=1", "id=aeaaaaaaaaaaaaaaaaaaaaaaae", "i=rs", "r=1", "g=~gnfdufbbybsrcbxmb6jooxxwjy", "p=zmtp/3.1", "h=10.0.0.1",
+			"txtvers=1", "id=aeaaaaaaaaaaaaaaaaaaaaaaae", "i=rs", "r=1", "g=~gnfdufbbybsrcbxmb6jooxxwjy", "p=zmtp/3.1",
+			"h=10.0.0.1",
 			"s0=orders,PUB,t5555", "ts=c2wfoqo0", "x=sDkstHSUNlEVG5gJqja54Q",
 		}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("TXT is %q, %v\nwant %q", got, err, want)

@@ -35,8 +35,8 @@ const (
 //	p= m= k=    Wire, Host, Key
 //	f= y=       Files, PeerID
 //	h=          Addrs, separated by commas
-//	s0= … s15=  Services: name,type and then the endpoints: t5555 for tcp://*:5555, t10.0.0.1:5555, i/path and i@name for ipc,
-//	            u and the whole endpoint for any other
+//	s0= … s15=  Services: name,type and then the endpoints: t5555 for tcp://*:5555, t10.0.0.1:5555, i/path and i@name
+//	            for ipc, u and the whole endpoint for any other
 //	m-KEY=      Meta, sorted by key
 //	l=          Lifetime in seconds, rounded up
 //	ts=         Issued, in milliseconds since 1970, base 36

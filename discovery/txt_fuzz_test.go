@@ -24,10 +24,12 @@ func FuzzParseTXT(f *testing.F) {
 	f.Add(strings.Join(whole, "\n"))
 	const id = "\nid=aeaaaaaaaaaaaaaaaaaaaaaaae\n"
 	for _, s := range []string{
-		"", "=", "txtvers=1", "txtvers=2" + id, "txtvers=1" + id + "r=1\nr=2", "txtvers=1" + id + "n=%", "txtvers=1" + id + "n=%C3%BC",
+		"", "=", "txtvers=1", "txtvers=2" + id, "txtvers=1" + id + "r=1\nr=2", "txtvers=1" + id + "n=%",
+		"txtvers=1" + id + "n=%C3%BC",
 		"txtvers=1" + id + "g=~aaaaaaaaaaaaaaaaaaaaaaaaaa", "txtvers=1" + id + "h=::1,1::2:3:4:5:6:7", "TXTVERS=1.5" + id,
 		"txtvers=1" + id + "s0=a,PUB,t1+f,t[::1]:2,i@x,i/a%2Cb,uws://x,z\ns15=b", "txtvers=1" + id + "s0=a,,t*:5,t%31",
-		"txtvers=1" + id + "l=1\nts=1\nbye=1\nx=AA", "txtvers=1" + id + "m-a==\nm-=\nm-%=", "txtvers=1" + id + "s0=a,,uipc://a\ns0",
+		"txtvers=1" + id + "l=1\nts=1\nbye=1\nx=AA", "txtvers=1" + id + "m-a==\nm-=\nm-%=",
+		"txtvers=1" + id + "s0=a,,uipc://a\ns0",
 		"txtvers=1" + id + "k=" + strings.Repeat("#", 40), strings.Repeat("\n", 40), strings.Repeat("a", 300),
 	} {
 		f.Add(s)
@@ -44,7 +46,8 @@ func FuzzParseTXT(f *testing.F) {
 			}
 			return
 		}
-		if r.ID == (discovery.ID{}) || len(r.Services) > 16 || len(r.Proof) > 160 || r.Lifetime < 0 || r.From != nil || r.Configured {
+		if r.ID == (discovery.ID{}) || len(r.Services) > 16 || len(r.Proof) > 160 || r.Lifetime < 0 || r.From != nil ||
+			r.Configured {
 			t.Fatalf("took %+v", r)
 		}
 		out, err := r.TXT()

@@ -41,8 +41,10 @@ func TestTXTBytes(t *testing.T) {
 		"all": {full, []string{
 			"txtvers=1", "id=aaaqeayeaudaocajbifqydiob4", "i=mgj6k3cw", "r=12", "g=prod",
 			`n=J%C3%BCrgen's %22box%22, 100%25`, "p=zmtp/3.1", "m=0123456789abcdef",
-			"k=rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "f=fedcba9876543210", "y=b4ha2dalbieqqbygaucagaqbaa", "h=10.0.12.34,fd00::12",
-			"s0=orders,PUB,t5555,t10.0.12.34:5556,t[fd00::12]:5557,tdb1.example:5558,i/run/a%2Cb 100%25.sock,i@orders,uws://10.0.12.34:80/a",
+			"k=rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "f=fedcba9876543210", "y=b4ha2dalbieqqbygaucagaqbaa",
+			"h=10.0.12.34,fd00::12",
+			"s0=orders,PUB,t5555,t10.0.12.34:5556,t[fd00::12]:5557,tdb1.example:5558,i/run/a%2Cb 100%25.sock,i@orders," +
+				"uws://10.0.12.34:80/a",
 			"s1=bare,", "m-az=", "m-zone=a=b,c", "l=15", "ts=mgj6k3gb", "bye=1", "x=__79_A",
 		}},
 		"least": {discovery.Record{ID: nodeID(1)}, []string{
@@ -211,15 +213,21 @@ func TestParseTXT(t *testing.T) {
 		txt  []string
 		want *discovery.Record // nil: an error
 	}{
-		"least":               {[]string{"txtvers=1", id}, &least},
-		"minor version":       {[]string{"txtvers=1.7", id}, &least},
-		"upper case keys":     {[]string{"TXTVERS=1", "ID" + id[2:]}, &least},
-		"unknown keys":        {[]string{"txtvers=1", id, "zz=1", "flag", "", "=x", "s16=?", "s01=?", "s=?", "m-A%=?", "m-=?"}, &least},
-		"first of two":        {[]string{"txtvers=1", id, "r=1", "r=2"}, with(func(r *discovery.Record) { r.Revision = 1 })},
-		"gaps in services":    {[]string{"txtvers=1", id, "s7=a,PUB,t1"}, ports("tcp://*:1")},
-		"flags":               {[]string{"txtvers=1", id, "s0=a,PUB,t1+q,t10.0.0.1:2+q+r"}, ports("tcp://*:1", "tcp://10.0.0.1:2")},
-		"unknown endpoints":   {[]string{"txtvers=1", id, "s0=a,PUB,z1,t1"}, ports("tcp://*:1")},
-		"service name alone":  {[]string{"txtvers=1", id, "s0=a"}, with(func(r *discovery.Record) { r.Services = []discovery.Service{{Name: "a"}} })},
+		"least":           {[]string{"txtvers=1", id}, &least},
+		"minor version":   {[]string{"txtvers=1.7", id}, &least},
+		"upper case keys": {[]string{"TXTVERS=1", "ID" + id[2:]}, &least},
+		"unknown keys": {
+			[]string{"txtvers=1", id, "zz=1", "flag", "", "=x", "s16=?", "s01=?", "s=?", "m-A%=?", "m-=?"}, &least,
+		},
+		"first of two":     {[]string{"txtvers=1", id, "r=1", "r=2"}, with(func(r *discovery.Record) { r.Revision = 1 })},
+		"gaps in services": {[]string{"txtvers=1", id, "s7=a,PUB,t1"}, ports("tcp://*:1")},
+		"flags": {
+			[]string{"txtvers=1", id, "s0=a,PUB,t1+q,t10.0.0.1:2+q+r"}, ports("tcp://*:1", "tcp://10.0.0.1:2"),
+		},
+		"unknown endpoints": {[]string{"txtvers=1", id, "s0=a,PUB,z1,t1"}, ports("tcp://*:1")},
+		"service name alone": {
+			[]string{"txtvers=1", id, "s0=a"}, with(func(r *discovery.Record) { r.Services = []discovery.Service{{Name: "a"}} }),
+		},
 		"nothing":             {nil, nil},
 		"no version":          {[]string{id}, nil},
 		"version 2":           {[]string{"txtvers=2", id}, nil},
@@ -267,7 +275,9 @@ func TestParseTXT(t *testing.T) {
 		"long proof":          {[]string{"txtvers=1", id, "x=" + strings.Repeat("A", 216)}, nil},
 		"long string":         {[]string{"txtvers=1", id, strings.Repeat("a", 256)}, nil},
 		"33 strings":          {append([]string{"txtvers=1", id}, make([]string, 31)...), nil},
-		"1301 bytes":          {append([]string{"txtvers=1", id}, slices.Repeat([]string{strings.Repeat("a", 255)}, 5)...), nil},
+		"1301 bytes": {
+			append([]string{"txtvers=1", id}, slices.Repeat([]string{strings.Repeat("a", 255)}, 5)...), nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

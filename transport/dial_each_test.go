@@ -13,7 +13,9 @@ import (
 )
 
 // A dead address does not answer; a live one answers after rtt.
-func dialDead(live func(i int) bool, rtt time.Duration, open *atomic.Int64) func(context.Context, int) (net.Conn, error) {
+func dialDead(
+	live func(i int) bool, rtt time.Duration, open *atomic.Int64,
+) func(context.Context, int) (net.Conn, error) {
 	return func(ctx context.Context, i int) (net.Conn, error) {
 		var answer <-chan time.Time
 		if live(i) {
@@ -40,7 +42,9 @@ func (c *countedConn) Close() error { c.open.Add(-1); return nil }
 
 // However many addresses of a name are dead, and however short the time, the one that lives gets its turn.
 func TestEveryAddressGetsItsTurn(t *testing.T) {
-	for _, timeout := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 10 * time.Second} {
+	for _, timeout := range []time.Duration{
+		time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 10 * time.Second,
+	} {
 		for _, dead := range []int{1, 2, 4, 6, 30, 100} {
 			t.Run(fmt.Sprintf("%d dead, %v", dead, timeout), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -77,7 +81,10 @@ func TestDialEach(t *testing.T) {
 	}{
 		{"the first that answers in time is not disturbed", 3, 200 * time.Millisecond, all, 0, 0, 200 * time.Millisecond},
 		{"a slow first one is waited for beside the second", 2, 400 * time.Millisecond, all, 0, 0, 400 * time.Millisecond},
-		{"a dead first one costs one delay", 2, 10 * time.Millisecond, func(i int) bool { return i == 1 }, 0, 1, 260 * time.Millisecond},
+		{
+			"a dead first one costs one delay", 2, 10 * time.Millisecond, func(i int) bool { return i == 1 }, 0, 1,
+			260 * time.Millisecond,
+		},
 		{"all dead", 3, 0, func(int) bool { return false }, 2 * time.Second, -1, 2 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -110,7 +117,9 @@ func TestDialEach(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			_, err := dialEach(t.Context(), 6, func(_ context.Context, i int) (net.Conn, error) {
-				return nil, &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(i)), Port: 5}, Err: errors.New("refused")}
+				return nil, &net.OpError{
+					Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(i)), Port: 5}, Err: errors.New("refused"),
+				}
 			})
 			want := "10.0.0.0:5: refused; 10.0.0.1:5: refused; 10.0.0.2:5: refused; 10.0.0.3:5: refused; and 2 more"
 			if err == nil || err.Error() != want {

@@ -36,6 +36,7 @@ func TestParseEndpoint(t *testing.T) {
 }
 
 func TestParseEndpointErrors(t *testing.T) {
+	const scheme = "write a letter, then letters, digits, '+', '-' or '.', as in tcp://host:port"
 	for _, tc := range []struct{ name, in, want string }{
 		{"empty", "", `transport: endpoint "": it is empty; write it as tcp://host:port, ipc:///path or inproc://name`},
 		{"no scheme", "127.0.0.1:5", `transport: endpoint "127.0.0.1:5": no scheme; write it as tcp://127.0.0.1:5`},
@@ -43,21 +44,44 @@ func TestParseEndpointErrors(t *testing.T) {
 		{"no scheme, name", "host:5", `transport: endpoint "host:5": no scheme; write it as tcp://host:5`},
 		{"no scheme, path", "/run/x", `transport: endpoint "/run/x": no scheme; write it as ipc:///run/x`},
 		{"no scheme, abstract", "@x", `transport: endpoint "@x": no scheme; write it as ipc://@x`},
-		{"no scheme, word", "x", `transport: endpoint "x": no scheme; write it as tcp://host:port, ipc:///path or inproc://x`},
+		{
+			"no scheme, word", "x", `transport: endpoint "x": no scheme; write it as tcp://host:port, ipc:///path or inproc://x`,
+		},
 		{"empty scheme", "://h:5", `transport: endpoint "://h:5": no scheme; write it as tcp://h:5`},
-		{"only the separator", "://", `transport: endpoint "://": no scheme and no address; write it as tcp://host:port, ipc:///path or inproc://name`},
+		{
+			"only the separator", "://",
+			`transport: endpoint "://": no scheme and no address; write it as tcp://host:port, ipc:///path or inproc://name`,
+		},
 		{"one slash", "tcp:/x", `transport: endpoint "tcp:/x": no "://" after the scheme; write it as tcp://x`},
-		{"one slash, upper case", "TCP:/h:5", `transport: endpoint "TCP:/h:5": no "://" after the scheme; write it as tcp://h:5`},
-		{"one slash, ipc", "ipc:/run/x", `transport: endpoint "ipc:/run/x": no "://" after the scheme; write it as ipc:///run/x`},
-		{"one slash, foreign scheme", "sim:/x", `transport: endpoint "sim:/x": no "://" after the scheme; write it as sim://x`},
+		{
+			"one slash, upper case", "TCP:/h:5",
+			`transport: endpoint "TCP:/h:5": no "://" after the scheme; write it as tcp://h:5`,
+		},
+		{
+			"one slash, ipc", "ipc:/run/x",
+			`transport: endpoint "ipc:/run/x": no "://" after the scheme; write it as ipc:///run/x`,
+		},
+		{
+			"one slash, foreign scheme", "sim:/x",
+			`transport: endpoint "sim:/x": no "://" after the scheme; write it as sim://x`,
+		},
 		{"no slash", "tcp:h:5", `transport: endpoint "tcp:h:5": no "://" after the scheme; write it as tcp://h:5`},
-		{"no slash, nothing", "inproc:", `transport: endpoint "inproc:": no "://" after the scheme; write it as inproc://name`},
+		{
+			"no slash, nothing", "inproc:",
+			`transport: endpoint "inproc:": no "://" after the scheme; write it as inproc://name`,
+		},
 		{"no address", "tcp://", `transport: endpoint "tcp://": no address; write it as tcp://host:port`},
 		{"no address, ipc", "ipc://", `transport: endpoint "ipc://": no address; write it as ipc:///path`},
 		{"no address, inproc", "inproc://", `transport: endpoint "inproc://": no address; write it as inproc://name`},
 		{"no address, foreign", "SIM://", `transport: endpoint "SIM://": no address; write it as sim://address`},
-		{"bad scheme", "t_p://x", `transport: endpoint "t_p://x": '_' in the scheme; write a letter, then letters, digits, '+', '-' or '.', as in tcp://host:port`},
-		{"scheme is a number", "1://x", `transport: endpoint "1://x": scheme "1" does not begin with a letter; write a letter, then letters, digits, '+', '-' or '.', as in tcp://host:port`},
+		{
+			"bad scheme", "t_p://x",
+			`transport: endpoint "t_p://x": '_' in the scheme; ` + scheme,
+		},
+		{
+			"scheme is a number", "1://x",
+			`transport: endpoint "1://x": scheme "1" does not begin with a letter; ` + scheme,
+		},
 		{"space in front", " tcp://h:5", `transport: endpoint " tcp://h:5": white space around it; write it as tcp://h:5`},
 		{"line end", "tcp://h:5\n", `transport: endpoint "tcp://h:5\n": white space around it; write it as tcp://h:5`},
 		{"control character", "ipc:///a\x00b", `transport: endpoint "ipc:///a\x00b": control character '\x00'; remove it`},
@@ -86,8 +110,10 @@ func TestUseString(t *testing.T) {
 
 func FuzzParseEndpoint(f *testing.F) {
 	for _, s := range []string{
-		"", "tcp://127.0.0.1:5557", "TCP://[::1]:0", "tcp://*:*", "tcp://a:1;b:2", "tcp:/x", "tcp:x", "ipc:///run/x", "ipc://@x", "ipc://*",
-		"inproc://a://b", "://", "x://", "127.0.0.1:5", "tcp://[", "tcp://[]:1", "tcp://::1:5", "\x00", "\xff://a", " tcp://a:1", "K://a",
+		"", "tcp://127.0.0.1:5557", "TCP://[::1]:0", "tcp://*:*", "tcp://a:1;b:2", "tcp:/x", "tcp:x", "ipc:///run/x",
+		"ipc://@x", "ipc://*",
+		"inproc://a://b", "://", "x://", "127.0.0.1:5", "tcp://[", "tcp://[]:1", "tcp://::1:5", "\x00", "\xff://a",
+		" tcp://a:1", "K://a",
 	} {
 		f.Add(s)
 	}

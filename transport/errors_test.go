@@ -31,7 +31,10 @@ func TestOpError(t *testing.T) {
 			"no address", "tcp://host:5", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no such host")},
 			"transport: dial tcp://host:5: no such host", false, false,
 		},
-		{"timeout", "inproc://a", context.DeadlineExceeded, "transport: dial inproc://a: context deadline exceeded", true, true},
+		{
+			"timeout", "inproc://a", context.DeadlineExceeded, "transport: dial inproc://a: context deadline exceeded", true,
+			true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := &OpError{Op: "dial", Endpoint: tc.endpoint, Err: tc.cause}

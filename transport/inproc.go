@@ -69,7 +69,9 @@ func (t *Inproc) Dial(ctx context.Context, address string) (net.Conn, error) {
 		case <-wait.bound:
 		case <-ctx.Done():
 			t.giveUp(address, wait)
-			return nil, &OpError{Op: "dial", Endpoint: "inproc://" + address, Err: fmt.Errorf("nobody has bound the name: %w", ctx.Err())}
+			return nil, &OpError{
+				Op: "dial", Endpoint: "inproc://" + address, Err: fmt.Errorf("nobody has bound the name: %w", ctx.Err()),
+			}
 		}
 	}
 }

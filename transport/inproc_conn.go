@@ -108,7 +108,10 @@ func (c *inprocConn) SetReadDeadline(time.Time) error  { return c.unsupported("s
 func (c *inprocConn) SetWriteDeadline(time.Time) error { return c.unsupported("set deadline") }
 
 func (c *inprocConn) unsupported(op string) error {
-	return &OpError{Op: op, Endpoint: c.endpoint, Err: fmt.Errorf("the connection carries values, not bytes; use Exchange: %w", errors.ErrUnsupported)}
+	return &OpError{
+		Op: op, Endpoint: c.endpoint,
+		Err: fmt.Errorf("the connection carries values, not bytes; use Exchange: %w", errors.ErrUnsupported),
+	}
 }
 
 // inprocAddr is a bound name, or a dialer's "name#7".

@@ -25,7 +25,8 @@ func TestInprocExchange(t *testing.T) {
 	}
 	wg.Wait()
 	_, err := client.(Direct).Exchange(t.Context(), 1)
-	if want := "transport: exchange inproc://a: called before; each end can exchange once"; err == nil || err.Error() != want {
+	if want := "transport: exchange inproc://a: called before; each end can exchange once"; err == nil ||
+		err.Error() != want {
 		t.Errorf("again: got %v, want %s", err, want)
 	}
 }
@@ -98,7 +99,8 @@ func TestInprocConn(t *testing.T) {
 			}
 		}
 	}
-	got := fmt.Sprintf("%s %s %s %s %s", client.LocalAddr(), client.RemoteAddr(), server.LocalAddr(), server.RemoteAddr(), client.LocalAddr().Network())
+	got := fmt.Sprintf("%s %s %s %s %s", client.LocalAddr(), client.RemoteAddr(), server.LocalAddr(), server.RemoteAddr(),
+		client.LocalAddr().Network())
 	if want := "a#1 a a a#1 inproc"; got != want {
 		t.Errorf("addresses %q, want %q", got, want)
 	}
@@ -174,7 +176,8 @@ func TestInprocListener(t *testing.T) {
 		tr := NewInproc()
 		listen(t, tr, "a")
 		_, err := tr.Listen(t.Context(), "a")
-		if want := "transport: listen inproc://a: address already in use: close the other listener or choose another name"; !errors.Is(err, ErrAddressInUse) || err.Error() != want {
+		want := "transport: listen inproc://a: address already in use: close the other listener or choose another name"
+		if !errors.Is(err, ErrAddressInUse) || err.Error() != want {
 			t.Errorf("got %v", err)
 		}
 		listen(t, NewInproc(), "a") // another name space

@@ -48,7 +48,9 @@ func TestInspect(t *testing.T) {
 					break
 				}
 			}
-			until(t, near, "bytes that the peer has not taken", func(s ConnState) bool { return s.Untaken > 64<<10 && s.Unanswered == 0 })
+			until(t, near, "bytes that the peer has not taken", func(s ConnState) bool {
+				return s.Untaken > 64<<10 && s.Unanswered == 0
+			})
 			near.(Inspector).ProbeWithin(1000) // a hint: nothing is seen of it but that it does no harm
 
 			if err := near.(CloseWriter).CloseWrite(); err != nil {
@@ -125,7 +127,7 @@ func TestInspectReset(t *testing.T) {
 				far.Close()
 				for range 2 { // to look takes nothing away
 					until(t, near, "the end", func(s ConnState) bool {
-						return s.Ended && s.Reset == !reads && s.Unread == 5 && !(s.Reset && s.Acknowledged)
+						return s.Ended && s.Reset == !reads && s.Unread == 5 && (!s.Reset || !s.Acknowledged)
 					})
 				}
 				if ended, reset := near.(Inspector).Ended(); !ended || reset == reads {

@@ -120,7 +120,8 @@ func listenFresh(mode fs.FileMode) (*ipcListener, error) {
 	}
 	path := filepath.Join(dir, "socket")
 	if err := (*IPC)(nil).Validate(path, ForBind); err != nil {
-		return nil, errors.Join(fmt.Errorf("the directory for temporary files has too long a name; set TMPDIR: %w", err), os.Remove(dir))
+		return nil, errors.Join(fmt.Errorf("the directory for temporary files has too long a name; set TMPDIR: %w", err),
+			os.Remove(dir))
 	}
 	if err := letIn(dir, mode); err != nil {
 		return nil, errors.Join(err, os.Remove(dir))

@@ -126,7 +126,8 @@ func TestIPCKeptLockEndsWithTheContext(t *testing.T) {
 	if _, err := NewIPC().Listen(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := tryLock(path + ".yodel-lock"); !errors.Is(err, errLockBusy) || !strings.Contains(err.Error(), path+".yodel-lock") {
+	if _, err := tryLock(path + ".yodel-lock"); !errors.Is(err, errLockBusy) ||
+		!strings.Contains(err.Error(), path+".yodel-lock") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -187,7 +188,8 @@ func TestIPCFileThatMayNotBeAsked(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), self)
 			cmd.Env = append(os.Environ(), strangerEnv+"="+path, "GORACE=atexit_sleep_ms=0")
 			out, err := cmd.CombinedOutput()
-			want := "true true transport: listen ipc://" + path + ": address already in use: a socket is there already, and whether somebody " +
+			want := "true true transport: listen ipc://" + path +
+				": address already in use: a socket is there already, and whether somebody " +
 				"listens on it cannot be told (connect: permission denied); remove it if nobody does, or choose another path"
 			if got := strings.TrimSpace(string(out)); err != nil || got != want {
 				t.Errorf("%v\ngot  %s\nwant %s", err, got, want)

@@ -12,7 +12,13 @@ import (
 
 func TestIPCMode(t *testing.T) {
 	for _, tc := range []struct{ mode, dir fs.FileMode }{
-		{0o600, 0o700}, {0o660, 0o710}, {0o666, 0o711}, {0o602, 0o701}, {0o644, 0o700}, {0o777, 0o711}, {fs.ModeSetuid | 0o666, 0o711},
+		{0o600, 0o700},
+		{0o660, 0o710},
+		{0o666, 0o711},
+		{0o602, 0o701},
+		{0o644, 0o700},
+		{0o777, 0o711},
+		{fs.ModeSetuid | 0o666, 0o711},
 	} {
 		t.Run(fmt.Sprintf("%04o", tc.mode), func(t *testing.T) {
 			tr := &IPC{Mode: tc.mode}

@@ -167,7 +167,8 @@ func TestIPCRemovedDirectoryIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := l.Accept()
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "peers cannot connect here: directory "+dir+" does not exist") {
+	if !errors.Is(err, fs.ErrNotExist) ||
+		!strings.Contains(err.Error(), "peers cannot connect here: directory "+dir+" does not exist") {
 		t.Fatalf("got %v", err)
 	}
 	if err := l.checkFile(); err != nil {

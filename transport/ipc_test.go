@@ -28,13 +28,22 @@ func TestIPCValidate(t *testing.T) {
 		{"path", "/run/a b", "linux", "", ""},
 		{"relative", "a.sock", "linux", "", ""},
 		{"longest, linux", long[:107], "linux", "", ""},
-		{"too long, linux", long[:108], "linux", "108 bytes and a socket's path at most 107", "108 bytes and a socket's path at most 107"},
+		{
+			"too long, linux", long[:108], "linux", "108 bytes and a socket's path at most 107",
+			"108 bytes and a socket's path at most 107",
+		},
 		{"longest, darwin", long[:103], "darwin", "", ""},
-		{"too long, darwin", long[:104], "darwin", "104 bytes and a socket's path at most 103", "104 bytes and a socket's path at most 103"},
+		{
+			"too long, darwin", long[:104], "darwin", "104 bytes and a socket's path at most 103",
+			"104 bytes and a socket's path at most 103",
+		},
 		{"abstract", "@x", "linux", "", ""},
 		{"longest abstract", "@" + long[:107], "linux", "", ""},
 		{"too long abstract", "@" + long[:108], "linux", "at most 108", "at most 108"},
-		{"abstract elsewhere", "@x", "darwin", "abstract names (@name) exist only on Linux; write a path, as in ipc:///path", "exist only on Linux"},
+		{
+			"abstract elsewhere", "@x", "darwin", "abstract names (@name) exist only on Linux; write a path, as in ipc:///path",
+			"exist only on Linux",
+		},
 		{"abstract without name", "@", "linux", "no name after '@'; write it as ipc://@name", "no name"},
 		{"wildcard", "*", "linux", "", "a wildcard can be bound, not connected to; write the path that the peer has bound"},
 		{"empty", "", "linux", "no path; write it as ipc:///path", "no path"},
@@ -110,7 +119,8 @@ func TestIPC(t *testing.T) {
 		}
 		defer foreign.Close()
 		_, err = tr.Listen(t.Context(), path)
-		want := "transport: listen ipc://" + path + ": address already in use: somebody listens there; stop them or choose another path"
+		want := "transport: listen ipc://" + path +
+			": address already in use: somebody listens there; stop them or choose another path"
 		if !errors.Is(err, ErrAddressInUse) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -33,7 +33,8 @@ func TestReadTwo(t *testing.T) {
 						}
 						first, second := make([]byte, 3), make([]byte, 2)
 						n, err := server.(TwoReader).ReadTwo(first, second)
-						if want := min(5, len(tt.sent)); n != want || err != nil || string(first) != tt.first || string(second) != tt.second {
+						if want := min(5, len(tt.sent)); n != want || err != nil || string(first) != tt.first ||
+							string(second) != tt.second {
 							t.Errorf("got %d, %v, %q and %q", n, err, first, second)
 						}
 					})
@@ -82,7 +83,8 @@ func TestReadTwo(t *testing.T) {
 			t.Run("past the deadline", func(t *testing.T) {
 				_, server := pair(t, s.tr, s.address)
 				go func() { _ = server.SetReadDeadline(time.Unix(1, 0)) }()
-				if n, err := server.(TwoReader).ReadTwo(make([]byte, 3), make([]byte, 2)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				if n, err := server.(TwoReader).ReadTwo(make([]byte, 3), make([]byte, 2)); n != 0 ||
+					!errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("got %d, %v", n, err)
 				}
 			})
@@ -90,7 +92,8 @@ func TestReadTwo(t *testing.T) {
 				_, server := pair(t, s.tr, s.address)
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					if n, err := server.(TwoReader).ReadTwo(make([]byte, 3), make([]byte, 2)); n != 0 || !errors.Is(err, net.ErrClosed) {
+					if n, err := server.(TwoReader).ReadTwo(make([]byte, 3), make([]byte, 2)); n != 0 ||
+						!errors.Is(err, net.ErrClosed) {
 						t.Errorf("got %d, %v", n, err)
 					}
 				})

@@ -115,7 +115,8 @@ func TestStream(t *testing.T) {
 					t.Fatal("connected")
 				}
 				op, ok := errors.AsType[*OpError](err)
-				if !ok || op.Op != "dial" || !strings.HasPrefix(err.Error(), "transport: dial "+s.tr.Scheme()+"://"+l.Address()+": connect: ") {
+				if !ok || op.Op != "dial" ||
+					!strings.HasPrefix(err.Error(), "transport: dial "+s.tr.Scheme()+"://"+l.Address()+": connect: ") {
 					t.Errorf("got %v", err)
 				}
 			})

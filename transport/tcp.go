@@ -100,7 +100,9 @@ func (t *TCP) keepAlive() (time.Duration, net.KeepAliveConfig) {
 	if t.KeepAliveIdle < 0 {
 		return -1, net.KeepAliveConfig{}
 	}
-	return 0, net.KeepAliveConfig{Enable: true, Idle: t.KeepAliveIdle, Interval: t.KeepAliveInterval, Count: t.KeepAliveCount}
+	return 0, net.KeepAliveConfig{
+		Enable: true, Idle: t.KeepAliveIdle, Interval: t.KeepAliveInterval, Count: t.KeepAliveCount,
+	}
 }
 
 // tcpConn embeds the connection itself, not an interface, so that net.Buffers

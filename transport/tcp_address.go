@@ -78,7 +78,8 @@ func splitTCP(s string, use Use) (a tcpAddress, problem, fix string) {
 	wildcard := host == "" || notIP == nil && ip.IsUnspecified()
 	switch {
 	case wildcard && use == ForConnect:
-		return a, "a wildcard can be bound, not connected to", "name the peer's host, as in tcp://127.0.0.1:" + portOr(port, "5557")
+		return a, "a wildcard can be bound, not connected to", "name the peer's host, as in tcp://127.0.0.1:" +
+			portOr(port, "5557")
 	case host != "" && notIP != nil:
 		if problem, fix = checkHost(host); problem != "" {
 			return a, problem, fix

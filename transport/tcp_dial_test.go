@@ -135,7 +135,8 @@ func TestTCPDialsEveryAddressOfAName(t *testing.T) {
 	}
 	dns.answer.Store(addrs(parseAddrs("127.0.0.1 127.0.0.2")))
 	_, err := tr.Dial(t.Context(), "three.yodel.test.:"+port)
-	if !isRefused(err) || !strings.Contains(err.Error(), "127.0.0.1:"+port+": ") || !strings.Contains(err.Error(), "127.0.0.2:"+port+": ") {
+	if !isRefused(err) || !strings.Contains(err.Error(), "127.0.0.1:"+port+": ") ||
+		!strings.Contains(err.Error(), "127.0.0.2:"+port+": ") {
 		t.Errorf("got %v, want both addresses", err)
 	}
 }

@@ -27,7 +27,9 @@ func TestTCPSocketOptions(t *testing.T) {
 						t.Fatal(err)
 					}
 					var got int
-					if cerr := raw.Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), level, option) }); cerr != nil || err != nil {
+					if cerr := raw.Control(func(fd uintptr) {
+						got, err = syscall.GetsockoptInt(int(fd), level, option)
+					}); cerr != nil || err != nil {
 						t.Fatal(cerr, err)
 					}
 					if got != want {

@@ -68,7 +68,8 @@ func TestTCPRange(t *testing.T) {
 				}
 			}
 			_, err := tr.Listen(t.Context(), address)
-			want := "address already in use: no port of the range is free; stop the other program or bind another port (0 is any free one)"
+			want := "address already in use: no port of the range is free; " +
+				"stop the other program or bind another port (0 is any free one)"
 			if !errors.Is(err, ErrAddressInUse) || !strings.HasSuffix(err.Error(), want) {
 				t.Errorf("got  %v\nwant …%s", err, want)
 			}
@@ -97,7 +98,11 @@ func TestTCPNamed(t *testing.T) {
 		names   []string
 		strange []string
 	}{
-		{"localhost", []string{"localhost", "LOCALHOST", "127.0.0.1", "[127.0.0.1]", lo}, []string{"*", "127.0.0.2", "[::1]", "host"}},
+		{
+			"localhost",
+			[]string{"localhost", "LOCALHOST", "127.0.0.1", "[127.0.0.1]", lo},
+			[]string{"*", "127.0.0.2", "[::1]", "host"},
+		},
 		{lo, []string{lo, "localhost", "127.0.0.1"}, []string{"*", "0.0.0.0", "[::1]"}},
 		{"*", []string{"*", "", "[*]", "[::]", "0.0.0.0", "127.0.0.1", "localhost", lo}, []string{"127.0.0.2", "host"}},
 		{"0.0.0.0", []string{"*", "0.0.0.0", "[0.0.0.0]", "localhost"}, []string{"127.0.0.2"}},

@@ -22,11 +22,20 @@ func TestTCPBindForms(t *testing.T) {
 		v6         bool
 	}{
 		{name: "IPv4", bind: "127.0.0.1:0", bound: "127.0.0.1", address: "127.0.0.1", accepted: []string{"127.0.0.1"}},
-		{name: "IPv6", bind: "[::1]:0", bound: "::1", address: "::1", accepted: []string{"::1"}, refused: []string{"127.0.0.1"}, v6: true},
+		{
+			name: "IPv6", bind: "[::1]:0", bound: "::1", address: "::1", accepted: []string{"::1"},
+			refused: []string{"127.0.0.1"}, v6: true,
+		},
 		{name: "star", bind: "*:0", bound: "::", address: "127.0.0.1", accepted: []string{"127.0.0.1", "::1"}, v6: true},
 		{name: "no host", bind: ":0", bound: "::", address: "127.0.0.1", accepted: []string{"127.0.0.1", "::1"}, v6: true},
-		{name: "IPv6 wildcard", bind: "[::]:0", bound: "::", address: "127.0.0.1", accepted: []string{"127.0.0.1", "::1"}, v6: true},
-		{name: "IPv4 wildcard", bind: "0.0.0.0:0", bound: "0.0.0.0", address: "127.0.0.1", accepted: []string{"127.0.0.1"}, refused: []string{"::1"}, v6: true},
+		{
+			name: "IPv6 wildcard", bind: "[::]:0", bound: "::", address: "127.0.0.1", accepted: []string{"127.0.0.1", "::1"},
+			v6: true,
+		},
+		{
+			name: "IPv4 wildcard", bind: "0.0.0.0:0", bound: "0.0.0.0", address: "127.0.0.1", accepted: []string{"127.0.0.1"},
+			refused: []string{"::1"}, v6: true,
+		},
 		{name: "host name", bind: "localhost:0", bound: "127.0.0.1", address: "127.0.0.1", accepted: []string{"127.0.0.1"}},
 		{name: "port star", bind: "127.0.0.1:*", bound: "127.0.0.1", address: "127.0.0.1", accepted: []string{"127.0.0.1"}},
 	} {
@@ -90,7 +99,8 @@ func TestTCPInterface(t *testing.T) {
 
 	t.Run("neither interface nor host", func(t *testing.T) {
 		_, err := tr.Listen(t.Context(), "no-such-0.invalid:0")
-		if err == nil || !strings.Contains(err.Error(), `and no host has the name "no-such-0.invalid": `) || !strings.Contains(err.Error(), name) {
+		if err == nil || !strings.Contains(err.Error(), `and no host has the name "no-such-0.invalid": `) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -184,7 +194,8 @@ func TestTCPAddressInUse(t *testing.T) {
 	tr := NewTCP()
 	l := listen(t, tr, "127.0.0.1:0")
 	_, err := tr.Listen(t.Context(), l.Address())
-	want := "transport: listen tcp://" + l.Address() + ": address already in use: stop the other program or bind another port (0 is any free one)"
+	want := "transport: listen tcp://" + l.Address() +
+		": address already in use: stop the other program or bind another port (0 is any free one)"
 	if !errors.Is(err, ErrAddressInUse) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

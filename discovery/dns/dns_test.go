@@ -88,9 +88,15 @@ func TestKubernetes(t *testing.T) {
 			[]string{"orders=tcp://192.0.2.53:5555"},
 			"",
 		},
-		"no service (RFC 2782)":     {[]Option{WithSRV("orders", "")}, []string{"_orders._tcp." + svc + " 5 IN SRV 0 0 0 ."}, nil, ""},
-		"target without an address": {[]Option{WithSRV("orders", "")}, []string{"_orders._tcp." + svc + " 5 IN SRV 0 0 5555 pod-0." + svc}, nil, ""},
-		"unusable addresses":        {[]Option{WithPort("orders", 5555)}, []string{svc + " 5 IN A 0.0.0.0", svc + " 5 IN AAAA ff02::1"}, nil, ""},
+		"no service (RFC 2782)": {
+			[]Option{WithSRV("orders", "")}, []string{"_orders._tcp." + svc + " 5 IN SRV 0 0 0 ."}, nil, "",
+		},
+		"target without an address": {
+			[]Option{WithSRV("orders", "")}, []string{"_orders._tcp." + svc + " 5 IN SRV 0 0 5555 pod-0." + svc}, nil, "",
+		},
+		"unusable addresses": {
+			[]Option{WithPort("orders", 5555)}, []string{svc + " 5 IN A 0.0.0.0", svc + " 5 IN AAAA ff02::1"}, nil, "",
+		},
 		"two on one host": {
 			[]Option{WithSRV("orders", "")},
 			[]string{
@@ -152,7 +158,8 @@ func TestZoneChanges(t *testing.T) {
 
 	z.set(append(pod(0, 100), pod(1, 201)...)...) // down, and one has come back elsewhere
 	l.Endpoints("orders=tcp://10.3.0.100:5555", "orders=tcp://10.3.0.201:5555")
-	if a, u, e, left := l.Count(discovery.Added), l.Count(discovery.Updated), l.Count(discovery.Expired), l.Count(discovery.Left); a != 3 || u != 1 || e != 1 || left != 0 {
+	if a, u, e, left := l.Count(discovery.Added), l.Count(discovery.Updated), l.Count(discovery.Expired),
+		l.Count(discovery.Left); a != 3 || u != 1 || e != 1 || left != 0 {
 		t.Errorf("%d added, %d updated, %d expired, %d left, want 3, 1, 1, 0: %s", a, u, e, left, l)
 	}
 
@@ -170,7 +177,8 @@ func TestServerFails(t *testing.T) {
 	e := l.Kind(discovery.Trouble, 0)
 	var lookup *LookupError
 	var dnsErr *net.DNSError
-	if !errors.As(e.Err, &lookup) || lookup.Name != svc || !errors.As(e.Err, &dnsErr) || !strings.Contains(e.Err.Error(), svc) {
+	if !errors.As(e.Err, &lookup) || lookup.Name != svc || !errors.As(e.Err, &dnsErr) ||
+		!strings.Contains(e.Err.Error(), svc) {
 		t.Errorf("trouble says %v, want a LookupError of %s that wraps a *net.DNSError", e.Err, svc)
 	}
 	z.questions(12) // some more rounds
@@ -191,7 +199,9 @@ func TestOptions(t *testing.T) {
 		opts []Option
 		says string // "" when it works
 	}{
-		"works":           {svc, []Option{ok, WithSRV("a-b.c_d", "x"), WithGroup("prod"), WithLimits(discovery.Limits{})}, ""},
+		"works": {
+			svc, []Option{ok, WithSRV("a-b.c_d", "x"), WithGroup("prod"), WithLimits(discovery.Limits{})}, "",
+		},
 		"no name":         {"", []Option{ok}, "not the name"},
 		"an URL":          {"tcp://x", []Option{ok}, "not the name"},
 		"nothing":         {svc, nil, "nothing to look up"},
@@ -219,7 +229,8 @@ func TestOptions(t *testing.T) {
 
 func TestGroupAndLimit(t *testing.T) {
 	z := newZone(t, svc+" 5 IN A 10.3.0.1", svc+" 5 IN A 10.3.0.2", svc+" 5 IN A 10.3.0.3")
-	l := watchtest.Watch(t, z.backend(WithPort("orders", 5555), WithGroup("prod"), WithLimits(discovery.Limits{Nodes: 2})), discovery.Query{Group: "prod"})
+	l := watchtest.Watch(t, z.backend(WithPort("orders", 5555), WithGroup("prod"), WithLimits(discovery.Limits{Nodes: 2})),
+		discovery.Query{Group: "prod"})
 	l.Kind(discovery.Synced, 0)
 	if e := l.Kind(discovery.Trouble, 0); !errors.Is(e.Err, discovery.ErrLimit) {
 		t.Errorf("trouble is %v, want ErrLimit", e.Err)

@@ -227,7 +227,10 @@ func TestOneTargetFails(t *testing.T) {
 
 // Of two lookups one fails: the other's changes count.
 func TestOneLookupFails(t *testing.T) {
-	s := &script{hosts: map[string]any{svc: []string{"10.0.0.1"}, "a.": []string{"10.0.0.9"}}, srv: []*net.SRV{{Target: "a.", Port: 9}}}
+	s := &script{
+		hosts: map[string]any{svc: []string{"10.0.0.1"}, "a.": []string{"10.0.0.9"}},
+		srv:   []*net.SRV{{Target: "a.", Port: 9}},
+	}
 	follow(t, s, []Option{WithSRV("x", ""), WithPort("y", 1)}, func(_ *Backend, nodes func() string) {
 		nodes()
 		s.set(func() { s.srv = error(sick); s.hosts[svc] = []string{"10.0.0.2"} })

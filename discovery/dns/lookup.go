@@ -62,7 +62,9 @@ func (s *session) lookSRV(ctx context.Context, src source) view {
 	}
 	v := view{nodes: make(map[discovery.ID]discovery.Record), unknown: make(map[discovery.ID]bool)}
 	if len(answers) > maxTargets {
-		v.err = &LookupError{Type: "SRV", Name: "_" + src.label + "._tcp." + name, Err: errors.New("lists more than 4096 nodes")}
+		v.err = &LookupError{
+			Type: "SRV", Name: "_" + src.label + "._tcp." + name, Err: errors.New("lists more than 4096 nodes"),
+		}
 		answers = answers[:maxTargets]
 	}
 	var (
@@ -111,7 +113,9 @@ func (s *session) addrs(ctx context.Context, host string) ([]netip.Addr, error) 
 	for i, a := range addrs {
 		addrs[i] = a.Unmap()
 	}
-	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return !a.IsValid() || a.IsUnspecified() || a.IsMulticast() })
+	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool {
+		return !a.IsValid() || a.IsUnspecified() || a.IsMulticast()
+	})
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return slices.Compact(addrs), nil
 }

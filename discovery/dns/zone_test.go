@@ -144,8 +144,11 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 
 // resolver asks this zone alone.
 func (z *zone) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, network, z.addr)
-	}}
+	return &net.Resolver{
+		PreferGo: true, StrictErrors: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, z.addr)
+		},
+	}
 }

@@ -60,7 +60,9 @@ func (n *note) Close(context.Context) error {
 func TestHints(t *testing.T) {
 	from := []netip.Addr{netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("fe80::1%eth0")}
 	service := func(endpoints ...string) []discovery.Service {
-		return []discovery.Service{{Name: "orders", Endpoints: []string{"tcp://1.2.3.4:1"}}, {Name: ServiceName, Endpoints: endpoints}}
+		return []discovery.Service{
+			{Name: "orders", Endpoints: []string{"tcp://1.2.3.4:1"}}, {Name: ServiceName, Endpoints: endpoints},
+		}
 	}
 	near := func(a netip.Addr) bool {
 		return netip.MustParsePrefix("10.0.0.0/24").Contains(a) || a.IsLoopback()
@@ -69,14 +71,22 @@ func TestHints(t *testing.T) {
 		r    discovery.Record
 		want []string
 	}{
-		"a stranger's":    {discovery.Record{From: from[:1], Services: service("tcp://192.0.2.1:7946")}, []string{"10.0.0.9:7946"}},
-		"from nowhere":    {discovery.Record{Services: service("tcp://192.0.2.1:7946")}, nil},
-		"the user's word": {discovery.Record{Configured: true, Services: service("tcp://gossip.example:7946")}, []string{"gossip.example:7946"}},
-		"link-local":      {discovery.Record{From: from, Services: service("tcp://*:1")}, []string{"10.0.0.9:1"}},
-		"on our network":  {discovery.Record{From: from[1:], Services: service("tcp://10.0.0.8:1", "tcp://10.9.0.8:1")}, []string{"10.0.0.8:1"}},
-		"loopback":        {discovery.Record{From: from[1:], Services: service("tcp://127.0.0.1:1")}, nil},
-		"not an address":  {discovery.Record{Configured: true, Services: service("ipc:///x", "tcp://a", "tcp://a:0", "tcp://a:x")}, nil},
-		"other service":   {discovery.Record{Configured: true, Services: service()}, nil},
+		"a stranger's": {
+			discovery.Record{From: from[:1], Services: service("tcp://192.0.2.1:7946")}, []string{"10.0.0.9:7946"},
+		},
+		"from nowhere": {discovery.Record{Services: service("tcp://192.0.2.1:7946")}, nil},
+		"the user's word": {
+			discovery.Record{Configured: true, Services: service("tcp://gossip.example:7946")}, []string{"gossip.example:7946"},
+		},
+		"link-local": {discovery.Record{From: from, Services: service("tcp://*:1")}, []string{"10.0.0.9:1"}},
+		"on our network": {
+			discovery.Record{From: from[1:], Services: service("tcp://10.0.0.8:1", "tcp://10.9.0.8:1")}, []string{"10.0.0.8:1"},
+		},
+		"loopback": {discovery.Record{From: from[1:], Services: service("tcp://127.0.0.1:1")}, nil},
+		"not an address": {
+			discovery.Record{Configured: true, Services: service("ipc:///x", "tcp://a", "tcp://a:0", "tcp://a:x")}, nil,
+		},
+		"other service": {discovery.Record{Configured: true, Services: service()}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := hintsOf(&c.r, near); !slices.Equal(got, c.want) {

@@ -88,11 +88,15 @@ func (c *cluster) start(opts ...Option) *peer {
 }
 
 func record(group string, services int) discovery.Record {
-	r := discovery.Record{ID: discovery.NewID(), Incarnation: uint64(time.Now().UnixMilli()), Group: group, Wire: "zmtp/3.1"}
+	r := discovery.Record{
+		ID: discovery.NewID(), Incarnation: uint64(time.Now().UnixMilli()), Group: group, Wire: "zmtp/3.1",
+	}
 	for i := range services {
 		r.Services = append(r.Services, discovery.Service{
 			Name: fmt.Sprintf("orders-%d", i), Type: "PUB",
-			Endpoints: []string{fmt.Sprintf("tcp://*:%d", 5000+i), fmt.Sprintf("ipc:///run/yodel/%s-%d", strings.Repeat("x", 30), i)},
+			Endpoints: []string{
+				fmt.Sprintf("tcp://*:%d", 5000+i), fmt.Sprintf("ipc:///run/yodel/%s-%d", strings.Repeat("x", 30), i),
+			},
 		})
 	}
 	return r
@@ -136,14 +140,15 @@ func (p *peer) session() *session {
 // sees waits until this member knows these and no others, and returns how long that took.
 func (p *peer) sees(others ...*peer) time.Duration {
 	p.c.t.Helper()
-	return p.log.Until(fmt.Sprintf("%d nodes at %v", len(others), p.addr), func(_ []discovery.Event, nodes map[discovery.ID]discovery.Record) bool {
-		for _, o := range others {
-			if _, ok := nodes[o.rec.ID]; !ok {
-				return false
+	return p.log.Until(fmt.Sprintf("%d nodes at %v", len(others), p.addr),
+		func(_ []discovery.Event, nodes map[discovery.ID]discovery.Record) bool {
+			for _, o := range others {
+				if _, ok := nodes[o.rec.ID]; !ok {
+					return false
+				}
 			}
-		}
-		return len(nodes) == len(others)
-	})
+			return len(nodes) == len(others)
+		})
 }
 
 // allSee waits until these know each other and nobody else.

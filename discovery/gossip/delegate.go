@@ -155,7 +155,8 @@ func (s *session) NotifyMsg(b []byte) {
 		if who == nil || !who.asking {
 			return
 		}
-		if d, err := parseMeta(s.config.group, who.meta); err == nil && d.kind == metaDigest && d.digest == digestOf(m.records) {
+		if d, err := parseMeta(s.config.group, who.meta); err == nil && d.kind == metaDigest &&
+			d.digest == digestOf(m.records) {
 			who.got = m.records
 			s.touch(m.id)
 		}
@@ -176,7 +177,8 @@ func (s *session) answer(m message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	who := s.members[m.id]
-	if s.closed || who == nil || !who.alive || s.answers >= maxAnswers || len(s.bundle) == 0 || m.digest != digestOf(s.bundle) {
+	if s.closed || who == nil || !who.alive || s.answers >= maxAnswers || len(s.bundle) == 0 ||
+		m.digest != digestOf(s.bundle) {
 		return
 	}
 	s.answers++

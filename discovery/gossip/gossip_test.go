@@ -67,7 +67,8 @@ func TestNineMembers(t *testing.T) {
 			}
 		}
 		ninth.rec.Revision++
-		ninth.rec.Services = append(ninth.rec.Services, discovery.Service{Name: "prices", Type: "REP", Endpoints: []string{"tcp://*:6000"}})
+		ninth.rec.Services = append(ninth.rec.Services,
+			discovery.Service{Name: "prices", Type: "REP", Endpoints: []string{"tcp://*:6000"}})
 		began := time.Now()
 		if err := ninth.ann.Update(ninth.rec); err != nil {
 			t.Fatal(err)

@@ -119,8 +119,11 @@ func (s *session) take(m *member, rs []discovery.Record) (all bool) {
 		err := s.table.Put(r, discovery.Forever)
 		if err == nil {
 			s.owners[r.ID] = owner{member: m.id, addr: m.addr.Addr()}
-		} else if all = all && !errors.Is(err, discovery.ErrStale) && !errors.Is(err, discovery.ErrLimit); s.owners[r.ID].member != m.id {
-			continue
+		} else {
+			all = all && !errors.Is(err, discovery.ErrStale) && !errors.Is(err, discovery.ErrLimit)
+			if s.owners[r.ID].member != m.id {
+				continue
+			}
 		}
 		has = append(has, r.ID) // one that is known but could not be renewed stays
 	}

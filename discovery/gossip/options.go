@@ -113,7 +113,8 @@ func seedAddr(s string) (addr string, ok bool) {
 	if err != nil {
 		host, port, err = net.SplitHostPort(s + ":" + strconv.Itoa(DefaultPort))
 	}
-	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@") {
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" ||
+		strings.ContainsAny(host, " /@") {
 		return "", false
 	}
 	return net.JoinHostPort(host, port), true

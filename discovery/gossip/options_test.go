@@ -50,7 +50,8 @@ func TestOptions(t *testing.T) {
 }
 
 func TestSeedsAreCompleted(t *testing.T) {
-	b, err := New(WithKey(testKey), WithSeeds("10.0.0.1", "10.0.0.1:1", "fd00::1", "[fd00::1]:2", "a.example", "a.example:3"))
+	b, err := New(WithKey(testKey),
+		WithSeeds("10.0.0.1", "10.0.0.1:1", "fd00::1", "[fd00::1]:2", "a.example", "a.example:3"))
 	want := []string{"10.0.0.1:7946", "10.0.0.1:1", "[fd00::1]:7946", "[fd00::1]:2", "a.example:7946", "a.example:3"}
 	if err != nil || !slices.Equal(b.config.seeds, want) {
 		t.Errorf("got %v, %v, want %v", b.config.seeds, err, want)
@@ -63,18 +64,22 @@ func TestDefaults(t *testing.T) {
 		rejoin time.Duration
 	}{
 		"LAN": {nil, 15 * time.Second}, "WAN": {[]Option{WithProfile(WAN)}, time.Minute},
-		"set": {[]Option{WithRejoin(time.Second)}, time.Second}, "too short": {[]Option{WithRejoin(1)}, 100 * time.Millisecond},
-		"zero": {[]Option{WithRejoin(time.Second), WithRejoin(0)}, 15 * time.Second},
+		"set":       {[]Option{WithRejoin(time.Second)}, time.Second},
+		"too short": {[]Option{WithRejoin(1)}, 100 * time.Millisecond},
+		"zero":      {[]Option{WithRejoin(time.Second), WithRejoin(0)}, 15 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := New(append(c.opts, WithKey(testKey))...)
-			if err != nil || b.config.rejoin != c.rejoin || b.config.group != discovery.DefaultGroup || b.config.limits.Nodes != 4096 {
+			if err != nil || b.config.rejoin != c.rejoin || b.config.group != discovery.DefaultGroup ||
+				b.config.limits.Nodes != 4096 {
 				t.Errorf("got %+v, %v", b.config, err)
 			}
 		})
 	}
-	if lan, wan := LAN.memberlist(), WAN.memberlist(); lan.ProbeInterval >= wan.ProbeInterval || wan.GossipInterval != 500*time.Millisecond {
-		t.Errorf("LAN probes each %v, WAN each %v and gossips each %v", lan.ProbeInterval, wan.ProbeInterval, wan.GossipInterval)
+	if lan, wan := LAN.memberlist(), WAN.memberlist(); lan.ProbeInterval >= wan.ProbeInterval ||
+		wan.GossipInterval != 500*time.Millisecond {
+		t.Errorf("LAN probes each %v, WAN each %v and gossips each %v", lan.ProbeInterval, wan.ProbeInterval,
+			wan.GossipInterval)
 	}
 }
 

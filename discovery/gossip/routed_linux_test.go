@@ -178,7 +178,8 @@ func TestRoutedNetworks(t *testing.T) {
 	hosts[6].Plug()
 	began = time.Now()
 	all(members, "added", cut, 2)
-	atMost(t, "back after the cable", time.Since(began), 30*time.Second) // the pause of 15 s, a quarter, and a dial under way
+	// the pause of 15 s, a quarter, and a dial under way
+	atMost(t, "back after the cable", time.Since(began), 30*time.Second)
 
 	for _, m := range members {
 		if n := m.count("added " + stranger.id); n > 0 {

@@ -100,7 +100,8 @@ func (s *session) joinOnce() error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if ap, err := netip.ParseAddrPort(addr); err != nil || s.ctx.Err() != nil || len(s.strangers([]netip.AddrPort{ap})) == 0 {
+			if ap, err := netip.ParseAddrPort(addr); err != nil || s.ctx.Err() != nil ||
+				len(s.strangers([]netip.AddrPort{ap})) == 0 {
 				return // a member meanwhile, which another has told us of
 			}
 			if _, err := s.memberlist().Join([]string{addr}); err != nil {
@@ -187,7 +188,8 @@ func (s *session) followSeeds(w discovery.Watcher) {
 		s.mu.Lock()
 		switch e.Kind {
 		case discovery.Added, discovery.Updated:
-			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.seedID && len(list) > 0 && len(s.hints) < s.config.limits.Nodes {
+			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.seedID && len(list) > 0 &&
+				len(s.hints) < s.config.limits.Nodes {
 				s.hints[e.Record.ID] = list
 				if len(s.members) <= 1 {
 					select {

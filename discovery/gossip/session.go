@@ -42,7 +42,7 @@ type session struct {
 
 	mu      sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
 	closed  bool
-	id      discovery.ID // of the member: another each time, since memberlist takes a name at another address for a conflict
+	id      discovery.ID // of the member: a new one for each address, as memberlist refuses a name that moves
 	list    *memberlist.Memberlist
 	moved   chan struct{} // closed and replaced with each change of the address
 	own     []*announcement
@@ -347,7 +347,9 @@ func (s *session) goodbye(a *announcement) error {
 			own = append(own, o)
 		}
 	}
-	bye := discovery.Record{ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Goodbye: true}
+	bye := discovery.Record{
+		ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Goodbye: true,
+	}
 	err := s.setOwn(own)
 	to := s.some(maxDirect)
 	s.mu.Unlock()

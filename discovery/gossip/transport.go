@@ -115,7 +115,9 @@ func (t *transport) readPackets() {
 		if n == 0 {
 			continue
 		}
-		p := &memberlist.Packet{Buf: append([]byte(nil), buf[:n]...), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
+		p := &memberlist.Packet{
+			Buf: append([]byte(nil), buf[:n]...), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now(),
+		}
 		for _, s := range t.seated() {
 			select {
 			case s.packets <- p:

@@ -64,7 +64,8 @@ func TestParseRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rs, err := parseRecords(c.b)
-			if c.want < 0 != (err != nil) || err != nil && !errors.Is(err, discovery.ErrRecord) || c.want >= 0 && len(rs) != c.want {
+			if c.want < 0 != (err != nil) || err != nil && !errors.Is(err, discovery.ErrRecord) ||
+				c.want >= 0 && len(rs) != c.want {
 				t.Errorf("got %d records, %v, want %d", len(rs), err, c.want)
 			}
 		})
@@ -78,7 +79,8 @@ func TestMeta(t *testing.T) {
 		kind   byte
 	}{
 		"none": {nil, metaNone}, "small": {small, metaInline}, "big": {big, metaDigest},
-		"just": {make([]byte, memberlist.MetaMaxSize-headerLen), metaInline}, "not quite": {make([]byte, memberlist.MetaMaxSize-headerLen+1), metaDigest},
+		"just":      {make([]byte, memberlist.MetaMaxSize-headerLen), metaInline},
+		"not quite": {make([]byte, memberlist.MetaMaxSize-headerLen+1), metaDigest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := appendMeta("g", c.bundle, memberlist.MetaMaxSize)
@@ -86,7 +88,8 @@ func TestMeta(t *testing.T) {
 			if err != nil || len(b) > memberlist.MetaMaxSize || m.kind != c.kind {
 				t.Fatalf("got %d bytes, %+v, %v", len(b), m, err)
 			}
-			if m.kind == metaInline && !bytes.Equal(m.inline, c.bundle) || m.kind == metaDigest && m.digest != digestOf(c.bundle) {
+			if m.kind == metaInline && !bytes.Equal(m.inline, c.bundle) || m.kind == metaDigest &&
+				m.digest != digestOf(c.bundle) {
 				t.Errorf("got %+v", m)
 			}
 			if _, err := parseMeta("other", b); err == nil {
@@ -97,7 +100,8 @@ func TestMeta(t *testing.T) {
 	ok := appendMeta("g", nil, 512)
 	for name, b := range map[string][]byte{
 		"empty": nil, "short": ok[:5], "another version": append([]byte{2}, ok[1:]...), "more": append(bytes.Clone(ok), 1),
-		"kind": append(bytes.Clone(ok[:5]), 9), "empty inline": append(bytes.Clone(ok[:5]), metaInline), "short digest": append(bytes.Clone(ok[:5]), metaDigest, 1),
+		"kind": append(bytes.Clone(ok[:5]), 9), "empty inline": append(bytes.Clone(ok[:5]), metaInline),
+		"short digest": append(bytes.Clone(ok[:5]), metaDigest, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := parseMeta("g", b); !errors.Is(err, discovery.ErrRecord) {
@@ -115,7 +119,8 @@ func TestParseMessage(t *testing.T) {
 		b  []byte
 		ok bool
 	}{
-		"want": {wantMessage(id, d), true}, "have": {haveMessage(id, []byte("x")), true}, "sum": {sumMessage(id, 7, time.Second), true},
+		"want": {wantMessage(id, d), true}, "have": {haveMessage(id, []byte("x")), true},
+		"sum":         {sumMessage(id, 7, time.Second), true},
 		"bye":         {append([]byte{msgBye}, bundleOf(t, bye)...), true},
 		"not a bye":   {append([]byte{msgBye}, bundleOf(t, record("default", 0))...), false},
 		"bye and on":  {append(append([]byte{msgBye}, bundleOf(t, bye)...), 0), false},
@@ -161,7 +166,10 @@ func alone(t testing.TB, opts ...Option) *session {
 
 func TestAdmit(t *testing.T) {
 	s := alone(t, WithLimits(discovery.Limits{Nodes: 2}))
-	ok := memberlist.Node{Name: discovery.NewID().String(), Addr: net.IPv4(10, 0, 0, 1), Port: 7946, Meta: appendMeta("default", nil, 512), DMin: 1, DMax: 1, DCur: 1}
+	ok := memberlist.Node{
+		Name: discovery.NewID().String(), Addr: net.IPv4(10, 0, 0, 1), Port: 7946, Meta: appendMeta("default", nil, 512),
+		DMin: 1, DMax: 1, DCur: 1,
+	}
 	for name, c := range map[string]struct {
 		change func(n *memberlist.Node)
 		says   string

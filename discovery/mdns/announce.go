@@ -69,7 +69,8 @@ func (a *announcement) set(r discovery.Record) error {
 		return err
 	}
 	if n := length(p.records(serviceType, nil, cacheFlush)); n > maxMessage {
-		return fmt.Errorf("%w: its message would take %d bytes of at most %d; use fewer or shorter names, services and addresses",
+		return fmt.Errorf(
+			"%w: its message would take %d bytes of at most %d; use fewer or shorter names, services and addresses",
 			discovery.ErrRecord, n, maxMessage)
 	}
 	a.mu.Lock()

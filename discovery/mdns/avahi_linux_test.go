@@ -19,7 +19,8 @@ const busConfig = `<busconfig>
 <type>system</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
 <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
-<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>
+<allow receive_type="method_call"/><allow receive_type="method_return"/>
+<allow receive_type="error"/><allow receive_type="signal"/>
 </policy></busconfig>
 `
 
@@ -49,15 +50,20 @@ func startAvahi(t *testing.T, h *lan.Host) *avahi {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	a := &avahi{t: t, host: h, bus: filepath.Join(dir, "bus")}
-	for name, text := range map[string]string{"bus.conf": fmt.Sprintf(busConfig, a.bus), "avahi.conf": fmt.Sprintf(avahiConfig, h.Name)} {
+	for name, text := range map[string]string{
+		"bus.conf": fmt.Sprintf(busConfig, a.bus), "avahi.conf": fmt.Sprintf(avahiConfig, h.Name),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	bus := a.command("dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"), "--nofork", "--nopidfile", "--print-address=1")
+	bus := a.command("dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"), "--nofork", "--nopidfile",
+		"--print-address=1")
 	a.start(bus, true).wait("unix:")
 	// Its files in /run have fixed names. A command on a host has mounts of its own.
-	daemon := a.command("sh", "-c", `mount -t tmpfs tmpfs /run && exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$0"`, filepath.Join(dir, "avahi.conf"))
+	daemon := a.command("sh", "-c",
+		`mount -t tmpfs tmpfs /run && exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$0"`,
+		filepath.Join(dir, "avahi.conf"))
 	a.start(daemon, false).wait("startup complete")
 	return a
 }
@@ -204,7 +210,9 @@ func TestWeSeeAvahi(t *testing.T) {
 			}
 			early := watch(t, atHost(h), discovery.Query{})
 			early.untilKind(discovery.Synced, patience)
-			publish := d.start(d.command("avahi-publish", append([]string{"-s", "Orders, v1.0 of " + name, "_yodel._tcp", "5555"}, txt...)...), false)
+			publish := d.start(
+				d.command("avahi-publish", append([]string{"-s", "Orders, v1.0 of " + name, "_yodel._tcp", "5555"}, txt...)...),
+				false)
 			publish.wait("Established")
 			early.until("found", patience, one)
 			got := early.get(r.ID)

@@ -25,12 +25,21 @@ func TestGate(t *testing.T) {
 	}{
 		{"nothing", func(*gate) {}, 0, 2*gatePatience + 3*gateHurry},
 		{"once", func(g *gate) { g.heard(2, []dns.Question{q}) }, 1, 2*gatePatience + 2*gateHurry},
-		{"twice", func(g *gate) { g.heard(2, []dns.Question{q}); g.heard(2, []dns.Question{upper}) }, 2, 2*gatePatience + gateHurry},
-		{"repeated in one packet", func(g *gate) { g.heard(2, []dns.Question{q, other, q, upper}) }, 1, 2*gatePatience + 2*gateHurry},
+		{
+			"twice", func(g *gate) { g.heard(2, []dns.Question{q}); g.heard(2, []dns.Question{upper}) }, 2,
+			2*gatePatience + gateHurry,
+		},
+		{
+			"repeated in one packet", func(g *gate) { g.heard(2, []dns.Question{q, other, q, upper}) }, 1,
+			2*gatePatience + 2*gateHurry,
+		},
 		{"something else", func(g *gate) { g.heard(2, []dns.Question{other}) }, 0, 2*gatePatience + 3*gateHurry},
 		{"on another interface", func(g *gate) { g.heard(3, []dns.Question{q}) }, 0, 0},
 		{"on both", func(g *gate) { g.heard(3, []dns.Question{q}); g.heard(2, []dns.Question{q}) }, 1, 0},
-		{"a while ago", func(g *gate) { g.heard(2, []dns.Question{q}); time.Sleep(gateMemory + 1) }, 0, 2*gatePatience + 3*gateHurry},
+		{
+			"a while ago", func(g *gate) { g.heard(2, []dns.Question{q}); time.Sleep(gateMemory + 1) }, 0,
+			2*gatePatience + 3*gateHurry,
+		},
 		{"more than it remembers", func(g *gate) {
 			for range 3 * gateSize {
 				g.heard(2, []dns.Question{q})

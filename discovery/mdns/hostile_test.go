@@ -71,11 +71,17 @@ func TestHundredThousandForgedNodes(t *testing.T) {
 			}
 			// In open mode it may have had to give way, which ends no connection, and comes back when it announces
 			// itself.
-			v.until("the honest node is there", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[r.ID]; return ok })
+			v.until("the honest node is there", patience, func(n map[discovery.ID]discovery.Record) bool {
+				_, ok := n[r.ID]
+				return ok
+			})
 			if mode != "signed" { // there the ID goes with the key, of which this test has one
 				late := node(h)
 				second := announce(t, on(h, WithTrust(pair[0])), late)
-				v.until("another found", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[late.ID]; return ok })
+				v.until("another found", patience, func(n map[discovery.ID]discovery.Record) bool {
+					_, ok := n[late.ID]
+					return ok
+				})
 				bye(t, second)
 			}
 			bye(t, a)

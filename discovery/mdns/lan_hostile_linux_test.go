@@ -53,7 +53,8 @@ func newVillain(t *testing.T, h *lan.Host) *villain {
 		command(h.Command(t.Context(), "ip", "addr", "add", fmt.Sprintf("10.77.0.%d/24", first+i), "dev", "eth0"), "")
 	}
 	command(h.Command(t.Context(), "nft", "-f", "-"), fmt.Sprintf(
-		"table ip catch { chain in { type nat hook prerouting priority dstnat; tcp dport 1024-65535 redirect to :%d; }; }", caught))
+		"table ip catch { chain in { type nat hook prerouting priority dstnat; tcp dport 1024-65535 redirect to :%d; }; }",
+		caught))
 	var l net.Listener
 	h.Do(func() {
 		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
@@ -206,7 +207,8 @@ func TestLANHostile(t *testing.T) {
 			began := time.Now()
 			v.rage(ids, fakes, tc.Key)
 			raged := time.Since(began)
-			v.insist(ids, drain+time.Second, tc.Key) // a goodbye that is believed ends a connection when that is over, not before
+			// a goodbye that is believed ends a connection when that is over, not before
+			v.insist(ids, drain+time.Second, tc.Key)
 			finder.tell("count")
 			seen := finder.says("seen ")[0]
 			dials, took := v.dials.Load(), time.Since(began)

@@ -135,7 +135,8 @@ func TestLANLatency(t *testing.T) {
 func TestLANAddresses(t *testing.T) {
 	n := lan.New(t)
 	a, b, other := n.Host(), n.Host(), n.Host()
-	if out, err := other.Command(t.Context(), "ip", "link", "add", "third", "type", "veth", "peer", "name", "fourth").CombinedOutput(); err != nil {
+	if out, err := other.Command(t.Context(), "ip", "link", "add", "third", "type", "veth", "peer", "name",
+		"fourth").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	other.Do(func() {
@@ -334,7 +335,9 @@ func TestLANPortTaken(t *testing.T) {
 	other := watch(t, atHost(a), discovery.Query{})
 	other.untilKind(discovery.Synced, patience)
 	_ = hog.Close()
-	other.until("found once the port is free", patience, func(n map[discovery.ID]discovery.Record) bool { return len(n) == 2 })
+	other.until("found once the port is free", patience, func(n map[discovery.ID]discovery.Record) bool {
+		return len(n) == 2
+	})
 	bye(t, own)
 	bye(t, ann)
 	v.close()
@@ -518,7 +521,8 @@ func TestLANFlood(t *testing.T) {
 	before := heap()
 	var conns []*net.UDPConn
 	for range 16 {
-		if out, err := evil.Command(t.Context(), "ip", "addr", "add", fmt.Sprintf("10.77.0.%d/24", 100+len(conns)), "dev", "eth0").CombinedOutput(); err != nil {
+		if out, err := evil.Command(t.Context(), "ip", "addr", "add", fmt.Sprintf("10.77.0.%d/24", 100+len(conns)), "dev",
+			"eth0").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		evil.Do(func() {
@@ -535,7 +539,9 @@ func TestLANFlood(t *testing.T) {
 	}
 	goodbyes := must(goodbye(r.ID.String()))
 	template, label := forged(t, discovery.ID{0xff}), []byte(discovery.ID{0xff}.String())
-	rubbish := [][]byte{goodbyes, looping(), counting(announced(t, nil), 65535), make([]byte, 60_000), announced(t, nil)[:100]}
+	rubbish := [][]byte{
+		goodbyes, looping(), counting(announced(t, nil), 65535), make([]byte, 60_000), announced(t, nil)[:100],
+	}
 	sent := 0
 	for stop := time.Now().Add(3 * time.Second); time.Now().Before(stop); sent++ {
 		packet := rubbish[sent%len(rubbish)]
@@ -554,7 +560,10 @@ func TestLANFlood(t *testing.T) {
 	}
 	late := lanNode(a)
 	second := announce(t, atHost(a), late)
-	v.until("another one found", patience, func(n map[discovery.ID]discovery.Record) bool { _, ok := n[late.ID]; return ok })
+	v.until("another one found", patience, func(n map[discovery.ID]discovery.Record) bool {
+		_, ok := n[late.ID]
+		return ok
+	})
 	if !v.has(r.ID) {
 		t.Error("the honest node is lost")
 	}

@@ -21,7 +21,9 @@ func named(t testing.TB, name string, r discovery.Record) []byte {
 		t.Fatal(err)
 	}
 	p.label = name
-	m := dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Answer: p.records(serviceType, r.Addrs, cacheFlush)}
+	m := dns.Msg{
+		MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Answer: p.records(serviceType, r.Addrs, cacheFlush),
+	}
 	return pack(t, m)
 }
 

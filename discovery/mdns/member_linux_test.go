@@ -39,7 +39,10 @@ func newMember(t *testing.T, h *lan.Host, r role) *remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &remote{t: t, name: h.Name, cmd: h.Command(context.WithoutCancel(t.Context()), os.Args[0]), more: make(chan struct{}), ended: make(chan struct{})}
+	m := &remote{
+		t: t, name: h.Name, cmd: h.Command(context.WithoutCancel(t.Context()), os.Args[0]), more: make(chan struct{}),
+		ended: make(chan struct{}),
+	}
 	// With the race detector on a process takes a second to end, unless it is told otherwise.
 	m.cmd.Env = append(os.Environ(), childEnv+"=member "+string(arg), "GORACE=atexit_sleep_ms=10")
 	m.cmd.Stderr = os.Stderr
@@ -197,6 +200,7 @@ func prompt(t testing.TB, what string, took []time.Duration, median, p99 time.Du
 	t.Helper()
 	slices.Sort(took)
 	mid, last := took[len(took)/2], took[int(math.Ceil(0.99*float64(len(took))))-1]
-	t.Logf("%s: median %v (bar: %v), p99 %v (bar: %v) of %d", what, mid.Round(10*time.Microsecond), median, last.Round(10*time.Microsecond), p99, len(took))
+	t.Logf("%s: median %v (bar: %v), p99 %v (bar: %v) of %d", what, mid.Round(10*time.Microsecond), median,
+		last.Round(10*time.Microsecond), p99, len(took))
 	return mid <= lenient(median) && last <= lenient(p99)
 }

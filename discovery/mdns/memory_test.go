@@ -75,7 +75,9 @@ func (h *memHost) interfaces() ([]iface, error) {
 	if !h.up {
 		return nil, nil
 	}
-	i := iface{Interface: net.Interface{Index: h.index, Name: "eth0", Flags: net.FlagUp | net.FlagRunning | net.FlagMulticast}}
+	i := iface{
+		Interface: net.Interface{Index: h.index, Name: "eth0", Flags: net.FlagUp | net.FlagRunning | net.FlagMulticast},
+	}
 	for _, f := range h.lan.families {
 		bits := 16
 		if f == 6 {
@@ -98,7 +100,9 @@ func (h *memHost) open(i iface, f family, member bool, room int) (*memConn, erro
 	if member && h.refuse != nil {
 		return nil, h.refuse
 	}
-	c := &memConn{host: h, index: i.Index, family: f, port: port, in: make(chan memPacket, room), done: make(chan struct{})}
+	c := &memConn{
+		host: h, index: i.Index, family: f, port: port, in: make(chan memPacket, room), done: make(chan struct{}),
+	}
 	if !member {
 		h.nextOwn++
 		c.port = h.nextOwn

@@ -63,10 +63,13 @@ func TestEscape(t *testing.T) {
 		all = append(all, byte(c))
 	}
 	for name, s := range map[string]string{
-		"plain": "id=abc", "backslash": `a\b`, "looks escaped": `\065`, "quote": `"`, "every byte": string(all), "ends in one": `a\`,
+		"plain": "id=abc", "backslash": `a\b`, "looks escaped": `\065`, "quote": `"`, "every byte": string(all),
+		"ends in one": `a\`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := dns.Msg{Answer: []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: "a.", Rrtype: dns.TypeTXT, Class: 1}, Txt: []string{escape(s)}}}}
+			m := dns.Msg{
+				Answer: []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: "a.", Rrtype: dns.TypeTXT, Class: 1}, Txt: []string{escape(s)}}},
+			}
 			b := pack(t, m)
 			if wire := string(b[len(b)-len(s):]); wire != s {
 				t.Errorf("on the wire %q, want %q", wire, s)

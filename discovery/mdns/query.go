@@ -26,7 +26,14 @@ const (
 var rounds = [...]struct {
 	at   time.Duration
 	must bool
-}{{0, true}, {250 * time.Millisecond, false}, {time.Second, true}, {2 * time.Second, false}, {3 * time.Second, true}, {4 * time.Second, false}}
+}{
+	{0, true},
+	{250 * time.Millisecond, false},
+	{time.Second, true},
+	{2 * time.Second, false},
+	{3 * time.Second, true},
+	{4 * time.Second, false},
+}
 
 // ask asks who is there, for as long as somebody watches.
 func (e *engine) ask() {

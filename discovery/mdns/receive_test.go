@@ -30,7 +30,8 @@ type recorder struct {
 }
 
 func (s *recorder) onLink(index int, from netip.Addr) (string, bool) {
-	return "eth0", index == 2 && (from.Is6() && from.IsLinkLocalUnicast() || netip.MustParsePrefix("10.0.0.0/16").Contains(from))
+	return "eth0", index == 2 &&
+		(from.Is6() && from.IsLinkLocalUnicast() || netip.MustParsePrefix("10.0.0.0/16").Contains(from))
 }
 
 func (s *recorder) heard(label string, r discovery.Record, ttl time.Duration) {
@@ -130,15 +131,28 @@ func TestHandle(t *testing.T) {
 				rr.Header().Name = strings.ToUpper(rr.Header().Name)
 			}
 		}), nodes: 1},
-		{name: "in the additional section", packet: announced(t, func(m *dns.Msg) { m.Extra, m.Answer = m.Answer[1:], m.Answer[:1] }), nodes: 1},
-		{name: "in the authority section", packet: announced(t, func(m *dns.Msg) { m.Ns, m.Answer = m.Answer, nil }), want: dropForeign},
-		{name: "of another class", packet: announced(t, func(m *dns.Msg) { txtOf(m).Hdr.Class = dns.ClassCHAOS; m.Answer = m.Answer[1:] }), want: dropForeign},
+		{
+			name:   "in the additional section",
+			packet: announced(t, func(m *dns.Msg) { m.Extra, m.Answer = m.Answer[1:], m.Answer[:1] }), nodes: 1,
+		},
+		{
+			name: "in the authority section", packet: announced(t, func(m *dns.Msg) { m.Ns, m.Answer = m.Answer, nil }),
+			want: dropForeign,
+		},
+		{
+			name:   "of another class",
+			packet: announced(t, func(m *dns.Msg) { txtOf(m).Hdr.Class = dns.ClassCHAOS; m.Answer = m.Answer[1:] }),
+			want:   dropForeign,
+		},
 		{name: "two nodes in one packet", packet: announced(t, func(m *dns.Msg) {
 			other := somebody
 			other.ID = discovery.ID{9}
 			m.Answer = append(m.Answer, records(t, other)...)
 		}), nodes: 2},
-		{name: "one node twice", packet: announced(t, func(m *dns.Msg) { m.Answer = append(m.Answer, m.Answer...) }), nodes: 1},
+		{
+			name: "one node twice", packet: announced(t, func(m *dns.Msg) { m.Answer = append(m.Answer, m.Answer...) }),
+			nodes: 1,
+		},
 		{name: "goodbye", packet: must(goodbye(label)), byes: 1},
 		{name: "goodbye with everything", packet: announced(t, func(m *dns.Msg) { ttls(m, 0) }), byes: 1},
 		{name: "goodbye in a subtype", packet: announced(t, func(m *dns.Msg) {
@@ -147,7 +161,11 @@ func TestHandle(t *testing.T) {
 			m.Answer[0].Header().Name = groupSubtype("default")
 		}), byes: 1},
 		{name: "goodbye of a host of another service", packet: announced(t, func(m *dns.Msg) {
-			m.Answer = []dns.RR{&dns.PTR{Hdr: dns.RR_Header{Name: serviceType, Rrtype: dns.TypePTR, Class: dns.ClassINET}, Ptr: "x._ipp._tcp.local."}}
+			m.Answer = []dns.RR{
+				&dns.PTR{
+					Hdr: dns.RR_Header{Name: serviceType, Rrtype: dns.TypePTR, Class: dns.ClassINET}, Ptr: "x._ipp._tcp.local.",
+				},
+			}
 		}), want: dropForeign},
 
 		{name: "from another port", packet: announced(t, nil), from: "10.0.7.7:5354", want: dropSource},
@@ -158,11 +176,18 @@ func TestHandle(t *testing.T) {
 		{name: "jumbo", packet: append(announced(t, nil), make([]byte, maxPacket)...), want: dropSize},
 		{name: "zeros", packet: make([]byte, 100), want: dropForeign},
 		{name: "another service", packet: announced(t, func(m *dns.Msg) {
-			m.Answer = []dns.RR{&dns.PTR{Hdr: dns.RR_Header{Name: "_ipp._tcp.local.", Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 9}, Ptr: "x._ipp._tcp.local."}}
+			m.Answer = []dns.RR{
+				&dns.PTR{
+					Hdr: dns.RR_Header{Name: "_ipp._tcp.local.", Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 9},
+					Ptr: "x._ipp._tcp.local.",
+				},
+			}
 		}), want: dropForeign},
 		{name: "opcode", packet: announced(t, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), want: dropHeader},
 		{name: "rcode", packet: announced(t, func(m *dns.Msg) { m.Rcode = dns.RcodeNameError }), want: dropHeader},
-		{name: "as a query's known answers", packet: announced(t, func(m *dns.Msg) { m.Response = false }), want: dropForeign},
+		{
+			name: "as a query's known answers", packet: announced(t, func(m *dns.Msg) { m.Response = false }), want: dropForeign,
+		},
 		{name: "cut off", packet: announced(t, nil)[:60], want: dropContent},
 		{name: "too many records", packet: announced(t, func(m *dns.Msg) {
 			for range maxRecords {
@@ -190,7 +215,10 @@ func TestHandle(t *testing.T) {
 
 		{name: "question", packet: must(question()), asks: 1},
 		{name: "question for one", packet: must(questionFor(label)), asks: 1},
-		{name: "question about something else", packet: must(packQuestion("x._ipp._tcp.local.", dns.TypePTR)), want: dropForeign},
+		{
+			name: "question about something else", packet: must(packQuestion("x._ipp._tcp.local.", dns.TypePTR)),
+			want: dropForeign,
+		},
 		{name: "question next to ours", packet: must(packQuestion("_yodel._udp.local.", dns.TypePTR)), want: dropForeign},
 		{name: "question from a simple client", packet: must(question()), from: "10.0.7.7:40000", asks: 1},
 		{name: "question from off the link", packet: must(question()), from: "192.0.2.1:40000", want: dropSource},
@@ -279,7 +307,10 @@ func TestHandleBytes(t *testing.T) {
 }
 
 func TestKnownAnswers(t *testing.T) {
-	q := dns.Msg{Question: []dns.Question{{Name: serviceType, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}, Answer: records(t, somebody)}
+	q := dns.Msg{
+		Question: []dns.Question{{Name: serviceType, Qtype: dns.TypePTR, Qclass: dns.ClassINET}},
+		Answer:   records(t, somebody),
+	}
 	r, s := receiving()
 	if d := r.handle(pack(t, q), neighbour, 2, 255); d != kept {
 		t.Fatalf("drop %d", d)

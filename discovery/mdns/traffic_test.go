@@ -158,7 +158,8 @@ func TestAnswersAreSpread(t *testing.T) {
 					at = append(at, when.Sub(began))
 				}
 				slices.Sort(at)
-				if first, last := at[0], at[len(at)-1]; nodes <= manyPeers && last > 0 || nodes > manyPeers && (last-first < answersSpread/2 || last > answersSpread) {
+				if first, last := at[0], at[len(at)-1]; nodes <= manyPeers && last > 0 || nodes > manyPeers &&
+					(last-first < answersSpread/2 || last > answersSpread) {
 					t.Errorf("%d answers came between %v and %v", nodes, first, last)
 				}
 				v.close()
@@ -201,7 +202,12 @@ func TestDaemonsQuestion(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		_ = c.send(pack(t, dns.Msg{
 			Question: []dns.Question{{Name: serviceType, Qtype: dns.TypePTR, Qclass: dns.ClassINET}},
-			Answer:   []dns.RR{&dns.PTR{Hdr: dns.RR_Header{Name: serviceType, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 15}, Ptr: instanceName(r.ID.String())}},
+			Answer: []dns.RR{
+				&dns.PTR{
+					Hdr: dns.RR_Header{Name: serviceType, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 15},
+					Ptr: instanceName(r.ID.String()),
+				},
+			},
 		}))
 		time.Sleep(130 * time.Millisecond)
 		if got := announcements() - before; got != 0 {

@@ -117,11 +117,13 @@ func TestGroups(t *testing.T) {
 		r.Group = "one"
 		a := announce(t, on(h), r)
 		b := on(other)
-		one, two, none := watch(t, b, discovery.Query{Group: "one"}), watch(t, b, discovery.Query{Group: "two"}), watch(t, b, discovery.Query{})
+		one, two, none := watch(t, b, discovery.Query{Group: "one"}), watch(t, b, discovery.Query{Group: "two"}),
+			watch(t, b, discovery.Query{})
 		service := watch(t, b, discovery.Query{Group: "one", Service: "other"})
 		time.Sleep(10 * time.Second)
 		if one.count() != 1 || two.count() != 0 || none.count() != 0 || service.count() != 0 {
-			t.Errorf("found %d in the group, %d in another, %d in the default one, %d of another service", one.count(), two.count(), none.count(), service.count())
+			t.Errorf("found %d in the group, %d in another, %d in the default one, %d of another service", one.count(),
+				two.count(), none.count(), service.count())
 		}
 		bye(t, a)
 		for _, v := range []*view{one, two, none, service} {

@@ -158,7 +158,9 @@ func (v *view) kinds() (kinds []discovery.EventKind) {
 }
 
 // until waits for a state of the view, and returns how long that took.
-func (v *view) until(what string, patience time.Duration, ok func(nodes map[discovery.ID]discovery.Record) bool) time.Duration {
+func (v *view) until(
+	what string, patience time.Duration, ok func(nodes map[discovery.ID]discovery.Record) bool,
+) time.Duration {
 	v.t.Helper()
 	began := time.Now()
 	timeout := time.NewTimer(patience)
@@ -175,7 +177,8 @@ func (v *view) until(what string, patience time.Duration, ok func(nodes map[disc
 		case <-moved:
 		case <-timeout.C:
 			if n == 1 {
-				v.t.Fatalf("%s: not within %v; after %d events known is %+v", what, patience, log, slices.Collect(maps.Values(v.last())))
+				v.t.Fatalf("%s: not within %v; after %d events known is %+v", what, patience, log,
+					slices.Collect(maps.Values(v.last())))
 			}
 			v.t.Fatalf("%s: not within %v; %d nodes, %d events", what, patience, n, log)
 		}
@@ -219,7 +222,8 @@ func TestFindsInBothOrders(t *testing.T) {
 						t.Errorf("took %v of virtual time, want none", took)
 					}
 					got := v.get(r.ID)
-					if len(got.From) == 0 || got.From[0].WithZone("") != a.addr[at(f[0])] && got.From[0].WithZone("") != a.addr[at(f[len(f)-1])] {
+					if len(got.From) == 0 || got.From[0].WithZone("") != a.addr[at(f[0])] &&
+						got.From[0].WithZone("") != a.addr[at(f[len(f)-1])] {
 						t.Errorf("found it from %v, want %v", got.From, a.addr)
 					}
 					if len(got.Services) != 1 || got.Services[0].Name != "orders" {
@@ -363,7 +367,9 @@ func TestConfirm(t *testing.T) {
 		}
 		h.set(false)
 		b.Confirm(r.ID)
-		v.until("expired", confirmTimeout+time.Millisecond, func(n map[discovery.ID]discovery.Record) bool { return len(n) == 0 })
+		v.until("expired", confirmTimeout+time.Millisecond, func(n map[discovery.ID]discovery.Record) bool {
+			return len(n) == 0
+		})
 		b.Confirm(discovery.NewID()) // nobody
 		h.set(true)
 		bye(t, a)
@@ -396,7 +402,9 @@ func TestPortTaken(t *testing.T) {
 			t.Errorf("found %d nodes, want only the one with a port", v2.count())
 		}
 		other.refusing(nil)
-		v2.until("found once the port is free", 2*time.Second, func(n map[discovery.ID]discovery.Record) bool { return len(n) == 2 })
+		v2.until("found once the port is free", 2*time.Second, func(n map[discovery.ID]discovery.Record) bool {
+			return len(n) == 2
+		})
 		for _, v := range []*view{v, late} {
 			n := 0
 			for _, k := range v.kinds() {

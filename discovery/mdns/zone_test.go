@@ -88,7 +88,10 @@ func TestAnswer(t *testing.T) {
 func TestAnswersFit(t *testing.T) {
 	r := somebody.Clone()
 	for i := range 15 {
-		r.Services = append(r.Services, discovery.Service{Name: fmt.Sprintf("service-%02d-%s", i, strings.Repeat("x", 20)), Type: "PUB", Endpoints: []string{"tcp://*:5555"}})
+		r.Services = append(r.Services,
+			discovery.Service{
+				Name: fmt.Sprintf("service-%02d-%s", i, strings.Repeat("x", 20)), Type: "PUB", Endpoints: []string{"tcp://*:5555"},
+			})
 	}
 	p, err := publish(r, discovery.Open(), 15*time.Second, time.Now())
 	if err != nil {

@@ -37,9 +37,18 @@ func TestFile(t *testing.T) {
 		change func(t *testing.T)
 		want   []string
 	}{
-		{"written over", func(t *testing.T) { write(t, path, "orders tcp://a:1 tcp://c:1\n") }, []string{"orders=tcp://a:1", "orders=tcp://c:1"}},
-		{"same size", func(t *testing.T) { write(t, path, "orders tcp://a:1 tcp://d:1\n") }, []string{"orders=tcp://a:1", "orders=tcp://d:1"}},
-		{"another service of a node", func(t *testing.T) { write(t, path, "orders tcp://a:1\nprices tcp://a:1\n") }, []string{"orders=tcp://a:1", "prices=tcp://a:1"}},
+		{
+			"written over", func(t *testing.T) { write(t, path, "orders tcp://a:1 tcp://c:1\n") },
+			[]string{"orders=tcp://a:1", "orders=tcp://c:1"},
+		},
+		{
+			"same size", func(t *testing.T) { write(t, path, "orders tcp://a:1 tcp://d:1\n") },
+			[]string{"orders=tcp://a:1", "orders=tcp://d:1"},
+		},
+		{
+			"another service of a node", func(t *testing.T) { write(t, path, "orders tcp://a:1\nprices tcp://a:1\n") },
+			[]string{"orders=tcp://a:1", "prices=tcp://a:1"},
+		},
 		{"renamed over", func(t *testing.T) {
 			write(t, path+".new", "orders tcp://e:1\n")
 			if err := os.Rename(path+".new", path); err != nil {
@@ -94,7 +103,9 @@ func TestFileTrouble(t *testing.T) {
 		says  string
 		is    error
 	}{
-		"bad line": {func(t *testing.T, path string) { write(t, path, "orders tcp://a:1\nprices\n") }, ":2: ", discovery.ErrRecord},
+		"bad line": {
+			func(t *testing.T, path string) { write(t, path, "orders tcp://a:1\nprices\n") }, ":2: ", discovery.ErrRecord,
+		},
 		"gone": {func(t *testing.T, path string) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
@@ -105,7 +116,9 @@ func TestFileTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "not a regular file", nil},
-		"too large": {func(t *testing.T, path string) { write(t, path, strings.Repeat("# long\n", maxFile/7+1)) }, "larger than", nil},
+		"too large": {
+			func(t *testing.T, path string) { write(t, path, strings.Repeat("# long\n", maxFile/7+1)) }, "larger than", nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "peers")
@@ -114,7 +127,8 @@ func TestFileTrouble(t *testing.T) {
 			l.Kind(discovery.Synced, 0)
 			c.spoil(t, path)
 			e := l.Kind(discovery.Trouble, 0)
-			if e.Err == nil || !strings.Contains(e.Err.Error(), path) || !strings.Contains(e.Err.Error(), c.says) || c.is != nil && !errors.Is(e.Err, c.is) {
+			if e.Err == nil || !strings.Contains(e.Err.Error(), path) || !strings.Contains(e.Err.Error(), c.says) ||
+				c.is != nil && !errors.Is(e.Err, c.is) {
 				t.Errorf("trouble says %v, want %s and %q", e.Err, path, c.says)
 			}
 			l.Endpoints("orders=tcp://a:1", "orders=tcp://b:1")

@@ -24,12 +24,16 @@ func show(l *list) string {
 func TestParse(t *testing.T) {
 	const key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":     {"", ""},
-		"comments":  {"# one\n\n   # two\n", ""},
-		"plain":     {"orders tcp://a:1", "default orders  tcp://a:1  \n"},
-		"several":   {"orders tcp://a:1 tcp://b:1\n", "default orders  tcp://a:1  \ndefault orders  tcp://b:1  \n"},
-		"windows":   {"\ufefforders tcp://a:1\r\nprices tcp://a:2\r\n", "default orders  tcp://a:1  \ndefault prices  tcp://a:2  \n"},
-		"all":       {"orders\ttcp://a:1 type=PUB group=prod name=x key=" + key + " # ours", "prod orders PUB tcp://a:1 x " + key + "\n"},
+		"empty":    {"", ""},
+		"comments": {"# one\n\n   # two\n", ""},
+		"plain":    {"orders tcp://a:1", "default orders  tcp://a:1  \n"},
+		"several":  {"orders tcp://a:1 tcp://b:1\n", "default orders  tcp://a:1  \ndefault orders  tcp://b:1  \n"},
+		"windows": {
+			"\ufefforders tcp://a:1\r\nprices tcp://a:2\r\n", "default orders  tcp://a:1  \ndefault prices  tcp://a:2  \n",
+		},
+		"all": {
+			"orders\ttcp://a:1 type=PUB group=prod name=x key=" + key + " # ours", "prod orders PUB tcp://a:1 x " + key + "\n",
+		},
 		"# in word": {"orders ipc:///a#b", "default orders  ipc:///a#b  \n"},
 		"= in path": {"orders ipc:///a=b", "default orders  ipc:///a=b  \n"},
 		"two services of one": {

@@ -102,7 +102,8 @@ func newSession(b *Backend) *session {
 	return &session{
 		backend: b,
 		// What a user writes down has no bound, and comes from no address.
-		table: discovery.NewTable(b.Name(), discovery.TableConfig{Limits: discovery.Limits{Nodes: math.MaxInt32, NodesPerSource: math.MaxInt32}}),
+		table: discovery.NewTable(b.Name(),
+			discovery.TableConfig{Limits: discovery.Limits{Nodes: math.MaxInt32, NodesPerSource: math.MaxInt32}}),
 		known: make(map[discovery.ID]discovery.Record),
 	}
 }

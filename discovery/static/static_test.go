@@ -28,8 +28,13 @@ func TestList(t *testing.T) {
 		q    discovery.Query
 		want []string
 	}{
-		"default group": {discovery.Query{}, []string{"orders=tcp://10.0.0.1:5555", "prices=tcp://10.0.0.1:5555", "orders=tcp://db1.example:5555"}},
-		"service":       {discovery.Query{Service: "prices"}, []string{"orders=tcp://10.0.0.1:5555", "prices=tcp://10.0.0.1:5555"}},
+		"default group": {
+			discovery.Query{},
+			[]string{"orders=tcp://10.0.0.1:5555", "prices=tcp://10.0.0.1:5555", "orders=tcp://db1.example:5555"},
+		},
+		"service": {
+			discovery.Query{Service: "prices"}, []string{"orders=tcp://10.0.0.1:5555", "prices=tcp://10.0.0.1:5555"},
+		},
 		"other group":   {discovery.Query{Group: "prod"}, []string{"orders=ipc:///run/o"}},
 		"no such group": {discovery.Query{Group: "test"}, nil},
 	} {

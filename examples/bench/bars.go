@@ -57,16 +57,29 @@ func bars() []bar {
 	})
 	for _, t := range []string{"tcp", "ipc"} {
 		all = append(all,
-			bar{text: "REQ → REP " + t + " 16 B, mean, × libzmq", metric: mean, work: "roundtrip-" + t, against: "libzmq", limit: 0.7},
-			bar{text: "REQ → REP " + t + " 16 B, mean, × raw sockets", metric: mean, work: "roundtrip-" + t, against: "raw", limit: 1.35},
+			bar{
+				text: "REQ → REP " + t + " 16 B, mean, × libzmq", metric: mean, work: "roundtrip-" + t, against: "libzmq",
+				limit: 0.7,
+			},
+			bar{
+				text: "REQ → REP " + t + " 16 B, mean, × raw sockets", metric: mean, work: "roundtrip-" + t, against: "raw",
+				limit: 1.35,
+			},
 		)
 	}
 	return append(all,
-		bar{text: "PUB → 8 SUB tcp 100 B, × libzmq", metric: rate, work: "fanout-8", against: "libzmq", limit: 2, least: true},
-		bar{text: "cost of 100,000 subscriptions, × that of 10", metric: rate, work: "match-100000", other: "match-10", inverse: true, limit: 1.5},
+		bar{
+			text: "PUB → 8 SUB tcp 100 B, × libzmq", metric: rate, work: "fanout-8", against: "libzmq", limit: 2, least: true,
+		},
+		bar{
+			text: "cost of 100,000 subscriptions, × that of 10", metric: rate, work: "match-100000", other: "match-10",
+			inverse: true, limit: 1.5,
+		},
 		bar{text: "allocations a message sent, tcp 100 B", metric: allocsOut, work: "oneway-tcp-100", limit: 0.005},
 		bar{text: "allocations a message received, tcp 100 B", metric: allocsIn, work: "oneway-tcp-100", limit: 0.1},
-		bar{text: "allocations a message received, tcp 64 KiB, Msg.Release", metric: allocsIn, work: "released-tcp", limit: 0.1},
+		bar{
+			text: "allocations a message received, tcp 64 KiB, Msg.Release", metric: allocsIn, work: "released-tcp", limit: 0.1,
+		},
 		bar{text: "bytes an idle peer, of 10,000", metric: memPeer, work: "idle-10000", limit: 16 << 10},
 		bar{text: "bytes an idle peer, of 1,000", metric: memPeer, work: "idle-1000", limit: 16 << 10},
 		bar{text: "100/s beside a busy stream, p99, µs", metric: p99, work: "beside", limit: 2000},

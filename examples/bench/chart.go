@@ -45,20 +45,26 @@ var chartColours = map[string]string{
 	"yodel": "#d9480f", "libzmq": "#495057", "go-zeromq": "#1c7ed6", "nats": "#2b8a3e", "raw": "#adb5bd",
 }
 
-var chartTemplate = template.Must(template.New("chart").Parse(`<svg xmlns="http://www.w3.org/2000/svg" width="{{.Width}}" height="{{.Height}}" font-family="sans-serif" font-size="11">
+var chartTemplate = template.Must(template.New("chart").Parse(
+	`<svg xmlns="http://www.w3.org/2000/svg" width="{{.Width}}" height="{{.Height}}" font-family="sans-serif"
+ font-size="11">
 <rect width="100%" height="100%" fill="white"/>
 <text x="10" y="20" font-size="15">Speed as a multiple of libzmq's (logarithmic; longer is faster)</text>
 <text x="10" y="36" fill="#666">{{html .Machine}}; {{html .Date}}</text>
-{{range .Key}}<rect x="{{.X}}" y="44" width="10" height="10" fill="{{.Colour}}"/><text x="{{.TextX}}" y="53">{{html .Label}}</text>
+{{range .Key}}<rect x="{{.X}}" y="44" width="10" height="10" fill="{{.Colour}}"/>
+<text x="{{.TextX}}" y="53">{{html .Label}}</text>
 {{end}}{{range .Rows}}<text x="10" y="{{.Y}}">{{html .Title}}</text>
-{{range .Bars}}<rect x="{{$.Left}}" y="{{.Y}}" width="{{.Width}}" height="10" fill="{{.Colour}}"/><text x="{{.TextX}}" y="{{.TextY}}">{{html .Label}}</text>
+{{range .Bars}}<rect x="{{$.Left}}" y="{{.Y}}" width="{{.Width}}" height="10" fill="{{.Colour}}"/>
+<text x="{{.TextX}}" y="{{.TextY}}">{{html .Label}}</text>
 {{end}}{{end}}<line x1="{{.One}}" y1="62" x2="{{.One}}" y2="{{.Foot}}" stroke="#000" stroke-dasharray="3 3"/>
 </svg>
 `))
 
 // chart lays the results out. Work without a figure of libzmq's has no ratio and is left out.
 func (r *results) chart() chart {
-	c := chart{Machine: r.Machine, Date: r.Date, Width: chartLeft + chartWidth + 80, Left: chartLeft, One: chartLeft + barLength(1)}
+	c := chart{
+		Machine: r.Machine, Date: r.Date, Width: chartLeft + chartWidth + 80, Left: chartLeft, One: chartLeft + barLength(1),
+	}
 	for i, p := range r.Peers {
 		x := 10 + 100*float64(i)
 		c.Key = append(c.Key, chartKey{X: x, TextX: x + 14, Colour: chartColours[p.Name], Label: p.Name})
@@ -85,7 +91,8 @@ func (r *results) chart() chart {
 			}
 			length := barLength(ratio)
 			row.Bars = append(row.Bars, chartBar{
-				Y: y, TextY: y + 9, Width: length, TextX: chartLeft + length + 4, Colour: chartColours[p.Name], Label: digits(ratio),
+				Y: y, TextY: y + 9, Width: length, TextX: chartLeft + length + 4, Colour: chartColours[p.Name],
+				Label: digits(ratio),
 			})
 			y += barHeight
 		}

@@ -84,7 +84,8 @@ func frozen(ctx context.Context, d time.Duration, out, progress io.Writer) (err 
 		}
 		if time.Since(said) > time.Minute {
 			said = time.Now()
-			_, err := fmt.Fprintf(progress, "%v: %s messages, heap at most %d MiB\n", time.Since(begin).Round(time.Second), grouped(int(sent)), r.heap>>20)
+			_, err := fmt.Fprintf(progress, "%v: %s messages, heap at most %d MiB\n", time.Since(begin).Round(time.Second),
+				grouped(int(sent)), r.heap>>20)
 			if err != nil {
 				return err
 			}
@@ -144,9 +145,11 @@ func (r *frozenRun) judge(sent uint64, took time.Duration, out io.Writer) error 
 			dropped = n
 		}
 	}
-	_, err := fmt.Fprintf(out, "%v: %s messages of %d B to each of %d subscribers, one frozen: %d of them lost messages, the frozen one %s; "+
-		"out of order or missing elsewhere: %d; connections lost: %d; heap at most %d MiB of %d\n",
-		took.Round(time.Second), grouped(int(sent)), frozenSize, keepers+1, losers, grouped(int(dropped)), r.wrong.Load(), r.lost.Load(), r.heap>>20, frozenHeap>>20)
+	_, err := fmt.Fprintf(out,
+		"%v: %s messages of %d B to each of %d subscribers, one frozen: %d of them lost messages, the frozen one %s; "+
+			"out of order or missing elsewhere: %d; connections lost: %d; heap at most %d MiB of %d\n",
+		took.Round(time.Second), grouped(int(sent)), frozenSize, keepers+1, losers, grouped(int(dropped)), r.wrong.Load(),
+		r.lost.Load(), r.heap>>20, frozenHeap>>20)
 	if losers != 1 || r.wrong.Load() > 0 || r.lost.Load() > 0 || r.heap > frozenHeap {
 		err = errors.Join(err, errors.New("bench: frozen: failed"))
 	}

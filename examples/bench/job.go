@@ -7,7 +7,9 @@ import (
 
 // A job is what one side is told on its command line, in this order. libzmq/side.c reads the same.
 type job struct {
-	Role     string // push, pull, pullreleased, req, rep, pub, sub, idle, peers, server, pullbeside, beside, reqhalf; oneway and roundtrip are both sides of inproc
+	// push, pull, pullreleased, req, rep, pub, sub, idle, peers, server, pullbeside, beside, reqhalf; oneway and
+	// roundtrip are both sides of inproc
+	Role     string
 	Endpoint string // to bind or to connect to
 	Size     int    // of a body, in bytes
 	Count    int    // messages measured; of an idle side, seconds

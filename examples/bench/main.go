@@ -40,12 +40,15 @@ func measure(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&s.quick, "quick", false, "small counts, fewer sizes, 3 rounds: two minutes")
 	flags.IntVar(&s.rounds, "rounds", 0, "rounds to take medians over (default 5; with --quick 3)")
-	flags.StringVar(&only, "only", "", "measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
-	flags.StringVar(&names, "peers", "", "measure only these `peers`, with commas between (default all: yodel,libzmq,go-zeromq,nats,raw)")
+	flags.StringVar(&only, "only", "",
+		"measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
+	flags.StringVar(&names, "peers", "",
+		"measure only these `peers`, with commas between (default all: yodel,libzmq,go-zeromq,nats,raw)")
 	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
 	flags.BoolVar(&s.syscalls, "syscalls", false, "count system calls too, in one more run of each under perf")
 	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")
-	flags.DurationVar(&freeze, "frozen", 0, "instead, publish for so long to twenty subscribers, one of which receives nothing")
+	flags.DurationVar(&freeze, "frozen", 0,
+		"instead, publish for so long to twenty subscribers, one of which receives nothing")
 	flags.StringVar(&svgFile, "svg", "", "draw a chart into this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -48,7 +48,8 @@ func TestEveryMeasurement(t *testing.T) {
 		t.Errorf("%s, %s: %s", f.Work, f.Peer, f.Error)
 	}
 	want := map[kind][]string{
-		oneWay: {rate, cpu}, released: {rate, cpu}, roundTrip: {mean, p50, p99, p999, cpu}, halfLoad: {mean, p50, p99, p999, cpu}, fanOut: {rate, cpu}, fanIn: {rate, cpu},
+		oneWay: {rate, cpu}, released: {rate, cpu}, roundTrip: {mean, p50, p99, p999, cpu},
+		halfLoad: {mean, p50, p99, p999, cpu}, fanOut: {rate, cpu}, fanIn: {rate, cpu},
 		match: {rate, cpu}, idling: {memPeer},
 	}
 	for _, p := range peers() {
@@ -79,7 +80,9 @@ func checkOutputs(t *testing.T, res *results) {
 	if err := res.print(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\ntcp 64 KiB ", "\nround trip ipc 16 B p99.9 ", "\nPUB → 8 SUB, tcp 100 B ", "idle peers memory", "\nBars"} {
+	for _, want := range []string{
+		"\ntcp 64 KiB ", "\nround trip ipc 16 B p99.9 ", "\nPUB → 8 SUB, tcp 100 B ", "idle peers memory", "\nBars",
+	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, &text)
 		}
@@ -121,7 +124,8 @@ func wellFormed(t *testing.T, document []byte) {
 
 func TestMissingPeerIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no compiler
-	res, err := run(t.Context(), settings{quick: true, rounds: 1, peers: []string{"libzmq"}, only: regexp.MustCompile("^none$")}, nil)
+	res, err := run(t.Context(),
+		settings{quick: true, rounds: 1, peers: []string{"libzmq"}, only: regexp.MustCompile("^none$")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +146,8 @@ func TestFailedRunIsNamed(t *testing.T) {
 	w := &work{ID: "x", Kind: oneWay, Transport: "tcp", Size: 16, Count: 10, Sockets: 1}
 	j := w.job(p, true)
 	j.Endpoint = "tcp://no-port"
-	if _, err := runSides(t.Context(), p, w, j, t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "yodel pull") || !strings.Contains(err.Error(), "no-port") {
+	if _, err := runSides(t.Context(), p, w, j, t.TempDir(), nil); err == nil ||
+		!strings.Contains(err.Error(), "yodel pull") || !strings.Contains(err.Error(), "no-port") {
 		t.Errorf("got %v", err)
 	}
 }

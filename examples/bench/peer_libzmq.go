@@ -42,7 +42,8 @@ func buildLibzmq(ctx context.Context, dir string) (string, error) {
 	if err := os.WriteFile(source, libzmqSource, 0o600); err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", libzmqProgram(dir), source, "-lzmq", "-lpthread").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "cc", "-O2", "-o", libzmqProgram(dir), source, "-lzmq",
+		"-lpthread").CombinedOutput()
 	if err != nil {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return "", fmt.Errorf("bench: cc: %w: %s %s", err, first, hint)

@@ -17,7 +17,9 @@ func zmq4Peer() *peer {
 		open:    openZMQ4,
 		most: func(w *work, quick bool) int {
 			switch {
-			case w.Kind == crowded, w.Kind == released, w.Transport == "inproc" && w.Size > 255: // of which it corrupts those of inproc
+			case w.Kind == crowded, w.Kind == released:
+				return 0
+			case w.Transport == "inproc" && w.Size > 255: // which it corrupts
 				return 0
 			case w.Subs > 10_000: // it compares every message with every subscription
 				return 200

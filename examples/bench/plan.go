@@ -119,7 +119,8 @@ func plan(quick bool) []*work {
 	}
 	for _, transport := range []string{"tcp", "ipc"} {
 		add(work{
-			ID: "released-" + transport, Title: transport + " 64 KiB, Msg.Release", Kind: released, Transport: transport, Size: 64 << 10,
+			ID: "released-" + transport, Title: transport + " 64 KiB, Msg.Release", Kind: released, Transport: transport,
+			Size:  64 << 10,
 			Count: pick(quick, 8_000, 40_000), Sockets: 1,
 		})
 	}
@@ -133,11 +134,23 @@ func plan(quick bool) []*work {
 		ID: "halfload-tcp", Title: "round trip tcp 16 B, half load,", Kind: halfLoad, Transport: "tcp", Size: 16,
 		Count: pick(quick, 4_000, 25_000), Sockets: 1,
 	})
-	add(work{ID: "fanout-8", Title: "PUB → 8 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100, Count: pick(quick, 60_000, 400_000), Sockets: 8})
+	add(
+		work{
+			ID: "fanout-8", Title: "PUB → 8 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100,
+			Count: pick(quick, 60_000, 400_000), Sockets: 8,
+		})
 	if !quick {
-		add(work{ID: "fanout-64", Title: "PUB → 64 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100, Count: 60_000, Sockets: 64})
+		add(
+			work{
+				ID: "fanout-64", Title: "PUB → 64 SUB, tcp 100 B", Kind: fanOut, Transport: "tcp", Size: 100, Count: 60_000,
+				Sockets: 64,
+			})
 	}
-	add(work{ID: "fanin-8", Title: "8 PUSH → PULL, tcp 100 B", Kind: fanIn, Transport: "tcp", Size: 100, Count: pick(quick, 600_000, 4_000_000), Sockets: 8})
+	add(
+		work{
+			ID: "fanin-8", Title: "8 PUSH → PULL, tcp 100 B", Kind: fanIn, Transport: "tcp", Size: 100,
+			Count: pick(quick, 600_000, 4_000_000), Sockets: 8,
+		})
 	for _, subs := range []int{10, 100_000} {
 		add(work{
 			ID: fmt.Sprintf("match-%d", subs), Title: fmt.Sprintf("PUB → SUB with %s subscriptions, tcp 100 B", grouped(subs)),
@@ -149,9 +162,17 @@ func plan(quick bool) []*work {
 		Count: pick(quick, 100, 500), Sockets: 1, Rounds: pick(quick, 1, 0),
 	})
 	seconds := pick(quick, 5, 10) // one interval between PINGs, and two
-	add(work{ID: "idle-1000", Title: "1,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds, Sockets: 1000, Rounds: pick(quick, 1, 0)})
+	add(
+		work{
+			ID: "idle-1000", Title: "1,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds, Sockets: 1000,
+			Rounds: pick(quick, 1, 0),
+		})
 	if !quick {
-		add(work{ID: "idle-10000", Title: "10,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds, Sockets: 10_000})
+		add(
+			work{
+				ID: "idle-10000", Title: "10,000 idle peers", Kind: idling, Transport: "tcp", Size: 1, Count: seconds,
+				Sockets: 10_000,
+			})
 	}
 	return all
 }

@@ -112,7 +112,8 @@ func runSides(ctx context.Context, p *peer, w *work, j job, dir string, calls *c
 			if err := context.Cause(ctx); err != nil {
 				return nil, err
 			}
-			return nil, fmt.Errorf("bench: %s, %s: not done after %v; no result from %s", p.name, w.ID, w.limit(), without(sides, reports))
+			return nil, fmt.Errorf("bench: %s, %s: not done after %v; no result from %s", p.name, w.ID, w.limit(),
+				without(sides, reports))
 		}
 		var err error
 		switch {

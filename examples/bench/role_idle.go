@@ -86,7 +86,8 @@ func answer(nc io.ReadWriter, rest []byte) {
 			return
 		}
 		if whole := n + int(h.Size); n > 0 && len(buf) >= whole {
-			if name, data, err := zmtp.ParseCommand(buf[n:whole]); err == nil && h.Flags&zmtp.FlagCommand != 0 && name == "PING" {
+			if name, data, err := zmtp.ParseCommand(buf[n:whole]); err == nil && h.Flags&zmtp.FlagCommand != 0 &&
+				name == "PING" {
 				_, context, err := zmtp.ParsePing(data)
 				if err != nil {
 					return

@@ -28,7 +28,11 @@ func sections() []section {
 			{mean, "mean", digits, true}, {p50, "p50", digits, true}, {p99, "p99", digits, true}, {p999, "p99.9", digits, true},
 		}, nil},
 		{"CPU of all processes, ns a message sent, or a round trip; less is better", []column{{cpu, "", amount, true}}, nil},
-		{"Allocations a message, Go only", []column{{allocsOut, "sent", digits, false}, {allocsIn, "received", digits, false}}, nil},
+		{
+			"Allocations a message, Go only",
+			[]column{{allocsOut, "sent", digits, false}, {allocsIn, "received", digits, false}},
+			nil,
+		},
 		{"System calls of all processes, a message or a round trip", []column{{sysCalls, "", digits, false}}, nil},
 		{"Idle peers: memory each, CPU of the listening process", []column{
 			{memPeer, "memory", kib, true}, {idleCPU, "CPU", func(v float64) string { return digits(v) + " %" }, false},

@@ -28,9 +28,11 @@ import (
 )
 
 func main() {
-	name := flag.String("name", cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"), "somebody"), "what others see you as, up to 63 bytes")
+	name := flag.String("name", cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"), "somebody"),
+		"what others see you as, up to 63 bytes")
 	roomName := flag.String("room", "lobby", "where to chat: up to 63 of a-z, 0-9, \"-\", \".\" and \"_\"")
-	notices := flag.Bool("notices", isTerminal(os.Stderr), "tell on standard error who comes and goes; by default if that is a terminal")
+	notices := flag.Bool("notices", isTerminal(os.Stderr),
+		"tell on standard error who comes and goes; by default if that is a terminal")
 	on := flag.String("interface", "", "the network interface to chat on; by default all but public ones")
 	flag.Parse()
 

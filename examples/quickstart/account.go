@@ -50,7 +50,8 @@ func account(own report, guests []report) error {
 func printStory(all []report) {
 	for _, r := range all[1:] {
 		fmt.Printf("Guest %s, process %d, found the host by name in %v.\n", r.Name, r.PID, r.Found.Round(time.Millisecond))
-		fmt.Printf("  It had %d requests answered over tcp and heard over ipc %d messages on the weather and %d on sport.\n", r.Replies, r.Heard["weather"], r.Heard["sport"])
+		fmt.Printf("  It had %d requests answered over tcp and heard over ipc %d messages on the weather and %d on sport.\n",
+			r.Replies, r.Heard["weather"], r.Heard["sport"])
 	}
 	fmt.Printf("In the host, %d workers did %d jobs over inproc.\n", workers, jobs)
 	fmt.Printf("Nobody wanted to hear of chess: the %d messages about it were dropped, and counted.\n\n", newsPerTopic)
@@ -86,7 +87,8 @@ func check(all []report) error {
 				problem("%s %s: %s", r.Name, s.Type, s.Problem)
 			}
 			if l.Queued.Messages+l.Unread.Messages+lost(l.Discarded) > 0 {
-				problem("%s %s: queued %d, unread %d, discarded %v; want none", r.Name, s.Type, l.Queued.Messages, l.Unread.Messages, l.Discarded)
+				problem("%s %s: queued %d, unread %d, discarded %v; want none", r.Name, s.Type, l.Queued.Messages,
+					l.Unread.Messages, l.Discarded)
 			}
 			want := uint64(0)
 			if s.Type == "PUB" {

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestQuickstart is the promise of the README: one command, a few seconds, exit status 0.
 func TestQuickstart(t *testing.T) {
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "quickstart"), ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "quickstart"),
+		".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out) // fills the build cache, so that the time below is that of the program
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -38,7 +39,9 @@ func TestQuickstart(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go run: %v\n%s", err, out)
 	}
-	for _, want := range []string{"Every message is accounted for.", "Guest ann", "Guest bob", "found the host by name", "REP", "PUB", "PULL", "SUB"} {
+	for _, want := range []string{
+		"Every message is accounted for.", "Guest ann", "Guest bob", "found the host by name", "REP", "PUB", "PULL", "SUB",
+	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
@@ -122,7 +125,10 @@ func TestCheck(t *testing.T) {
 		}
 		return []report{
 			{Name: "host", Rows: []row{
-				{Type: "REP", Out: "answers", In: "questions", Ledger: socket.Ledger{Delivered: n(2 * asked), Received: n(2 * asked)}},
+				{
+					Type: "REP", Out: "answers", In: "questions",
+					Ledger: socket.Ledger{Delivered: n(2 * asked), Received: n(2 * asked)},
+				},
 				{Type: "PUB", Out: "news", Ledger: socket.Ledger{
 					Delivered: n(3*newsPerTopic + 2),
 					Dropped:   map[socket.Reason]socket.Count{socket.NoSubscriber: n(newsPerTopic)},

@@ -63,7 +63,8 @@ func advise(trouble error) error {
 	case errors.Is(trouble, mdns.ErrPort):
 		return fmt.Errorf(`%w
 Processes find each other over UDP port 5353, which they share, but another program keeps it to itself. See which one
-(Linux: ss -ulpn 'sport = :5353'; macOS: lsof -nP -iUDP:5353), stop it or have it share the port, and try again`, trouble)
+(Linux: ss -ulpn 'sport = :5353'; macOS: lsof -nP -iUDP:5353), stop it or have it share the port, and try again`,
+			trouble)
 	case errors.Is(trouble, mdns.ErrNoInterface):
 		return fmt.Errorf("%w\nloopback would be enough: bring it up (Linux: ip link set lo up), and try again", trouble)
 	case trouble != nil:

@@ -77,7 +77,8 @@ func (x *planted) delivers(n uint64) { x.s.Ledger.Accepted, x.s.Ledger.Delivered
 
 // proxied puts a proxy in between, whose ledgers have what came and went.
 func (x *planted) proxied() {
-	x.p.Members = append(x.p.Members, member{ID: 3, Role: rolePull, Backend: 4}, member{ID: 4, Role: rolePush, Proxied: true})
+	x.p.Members = append(x.p.Members, member{ID: 3, Role: rolePull, Backend: 4},
+		member{ID: 4, Role: rolePush, Proxied: true})
 	x.p.Flows[0].Via = []int{3, 4}
 	x.via[0] = &evidence{key: key{3, 0}, Other: 10, Ledger: &ledger{Received: 10, Handed: 10}}
 	x.via[1] = &evidence{key: key{4, 0}, Sent: map[int]*sent{0: {Last: 10}}, Ledger: &ledger{Accepted: 10, Delivered: 10}}
@@ -138,7 +139,9 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.gets(upTo(9))
 			x.r.Ledger.Received, x.r.Ledger.Discarded = 10, map[string]uint64{"socket closed": 1}
 		}, nil, 0},
-		"a clean end that was none": {spread, func(x *planted) { x.s.EndErr = "3 messages not delivered" }, found{lost: 1}, 0},
+		"a clean end that was none": {
+			spread, func(x *planted) { x.s.EndErr = "3 messages not delivered" }, found{lost: 1}, 0,
+		},
 		"by a connection that broke while its socket closed": {spread, func(x *planted) {
 			x.gets(upTo(7))
 			x.s.ByClose, x.s.Conns[0].Clean = true, false
@@ -171,8 +174,12 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.p.Flows[0].Again, x.p.Members[0].Role, x.p.Members[0].Options.Retry = true, roleReq, 1
 		}, nil, 0},
 
-		"out of order":          {spread, func(x *planted) { x.gets(rs(1, 3, 2, 4, 5, 6, 7, 8, 9, 10)) }, found{disordered: 1}, 0},
-		"out of order, a topic": {fan, func(x *planted) { x.gets(rs(1, 2, 3, 4, 5, 6, 7, 8, 10, 9)) }, found{disordered: 1}, 0},
+		"out of order": {
+			spread, func(x *planted) { x.gets(rs(1, 3, 2, 4, 5, 6, 7, 8, 9, 10)) }, found{disordered: 1}, 0,
+		},
+		"out of order, a topic": {
+			fan, func(x *planted) { x.gets(rs(1, 2, 3, 4, 5, 6, 7, 8, 10, 9)) }, found{disordered: 1}, 0,
+		},
 
 		"out of order, beside a peer that was lost": {spread, func(x *planted) {
 			x.gets(rs(1, 3, 2, 4, 5, 6, 7, 8, 9, 10))
@@ -183,7 +190,8 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.cut(upTo(7), rs(8, 10, 9))
 		}, found{disordered: 1}, 0},
 
-		"never sent":       {spread, func(x *planted) { x.gets(upTo(11)) }, found{unnamed: 2}, 0}, // the number, and the ledgers
+		// the number, and the ledgers
+		"never sent":       {spread, func(x *planted) { x.gets(upTo(11)) }, found{unnamed: 2}, 0},
 		"refused and came": {spread, func(x *planted) { x.s.Sent[0].Refused = rs(4) }, found{unnamed: 2}, 0},
 		"refused": {spread, func(x *planted) {
 			x.gets(but4)

@@ -24,15 +24,16 @@ type flags struct {
 	verbose   bool
 }
 
-const usage = `Soak runs sockets of every role against each other, in processes of their own and over every transport, does
-to them what networks, hosts and strangers do, and then balances every ledger against every receiver.
+const usage = `Soak runs sockets of every role against each other, in processes of their own and over every transport,
+does to them what networks, hosts and strangers do, and then balances every ledger against every
+receiver.
 
 	go run ./examples/soak                          one minute
 	go run -race ./examples/soak --duration 1h
 	go run ./examples/soak --seed 7 --number 42     scenario 42 of seed 7 again, alone
 
-It prints each scenario that failed, and a table at the end. The exit status is 0 if every column is zero, 1 if one is
-not or nothing ran, 2 if the flags make no sense.
+It prints each scenario that failed, and a table at the end. The exit status is 0 if every column is
+zero, 1 if one is not or nothing ran, 2 if the flags make no sense.
 
 `
 

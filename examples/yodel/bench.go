@@ -55,7 +55,9 @@ func (a *app) benchCommand() *cobra.Command {
 		{"inproc", "Send and receive within this process and print the throughput", 1_000_000, true, (*bench).inproc},
 	} {
 		b := &bench{app: a}
-		sub := &cobra.Command{Use: side.name + " ENDPOINT", Short: side.short, Long: side.short + ".\n\n" + benchHelp, Args: cobra.ExactArgs(1)}
+		sub := &cobra.Command{
+			Use: side.name + " ENDPOINT", Short: side.short, Long: side.short + ".\n\n" + benchHelp, Args: cobra.ExactArgs(1),
+		}
 		if side.name == "inproc" {
 			sub.Use, sub.Args = side.name, cobra.NoArgs
 		}

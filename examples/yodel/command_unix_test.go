@@ -15,7 +15,8 @@ import (
 // open.
 func TestExecLeavesSomethingRunning(t *testing.T) {
 	held := newFifo(t)
-	rep := startInput(t, "", "rep", "--bind", anyPort, "--count", "1", "--exec", "cat "+held+" & echo started") // waits for the fifo
+	// waits for the fifo
+	rep := startInput(t, "", "rep", "--bind", anyPort, "--count", "1", "--exec", "cat "+held+" & echo started")
 	req := startInput(t, "", "req", "--connect", rep.endpoint(), "--data", "x", "--format", "raw")
 	req.exit(0)
 	rep.exit(0)

@@ -17,9 +17,9 @@ import (
 
 // Peers by name: --announce, --find and --group, and what peers (the verb) shares with them.
 
-const findHelp = `With --announce SERVICE the socket is found by others under that name, and with --find SERVICE it is connected to all that
-announce it, by multicast DNS on this host and the local network, in whatever order they start. Types that cannot talk
-with each other are left alone.`
+const findHelp = `With --announce SERVICE the socket is found by others under that name, and with --find SERVICE it is
+connected to all that announce it, by multicast DNS on this host and the local network, in whatever
+order they start. Types that cannot talk with each other are left alone.`
 
 // What --announce binds if there is no --bind. Who finds both, being on this host, takes ipc, which is faster.
 const (
@@ -31,8 +31,10 @@ const (
 const goodbyeTime = 2 * time.Second
 
 func (f *socketFlags) registerDiscovery(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.announce, "announce", nil, "let others find this socket as `SERVICE`; without --bind it listens on every interface, at a free port; repeatable")
-	fs.StringArrayVar(&f.find, "find", nil, "connect to every peer that announces `SERVICE`, as they come and go; repeatable")
+	fs.StringArrayVar(&f.announce, "announce", nil,
+		"let others find this socket as `SERVICE`; without --bind it listens on every interface, at a free port; repeatable")
+	fs.StringArrayVar(&f.find, "find", nil,
+		"connect to every peer that announces `SERVICE`, as they come and go; repeatable")
 	f.place.register(fs)
 }
 
@@ -44,7 +46,8 @@ type place struct {
 
 func (p *place) register(fs *pflag.FlagSet) {
 	fs.StringVar(&p.group, "group", discovery.DefaultGroup, "announce to, and find, those in group `G` alone")
-	fs.StringArrayVar(&p.interfaces, "interface", nil, "announce and find on the network interface `NAME` alone; repeatable (default all but public ones)")
+	fs.StringArrayVar(&p.interfaces, "interface", nil,
+		"announce and find on the network interface `NAME` alone; repeatable (default all but public ones)")
 }
 
 func (p *place) check() error {

@@ -103,7 +103,8 @@ func TestAnnounceWithoutIPC(t *testing.T) {
 func TestGroupsApart(t *testing.T) {
 	pull := start(t, "pull", "--announce", "svc", "--interface", loopback(t), "--group", ownGroup())
 	pull.says("announced as svc")
-	push := startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", ownGroup(), "--timeout", "700ms")
+	push := startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", ownGroup(), "--timeout",
+		"700ms")
 	push.exit(3)
 }
 
@@ -113,7 +114,8 @@ func TestServicesApart(t *testing.T) {
 	for _, args := range []string{"pull --announce other", "rep --announce svc"} {
 		start(t, append(strings.Fields(args), "--interface", loopback(t), "--group", group)...).says("announced as")
 	}
-	startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", group, "--timeout", "700ms").exit(3)
+	startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", group, "--timeout", "700ms").exit(
+		3)
 }
 
 func TestTrouble(t *testing.T) {

@@ -56,20 +56,24 @@ var formats = []string{"line", "quoted", "hex", "json", "raw"}
 func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	f.verb = v
 	fs.SortFlags = false
-	fs.StringArrayVar(&f.bind, "bind", nil, "listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
-	fs.StringArrayVar(&f.connect, "connect", nil, "connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
+	fs.StringArrayVar(&f.bind, "bind", nil,
+		"listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
+	fs.StringArrayVar(&f.connect, "connect", nil,
+		"connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
 	f.registerDiscovery(fs)
 
 	switch {
 	case v.is(converses):
 		fs.StringVar(&f.data, "data", "", "send `TEXT` once instead of reading standard input")
-		fs.StringVar(&f.file, "file", "", "send the bytes of the file at `PATH` as one message, once, instead of reading standard input")
+		fs.StringVar(&f.file, "file", "",
+			"send the bytes of the file at `PATH` as one message, once, instead of reading standard input")
 	case v.is(sends):
 		fs.StringVar(&f.data, "data", "", "send `TEXT` once (--count N: N times) instead of reading standard input")
 		fs.StringVar(&f.file, "file", "", "send the bytes of the file at `PATH` as one message (--count N: N times)")
 	}
 	if v.is(sends) {
-		fs.StringVar(&f.input, "input", "line", "how lines and --data are written: `FORM` is one of "+strings.Join(inputs, ", ")+", the counterparts of --format")
+		fs.StringVar(&f.input, "input", "line",
+			"how lines and --data are written: `FORM` is one of "+strings.Join(inputs, ", ")+", the counterparts of --format")
 	}
 	switch {
 	case v.is(converses):
@@ -86,11 +90,15 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	switch {
 	case v.is(sends | prints):
-		fs.StringVar(&f.delimText, "delim", `\t`, "`C` separates the frames of a message in a line, read or printed; Go escapes such as \\t and \\x00; empty: none (default TAB)")
+		fs.StringVar(&f.delimText, "delim", `\t`,
+			"`C` separates the frames of a message in a line, read or printed; Go escapes such as \\t and \\x00; "+
+				"empty: none (default TAB)")
 	case v.is(sends):
-		fs.StringVar(&f.delimText, "delim", `\t`, "split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame (default TAB)")
+		fs.StringVar(&f.delimText, "delim", `\t`,
+			"split a line into frames at `C`; Go escapes such as \\t and \\x00; empty: one frame (default TAB)")
 	default:
-		fs.StringVar(&f.delimText, "delim", `\t`, "join the frames of a message with `C`; Go escapes such as \\t and \\x00 (default TAB)")
+		fs.StringVar(&f.delimText, "delim", `\t`,
+			"join the frames of a message with `C`; Go escapes such as \\t and \\x00 (default TAB)")
 	}
 	fs.Lookup("delim").DefValue = "" // said in words instead
 	if v.is(publishes) {
@@ -107,12 +115,15 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	if v.is(replies) {
 		fs.BoolVar(&f.echo, "echo", false, "reply with the request (the default)")
-		fs.StringVar(&f.exec, "exec", "", "run `CMD` by sh for each request, which it gets on standard input, and reply with its output")
-		fs.DurationVar(&f.execTimeout, "exec-timeout", 0, "kill a CMD that runs for longer than `D`, with all that it has started, and reply with nothing; 0: never")
+		fs.StringVar(&f.exec, "exec", "",
+			"run `CMD` by sh for each request, which it gets on standard input, and reply with its output")
+		fs.DurationVar(&f.execTimeout, "exec-timeout", 0,
+			"kill a CMD that runs for longer than `D`, with all that it has started, and reply with nothing; 0: never")
 	}
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing could be sent or received for `D` (default never)")
 	if v.is(sends) || v.is(replies) {
-		fs.DurationVar(&f.linger, "linger", 30*time.Second, "wait at the end for up to `D` for messages to leave, and those of push, pair, dealer, router and xsub to be read")
+		fs.DurationVar(&f.linger, "linger", 30*time.Second,
+			"wait at the end for up to `D` for messages to leave, and those of push, pair, dealer, router and xsub to be read")
 	}
 	if v.is(sends) {
 		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once the socket has accepted it")
@@ -127,9 +138,11 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.IntVar(&f.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait for one peer, each way; 0: no limit")
 	if v.is(overflows) {
-		fs.StringVar(&f.overflow, "overflow", "", "what to do with a message when --hwm leaves no room for it: `POLICY` is one of "+
-			strings.Join(overflowNames(), ", ")+" (default "+v.overflow()+")")
-		fs.DurationVar(&f.slowLimit, "slow-limit", 0, "end the connection to a peer whose queue has been full for `D` (default never)")
+		fs.StringVar(&f.overflow, "overflow", "",
+			"what to do with a message when --hwm leaves no room for it: `POLICY` is one of "+
+				strings.Join(overflowNames(), ", ")+" (default "+v.overflow()+")")
+		fs.DurationVar(&f.slowLimit, "slow-limit", 0,
+			"end the connection to a peer whose queue has been full for `D` (default never)")
 	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")

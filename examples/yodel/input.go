@@ -13,10 +13,10 @@ import (
 // The formats of --input: each reads what the --format of the same name prints.
 var inputs = []string{"line", "quoted", "hex", "json"}
 
-const inputHelp = `A line ends in a newline. With --input line all before it is the message, also a carriage return, as in files from
-Windows: take it off with tr -d '\r' if it is not meant. With quoted, hex and json it is no part of the message. An
-empty line is an empty message, but with quoted and json, in which an empty message is written otherwise: there lines
-with nothing but blanks are skipped.`
+const inputHelp = `A line ends in a newline. With --input line all before it is the message, also a carriage return, as
+in files from Windows: take it off with tr -d '\r' if it is not meant. With quoted, hex and json it
+is no part of the message. An empty line is an empty message, but with quoted and json, in which an
+empty message is written otherwise: there lines with nothing but blanks are skipped.`
 
 // A badLine is a line that is not in the form that --input promises.
 type badLine struct {

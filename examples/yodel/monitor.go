@@ -11,15 +11,17 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-const monitorHelp = `The socket is made, bound and connected as the flags say, and its events are printed, one a line, until Ctrl-C or until
---timeout has passed (here: the whole time, whatever happens in it). So that peers are not held up, messages that arrive
-are received and thrown away, and requests are answered. Standard input is never read: a sender sends only what --data
-or --file says, and the monitor ends when that is done, but for pair, dealer, router, xpub and xsub, which then go on
+const monitorHelp = `The socket is made, bound and connected as the flags say, and its events are printed, one a line,
+until Ctrl-C or until --timeout has passed (here: the whole time, whatever happens in it). So that
+peers are not held up, messages that arrive are received and thrown away, and requests are
+answered. Standard input is never read: a sender sends only what --data or --file says, and the
+monitor ends when that is done, but for pair, dealer, router, xpub and xsub, which then go on
 receiving. A receiver with --count ends when it has as many.
 
-With --json an event is {"time":…,"kind":…} and, where there is something to say, "endpoint" (ours), "address" (the far
-end, before the handshake), "peer" (type, identity, address, node), "error", "reason" (why messages were dropped),
-"retry" (the pause before the next attempt) and "count".
+With --json an event is {"time":…,"kind":…} and, where there is something to say, "endpoint"
+(ours), "address" (the far end, before the handshake), "peer" (type, identity, address, node),
+"error", "reason" (why messages were dropped), "retry" (the pause before the next attempt) and
+"count".
 
 Status 3 means that there was not one event.
 

@@ -92,7 +92,8 @@ func TestMonitorDuplicateIdentity(t *testing.T) {
 // TestMonitorSlowPeer: a subscriber that does not read, then does.
 func TestMonitorSlowPeer(t *testing.T) {
 	data := strings.Repeat("x", 100_000)
-	mon := start(t, "monitor", "pub", "--bind", anyPort, "--hwm", "1", "--data", data, "--count", "1000", "--linger", "20s", "--json")
+	mon := start(t, "monitor", "pub", "--bind", anyPort, "--hwm", "1", "--data", data, "--count", "1000", "--linger",
+		"20s", "--json")
 	conn := rawPeer(t, mon.endpoint(), zmtp.Config{SocketType: zmtp.Sub})
 	if _, err := conn.Write(zmtp.AppendSubscribe(nil, zmtp.Version{Major: 3, Minor: 1}, nil)); err != nil {
 		t.Fatal(err)
@@ -153,8 +154,9 @@ func TestEventLines(t *testing.T) {
 		})
 	}
 	line, err := json.Marshal(newEventLine(socket.Event{
-		Kind: socket.Dropped, Time: at, Endpoint: "tcp://a:1", Address: "b:2", Err: errors.New("why"), Reason: socket.QueueFull,
-		Retry: 1500 * time.Millisecond, Count: 7, Peer: &socket.Peer{Type: "SUB", Identity: []byte("me"), Address: "b:2"},
+		Kind: socket.Dropped, Time: at, Endpoint: "tcp://a:1", Address: "b:2", Err: errors.New("why"),
+		Reason: socket.QueueFull,
+		Retry:  1500 * time.Millisecond, Count: 7, Peer: &socket.Peer{Type: "SUB", Identity: []byte("me"), Address: "b:2"},
 	}))
 	want := `{"time":"2026-01-02T03:04:05.678Z","kind":"dropped","endpoint":"tcp://a:1","address":"b:2",` +
 		`"peer":{"type":"SUB","identity":"me","address":"b:2"},"error":"why","reason":"queue full","retry":"1.5s","count":7}`

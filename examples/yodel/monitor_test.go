@@ -10,13 +10,16 @@ import (
 func TestMonitorReceiver(t *testing.T) {
 	mon := startInput(t, "", "monitor", "pull", "--bind", anyPort, "--hwm", "1")
 	// More than fits anywhere: the monitor must keep receiving.
-	push := startInput(t, "", "push", "--connect", mon.endpoint(), "--data", strings.Repeat("x", 100_000), "--count", "200", "--hwm", "1")
+	push := startInput(t, "", "push", "--connect", mon.endpoint(), "--data", strings.Repeat("x", 100_000), "--count",
+		"200", "--hwm", "1")
 	push.exit(0)
 	mon.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, "peer down PUSH 127.0.0.1:") })
 	mon.stop()
 	mon.exit(0)
 	at := 0
-	for _, want := range []string{" listening at tcp://127.0.0.1:", " accepted ", " peer up PUSH 127.0.0.1:", " peer down PUSH ", " closed\n"} {
+	for _, want := range []string{
+		" listening at tcp://127.0.0.1:", " accepted ", " peer up PUSH 127.0.0.1:", " peer down PUSH ", " closed\n",
+	} {
 		i := strings.Index(mon.stdout.String()[at:], want)
 		if i < 0 {
 			t.Fatalf("stdout lacks %q in its place:\n%s", want, mon.stdout)
@@ -46,7 +49,8 @@ func TestMonitorJSON(t *testing.T) {
 		}
 		if ev.Kind == "peer up" {
 			up = true
-			if ev.Peer.Type != "REQ" || ev.Peer.Identity != "me" || ev.Peer.Address == "" || len(ev.Peer.Node) != 32 || ev.Endpoint == "" {
+			if ev.Peer.Type != "REQ" || ev.Peer.Identity != "me" || ev.Peer.Address == "" || len(ev.Peer.Node) != 32 ||
+				ev.Endpoint == "" {
 				t.Errorf("%q", line)
 			}
 		}
@@ -77,9 +81,12 @@ func TestMonitorSender(t *testing.T) {
 }
 
 func TestMonitorTimeout(t *testing.T) {
-	for _, args := range []string{"monitor push --connect NOBODY", "monitor sub --bind tcp://127.0.0.1:0", "monitor req --connect NOBODY --data x"} {
+	for _, args := range []string{
+		"monitor push --connect NOBODY", "monitor sub --bind tcp://127.0.0.1:0", "monitor req --connect NOBODY --data x",
+	} {
 		t.Run(strings.Fields(args)[1], func(t *testing.T) {
-			mon := startInput(t, "", append(strings.Fields(strings.ReplaceAll(args, "NOBODY", ipcEndpoint(t))), "--timeout", "50ms")...)
+			mon := startInput(t, "",
+				append(strings.Fields(strings.ReplaceAll(args, "NOBODY", ipcEndpoint(t))), "--timeout", "50ms")...)
 			mon.exit(0)
 			if !strings.Contains(mon.stdout.String(), " closed\n") {
 				t.Errorf("stdout %q", mon.stdout)

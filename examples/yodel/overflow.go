@@ -7,11 +7,12 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-const overflowHelp = `When a peer reads too slowly and --hwm is reached, --overflow says what becomes of a message for it: block waits for room,
-and everybody else with it; reject reports the message and does not send it (status 1 at the end), drop-newest drops it,
-drop-oldest and conflate drop older ones that wait, disconnect drops it and ends the connection to that peer. What is
-dropped is counted in the summary. With --slow-limit D a peer whose queue has been full for D loses its connection, whatever
-the policy.`
+const overflowHelp = `When a peer reads too slowly and --hwm is reached, --overflow says what becomes of a message for
+it: block waits for room, and everybody else with it; reject reports the message and does not
+send it (status 1 at the end), drop-newest drops it, drop-oldest and conflate drop older ones
+that wait, disconnect drops it and ends the connection to that peer. What is dropped is counted
+in the summary. With --slow-limit D a peer whose queue has been full for D loses its connection,
+whatever the policy.`
 
 // overflowPolicies are the values of --overflow.
 var overflowPolicies = map[string]socket.Overflow{

@@ -24,7 +24,8 @@ func TestOverflow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			push := startInput(t, strings.Repeat(line, 100), "push", "--connect", at, "--hwm", "2", "--overflow", tc.policy, "--linger", "100ms")
+			push := startInput(t, strings.Repeat(line, 100), "push", "--connect", at, "--hwm", "2", "--overflow", tc.policy,
+				"--linger", "100ms")
 			push.exit(1) // what is left is not delivered
 			push.says(tc.says)
 		})
@@ -80,7 +81,8 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		})
 	}
 	t.Run("proxy", func(t *testing.T) {
-		proxy := startInput(t, "", "proxy", "--frontend", "ROUTER", anyPort, "--backend", "DEALER", anyPort, "--hwm", "2", "--linger", "0")
+		proxy := startInput(t, "", "proxy", "--frontend", "ROUTER", anyPort, "--backend", "DEALER", anyPort, "--hwm", "2",
+			"--linger", "0")
 		rep := startInput(t, "", "rep", "--connect", proxy.proxyEndpoint("backend"))
 		stuckRequester(t, proxy.proxyEndpoint("frontend"))
 		proxy.says("slow peer DEALER 127.0.0.1:")
@@ -91,7 +93,8 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		rep.ends()
 	})
 	t.Run("block, but not for long", func(t *testing.T) {
-		rep := startInput(t, "", "monitor", "rep", "--bind", anyPort, "--hwm", "2", "--linger", "0", "--overflow", "block", "--slow-limit", "50ms")
+		rep := startInput(t, "", "monitor", "rep", "--bind", anyPort, "--hwm", "2", "--linger", "0", "--overflow", "block",
+			"--slow-limit", "50ms")
 		stuckRequester(t, rep.endpoint())
 		rep.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, "peer down DEALER 127.0.0.1:") })
 		ask(t, rep.endpoint())

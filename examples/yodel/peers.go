@@ -14,17 +14,19 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-const peersHelp = `All that is announced in the group by --announce, or by a program with discovery.Node, is looked for by multicast DNS: on this
-host and the local network. The list is printed after the second that others get to answer; --watch goes on and prints
-who comes, changes and goes until Ctrl-C.
+const peersHelp = `All that is announced in the group by --announce, or by a program with discovery.Node, is looked for
+by multicast DNS: on this host and the local network. The list is printed after the second that
+others get to answer; --watch goes on and prints who comes, changes and goes until Ctrl-C.
 
-A line has the node, its name if it has one, service/TYPE for each socket, how long the node has been running (by its
-own clock) and the endpoints; with --watch the time and the event come first. With --json it is {"event":"added",
+A line has the node, its name if it has one, service/TYPE for each socket, how long the node has
+been running (by its own clock) and the endpoints; with --watch the time and the event come first.
+With --json it is {"event":"added",
 "node":…,"services":[names],"endpoints":[…],"age":seconds,"name":…,"group":…,"offers":[{"service":…,"type":…,
-"endpoints":[…]}]}; an event is added, updated, left (it said goodbye) or expired (it was not heard of any more).
+"endpoints":[…]}]}; an event is added, updated, left (it said goodbye) or expired (it was not heard
+of any more).
 
-With --timeout the list waits that long for the first peer, and no longer than that for the others; --watch ends when it
-has passed. Status 3 means that there was nobody all that time.
+With --timeout the list waits that long for the first peer, and no longer than that for the others;
+--watch ends when it has passed. Status 3 means that there was nobody all that time.
 
 When nobody reads its standard output any more, the tool ends with status 1 and without a word.`
 
@@ -56,7 +58,8 @@ func (a *app) peersCommand() *cobra.Command {
 	fs.SortFlags = false
 	f.place.register(fs)
 	fs.BoolVar(&f.watch, "watch", false, "go on, and print each change")
-	fs.DurationVar(&f.timeout, "timeout", 0, "wait up to `D` for a peer; with --watch: end after D (default: list after a second, watch for ever)")
+	fs.DurationVar(&f.timeout, "timeout", 0,
+		"wait up to `D` for a peer; with --watch: end after D (default: list after a second, watch for ever)")
 	return cmd
 }
 
@@ -132,7 +135,9 @@ func (a *app) followPeers(events <-chan discovery.Event, f *peersFlags) (printed
 	if f.watch {
 		return printed, nil
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(there), func(a, b discovery.ID) int { return slices.Compare(a[:], b[:]) }) {
+	for _, id := range slices.SortedFunc(maps.Keys(there), func(a, b discovery.ID) int {
+		return slices.Compare(a[:], b[:])
+	}) {
 		r := there[id]
 		if err := a.printPeer(discovery.Added, &r, false); err != nil {
 			return printed, err

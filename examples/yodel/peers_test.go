@@ -68,7 +68,9 @@ func TestPeersWatch(t *testing.T) {
 func TestPeersUpdates(t *testing.T) {
 	var out strings.Builder
 	a := &app{stdout: &out, con: &console{w: io.Discard}, json: true}
-	r := discovery.Record{ID: discovery.NewID(), Services: []discovery.Service{{Name: "svc", Endpoints: []string{"tcp://*:5"}}}}
+	r := discovery.Record{
+		ID: discovery.NewID(), Services: []discovery.Service{{Name: "svc", Endpoints: []string{"tcp://*:5"}}},
+	}
 	r.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.1")}
 	heardAgain, moved := r.Clone(), r.Clone()
 	heardAgain.From = []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}
@@ -91,7 +93,9 @@ func TestPeersUpdates(t *testing.T) {
 	for _, l := range peerLines(t, out.String()) {
 		got = append(got, string(l.Event)+" "+l.Endpoints[0])
 	}
-	if want := []string{"added tcp://10.0.0.1:5", "updated tcp://10.0.0.2:5", "expired tcp://10.0.0.2:5"}; !slices.Equal(got, want) {
+	if want := []string{
+		"added tcp://10.0.0.1:5", "updated tcp://10.0.0.2:5", "expired tcp://10.0.0.2:5",
+	}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -100,7 +104,8 @@ func TestPeersUpdates(t *testing.T) {
 func TestPeersList(t *testing.T) {
 	group := ownGroup()
 	for range 2 {
-		start(t, "pull", "--announce", "b", "--announce", "a", "--interface", loopback(t), "--group", group).says("announced as a")
+		start(t, "pull", "--announce", "b", "--announce", "a", "--interface", loopback(t), "--group", group).says(
+			"announced as a")
 	}
 	peers := startInput(t, "", "peers", "--interface", loopback(t), "--group", group, "--json")
 	peers.exit(0)
@@ -138,7 +143,8 @@ func TestPeersNobody(t *testing.T) {
 		{"watch", "--watch --timeout 200ms", 3, "for 200ms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			peers := startInput(t, "", append([]string{"peers", "--interface", loopback(t), "--group", ownGroup()}, strings.Fields(tc.args)...)...)
+			peers := startInput(t, "",
+				append([]string{"peers", "--interface", loopback(t), "--group", ownGroup()}, strings.Fields(tc.args)...)...)
 			peers.exit(tc.status)
 			peers.says(tc.says)
 			if peers.stdout.String() != "" {
@@ -174,7 +180,10 @@ func TestPeerEndpoints(t *testing.T) {
 	}{
 		{"itself", addrs("10.0.0.1"), nil, "tcp://127.0.0.1:5", "tcp://127.0.0.1:5"},
 		{"ipc", addrs("10.0.0.1"), nil, "ipc:///x", "ipc:///x"},
-		{"wildcard", addrs("10.0.0.1", "fd00::1"), addrs("10.0.0.1", "127.0.0.1"), "tcp://*:5", "tcp://10.0.0.1:5 tcp://[fd00::1]:5 tcp://127.0.0.1:5"},
+		{
+			"wildcard", addrs("10.0.0.1", "fd00::1"), addrs("10.0.0.1", "127.0.0.1"), "tcp://*:5",
+			"tcp://10.0.0.1:5 tcp://[fd00::1]:5 tcp://127.0.0.1:5",
+		},
 		{"link-local besides others", addrs("10.0.0.1"), addrs("fe80::1%eth0"), "tcp://*:5", "tcp://10.0.0.1:5"},
 		{"link-local alone", nil, addrs("fe80::1%eth0"), "tcp://*:5", "tcp://[fe80::1%eth0]:5"},
 		{"nothing known", nil, nil, "tcp://*:5", "tcp://*:5"},
@@ -212,7 +221,9 @@ func TestPeerAge(t *testing.T) {
 func TestPeerLineIsPlain(t *testing.T) {
 	var out strings.Builder
 	a := &app{stdout: &out}
-	r := discovery.Record{Name: "x\x1b[2J\n", Services: []discovery.Service{{Name: "svc", Endpoints: []string{"ipc:///\x1b[2J"}}}}
+	r := discovery.Record{
+		Name: "x\x1b[2J\n", Services: []discovery.Service{{Name: "svc", Endpoints: []string{"ipc:///\x1b[2J"}}},
+	}
 	if err := a.printPeer(discovery.Added, &r, false); err != nil {
 		t.Fatal(err)
 	}

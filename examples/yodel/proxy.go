@@ -20,16 +20,18 @@ const proxyHelp = `Messages are forwarded whole between two sockets, in each dir
   yodel proxy --frontend XSUB tcp://*:5555 --backend XPUB tcp://*:5556       publishers to subscribers
   yodel proxy --frontend PULL tcp://*:5555 --backend PUSH tcp://*:5556       work to workers
 
---frontend and --backend take two words each, a socket type and an endpoint; which of the two types is in front does not
-matter. Endpoints are bound; with connect: before it, as in connect:tcp://10.0.0.1:5556, one is connected to. --capture
-binds a PUB socket that publishes a copy of every message, in either direction; read it with yodel sub.
+--frontend and --backend take two words each, a socket type and an endpoint; which of the two types
+is in front does not matter. Endpoints are bound; with connect: before it, as in
+connect:tcp://10.0.0.1:5556, one is connected to. --capture binds a PUB socket that publishes a copy
+of every message, in either direction; read it with yodel sub.
 
-A message is taken from one side only when the other has room, so that senders feel a slow receiver. But a reply or a
-publication for one peer whose queue is full is dropped, and counted: a peer that does not read holds up nobody else. With
---slow-limit D one whose queue has been full for D loses its connection. The proxy runs until
-Ctrl-C, or until nothing was forwarded for --timeout. Then it forwards what it has received by then and waits for messages
-to leave, for up to --linger, and tells on standard error how much it has forwarded and what was lost and why. Status 0;
-1 if accepted messages could not leave; 3 if --timeout passed and nothing was forwarded at all.`
+A message is taken from one side only when the other has room, so that senders feel a slow receiver.
+But a reply or a publication for one peer whose queue is full is dropped, and counted: a peer that
+does not read holds up nobody else. With --slow-limit D one whose queue has been full for D loses
+its connection. The proxy runs until Ctrl-C, or until nothing was forwarded for --timeout. Then it
+forwards what it has received by then and waits for messages to leave, for up to --linger, and tells
+on standard error how much it has forwarded and what was lost and why. Status 0; 1 if accepted
+messages could not leave; 3 if --timeout passed and nothing was forwarded at all.`
 
 // A forwarder is one run of the proxy verb.
 type forwarder struct {
@@ -68,7 +70,8 @@ func (a *app) proxyCommand() *cobra.Command {
 	fs.StringVar(&f.backend, "backend", "", "the other: `TYPE ENDPOINT`, such as DEALER tcp://*:5556")
 	fs.StringVar(&f.capture, "capture", "", "publish a copy of every message at `ENDPOINT`")
 	fs.IntVar(&f.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait for one peer, each way; 0: no limit")
-	fs.DurationVar(&f.slowLimit, "slow-limit", 0, "end the connection to a peer whose queue has been full for `D` (default never)")
+	fs.DurationVar(&f.slowLimit, "slow-limit", 0,
+		"end the connection to a peer whose queue has been full for `D` (default never)")
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing was forwarded for `D` (default never)")
 	fs.DurationVar(&f.linger, "linger", interruptedLinger, "wait at the end for up to `D` for messages to leave")
 	fs.DurationVar(&f.stats, "stats", 0, "print the sockets' ledgers on standard error every `D` (default off)")
@@ -193,7 +196,8 @@ func (p *forwarder) close(ctx context.Context) (left uint64) {
 		})
 	}
 	wg.Wait()
-	return p.frontend.Stats().Dropped[socket.SocketClosed].Messages + p.backend.Stats().Dropped[socket.SocketClosed].Messages
+	return p.frontend.Stats().Dropped[socket.SocketClosed].Messages +
+		p.backend.Stats().Dropped[socket.SocketClosed].Messages
 }
 
 // forwarded counts messages, from the frontend to the backend and back.

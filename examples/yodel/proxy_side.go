@@ -51,7 +51,8 @@ func joinSides(args []string) []string {
 func parseSide(flag, value string) (side, error) {
 	words := strings.Fields(value)
 	if len(words) != 2 {
-		return side{}, usagef("--%s %s: it takes a socket type and one endpoint, such as --%s ROUTER tcp://*:5555", flag, value, flag)
+		return side{}, usagef("--%s %s: it takes a socket type and one endpoint, such as --%s ROUTER tcp://*:5555", flag,
+			value, flag)
 	}
 	s := side{role: strings.ToUpper(words[0])}
 	if _, ok := proxyRoles[s.role]; !ok {
@@ -78,12 +79,16 @@ var proxyRoles = map[string]struct {
 	partner string
 	open    func(f *socketFlags) socket.Socket
 }{
-	"ROUTER": {"DEALER", func(f *socketFlags) socket.Socket { return socket.NewRouter(options[socket.RouterOption](f)...) }},
-	"DEALER": {"ROUTER", func(f *socketFlags) socket.Socket { return socket.NewDealer(options[socket.DealerOption](f)...) }},
-	"XSUB":   {"XPUB", func(f *socketFlags) socket.Socket { return socket.NewXSub(options[socket.XSubOption](f)...) }},
-	"XPUB":   {"XSUB", func(f *socketFlags) socket.Socket { return socket.NewXPub(options[socket.XPubOption](f)...) }},
-	"PULL":   {"PUSH", func(f *socketFlags) socket.Socket { return socket.NewPull(options[socket.PullOption](f)...) }},
-	"PUSH":   {"PULL", func(f *socketFlags) socket.Socket { return socket.NewPush(options[socket.PushOption](f)...) }},
+	"ROUTER": {"DEALER", func(f *socketFlags) socket.Socket {
+		return socket.NewRouter(options[socket.RouterOption](f)...)
+	}},
+	"DEALER": {"ROUTER", func(f *socketFlags) socket.Socket {
+		return socket.NewDealer(options[socket.DealerOption](f)...)
+	}},
+	"XSUB": {"XPUB", func(f *socketFlags) socket.Socket { return socket.NewXSub(options[socket.XSubOption](f)...) }},
+	"XPUB": {"XSUB", func(f *socketFlags) socket.Socket { return socket.NewXPub(options[socket.XPubOption](f)...) }},
+	"PULL": {"PUSH", func(f *socketFlags) socket.Socket { return socket.NewPull(options[socket.PullOption](f)...) }},
+	"PUSH": {"PULL", func(f *socketFlags) socket.Socket { return socket.NewPush(options[socket.PushOption](f)...) }},
 }
 
 // fits says what is wrong with two sides together.

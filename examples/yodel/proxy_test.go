@@ -31,7 +31,8 @@ func TestProxy(t *testing.T) {
 	t.Run("publishers", func(t *testing.T) {
 		proxy := start(t, "proxy", "--frontend", "xsub", anyPort, "--backend", "xpub", anyPort)
 		sub := startInput(t, "", "sub", "--connect", proxy.proxyEndpoint("backend"), "--topic", "we", "--count", "1")
-		pub := startInput(t, "weather\tfine\n", "pub", "--connect", proxy.proxyEndpoint("frontend")) // waits for the subscription
+		// waits for the subscription
+		pub := startInput(t, "weather\tfine\n", "pub", "--connect", proxy.proxyEndpoint("frontend"))
 		pub.exit(0)
 		sub.exit(0)
 		sub.prints("weather\tfine\n")
@@ -60,7 +61,8 @@ func TestProxy(t *testing.T) {
 	t.Run("chain by connecting", func(t *testing.T) {
 		first := start(t, "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", anyPort)
 		pull := startInput(t, "", "pull", "--bind", anyPort, "--count", "1")
-		second := start(t, "proxy", "--frontend", "PULL", "connect:"+first.proxyEndpoint("backend"), "--backend", "PUSH", "connect:"+pull.endpoint())
+		second := start(t, "proxy", "--frontend", "PULL", "connect:"+first.proxyEndpoint("backend"), "--backend", "PUSH",
+			"connect:"+pull.endpoint())
 		startInput(t, "x\n", "push", "--connect", first.proxyEndpoint("frontend")).exit(0)
 		pull.exit(0)
 		for _, p := range []*tool{first, second} {
@@ -72,7 +74,8 @@ func TestProxy(t *testing.T) {
 
 // TestProxyCapture: a copy of what goes in either direction.
 func TestProxyCapture(t *testing.T) {
-	proxy := start(t, "proxy", "--frontend", "ROUTER", anyPort, "--backend", "DEALER", anyPort, "--capture", anyPort, "--stats", "5ms")
+	proxy := start(t, "proxy", "--frontend", "ROUTER", anyPort, "--backend", "DEALER", anyPort, "--capture", anyPort,
+		"--stats", "5ms")
 	sub := start(t, "sub", "--connect", proxy.proxyEndpoint("capture"), "--format", "quoted")
 	router := start(t, "router", "--connect", proxy.proxyEndpoint("backend"), "--format", "quoted", "--input", "quoted")
 	dealer := start(t, "dealer", "--connect", proxy.proxyEndpoint("frontend"), "--id", "D")
@@ -111,7 +114,8 @@ func TestProxyEnds(t *testing.T) {
 		p.exit(0)
 	})
 	t.Run("messages left", func(t *testing.T) {
-		p := start(t, "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", "connect:"+ipcEndpoint(t), "--linger", "50ms", "--stats", "5ms")
+		p := start(t, "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", "connect:"+ipcEndpoint(t), "--linger",
+			"50ms", "--stats", "5ms")
 		startInput(t, "a\nb\n", "push", "--connect", p.proxyEndpoint("frontend")).exit(0)
 		p.says("ledger PUSH: 0 peers; out: accepted 2")
 		p.stop()
@@ -122,7 +126,8 @@ func TestProxyEnds(t *testing.T) {
 	t.Run("drains", func(t *testing.T) {
 		// Nobody takes anything until Ctrl-C; then all that has been received still goes out.
 		at := ipcEndpoint(t)
-		p := start(t, "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", "connect:"+at, "--linger", "20s", "--hwm", "1", "--stats", "5ms")
+		p := start(t, "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", "connect:"+at, "--linger", "20s", "--hwm",
+			"1", "--stats", "5ms")
 		push := startInput(t, "a\nb\nc\n", "push", "--connect", p.proxyEndpoint("frontend"))
 		push.exit(0)
 		p.stderr.waitFor(t, func(s string) bool {
@@ -140,7 +145,8 @@ func TestProxyEnds(t *testing.T) {
 		p.says("/no/such/directory/s")
 	})
 	t.Run("quiet", func(t *testing.T) {
-		p := startInput(t, "", "--quiet", "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", anyPort, "--stats", "5ms")
+		p := startInput(t, "", "--quiet", "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", anyPort, "--stats",
+			"5ms")
 		p.says("ledger PUSH")
 		p.stop()
 		p.exit(0)
@@ -162,7 +168,10 @@ func TestProxyUsage(t *testing.T) {
 		{"no pair", "--frontend ROUTER ipc://x --backend PUSH ipc://y", "cannot join ROUTER with PUSH"},
 		{"same", "--frontend PULL ipc://x --backend PULL ipc://y", "cannot join PULL with PULL"},
 		{"bad endpoint", "--frontend ROUTER localhost:5 --backend DEALER ipc://y", "tcp://localhost:5"},
-		{"wildcard connected to", "--frontend ROUTER connect:tcp://127.0.0.1:* --backend DEALER ipc://y", "can be bound, not connected to"},
+		{
+			"wildcard connected to", "--frontend ROUTER connect:tcp://127.0.0.1:* --backend DEALER ipc://y",
+			"can be bound, not connected to",
+		},
 		{"bad capture", "--frontend ROUTER ipc://x --backend DEALER ipc://y --capture z", "z"},
 		{"argument", "now --frontend ROUTER ipc://x --backend DEALER ipc://y", "now"},
 		{"negative", "--frontend ROUTER ipc://x --backend DEALER ipc://y --linger -1s", "negative"},
@@ -191,7 +200,8 @@ func TestJoinSides(t *testing.T) {
 			}
 		})
 	}
-	if got := joinSides([]string{"proxy", "--frontend", "A B", "--quiet"}); !slices.Equal(got, []string{"proxy", "--frontend=A B", "--quiet"}) {
+	if got := joinSides([]string{"proxy", "--frontend", "A B", "--quiet"}); !slices.Equal(got,
+		[]string{"proxy", "--frontend=A B", "--quiet"}) {
 		t.Errorf("one word: %q", got)
 	}
 }

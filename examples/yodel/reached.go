@@ -54,7 +54,10 @@ type eventful interface {
 
 // watchEndpoints follows sock until it is closed: what it binds and those endpoints that it connects to.
 func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
-	r := &reached{con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching), misdeeds: make(map[socket.EventKind]time.Time)}
+	r := &reached{
+		con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching),
+		misdeeds: make(map[socket.EventKind]time.Time),
+	}
 	r.timer = time.AfterFunc(sayAfter, r.say)
 	go func() {
 		defer close(r.over)
@@ -70,7 +73,8 @@ func (r *reached) take(ev socket.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch ev.Kind {
-	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused, socket.ProtocolError,
+	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused,
+		socket.ProtocolError,
 		socket.LimitHit:
 		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
 			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)

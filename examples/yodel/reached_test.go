@@ -24,7 +24,8 @@ func TestNobodyReached(t *testing.T) {
 	t.Cleanup(func() { taken.Close() })
 	t.Run("one endpoint spelled twice", func(t *testing.T) {
 		rep := startInput(t, "", "rep", "--bind", anyPort)
-		req := start(t, "req", "--connect", rep.endpoint(), "--connect", strings.Replace(rep.endpoint(), "tcp", "TCP", 1), "--timeout", "2s")
+		req := start(t, "req", "--connect", rep.endpoint(), "--connect", strings.Replace(rep.endpoint(), "tcp", "TCP", 1),
+			"--timeout", "2s")
 		req.types("a\n")
 		req.prints("a\n")
 		rep.stop()
@@ -40,7 +41,8 @@ func TestNobodyReached(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			nobody := ipcEndpoint(t)
-			p := startInput(t, "x\n", verb, "--connect", nobody, "--connect", "tcp://no-such-host.invalid:1", "--connect", silent)
+			p := startInput(t, "x\n", verb, "--connect", nobody, "--connect", "tcp://no-such-host.invalid:1", "--connect",
+				silent)
 			p.says(nobody + ": connect: no such file or directory; trying again\n")
 			p.says("tcp://no-such-host.invalid:1: ") // however names are looked up here
 			p.says(silent + ": no answer yet; trying again\n")
@@ -182,7 +184,8 @@ func TestWhenItIsSaid(t *testing.T) {
 			connect(5000, socket.Closed, nil),
 		}, ""},
 		{"closed while it tries", []at{
-			connect(1, socket.PeerUp, nil), connect(1000, socket.PeerDown, socket.ErrDisconnected), connect(5000, socket.Closed, nil),
+			connect(1, socket.PeerUp, nil), connect(1000, socket.PeerDown, socket.ErrDisconnected),
+			connect(5000, socket.Closed, nil),
 		}, ""},
 		{"a stranger besides peers", []at{
 			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}},

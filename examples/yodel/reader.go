@@ -11,9 +11,10 @@ import (
 
 // What happens when nobody reads standard output any more, as behind "| head -1".
 
-const readerHelp = `When nobody reads its standard output any more, as behind "| head -1", the tool ends with status 1 and without a word,
-and takes no message that it could not print. Messages that it had taken by then are counted on standard error. (On
-Windows it learns of that only when it prints the next one.)`
+const readerHelp = `When nobody reads its standard output any more, as behind "| head -1", the tool ends with status 1
+and without a word, and takes no message that it could not print. Messages that it had taken by
+then are counted on standard error. (On Windows it learns of that only when it prints the next
+one.)`
 
 // whileRead returns a context that ends when nobody reads standard output any more, with the error as its cause that
 // the next write would return. What it is for then takes no message that it could not print.

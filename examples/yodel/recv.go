@@ -7,14 +7,15 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-const recvHelp = `Messages are printed as --format says: line (frames joined by --delim, one message a line), quoted and hex (the same
-with each frame as a Go string or in hexadecimal), json ({"frames":["…base64…"],"from":"…"}) or raw (the bytes,
-nothing added). On a terminal, line shows what the terminal would obey, and newlines in a message, as \x1b and \n; in a
-pipe or a file each byte is as it came. A message is never held back while the next is awaited.
+const recvHelp = `Messages are printed as --format says: line (frames joined by --delim, one message a line), quoted
+and hex (the same with each frame as a Go string or in hexadecimal), json
+({"frames":["…base64…"],"from":"…"}) or raw (the bytes, nothing added). On a terminal, line shows
+what the terminal would obey, and newlines in a message, as \x1b and \n; in a pipe or a file each
+byte is as it came. A message is never held back while the next is awaited.
 
-With --count N the tool ends with status 0 after N messages. With --timeout it gives up when nothing was received for
-that long: status 3 if nothing was received at all, 1 if there was something but less than --count, 0 otherwise.
-Ctrl-C ends with status 0, or 1 before --count is reached.
+With --count N the tool ends with status 0 after N messages. With --timeout it gives up when nothing
+was received for that long: status 3 if nothing was received at all, 1 if there was something but
+less than --count, 0 otherwise. Ctrl-C ends with status 0, or 1 before --count is reached.
 
 ` + readerHelp
 

@@ -25,14 +25,21 @@ func TestRequestReply(t *testing.T) {
 		{"count", nil, []string{"--count", "1"}, "a\nb\n", "a\n"},
 		{"wait", nil, []string{"--wait", "1"}, "a\n", "a\n"},
 		{"exec", []string{"--exec", "tr a-z A-Z"}, nil, "hello\nworld\n", "HELLO\nWORLD\n"},
-		{"exec joins frames", []string{"--exec", "cat", "--delim", "|"}, []string{"--format", "quoted"}, "a\tb\n", "\"a|b\"\n"},
+		{
+			"exec joins frames",
+			[]string{"--exec", "cat", "--delim", "|"},
+			[]string{"--format", "quoted"},
+			"a\tb\n",
+			"\"a|b\"\n",
+		},
 		{"exec is exact", []string{"--exec", "printf 'x\\n\\n'"}, []string{"--format", "quoted"}, "a\n", `"x\n\n"` + "\n"},
 		{"exec ignores its input", []string{"--exec", "echo done"}, []string{"--format", "quoted"}, "a\n", `"done\n"` + "\n"},
 		{"exec fails", []string{"--exec", "echo half; exit 3"}, []string{"--format", "quoted"}, "a\nb\n", "\"\"\n\"\"\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rep := startInput(t, "", append([]string{"rep", "--bind", anyPort}, tc.rep...)...)
-			req := startInput(t, tc.input, append([]string{"req", "--connect", rep.endpoint(), "--timeout", "10s"}, tc.req...)...)
+			req := startInput(t, tc.input,
+				append([]string{"req", "--connect", rep.endpoint(), "--timeout", "10s"}, tc.req...)...)
 			req.exit(0)
 			req.prints(tc.want)
 			rep.stop()

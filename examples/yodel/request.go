@@ -8,14 +8,15 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-const requestHelp = `Requests are the lines of standard input, split into frames at --delim, or --data, or --file; each is sent when the reply
-to the one before has been printed, as --format says.
+const requestHelp = `Requests are the lines of standard input, split into frames at --delim, or --data, or --file; each
+is sent when the reply to the one before has been printed, as --format says.
 
-A peer that is lost before it has replied is a failure (status 1). A request waits for a peer to appear and for its
-reply for as long as --timeout says, by default for ever: status 3 if no reply had come at all by then, else 1.
---confirm prints each request once the socket has accepted it, before its reply. Ctrl-C ends with status 0, or 1 while a
-reply is awaited. A line that makes no message, or one that the socket does not take, is reported and not sent; the
-others are, and the status is 1 at the end.
+A peer that is lost before it has replied is a failure (status 1). A request waits for a peer to
+appear and for its reply for as long as --timeout says, by default for ever: status 3 if no reply
+had come at all by then, else 1. --confirm prints each request once the socket has accepted it,
+before its reply. Ctrl-C ends with status 0, or 1 while a reply is awaited. A line that makes no
+message, or one that the socket does not take, is reported and not sent; the others are, and the
+status is 1 at the end.
 
 ` + inputHelp + "\n\n" + readerHelp
 

@@ -55,24 +55,25 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "yodel",
 		Short: "Brokerless messaging from the command line",
-		Long: `yodel sends and receives messages over ZMTP 3.1 sockets: to other yodels, to programs that use the Yodel library,
-and to any ZeroMQ peer. A verb is a socket type; senders read one message a line from standard input, receivers
-print one a line; pair, dealer, router, xpub and xsub do both.
+		Long: `yodel sends and receives messages over ZMTP 3.1 sockets: to other yodels, to programs that use the Yodel
+library, and to any ZeroMQ peer. A verb is a socket type; senders read one message a line from standard input,
+receivers print one a line; pair, dealer, router, xpub and xsub do both.
 
   yodel pull --bind tcp://127.0.0.1:5557
   seq 10 | yodel push --connect tcp://127.0.0.1:5557
 
-By --announce and --find they meet by name instead, on this host and the local network; peers lists who is there.
+By --announce and --find they meet by name instead, on this host and the local network; peers lists who is
+there.
 
   yodel pull --announce work
   seq 10 | yodel push --find work
 
-An endpoint that is connected to and has no peer is told on standard error within a second, with what went wrong.
---quiet keeps that for the end, in case of a failure.
+An endpoint that is connected to and has no peer is told on standard error within a second, with what went
+wrong. --quiet keeps that for the end, in case of a failure.
 
-SIGTERM, SIGHUP (the terminal has gone) and SIGQUIT end it in good order, as Ctrl-C does; a second one ends it at once,
-SIGQUIT with a dump of what it was doing, but for SIGHUP. What was ignored when it was started stays ignored, as SIGHUP
-under nohup, and SIGINT and SIGQUIT in the background of a script.
+SIGTERM, SIGHUP (the terminal has gone) and SIGQUIT end it in good order, as Ctrl-C does; a second one ends it
+at once, SIGQUIT with a dump of what it was doing, but for SIGHUP. What was ignored when it was started stays
+ignored, as SIGHUP under nohup, and SIGINT and SIGQUIT in the background of a script.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to show.`,
 		SilenceErrors: true,

@@ -87,7 +87,9 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 }
 
 func newSession(a *app, f *socketFlags, sock socket.Socket) *session {
-	return &session{app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})}}
+	return &session{
+		app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})},
+	}
 }
 
 // attach binds and connects the socket, by endpoint and by name.

@@ -39,7 +39,8 @@ type item struct {
 // maxLine is the longest line that is taken: the socket's limit on a message.
 const maxLine = 64 << 20
 
-var errLongLine = fmt.Errorf("standard input: a line of more than %d bytes, the limit on a message; the rest was not read", maxLine)
+var errLongLine = fmt.Errorf(
+	"standard input: a line of more than %d bytes, the limit on a message; the rest was not read", maxLine)
 
 // source opens what the flags name.
 func (f *socketFlags) source(stdin io.Reader) (source, error) {

@@ -58,7 +58,8 @@ func TestTimeoutWithSomething(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			push := startInput(t, "a\nb\n", "push", "--bind", ipcEndpoint(t))
-			pull := startInput(t, "", append([]string{"pull", "--connect", push.endpoint(), "--timeout", "700ms"}, tc.args...)...)
+			pull := startInput(t, "",
+				append([]string{"pull", "--connect", push.endpoint(), "--timeout", "700ms"}, tc.args...)...)
 			push.exit(0)
 			pull.exit(tc.status)
 			pull.says(tc.says)
@@ -371,7 +372,9 @@ func TestStderr(t *testing.T) {
 }
 
 func TestByteCount(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1234: "1.23 kB", 999_999: "1 MB", 5_300_000_000: "5.3 GB"} {
+	for n, want := range map[int64]string{
+		0: "0 B", 999: "999 B", 1000: "1 kB", 1234: "1.23 kB", 999_999: "1 MB", 5_300_000_000: "5.3 GB",
+	} {
 		if got := byteCount(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}

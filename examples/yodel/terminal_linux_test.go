@@ -51,7 +51,8 @@ func TestTerminalIsNotObeyed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			screen, terminal := newTerminal(t)
-			pull := startWith(t, strings.NewReader(""), terminal, "pull", "--bind", anyPort, "--count", "1", "--format", tc.format)
+			pull := startWith(t, strings.NewReader(""), terminal, "pull", "--bind", anyPort, "--count", "1", "--format",
+				tc.format)
 			push := startInput(t, "", "push", "--connect", pull.endpoint(), "--input", "quoted", "--delim", " ",
 				"--data", `"\x1b[2Ja\nb\u009b" "é`+"\t"+`topic"`)
 			push.exit(0)

@@ -12,18 +12,20 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-const twoWayHelp = `Lines of standard input are sent, split into frames at --delim, and what arrives is printed as --format says, both at
-once; --data or --file is sent once, in place of standard input. The end of the input is not the end: the tool goes on
-receiving. On a terminal --format line shows what the terminal would obey as \x1b, and newlines in a message as \n.
---format json prints {"frames":["…base64…"],"from":"…"}; --input quoted, hex or json takes lines in the form
-in which --format prints them, for frames that are no text. A line that makes no message is reported and not sent; one
-that is over the limits of a message ends the tool with status 1.
+const twoWayHelp = `Lines of standard input are sent, split into frames at --delim, and what arrives is printed as
+--format says, both at once; --data or --file is sent once, in place of standard input. The end of
+the input is not the end: the tool goes on receiving. On a terminal --format line shows what the
+terminal would obey as \x1b, and newlines in a message as \n. --format json prints
+{"frames":["…base64…"],"from":"…"}; --input quoted, hex or json takes lines in the form in which
+--format prints them, for frames that are no text. A line that makes no message is reported and not
+sent; one that is over the limits of a message ends the tool with status 1.
 
-With --count N the tool ends with status 0 after N messages received; input that was there by then is still sent, and
-given up to --linger to leave. With --timeout it gives up when nothing went either way for that
-long: status 3 if nothing was received at all (without --count: nor sent), 1 if less than --count was received or a
-message could not be sent, 0 otherwise. Ctrl-C leaves queued messages one more second and ends with status 0, or 1
-before --count is reached. Messages that could not be sent make any of these a failure (status 1).
+With --count N the tool ends with status 0 after N messages received; input that was there by then
+is still sent, and given up to --linger to leave. With --timeout it gives up when nothing went
+either way for that long: status 3 if nothing was received at all (without --count: nor sent), 1 if
+less than --count was received or a message could not be sent, 0 otherwise. Ctrl-C leaves queued
+messages one more second and ends with status 0, or 1 before --count is reached. Messages that
+could not be sent make any of these a failure (status 1).
 
 ` + inputHelp + "\n\n" + readerHelp
 

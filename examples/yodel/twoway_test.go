@@ -44,7 +44,8 @@ func TestTwoWay(t *testing.T) {
 			say:   "weather\tfine\nnews\t1\n", hear: "\x01wea\n\x00wea\n", tell: "\x01wea\n", listen: "weather\tfine\n",
 		},
 		{
-			name: "xpub with topics", here: []string{"xpub", "--wait", "1", "--count", "2", "--topic", "w", "--format", "quoted"},
+			name:  "xpub with topics",
+			here:  []string{"xpub", "--wait", "1", "--count", "2", "--topic", "w", "--format", "quoted"},
 			there: []string{"xsub", "--count", "1", "--topic", "w"},
 			say:   "1\n", hear: "\"\\x01w\"\n\"\\x00w\"\n", tell: "", listen: "w\t1\n",
 		},
@@ -234,10 +235,12 @@ func TestTwoWayTimeout(t *testing.T) {
 		for _, args := range []string{
 			"pair --bind tcp://127.0.0.1:0", "dealer --connect NOBODY", "router --bind tcp://127.0.0.1:0",
 			"xpub --bind tcp://127.0.0.1:0", "xsub --connect NOBODY", "xpub --bind tcp://127.0.0.1:0 --count 2",
-			"dealer --connect NOBODY --data x", "pair --bind tcp://127.0.0.1:0 --data x", "xpub --bind tcp://127.0.0.1:0 --data x --wait 1",
+			"dealer --connect NOBODY --data x", "pair --bind tcp://127.0.0.1:0 --data x",
+			"xpub --bind tcp://127.0.0.1:0 --data x --wait 1",
 		} {
 			t.Run(strings.ReplaceAll(args, "/", ""), func(t *testing.T) {
-				p := startInput(t, "", append(strings.Fields(strings.ReplaceAll(args, "NOBODY", ipcEndpoint(t))), "--timeout", "50ms")...)
+				p := startInput(t, "",
+					append(strings.Fields(strings.ReplaceAll(args, "NOBODY", ipcEndpoint(t))), "--timeout", "50ms")...)
 				p.exit(3)
 				p.says("50ms")
 			})
@@ -258,7 +261,8 @@ func TestTwoWayTimeout(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			there := startInput(t, "a\nb\n", "dealer", "--bind", anyPort)
-			here := startInput(t, tc.input, append([]string{"dealer", "--connect", there.endpoint(), "--timeout", "700ms"}, tc.args...)...)
+			here := startInput(t, tc.input,
+				append([]string{"dealer", "--connect", there.endpoint(), "--timeout", "700ms"}, tc.args...)...)
 			here.exit(tc.status)
 			here.says(tc.says)
 			here.prints("a\nb\n")
@@ -358,7 +362,8 @@ func TestTwoWayFailures(t *testing.T) {
 		startInput(t, "", "pair", "--connect", p.endpoint(), "--data", "x")
 		p.exit(1)
 		// What it was told of is gone; the message is not, without a word.
-		if s := p.stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasSuffix(s, "\npair: 1 message received and not printed\n") {
+		if s := p.stderr.String(); strings.Count(s, "\n") != 2 ||
+			!strings.HasSuffix(s, "\npair: 1 message received and not printed\n") {
 			t.Errorf("stderr %q", s)
 		}
 	})

@@ -36,7 +36,10 @@ func TestUsage(t *testing.T) {
 		{"bad escape", `push --bind ipc://x --delim \q`, 2, `--delim "\\q"`},
 		{"data and file", "push --bind ipc://x --data a --file b", 2, "exclude each other"},
 		{"echo and exec", "rep --bind ipc://x --echo --exec cat", 2, "exclude each other"},
-		{"bad overflow", "push --bind ipc://x --overflow never", 2, "block, conflate, disconnect, drop-newest, drop-oldest, reject"},
+		{
+			"bad overflow", "push --bind ipc://x --overflow never", 2,
+			"block, conflate, disconnect, drop-newest, drop-oldest, reject",
+		},
 		{"overflow of a receiver", "pull --bind ipc://x --overflow block", 2, "unknown flag: --overflow"},
 		{"time limit for nothing", "rep --bind ipc://x --exec-timeout 1s", 2, "--exec-timeout is for --exec"},
 		{"negative time limit", "rep --bind ipc://x --exec cat --exec-timeout -1s", 2, "--exec-timeout is negative"},
@@ -107,7 +110,10 @@ func TestUnavailable(t *testing.T) {
 func TestHelpNamesEveryVerb(t *testing.T) {
 	p := startInput(t, "", "--help")
 	p.exit(0)
-	for _, verb := range []string{"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor", "peers", "version"} {
+	for _, verb := range []string{
+		"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor",
+		"peers", "version",
+	} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)
 		}

@@ -59,10 +59,10 @@ var verbs = []*verb{
 	{
 		name: "pub", can: sends | publishes | spools | overflows, run: runSend,
 		short: "Publish each line to every subscribed SUB peer",
-		long: `The first frame of a message is its topic: --topic, or else what stands before the first delimiter of the line. Before
-the first message pub waits for --wait subscribers (1 by default) to that message's topic; use --wait 0 not to wait.
-A message that nobody has subscribed to is dropped, as is one for a subscriber that cannot keep up; both are counted
-in the summary and are no failure.
+		long: `The first frame of a message is its topic: --topic, or else what stands before the first delimiter of the
+line. Before the first message pub waits for --wait subscribers (1 by default) to that message's topic; use
+--wait 0 not to wait. A message that nobody has subscribed to is dropped, as is one for a subscriber that
+cannot keep up; both are counted in the summary and are no failure.
 
 ` + sendHelp,
 		open: func(f *socketFlags) socket.Socket { return socket.NewPub(options[socket.PubOption](f)...) },
@@ -99,7 +99,8 @@ in the summary and are no failure.
 	{
 		name: "dealer", can: sends | prints | converses | spools | overflows, run: runTwoWay,
 		short: "Send each line to one of the REP, DEALER or ROUTER peers, in turn, and print what they send",
-		long: `A REP peer takes a message, and answers it, with an empty frame in front: a line that begins with the delimiter.
+		long: `A REP peer takes a message, and answers it, with an empty frame in front: a line that begins with the
+delimiter.
 
 ` + twoWayHelp,
 		open: func(f *socketFlags) socket.Socket { return socket.NewDealer(options[socket.DealerOption](f)...) },
@@ -107,10 +108,11 @@ in the summary and are no failure.
 	{
 		name: "router", can: sends | prints | converses | dedups | overflows, run: runTwoWay,
 		short: "Exchange lines with REQ, DEALER or ROUTER peers, each led by the peer's identity",
-		long: `The first frame of a message is the identity of the peer it came from, and the first field of a line is that of the
-peer it is for. A line for a peer that is not there is reported at once, not sent, and makes the status 1 at the end;
---wait N waits for N peers first. The identity of a peer that has none is five bytes that are no text, and may contain
-the delimiter or a newline: with --format quoted --input quoted (or hex, or json) what is printed can be sent back.
+		long: `The first frame of a message is the identity of the peer it came from, and the first field of a line is that
+of the peer it is for. A line for a peer that is not there is reported at once, not sent, and makes the status
+1 at the end; --wait N waits for N peers first. The identity of a peer that has none is five bytes that are no
+text, and may contain the delimiter or a newline: with --format quoted --input quoted (or hex, or json) what
+is printed can be sent back.
 
 ` + twoWayHelp,
 		open: func(f *socketFlags) socket.Socket { return socket.NewRouter(options[socket.RouterOption](f)...) },
@@ -118,12 +120,14 @@ the delimiter or a newline: with --format quoted --input quoted (or hex, or json
 	{
 		name: "xpub", can: sends | prints | converses | publishes | overflows, run: runTwoWay,
 		short: "Publish each line to every subscribed peer and print the subscriptions",
-		long: `The first frame of a message sent is its topic: --topic, or else what stands before the first delimiter of the line.
---wait N waits for N subscribers to the topic of the first one. What nobody has subscribed to is dropped and counted.
+		long: `The first frame of a message sent is its topic: --topic, or else what stands before the first delimiter of the
+line. --wait N waits for N subscribers to the topic of the first one. What nobody has subscribed to is dropped
+and counted.
 
-What is printed are the first subscription of all peers to a topic, one frame of the byte 1 and the topic, its last
-cancellation, the byte 0 and the topic, and what XSUB peers send. In words they are told on standard error, and by
---format json in the keys "event" ("subscribe" or "cancel") and "topic". --count counts them as messages.
+What is printed are the first subscription of all peers to a topic, one frame of the byte 1 and the topic, its
+last cancellation, the byte 0 and the topic, and what XSUB peers send. In words they are told on standard
+error, and by --format json in the keys "event" ("subscribe" or "cancel") and "topic". --count counts them as
+messages.
 
 ` + twoWayHelp,
 		open: func(f *socketFlags) socket.Socket { return socket.NewXPub(options[socket.XPubOption](f)...) },
@@ -131,9 +135,9 @@ cancellation, the byte 0 and the topic, and what XSUB peers send. In words they 
 	{
 		name: "xsub", can: sends | prints | converses | subscribes, run: runTwoWay,
 		short: "Print what PUB and XPUB peers publish, subscribe by lines and send lines upstream",
-		long: `A line of one frame that begins with the byte 1 subscribes to the rest of it, the byte 0 cancels; with --input quoted
-that is "\x01topic" and "\x00topic". --topic subscribes from the start and may be given several times; "" is everything.
-Without either nothing is received. Any other line goes to every peer.
+		long: `A line of one frame that begins with the byte 1 subscribes to the rest of it, the byte 0 cancels; with --input
+quoted that is "\x01topic" and "\x00topic". --topic subscribes from the start and may be given several times;
+"" is everything. Without either nothing is received. Any other line goes to every peer.
 
 ` + twoWayHelp,
 		open: func(f *socketFlags) socket.Socket {

@@ -27,7 +27,8 @@ func runProxy(t testing.TB, front, back socket.Socket, endpoint string, opts ...
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	p := &proxied{
-		front: closing(t, front), back: closing(t, back), frontAt: bind(t, front, endpoint), backAt: bind(t, back, other(endpoint)),
+		front: closing(t, front), back: closing(t, back), frontAt: bind(t, front, endpoint),
+		backAt:  bind(t, back, other(endpoint)),
 		control: new(proxy.Control), stop: cancel, done: make(chan error, 1),
 	}
 	opts = append([]proxy.Option{proxy.WithControl(p.control)}, opts...)

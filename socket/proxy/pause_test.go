@@ -36,7 +36,8 @@ func TestPauseWithMessagesWaiting(t *testing.T) {
 			expect(t, s, "before")
 		}
 		before := p.idle(t)
-		if want := (socket.Count{Messages: 3, Bytes: 3 * uint64(len("client 0before"))}); before.Forth.Forwarded != want || before.Back.Forwarded != want {
+		if want := (socket.Count{Messages: 3, Bytes: 3 * uint64(len("client 0before"))}); before.Forth.Forwarded != want ||
+			before.Back.Forwarded != want {
 			t.Fatalf("stats %+v, want %v each way", before, want)
 		}
 
@@ -84,7 +85,8 @@ func TestPauseWithMessagesWaiting(t *testing.T) {
 			}
 			s = p.idle(t)
 			for way, lanes := range map[string][2]proxy.Counts{"forth": {before.Forth, s.Forth}, "back": {before.Back, s.Back}} {
-				if n := lanes[1].Forwarded.Messages - lanes[0].Forwarded.Messages; n != all || lanes[1].Received != lanes[1].Forwarded {
+				if n := lanes[1].Forwarded.Messages - lanes[0].Forwarded.Messages; n != all ||
+					lanes[1].Received != lanes[1].Forwarded {
 					t.Errorf("%s, resumed: %+v, before: %+v", way, lanes[1], lanes[0])
 				}
 			}
@@ -161,7 +163,8 @@ func TestPauseInAStream(t *testing.T) {
 			s = p.control.Stats().Forth
 			waitUntil(t, "messages queue up", func() bool { return p.front.Stats().Unread.Messages > 100 })
 			// One had been let pass, and one more may be taken in hand.
-			if now := p.control.Stats().Forth; now.Forwarded.Messages > s.Forwarded.Messages+1 || now.Received.Messages > s.Received.Messages+2 {
+			if now := p.control.Stats().Forth; now.Forwarded.Messages > s.Forwarded.Messages+1 ||
+				now.Received.Messages > s.Received.Messages+2 {
 				t.Fatalf("goes on while paused: %+v, then %+v", s, now)
 			}
 			p.control.Resume()
@@ -228,10 +231,13 @@ func TestEndsOverAndOver(t *testing.T) {
 			}()
 			if round < 100 { // the last one may go on to the end
 				waitUntil(t, "some are forwarded", func() bool {
-					return control.Stats().Forth.Forwarded.Messages > 20 || front.Stats().Unread.Messages == 0 && push.Stats().Accepted.Messages == n
+					return control.Stats().Forth.Forwarded.Messages > 20 || front.Stats().Unread.Messages == 0 &&
+						push.Stats().Accepted.Messages == n
 				})
 			} else {
-				waitUntil(t, "the others are forwarded", func() bool { return forwarded+dropped+control.Stats().Forth.Forwarded.Messages == n })
+				waitUntil(t, "the others are forwarded", func() bool {
+					return forwarded+dropped+control.Stats().Forth.Forwarded.Messages == n
+				})
 			}
 			if round%3 == 2 {
 				control.Pause()
@@ -304,7 +310,8 @@ func TestCaptureHoldsUp(t *testing.T) {
 						t.Errorf("stats %+v, want the fifth in hand", s)
 					}
 					p.end(t) // after the second of its drain the one in hand goes on without a copy
-					if s := p.control.Stats().Forth; s.Forwarded.Messages != 5 || s.Uncaptured.Messages != 1 || p.front.Stats().Unread.Messages != 1 {
+					if s := p.control.Stats().Forth; s.Forwarded.Messages != 5 || s.Uncaptured.Messages != 1 ||
+						p.front.Stats().Unread.Messages != 1 {
 						t.Errorf("stats %+v, %d unread; want one without a copy and one left", s, p.front.Stats().Unread.Messages)
 					}
 				}

@@ -28,7 +28,8 @@ func Run(ctx context.Context, frontend, backend socket.Socket, opts ...Option) e
 	forth, ok1 := newDirection(&cfg, frontend, backend, &cfg.control.forth)
 	back, ok2 := newDirection(&cfg, backend, frontend, &cfg.control.back)
 	if !ok1 && !ok2 {
-		return fmt.Errorf("proxy: a %s and a %s have nothing to forward; use ROUTER and DEALER, XSUB and XPUB, or PULL and PUSH",
+		return fmt.Errorf(
+			"proxy: a %s and a %s have nothing to forward; use ROUTER and DEALER, XSUB and XPUB, or PULL and PUSH",
 			frontend.Type(), backend.Type())
 	}
 	ctx, cancel := context.WithCancel(ctx)

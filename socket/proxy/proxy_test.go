@@ -64,7 +64,10 @@ func TestPassesSubscriptions(t *testing.T) {
 				p := runProxy(t, socket.NewXSub(), socket.NewXPub(socket.WithVerbosity(verbosity)), endpoint)
 				pub := closing(t, socket.NewPub())
 				connect(t, pub, p.frontAt)
-				subs := []*socket.Sub{closing(t, socket.NewSub(socket.WithSubscription("a", "b"))), closing(t, socket.NewSub(socket.WithSubscription("a")))}
+				subs := []*socket.Sub{
+					closing(t, socket.NewSub(socket.WithSubscription("a", "b"))),
+					closing(t, socket.NewSub(socket.WithSubscription("a"))),
+				}
 				for _, sub := range subs {
 					connect(t, sub, p.backAt)
 				}
@@ -97,7 +100,8 @@ func TestPassesSubscriptions(t *testing.T) {
 				send(t, pub, "b", "again")
 				expect(t, late, "b", "again")
 				p.end(t)
-				if s := p.control.Stats(); s.Forth.Forwarded.Messages != 102 || s.Back.Received != s.Back.Forwarded || s.Back.Received.Messages < 6 {
+				if s := p.control.Stats(); s.Forth.Forwarded.Messages != 102 || s.Back.Received != s.Back.Forwarded ||
+					s.Back.Received.Messages < 6 {
 					t.Fatalf("stats %+v", s)
 				}
 			})
@@ -126,7 +130,8 @@ func TestCapture(t *testing.T) {
 		p := runProxy(t, socket.NewRouter(), socket.NewDealer(), endpoint, proxy.WithCapture(tap))
 		log := closing(t, socket.NewPull())
 		sockettest.Link(t, log, tap, other(other(endpoint)))
-		req, rep := closing(t, socket.NewReq(socket.WithIdentity("client"), socket.WithCorrelate(false))), closing(t, socket.NewRep())
+		req, rep := closing(t, socket.NewReq(socket.WithIdentity("client"), socket.WithCorrelate(false))),
+			closing(t, socket.NewRep())
 		connect(t, req, p.frontAt)
 		connect(t, rep, p.backAt)
 		for i := range 5 {
@@ -349,7 +354,15 @@ func TestOfTheWrongPair(t *testing.T) {
 		"REQ":  func() socket.Socket { return socket.NewReq() },
 		"REP":  func() socket.Socket { return socket.NewRep() },
 	}
-	for _, pair := range [][2]string{{"PUSH", "PULL"}, {"PULL", "PULL"}, {"PUSH", "PUSH"}, {"SUB", "PULL"}, {"PUB", "PUSH"}, {"REQ", "REP"}, {"REP", "REP"}} {
+	for _, pair := range [][2]string{
+		{"PUSH", "PULL"},
+		{"PULL", "PULL"},
+		{"PUSH", "PUSH"},
+		{"SUB", "PULL"},
+		{"PUB", "PUSH"},
+		{"REQ", "REP"},
+		{"REP", "REP"},
+	} {
 		t.Run(pair[0]+" "+pair[1], func(t *testing.T) {
 			a, b := closing(t, made[pair[0]]()), closing(t, made[pair[1]]())
 			ctx, cancel := context.WithCancel(t.Context())
@@ -360,7 +373,8 @@ func TestOfTheWrongPair(t *testing.T) {
 				return
 			}
 			err := proxy.Run(ctx, a, b)
-			if err == nil || !strings.Contains(err.Error(), pair[0]) || !strings.Contains(err.Error(), pair[1]) || !strings.Contains(err.Error(), "ROUTER and DEALER") {
+			if err == nil || !strings.Contains(err.Error(), pair[0]) || !strings.Contains(err.Error(), pair[1]) ||
+				!strings.Contains(err.Error(), "ROUTER and DEALER") {
 				t.Fatalf("Run: %v, want an error that names both and says what would be right", err)
 			}
 		})
@@ -373,10 +387,22 @@ func TestEndsWhenASocketCloses(t *testing.T) {
 		sides  func() (front, back socket.Socket)
 		closes func(p *proxied) socket.Socket
 	}{
-		{"frontend of PULL PUSH", func() (socket.Socket, socket.Socket) { return socket.NewPull(), socket.NewPush() }, func(p *proxied) socket.Socket { return p.front }},
-		{"frontend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) socket.Socket { return p.front }},
-		{"backend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() }, func(p *proxied) socket.Socket { return p.back }},
-		{"backend of XSUB XPUB", func() (socket.Socket, socket.Socket) { return socket.NewXSub(), socket.NewXPub() }, func(p *proxied) socket.Socket { return p.back }},
+		{
+			"frontend of PULL PUSH", func() (socket.Socket, socket.Socket) { return socket.NewPull(), socket.NewPush() },
+			func(p *proxied) socket.Socket { return p.front },
+		},
+		{
+			"frontend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() },
+			func(p *proxied) socket.Socket { return p.front },
+		},
+		{
+			"backend of ROUTER DEALER", func() (socket.Socket, socket.Socket) { return socket.NewRouter(), socket.NewDealer() },
+			func(p *proxied) socket.Socket { return p.back },
+		},
+		{
+			"backend of XSUB XPUB", func() (socket.Socket, socket.Socket) { return socket.NewXSub(), socket.NewXPub() },
+			func(p *proxied) socket.Socket { return p.back },
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			front, back := c.sides()

@@ -163,7 +163,9 @@ func TestTriesInTime(t *testing.T) {
 		t.Errorf("%d tries, want %d; it says %q", tries, leastPasses, said)
 	}
 	hangs := behaviour{run: func(p *pairing) { <-p.Context().Done() }}
-	if said, _ := attempt(t, time.Minute, func(t testing.TB) { f.one(t, "some/thing", hangs, time.Millisecond) }); said != "" {
+	if said, _ := attempt(t, time.Minute, func(t testing.TB) {
+		f.one(t, "some/thing", hangs, time.Millisecond)
+	}); said != "" {
 		t.Errorf("it says %q", said)
 	}
 }
@@ -200,7 +202,11 @@ func TestOutright(t *testing.T) {
 	}{
 		{"steady side", func(p *pairing) *end { return p.local("PUSH") }, nil, "close: broken"},
 		{"unsteady side", func(p *pairing) *end { return p.remote("PUSH") }, nil, ""},
-		{"in an expected failure", func(p *pairing) *end { return p.local("PUSH") }, map[string]string{"some/thing": "known"}, "close: broken"},
+		{
+			"in an expected failure", func(p *pairing) *end { return p.local("PUSH") },
+			map[string]string{"some/thing": "known"},
+			"close: broken",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := Factory{Local: steady, Remote: unsteady, ExpectedFailures: c.expected}

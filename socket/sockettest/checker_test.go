@@ -26,18 +26,26 @@ func TestChecker(t *testing.T) {
 		{name: "runs missing", sent: 9, seen: []string{"x a#4"}, strict: "missing a#1..3, a#5..9"},
 		{
 			name: "doubled", sent: 1, seen: []string{"x a#1", "y a#1"},
-			strict: "doubled a#1 (2 times, by x, y)", once: "doubled a#1 (2 times, by x, y)", any: "doubled a#1 (2 times, by x, y)",
+			strict: "doubled a#1 (2 times, by x, y)", once: "doubled a#1 (2 times, by x, y)",
+			any: "doubled a#1 (2 times, by x, y)",
 		},
-		{name: "out of order", sent: 2, seen: []string{"x a#2", "x a#1"}, strict: "out of order a#1 after a#2", once: "out of order a#1 after a#2"},
+		{
+			name: "out of order", sent: 2, seen: []string{"x a#2", "x a#1"}, strict: "out of order a#1 after a#2",
+			once: "out of order a#1 after a#2",
+		},
 		{
 			name: "unknown", sent: 1, seen: []string{"x a#1", "x a#2", "x b#1", "x nonsense"},
 			strict: "unknown b#1, nonsense, a#2", once: "unknown b#1, nonsense, a#2", any: "unknown b#1, nonsense, a#2",
 		},
 		{name: "two copies", copies: 2, sent: 2, seen: []string{"x a#1", "y a#1", "x a#2", "y a#2"}},
-		{name: "a copy missing", copies: 2, sent: 2, seen: []string{"x a#1", "y a#1", "y a#2"}, strict: "missing a#2 (1 of 2 copies)"},
+		{
+			name: "a copy missing", copies: 2, sent: 2, seen: []string{"x a#1", "y a#1", "y a#2"},
+			strict: "missing a#2 (1 of 2 copies)",
+		},
 		{
 			name: "twice the same copy", copies: 2, sent: 1, seen: []string{"x a#1", "x a#1"},
-			strict: "doubled a#1 (2 times, by x, x)", once: "doubled a#1 (2 times, by x, x)", any: "doubled a#1 (2 times, by x, x)",
+			strict: "doubled a#1 (2 times, by x, x)", once: "doubled a#1 (2 times, by x, x)",
+			any: "doubled a#1 (2 times, by x, x)",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,7 +61,11 @@ func TestChecker(t *testing.T) {
 				name string
 				err  error
 				want string
-			}{{"Check", check.Check(), c.strict}, {"CheckOnce", check.CheckOnce(), c.once}, {"CheckUnordered", check.CheckUnordered(), c.any}} {
+			}{
+				{"Check", check.Check(), c.strict},
+				{"CheckOnce", check.CheckOnce(), c.once},
+				{"CheckUnordered", check.CheckUnordered(), c.any},
+			} {
 				var e *sockettest.StreamError
 				switch {
 				case is.want == "" && is.err != nil:

@@ -21,7 +21,8 @@ func faults() []behaviour {
 			if s, ok := push.Socket.(Ledgered); ok {
 				push.close()
 				if l := s.Stats(); l.Accepted != l.Delivered {
-					p.Errorf("accepted %v, delivered %v, dropped %v; a message that did not leave must wait for the next connection", l.Accepted, l.Delivered, l.Dropped)
+					p.Errorf("accepted %v, delivered %v, dropped %v; a message that did not leave must wait for the next connection",
+						l.Accepted, l.Delivered, l.Dropped)
 				}
 			}
 		}},

@@ -152,7 +152,17 @@ func heartbeats() []behaviour {
 		{name: "healthy-peers-stay", run: func(p *pairing) {
 			// Both sides beat; an idle connection and one whose application is behind last.
 			o := Options{Heartbeat: beat, Timeout: 200 * beat, TTL: 200 * beat}
-			for _, roles := range [][2]string{{"PUSH", "PULL"}, {"PULL", "PUSH"}, {"DEALER", "ROUTER"}, {"ROUTER", "DEALER"}, {"PAIR", "PAIR"}, {"REQ", "REP"}, {"REP", "REQ"}, {"PUB", "SUB"}, {"SUB", "PUB"}} {
+			for _, roles := range [][2]string{
+				{"PUSH", "PULL"},
+				{"PULL", "PUSH"},
+				{"DEALER", "ROUTER"},
+				{"ROUTER", "DEALER"},
+				{"PAIR", "PAIR"},
+				{"REQ", "REP"},
+				{"REP", "REQ"},
+				{"PUB", "SUB"},
+				{"SUB", "PUB"},
+			} {
 				local, remote := p.local(roles[0], o), p.remote(roles[1], o)
 				p.link(remote, local)
 				local.stays(10 * beat)

@@ -34,8 +34,10 @@ func TestLibzmq(t *testing.T) {
 				Local: libzmq(t), Remote: yodel(), Endpoint: endpoint, Dial: dial, Lacks: kernel,
 				ExpectedFailures: expected,
 				NotRun: map[string]string{
-					"faults/request-survives-a-cut":     "whether a cut meets a request under way, for which the requester then waits for ever, is chance",
-					"routing/same-name-again-and-again": "fails on some days: the router notices late that a peer has gone, and ignores its successor",
+					"faults/request-survives-a-cut": "whether a cut meets a request under way, " +
+						"for which the requester then waits for ever, is chance",
+					"routing/same-name-again-and-again": "fails on some days: " +
+						"the router notices late that a peer has gone, and ignores its successor",
 				},
 			})
 		})

@@ -95,7 +95,9 @@ func lifecycle() []behaviour {
 			}
 		}},
 		{name: "peer-that-leaves-is-no-error", needs: []Capability{PeerCount}, run: func(p *pairing) {
-			for _, roles := range [][2]string{{"PULL", "PUSH"}, {"SUB", "PUB"}, {"DEALER", "DEALER"}, {"PAIR", "PAIR"}, {"REP", "REQ"}, {"ROUTER", "DEALER"}} {
+			for _, roles := range [][2]string{
+				{"PULL", "PUSH"}, {"SUB", "PUB"}, {"DEALER", "DEALER"}, {"PAIR", "PAIR"}, {"REP", "REQ"}, {"ROUTER", "DEALER"},
+			} {
 				local, remote := p.local(roles[0]), p.remote(roles[1])
 				p.link(local, remote)
 				remote.close()

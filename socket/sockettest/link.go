@@ -33,7 +33,8 @@ func Link(t testing.TB, binds, connects socket.Socket, endpoint string) (actual 
 	}
 	for _, s := range []socket.Socket{binds, connects} {
 		if err := s.WaitPeers(ctx, 1); err != nil {
-			t.Fatalf("%s and %s did not link at %s: %s: %v; its events: %v", binds.Type(), connects.Type(), actual, s.Type(), err, past(s))
+			t.Fatalf("%s and %s did not link at %s: %s: %v; its events: %v", binds.Type(), connects.Type(), actual, s.Type(),
+				err, past(s))
 		}
 	}
 	return actual

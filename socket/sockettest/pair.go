@@ -11,23 +11,26 @@ func pair() []behaviour {
 				oneWay(b, a)
 			})
 		}},
-		{name: "both-ways-at-once", needs: []Capability{ManyGoroutines}, remote: []Capability{ManyGoroutines}, run: func(p *pairing) {
-			a, b := p.local("PAIR"), p.remote("PAIR")
-			p.link(a, b)
-			const n = 500
-			way := func(from, to *end) []func() {
-				return []func(){func() {
-					for i := range n {
-						from.send(fmt.Sprint(i))
-					}
-				}, func() {
-					for i := range n {
-						to.expect(fmt.Sprint(i))
-					}
-				}}
-			}
-			p.abreast(append(way(a, b), way(b, a)...)...)
-		}},
+		{
+			name: "both-ways-at-once", needs: []Capability{ManyGoroutines}, remote: []Capability{ManyGoroutines},
+			run: func(p *pairing) {
+				a, b := p.local("PAIR"), p.remote("PAIR")
+				p.link(a, b)
+				const n = 500
+				way := func(from, to *end) []func() {
+					return []func(){func() {
+						for i := range n {
+							from.send(fmt.Sprint(i))
+						}
+					}, func() {
+						for i := range n {
+							to.expect(fmt.Sprint(i))
+						}
+					}}
+				}
+				p.abreast(append(way(a, b), way(b, a)...)...)
+			},
+		},
 		{name: "one-peer-only", run: func(p *pairing) {
 			a, first, second := p.local("PAIR"), p.remote("PAIR"), p.remote("PAIR")
 			at := p.link(a, first)

@@ -86,31 +86,34 @@ func pipeline() []behaviour {
 				pull.expect("still there")
 			}
 		}},
-		{name: "unsent-goes-to-another-peer", needs: []Capability{HighWaterMarks, ManyEndpoints, CallContext, Unbinding}, run: func(p *pairing) {
-			// What was queued for a peer that is given up is not lost with it.
-			push, slow, quick := p.local("PUSH", Options{SendHWM: 50}), p.remote("PULL", Options{RecvHWM: 1}), p.remote("PULL")
-			at := slow.bind()
-			push.connect(at)
-			push.peers(1)
-			var c Checker
-			sent := fill(push, &c, big)
-			push.connect(quick.bind())
-			push.peers(2)
-			push.must(push.Disconnect(at), "disconnect")
-			p.until("most of it is there", func() bool {
-				for _, e := range []*end{quick, slow} {
-					if m, err := e.take(moment / 8); err == nil {
-						c.See(e.who, m[0])
+		{
+			name: "unsent-goes-to-another-peer", needs: []Capability{HighWaterMarks, ManyEndpoints, CallContext, Unbinding},
+			run: func(p *pairing) {
+				// What was queued for a peer that is given up is not lost with it.
+				push, slow, quick := p.local("PUSH", Options{SendHWM: 50}), p.remote("PULL", Options{RecvHWM: 1}), p.remote("PULL")
+				at := slow.bind()
+				push.connect(at)
+				push.peers(1)
+				var c Checker
+				sent := fill(push, &c, big)
+				push.connect(quick.bind())
+				push.peers(2)
+				push.must(push.Disconnect(at), "disconnect")
+				p.until("most of it is there", func() bool {
+					for _, e := range []*end{quick, slow} {
+						if m, err := e.take(moment / 8); err == nil {
+							c.See(e.who, m[0])
+						}
 					}
+					return c.Report().Lost <= sent/2
+				})
+				seeAll(p, quick, &c)
+				seeAll(p, slow, &c)
+				if c.Report().Doubled != nil {
+					p.Fatal(c.Check())
 				}
-				return c.Report().Lost <= sent/2
-			})
-			seeAll(p, quick, &c)
-			seeAll(p, slow, &c)
-			if c.Report().Doubled != nil {
-				p.Fatal(c.Check())
-			}
-		}},
+			},
+		},
 	}
 }
 

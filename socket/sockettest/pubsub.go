@@ -123,7 +123,10 @@ func pubsub() []behaviour {
 		{name: "drops-only-when-full", needs: []Capability{HighWaterMarks}, run: dropsWhenFull},
 		{name: "no-drop", needs: []Capability{HighWaterMarks, NoDropOption, CallContext}, run: noDrop},
 		{name: "publisher-restarts", run: publisherRestarts(Options{}, (*end).close)},
-		{name: "publisher-killed", remote: []Capability{Killing}, run: publisherRestarts(Options{Killable: true}, (*end).kill)},
+		{
+			name: "publisher-killed", remote: []Capability{Killing},
+			run: publisherRestarts(Options{Killable: true}, (*end).kill),
+		},
 	}
 }
 

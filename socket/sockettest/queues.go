@@ -53,20 +53,24 @@ func queues() []behaviour {
 				p.Fatal(err)
 			}
 		}},
-		{name: "received-and-not-read", needs: []Capability{HighWaterMarks}, remote: []Capability{HighWaterMarks, CallContext}, run: func(p *pairing) {
-			// The same with the local side as the slow one: it stops reading, and the sender waits.
-			pull, push := p.local("PULL", Options{RecvHWM: 10}), p.remote("PUSH", Options{SendHWM: 10})
-			p.link(pull, push)
-			var c Checker
-			for range fill(push, &c, big) {
+		{
+			name: "received-and-not-read", needs: []Capability{HighWaterMarks},
+			remote: []Capability{HighWaterMarks, CallContext},
+			run: func(p *pairing) {
+				// The same with the local side as the slow one: it stops reading, and the sender waits.
+				pull, push := p.local("PULL", Options{RecvHWM: 10}), p.remote("PUSH", Options{SendHWM: 10})
+				p.link(pull, push)
+				var c Checker
+				for range fill(push, &c, big) {
+					c.See("pull", pull.recv()[0])
+				}
+				push.send(c.Stamp("a"))
 				c.See("pull", pull.recv()[0])
-			}
-			push.send(c.Stamp("a"))
-			c.See("pull", pull.recv()[0])
-			if err := c.Check(); err != nil {
-				p.Fatal(err)
-			}
-		}},
+				if err := c.Check(); err != nil {
+					p.Fatal(err)
+				}
+			},
+		},
 		{name: "queue-before-a-peer", needs: []Capability{HighWaterMarks, CallContext}, run: func(p *pairing) {
 			// Without a peer yet, a connecting socket takes as many messages as its mark says.
 			at := p.freed(p.f.Remote, "PULL")
@@ -193,34 +197,37 @@ func queues() []behaviour {
 				pull.expect(fmt.Sprint(i))
 			}
 		}},
-		{name: "many-goroutines", needs: []Capability{ManyGoroutines}, remote: []Capability{ManyGoroutines}, run: func(p *pairing) {
-			// Messages of several frames from many goroutines stay whole, and each comes to one receiver once.
-			push, pull := p.local("PUSH"), p.remote("PULL")
-			p.link(pull, push)
-			const goroutines, each = 16, 50
-			var c Checker
-			var fs []func()
-			for g := range goroutines {
-				name := fmt.Sprint(g)
-				fs = append(fs, func() {
-					for range each {
-						stamp := c.Stamp(name)
-						push.send(stamp, strings.Repeat("x", g*40), stamp)
-					}
-				}, func() {
-					for range each {
-						m := pull.recv()
-						if len(m) != 3 || m[0] != m[2] {
-							p.Errorf("received %s, which is not one message", show(m))
+		{
+			name: "many-goroutines", needs: []Capability{ManyGoroutines}, remote: []Capability{ManyGoroutines},
+			run: func(p *pairing) {
+				// Messages of several frames from many goroutines stay whole, and each comes to one receiver once.
+				push, pull := p.local("PUSH"), p.remote("PULL")
+				p.link(pull, push)
+				const goroutines, each = 16, 50
+				var c Checker
+				var fs []func()
+				for g := range goroutines {
+					name := fmt.Sprint(g)
+					fs = append(fs, func() {
+						for range each {
+							stamp := c.Stamp(name)
+							push.send(stamp, strings.Repeat("x", g*40), stamp)
 						}
-						c.See("receiver "+name, m[0])
-					}
-				})
-			}
-			p.abreast(fs...)
-			if err := c.Check(); err != nil {
-				p.Fatal(err)
-			}
-		}},
+					}, func() {
+						for range each {
+							m := pull.recv()
+							if len(m) != 3 || m[0] != m[2] {
+								p.Errorf("received %s, which is not one message", show(m))
+							}
+							c.See("receiver "+name, m[0])
+						}
+					})
+				}
+				p.abreast(fs...)
+				if err := c.Check(); err != nil {
+					p.Fatal(err)
+				}
+			},
+		},
 	}
 }

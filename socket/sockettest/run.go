@@ -142,7 +142,8 @@ func (f *Factory) checkNames(t *testing.T) {
 	for _, table := range []map[string]string{f.ExpectedFailures, f.NotRun} {
 		for name := range table {
 			if !known[name] {
-				t.Errorf("the factory's tables name %q, which is no behaviour; the names are:\n\t%s", name, strings.Join(Behaviours(), "\n\t"))
+				t.Errorf("the factory's tables name %q, which is no behaviour; the names are:\n\t%s", name,
+					strings.Join(Behaviours(), "\n\t"))
 			}
 		}
 	}

@@ -34,7 +34,9 @@ func wire() []behaviour {
 			at := pull.bind()
 			through := p.greeted(at, "PUSH", zmtp31)
 			var stuck []*raw
-			for _, b := range [][]byte{nil, greeting(zmtp31)[:30], greeting(zmtp31), append(greeting(zmtp31), ready("PUSH")[:10]...)} {
+			for _, b := range [][]byte{
+				nil, greeting(zmtp31)[:30], greeting(zmtp31), append(greeting(zmtp31), ready("PUSH")[:10]...),
+			} {
 				r := p.dial(at)
 				r.write(b)
 				stuck = append(stuck, r)
@@ -51,7 +53,8 @@ func wire() []behaviour {
 			plain := zmtp.AppendGreeting(nil, zmtp.Greeting{Mechanism: "PLAIN"})
 			v2 := append([]byte{0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 8}, 0, 0)
 			for name, b := range map[string][]byte{
-				"http":            []byte("GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nUser-Agent: a browser of some kind\r\n\r\n"),
+				"http": []byte(
+					"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nUser-Agent: a browser of some kind\r\n\r\n"),
 				"tls":             append([]byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3}, make([]byte, 80)...),
 				"zmtp 1":          append([]byte{1, 0, 6, 0}, "hello"...),
 				"zmtp 2":          v2,
@@ -121,7 +124,9 @@ func wire() []behaviour {
 			pull := p.local("PULL")
 			r := p.dial(pull.bind())
 			r.write(greeting(zmtp31), zmtp.AppendReady(nil, zmtp.Metadata{
-				{Name: "X-Something", Value: []byte("new")}, {Name: "socket-type", Value: []byte("PUSH")}, {Name: "Resource", Value: nil},
+				{Name: "X-Something", Value: []byte("new")},
+				{Name: "socket-type", Value: []byte("PUSH")},
+				{Name: "Resource", Value: nil},
 			}), frames("hi"))
 			pull.expect("hi")
 		}),
@@ -145,7 +150,9 @@ func wire() []behaviour {
 		on("later-versions", func(p *pairing) {
 			pull := p.local("PULL")
 			at := pull.bind()
-			for _, v := range []zmtp.Version{{Major: 3, Minor: 0}, {Major: 3, Minor: 1}, {Major: 3, Minor: 9}, {Major: 4, Minor: 0}} {
+			for _, v := range []zmtp.Version{
+				{Major: 3, Minor: 0}, {Major: 3, Minor: 1}, {Major: 3, Minor: 9}, {Major: 4, Minor: 0},
+			} {
 				p.greeted(at, "PUSH", v).write(frames("from", v.String()))
 				pull.expect("from", v.String())
 			}
@@ -153,14 +160,16 @@ func wire() []behaviour {
 		on("unknown-commands", func(p *pairing) {
 			pull := p.local("PULL")
 			r := p.greeted(pull.bind(), "PUSH", zmtp31)
-			r.write(frames("1"), zmtp.AppendCommand(nil, "X-WHATEVER", []byte("data")), zmtp.AppendCommand(nil, "JOIN", []byte("group")), frames("2"))
+			r.write(frames("1"), zmtp.AppendCommand(nil, "X-WHATEVER", []byte("data")),
+				zmtp.AppendCommand(nil, "JOIN", []byte("group")), frames("2"))
 			pull.expect("1")
 			pull.expect("2")
 		}),
 		on("commands-inside-a-message", func(p *pairing) {
 			pull := p.local("PULL")
 			r := p.greeted(pull.bind(), "PUSH", zmtp31)
-			r.write(more("a"), zmtp.AppendPing(nil, 0, []byte("in between")), more("b"), zmtp.AppendCommand(nil, "X-WHATEVER"), frames("c"))
+			r.write(more("a"), zmtp.AppendPing(nil, 0, []byte("in between")), more("b"), zmtp.AppendCommand(nil, "X-WHATEVER"),
+				frames("c"))
 			pull.expect("a", "b", "c")
 			if got := string(zmtp.ParsePong(r.awaitCommand(zmtp.CommandPong))); got != "in between" {
 				p.Errorf("PONG %q, want the context of the PING", got)

@@ -55,11 +55,13 @@ func newYodel(role string, o Options, extra []socket.Option) socket.Socket {
 	case "REP":
 		return socket.NewRep(join[socket.RepOption](common, none)...)
 	case "DEALER":
-		return socket.NewDealer(append(join[socket.DealerOption](common, queue), join[socket.DealerOption](latest, probe)...)...)
+		return socket.NewDealer(
+			append(join[socket.DealerOption](common, queue), join[socket.DealerOption](latest, probe)...)...)
 	case "ROUTER":
 		router := when(!o.Mandatory, socket.WithDropUnroutable())
 		router = append(router, when(o.Handover, socket.WithHandover())...)
-		return socket.NewRouter(append(join[socket.RouterOption](common, send), join[socket.RouterOption](probe, router)...)...)
+		return socket.NewRouter(
+			append(join[socket.RouterOption](common, send), join[socket.RouterOption](probe, router)...)...)
 	case "PAIR":
 		return socket.NewPair(join[socket.PairOption](common, queue)...)
 	case "XPUB":

@@ -78,8 +78,9 @@ func newGoZeromq(t testing.TB, role string, o sockettest.Options) sockettest.Soc
 	z := &zmq4Socket{changed: make(chan struct{})}
 	z.ctx, z.cancel = context.WithCancel(context.WithoutCancel(t.Context()))
 	makers := map[string]func(context.Context, ...zmq4.Option) zmq4.Socket{
-		"PUSH": zmq4.NewPush, "PULL": zmq4.NewPull, "PUB": zmq4.NewPub, "SUB": zmq4.NewSub, "XPUB": zmq4.NewXPub, "XSUB": zmq4.NewXSub,
-		"REQ": zmq4.NewReq, "REP": zmq4.NewRep, "DEALER": zmq4.NewDealer, "ROUTER": zmq4.NewRouter, "PAIR": zmq4.NewPair,
+		"PUSH": zmq4.NewPush, "PULL": zmq4.NewPull, "PUB": zmq4.NewPub, "SUB": zmq4.NewSub, "XPUB": zmq4.NewXPub,
+		"XSUB": zmq4.NewXSub,
+		"REQ":  zmq4.NewReq, "REP": zmq4.NewRep, "DEALER": zmq4.NewDealer, "ROUTER": zmq4.NewRouter, "PAIR": zmq4.NewPair,
 	}
 	z.make = func(reconnects bool) zmq4.Socket {
 		opts := []zmq4.Option{

@@ -109,7 +109,8 @@ func (d dialing) wait(ctx context.Context) error {
 // not: the peer may be starting.
 func hopeless(err error) bool {
 	for _, e := range []error{
-		zmtp.ErrSocketType, zmtp.ErrRefused, zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge,
+		zmtp.ErrSocketType, zmtp.ErrRefused, zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed,
+		zmtp.ErrTooLarge,
 		socket.ErrBusy, socket.ErrProtocol,
 	} {
 		if errors.Is(err, e) {

@@ -33,16 +33,18 @@
 //	Dial                    11 attempts in 2.75 s, then an       the same budget, in 2.5 to 5 s, then an error; but once
 //	                        error; never connects again          connected it connects again for ever, to every endpoint
 //	WithDialerMaxRetries    -1: Dial blocks, maybe for ever      -1: Dial returns at once; connecting goes on
-//	WithAutomaticReconnect  off, or redials the last endpoint    on, for every endpoint; only with an explicit false as there
+//	WithAutomaticReconnect  off, or redials the last endpoint    on, for every endpoint; as there only with an explicit
+//	                                                             false
 //	Dial, wrong peer        an error at once                     the same (errors.Is zmtp.ErrSocketType)
 //	Dial of a wildcard      goes to this machine                 the same
 //	Listen, several         the first one leaks                  all of them work
-//	a peer leaves           Recv returns io.EOF on some types    Recv goes on, a REQ gets socket.ErrPeerLost; io.EOF as there
-//	                                                             after WithAutomaticReconnect(false)
+//	a peer leaves           Recv returns io.EOF on some types    Recv goes on, a REQ gets socket.ErrPeerLost; as there
+//	                                                             io.EOF after WithAutomaticReconnect(false)
 //	PUSH, DEALER            every peer gets every message        one peer gets it, in turn
-//	no peers                Send returns nil, message is lost    Send queues if it has dialled, or waits up to WithTimeout
-//	Send                    returns when the kernel has it       returns when queued, up to OptionHWM; Close before you exit
-//	                                                             and 700 ms are given to what is queued
+//	no peers                Send returns nil, message is lost    Send queues if it has dialled, or waits for up to
+//	                                                             WithTimeout
+//	Send                    returns when the kernel has it       returns when queued, up to OptionHWM; Close before you
+//	                                                             exit gives what is queued 700 ms
 //	WithTimeout             Send gives up, half a message out    Send gives up; all of the message or nothing
 //	Msg passed to Send      yours again after Send               the same (it is copied)
 //	OptionHWM               PUB only, one queue, no limit        any type, per peer, 1,000; not after the first use
@@ -51,8 +53,8 @@
 //	other options           kept, to no effect                   ErrBadProperty
 //	XPUB Recv               never shows subscriptions            does, so that NewProxy passes them on
 //	REQ                     no turns                             strict turns: socket.ErrState for a call out of turn
-//	REP                     Recv waits for the next request,     the same; a second reply to one request is dropped, and one
-//	                        which replaces one without a reply   before any request socket.ErrState
+//	REP                     Recv waits for the next request,     the same; a second reply to one request is dropped, and
+//	                        which replaces one without a reply   one before any request is socket.ErrState
 //	REQ without a peer      an error                             waits for one
 //	REP, client gone        the reply is dropped                 the same
 //	ROUTER, unknown id      dropped                              dropped, and counted in the Stats of Engine

@@ -126,7 +126,9 @@ func TestReqAtTheEndOfTheConnection(t *testing.T) {
 func TestSendAfterTheEndOfTheConnection(t *testing.T) {
 	for _, typ := range []zmq4.SocketType{zmq4.Push, zmq4.Dealer, zmq4.Pair} {
 		t.Run(string(typ), func(t *testing.T) {
-			other := map[zmq4.SocketType]zmq4.SocketType{zmq4.Push: zmq4.Pull, zmq4.Dealer: zmq4.Dealer, zmq4.Pair: zmq4.Pair}[typ]
+			other := map[zmq4.SocketType]zmq4.SocketType{
+				zmq4.Push: zmq4.Pull, zmq4.Dealer: zmq4.Dealer, zmq4.Pair: zmq4.Pair,
+			}[typ]
 			client := once(t, typ)
 			check(t, client.SetOption(zmq4.OptionHWM, 2))
 			server := constructors[other](t.Context())

@@ -18,7 +18,8 @@ func dialable(endpoint string) (string, error) {
 		return ep.String(), err
 	}
 	for wildcard, local := range map[string]string{
-		"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[*]": "127.0.0.1", "[0.0.0.0]": "127.0.0.1", "[::]": "[::1]",
+		"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[*]": "127.0.0.1", "[0.0.0.0]": "127.0.0.1",
+		"[::]": "[::1]",
 	} {
 		if port, ok := strings.CutPrefix(ep.Address, wildcard+":"); ok && !strings.Contains(port, ":") {
 			ep.Address = local + ":" + port

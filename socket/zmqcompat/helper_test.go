@@ -56,8 +56,10 @@ var constructors = map[zmq4.SocketType]func(context.Context, ...zmq4.Option) zmq
 }
 
 var originals = map[zmq4.SocketType]func(context.Context, ...original.Option) zmq4.Socket{
-	zmq4.Pair: original.NewPair, zmq4.Pub: original.NewPub, zmq4.Sub: original.NewSub, zmq4.Req: original.NewReq, zmq4.Rep: original.NewRep,
-	zmq4.Dealer: original.NewDealer, zmq4.Router: original.NewRouter, zmq4.Pull: original.NewPull, zmq4.Push: original.NewPush,
+	zmq4.Pair: original.NewPair, zmq4.Pub: original.NewPub, zmq4.Sub: original.NewSub, zmq4.Req: original.NewReq,
+	zmq4.Rep:    original.NewRep,
+	zmq4.Dealer: original.NewDealer, zmq4.Router: original.NewRouter, zmq4.Pull: original.NewPull,
+	zmq4.Push: original.NewPush,
 	zmq4.XPub: original.NewXPub, zmq4.XSub: original.NewXSub,
 }
 

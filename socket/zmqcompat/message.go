@@ -9,7 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-var errSubSends = fmt.Errorf("a SUB socket sends subscriptions only, the byte 1 or 0 and a topic: %w", errors.ErrUnsupported)
+var errSubSends = fmt.Errorf("a SUB socket sends subscriptions only, the byte 1 or 0 and a topic: %w",
+	errors.ErrUnsupported)
 
 // Send hands a copy of the message over to the socket; the caller keeps the bytes. It waits for room, as its type
 // does, for at most the time of WithTimeout, and then returns an error that matches context.DeadlineExceeded. What it

@@ -136,7 +136,8 @@ func TestWithDialerRetry(t *testing.T) {
 
 // TestWithDialerTimeout bounds one attempt, of a transport that would wait.
 func TestWithDialerTimeout(t *testing.T) {
-	s := ours(zmq4.Pull, zmq4.WithDialerTimeout(time.Millisecond), zmq4.WithDialerMaxRetries(1), zmq4.WithDialerRetry(time.Second))(t)
+	s := ours(zmq4.Pull, zmq4.WithDialerTimeout(time.Millisecond), zmq4.WithDialerMaxRetries(1),
+		zmq4.WithDialerRetry(time.Second))(t)
 	err := s.Dial(endpoints(t)["inproc"]) // nobody binds the name
 	if err == nil {
 		t.Fatal("dialled nobody")

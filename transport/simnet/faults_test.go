@@ -276,7 +276,7 @@ func TestInspectEnd(t *testing.T) {
 	}{
 		"open":    {func(*Network, net.Conn, net.Conn) {}, false, false},
 		"end":     {func(_ *Network, client, _ net.Conn) { client.Close() }, true, false},
-		"half":    {func(_ *Network, client, _ net.Conn) { client.(transport.CloseWriter).CloseWrite() }, true, false},
+		"half":    {func(_ *Network, client, _ net.Conn) { _ = client.(transport.CloseWriter).CloseWrite() }, true, false},
 		"reset":   {func(n *Network, _, _ net.Conn) { n.Cut("srv") }, true, true},
 		"stalled": {func(n *Network, client, _ net.Conn) { n.Stall("srv"); client.Close() }, false, false},
 		"closed":  {func(_ *Network, client, server net.Conn) { client.Close(); server.Close() }, false, false},

@@ -94,7 +94,8 @@ func ExampleAppendGreeting() {
 }
 
 func ExampleParseGreeting() {
-	g, err := zmtp.ParseGreeting(zmtp.AppendGreeting(nil, zmtp.Greeting{Version: zmtp.Version{Major: 4}, Mechanism: "NULL"}))
+	g, err := zmtp.ParseGreeting(
+		zmtp.AppendGreeting(nil, zmtp.Greeting{Version: zmtp.Version{Major: 4}, Mechanism: "NULL"}))
 	fmt.Println(g.Version, g.Version.Common(), g.Mechanism, err)
 	// Output: 4.0 3.1 NULL <nil>
 }
@@ -169,7 +170,8 @@ func ExampleAppendSubscribe() {
 }
 
 func ExampleParseMetadata() {
-	b := zmtp.AppendMetadata(nil, zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}, {Name: "X-Zone", Value: []byte("eu")}})
+	b := zmtp.AppendMetadata(nil,
+		zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}, {Name: "X-Zone", Value: []byte("eu")}})
 	m, err := zmtp.ParseMetadata(b)
 	for _, p := range m {
 		fmt.Printf("%s %q\n", p.Name, p.Value)

@@ -141,7 +141,9 @@ func TestAppendCommand(t *testing.T) {
 		})
 	}
 	t.Run("known names cost no allocation", func(t *testing.T) {
-		for _, known := range []string{CommandReady, CommandError, CommandSubscribe, CommandCancel, CommandPing, CommandPong} {
+		for _, known := range []string{
+			CommandReady, CommandError, CommandSubscribe, CommandCancel, CommandPing, CommandPong,
+		} {
 			body := AppendCommand(nil, known, []byte("data"))[2:]
 			if n := testing.AllocsPerRun(100, func() {
 				if name, _, _ := ParseCommand(body); name != known {

@@ -169,7 +169,8 @@ func FuzzHandshake(f *testing.F) {
 			}
 			return
 		}
-		if s.Version != whole.Version || s.PeerType != whole.PeerType || !bytes.Equal(s.Identity, whole.Identity) || !sameMetadata(s.Metadata, whole.Metadata) {
+		if s.Version != whole.Version || s.PeerType != whole.PeerType || !bytes.Equal(s.Identity, whole.Identity) ||
+			!sameMetadata(s.Metadata, whole.Metadata) {
 			t.Fatalf("in pieces of %d: %+v; whole: %+v", size, s, whole)
 		}
 		if !cfg.SocketType.Accepts(s.PeerType) || len(s.Identity) > MaxIdentity || len(s.Rest) > readSize {
@@ -189,7 +190,8 @@ func FuzzHandshake(f *testing.F) {
 		ready := AppendReady(nil, s.Metadata)
 		wantBytes(t, ready[len(AppendHeader(nil, 0, len(frame)-n)):], frame[n:])
 		// We are what we accept: a peer of ours takes our bytes.
-		if back, err := handshakeWith(t, peer.out, size, Config{SocketType: s.PeerType}); err != nil || back.PeerType != cfg.SocketType {
+		if back, err := handshakeWith(t, peer.out, size, Config{SocketType: s.PeerType}); err != nil ||
+			back.PeerType != cfg.SocketType {
 			t.Fatalf("our own bytes give %+v, %v", back, err)
 		}
 	})

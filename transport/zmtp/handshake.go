@@ -129,7 +129,9 @@ func (n *negotiation) overBytes(ctx context.Context, rw io.ReadWriter) (*Session
 	} else {
 		ours.flush()
 	}
-	c := &frameConduit{in: readBuffer{r: rw, buf: make([]byte, 0, readSize)}, ours: &ours, limit: uint64(n.cfg.maxMetadata())}
+	c := &frameConduit{
+		in: readBuffer{r: rw, buf: make([]byte, 0, readSize)}, ours: &ours, limit: uint64(n.cfg.maxMetadata()),
+	}
 	c.awaited = CommandReady
 	if ours.mechanism != mechanismNull {
 		c.awaited = ours.mechanism + " command"
@@ -200,7 +202,8 @@ func (c Config) metadata() (Metadata, error) {
 		return nil, fail(op, ErrConfig, "identity of %d bytes; want at most %d", len(c.Identity), MaxIdentity)
 	}
 	if len(c.Identity) > 0 && c.Identity[0] == 0 {
-		return nil, fail(op, ErrConfig, "identity %.64q starts with a zero byte, which is kept for identities made by the peer",
+		return nil, fail(op, ErrConfig,
+			"identity %.64q starts with a zero byte, which is kept for identities made by the peer",
 			c.Identity)
 	}
 	for _, reserved := range []string{PropertySocketType, PropertyIdentity} {

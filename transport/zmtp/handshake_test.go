@@ -142,8 +142,14 @@ func TestHandshakeAcceptsRawPeer(t *testing.T) {
 		{"no identity", greetingNull, ready(dealer), v31, ""},
 		{"identity", greetingNull, ready(dealer, Property{"Identity", []byte("me")}), v31, "me"},
 		{"longest identity", greetingNull, ready(dealer, Property{"Identity", identity255}), v31, string(identity255)},
-		{"names in lower case", greetingNull, ready(Property{"socket-type", []byte("DEALER")}, Property{"identity", []byte("me")}), v31, "me"},
-		{"unknown properties", greetingNull, ready(Property{"X-Other", []byte("?")}, dealer, Property{"Resource", []byte("r")}), v31, ""},
+		{
+			"names in lower case", greetingNull,
+			ready(Property{"socket-type", []byte("DEALER")}, Property{"identity", []byte("me")}), v31, "me",
+		},
+		{
+			"unknown properties", greetingNull,
+			ready(Property{"X-Other", []byte("?")}, dealer, Property{"Resource", []byte("r")}), v31, "",
+		},
 		{"READY in the long form", greetingNull, join(wire("06 00 00 00 00 00 00 00 29"), readyDealer[2:]), v31, ""},
 		{"reserved flag bits", greetingNull, join(wire("FC 29"), readyDealer[2:]), v31, ""},
 	} {
@@ -183,13 +189,19 @@ func TestHandshakeRefusesRawPeer(t *testing.T) {
 		{"malformed greeting", altered(map[int]byte{12: 'n'}), ErrMalformed, nil},
 		{"nothing", nil, io.ErrUnexpectedEOF, []string{"0 bytes", "greeting"}},
 		{"half a greeting", greetingNull[:40], io.ErrUnexpectedEOF, []string{"40 bytes", "greeting"}},
-		{"libzmq with CURVE hangs up on our NULL", greetingNull[:10], io.ErrUnexpectedEOF, []string{"10 bytes", "another security mechanism"}},
+		{
+			"libzmq with CURVE hangs up on our NULL", greetingNull[:10], io.ErrUnexpectedEOF,
+			[]string{"10 bytes", "another security mechanism"},
+		},
 		{"no READY", greetingNull, io.ErrUnexpectedEOF, []string{"READY"}},
 		{"half a READY", join(greetingNull, readyDealer[:20]), io.ErrUnexpectedEOF, []string{"20 bytes", "READY"}},
 		{"PING first", join(greetingNull, AppendPing(nil, 0, nil)), ErrMalformed, []string{`"PING"`, "READY"}},
 		{"SUBSCRIBE first", join(greetingNull, AppendSubscribe(nil, v31, nil)), ErrMalformed, []string{`"SUBSCRIBE"`}},
 		{"hostile command name", join(greetingNull, AppendCommand(nil, "A\nB")), ErrMalformed, []string{`"A\nB"`}},
-		{"HELLO of PLAIN first", join(greetingNull, AppendCommand(nil, "HELLO", wire("01 'u' 01 'p'"))), ErrMalformed, []string{`"HELLO"`}},
+		{
+			"HELLO of PLAIN first", join(greetingNull, AppendCommand(nil, "HELLO", wire("01 'u' 01 'p'"))), ErrMalformed,
+			[]string{`"HELLO"`},
+		},
 		{"a message first", join(greetingNull, wire("00 02 'hi'")), ErrMalformed, []string{"message"}},
 		{"READY as a message", join(greetingNull, wire("00"), readyDealer[1:]), ErrMalformed, []string{"message"}},
 		{"an empty command", join(greetingNull, wire("04 00")), ErrMalformed, []string{"empty body"}},
@@ -200,11 +212,30 @@ func TestHandshakeRefusesRawPeer(t *testing.T) {
 		{"truncated property", join(greetingNull, wire("04 10 05 'READY' 0B 'Socket-Ty'")), ErrMalformed, nil},
 		{"property of 2^32-1", join(greetingNull, wire("04 0C 05 'READY' 01 'A' FF FF FF FF")), ErrMalformed, nil},
 		{"no metadata", join(greetingNull, AppendReady(nil, nil)), ErrSocketType, []string{"gave none", "our ROUTER"}},
-		{"empty socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", nil}})), ErrSocketType, []string{"gave none"}},
-		{"unknown socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("STREAM")}})), ErrSocketType, []string{"STREAM", "our ROUTER"}},
-		{"incompatible socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("PUB")}})), ErrSocketType, []string{"PUB", "our ROUTER"}},
-		{"identity of 256", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("DEALER")}, {"Identity", make([]byte, 256)}})), ErrMalformed, []string{"256 bytes"}},
-		{"size of 2^63-1", join(greetingNull, wire("06 7F FF FF FF FF FF FF FF")), ErrTooLarge, []string{"9223372036854775807", "4096"}},
+		{
+			"empty socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", nil}})), ErrSocketType,
+			[]string{"gave none"},
+		},
+		{
+			"unknown socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("STREAM")}})),
+			ErrSocketType,
+			[]string{"STREAM", "our ROUTER"},
+		},
+		{
+			"incompatible socket type", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("PUB")}})),
+			ErrSocketType,
+			[]string{"PUB", "our ROUTER"},
+		},
+		{
+			"identity of 256",
+			join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("DEALER")}, {"Identity", make([]byte, 256)}})),
+			ErrMalformed,
+			[]string{"256 bytes"},
+		},
+		{
+			"size of 2^63-1", join(greetingNull, wire("06 7F FF FF FF FF FF FF FF")), ErrTooLarge,
+			[]string{"9223372036854775807", "4096"},
+		},
 		{"size of 2^64-1", join(greetingNull, wire("06 FF FF FF FF FF FF FF FF")), ErrMalformed, nil},
 		{"size of 2^50", join(greetingNull, wire("06 00 04 00 00 00 00 00 00")), ErrTooLarge, nil},
 		{"one over the limit", join(greetingNull, wire("06 00 00 00 00 00 00 10 01")), ErrTooLarge, []string{"4097"}},
@@ -232,7 +263,8 @@ func TestHandshakeRefusesRawPeer(t *testing.T) {
 }
 
 func TestHandshakeErrorCarriesTheReason(t *testing.T) {
-	_, err := Handshake(t.Context(), &script{in: bytes.NewReader(join(greetingNull, AppendError(nil, "no room")))}, Config{SocketType: Sub})
+	_, err := Handshake(t.Context(), &script{in: bytes.NewReader(join(greetingNull, AppendError(nil, "no room")))},
+		Config{SocketType: Sub})
 	refused, ok := errors.AsType[*RefusedError](err)
 	if !ok || refused.Reason != "no room" {
 		t.Errorf("got %v; want the peer's reason", err)
@@ -390,12 +422,18 @@ func TestHandshakeStuckPeer(t *testing.T) {
 		wrap func(net.Conn) io.ReadWriter
 		err  error
 	}{
-		{"without deadlines until closed", []byte("GET / HTTP/1.1\r\n"), func(c net.Conn) io.ReadWriter { return noDeadline{c} }, ErrNotZMTP},
+		{
+			"without deadlines until closed", []byte("GET / HTTP/1.1\r\n"),
+			func(c net.Conn) io.ReadWriter { return noDeadline{c} }, ErrNotZMTP,
+		},
 		{
 			"incompatible until closed", join(greetingNull, AppendReady(nil, Metadata{{"Socket-Type", []byte("PUB")}})),
 			func(c net.Conn) io.ReadWriter { return c }, ErrSocketType,
 		},
-		{"all well but our READY not read", join(greetingNull, readyDealer), func(c net.Conn) io.ReadWriter { return c }, io.ErrClosedPipe},
+		{
+			"all well but our READY not read", join(greetingNull, readyDealer), func(c net.Conn) io.ReadWriter { return c },
+			io.ErrClosedPipe,
+		},
 		{"silent", nil, func(c net.Conn) io.ReadWriter { return c }, io.ErrClosedPipe},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -427,7 +465,8 @@ func TestHandshakeStuckPeer(t *testing.T) {
 func TestHandshakeConnErrors(t *testing.T) {
 	broken := errors.New("cable cut")
 	t.Run("read", func(t *testing.T) {
-		_, err := Handshake(t.Context(), &script{in: io.MultiReader(bytes.NewReader(greetingNull), failing{broken})}, Config{SocketType: Router})
+		_, err := Handshake(t.Context(), &script{in: io.MultiReader(bytes.NewReader(greetingNull), failing{broken})},
+			Config{SocketType: Router})
 		wantError(t, err, broken, "read READY")
 	})
 	t.Run("write", func(t *testing.T) {

@@ -29,7 +29,8 @@ func handshakeWith(t *testing.T, in []byte, pieceSize int, cfg Config) (*Session
 func TestHostileTruncations(t *testing.T) {
 	for k := range len(peerBytes) {
 		for _, size := range []int{1 << 16, 1} {
-			if _, err := handshakeWith(t, peerBytes[:k], size, Config{SocketType: Router}); !errors.Is(err, io.ErrUnexpectedEOF) {
+			if _, err := handshakeWith(t, peerBytes[:k], size,
+				Config{SocketType: Router}); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%d bytes in pieces of %d: %v; want an unexpected end", k, size, err)
 			}
 		}

@@ -114,17 +114,38 @@ func TestNullSteps(t *testing.T) {
 		{"malformed READY", Config{}, Command{CommandReady, []byte{1}}, true, false, false, ErrMalformed},
 		{"HELLO", Config{}, Command{"HELLO", nil}, true, false, false, ErrMalformed},
 		{"no name", Config{}, Command{}, true, false, false, ErrMalformed},
-		{"admitted", Config{Admit: func(*Session) error { return nil }}, Command{CommandReady, theirs}, false, true, true, nil},
-		{"not admitted", Config{Admit: func(*Session) error { return refused }}, Command{CommandReady, theirs}, false, false, false, refused},
-		{"another type, to be admitted", Config{Admit: func(*Session) error { return nil }}, Command{CommandReady, nil}, false, true, false, ErrSocketType},
+		{
+			"admitted",
+			Config{Admit: func(*Session) error { return nil }},
+			Command{CommandReady, theirs},
+			false, true, true,
+			nil,
+		},
+		{
+			"not admitted",
+			Config{Admit: func(*Session) error { return refused }},
+			Command{CommandReady, theirs},
+			false, false,
+			false, refused,
+		},
+		{
+			"another type, to be admitted",
+			Config{Admit: func(*Session) error { return nil }},
+			Command{CommandReady, nil},
+			false, true, false, ErrSocketType,
+		},
 		{"authentic", Config{Authenticate: func(_ context.Context, c Claim) (User, error) {
 			if c.Mechanism != "NULL" || len(c.Credentials) > 0 || c.Peer.PeerType != Dealer {
 				return User{}, fmt.Errorf("an unexpected claim: %+v", c)
 			}
 			return User{}, nil
 		}}, Command{CommandReady, theirs}, false, true, true, nil},
-		{"not authentic", Config{Authenticate: func(context.Context, Claim) (User, error) { return User{}, refused }},
-			Command{CommandReady, theirs}, false, false, false, refused},
+		{
+			"not authentic",
+			Config{Authenticate: func(context.Context, Claim) (User, error) { return User{}, refused }},
+			Command{CommandReady, theirs},
+			false, false, false, refused,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.SocketType = Router
@@ -170,15 +191,30 @@ func TestMechanismBytes(t *testing.T) {
 		{"two servers", server, greet(true), greet(true), ErrMechanism},
 		{"two clients", client, join(greet(false), hello), join(greet(false), hello), ErrMalformed},
 		{"client that is refused", client, join(greet(true), AppendError(nil, "400")), join(greet(false), hello), ErrRefused},
-		{"client that is refused late", client, join(greet(true), welcome, AppendError(nil, "400")), join(greet(false), hello, initiate), ErrRefused},
+		{
+			"client that is refused late", client, join(greet(true), welcome, AppendError(nil, "400")),
+			join(greet(false), hello, initiate), ErrRefused,
+		},
 		{"READY too early", client, join(greet(true), ready), join(greet(false), hello), ErrMalformed},
 		{"WELCOME twice", client, join(greet(true), welcome, welcome), join(greet(false), hello, initiate), ErrMalformed},
-		{"a message too early", client, join(greet(true), welcome, wire("00 01 41")), join(greet(false), hello, initiate), ErrMalformed},
-		{"a command over the limit", client, join(greet(true), wire("06 00 00 00 00 00 00 10 01")), join(greet(false), hello), ErrTooLarge},
+		{
+			"a message too early", client, join(greet(true), welcome, wire("00 01 41")), join(greet(false), hello, initiate),
+			ErrMalformed,
+		},
+		{
+			"a command over the limit", client, join(greet(true), wire("06 00 00 00 00 00 00 10 01")), join(greet(false), hello),
+			ErrTooLarge,
+		},
 		{"the end", client, join(greet(true), welcome), join(greet(false), hello, initiate), io.ErrUnexpectedEOF},
-		{"wrong password", server, join(greet(false), wire("04 09 05 'HELLO' 'bad'")), join(greet(true), AppendError(nil, "400")), errBadPassword},
+		{
+			"wrong password", server, join(greet(false), wire("04 09 05 'HELLO' 'bad'")),
+			join(greet(true), AppendError(nil, "400")), errBadPassword,
+		},
 		{"INITIATE without HELLO", server, join(greet(false), initiate), greet(true), ErrMalformed},
-		{"incompatible type", server, join(greet(false), hello, wire("04 1D 08 'INITIATE'"), pull), join(greet(true), welcome), ErrSocketType},
+		{
+			"incompatible type", server, join(greet(false), hello, wire("04 1D 08 'INITIATE'"), pull),
+			join(greet(true), welcome), ErrSocketType,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, size := range []int{1 << 16, 1} {
@@ -260,13 +296,32 @@ func TestMechanismPairs(t *testing.T) {
 		bErr   error
 		userOf string
 	}{
-		{"let in", Config{SocketType: Dealer, Identity: []byte("me"), Mechanism: good}, Config{SocketType: Router, Mechanism: server, Authenticate: checkPassword}, nil, nil, "somebody"},
-		{"refused", Config{SocketType: Dealer, Mechanism: bad}, Config{SocketType: Router, Mechanism: server, Authenticate: checkPassword}, ErrRefused, errBadPassword, ""},
+		{
+			"let in",
+			Config{SocketType: Dealer, Identity: []byte("me"), Mechanism: good},
+			Config{SocketType: Router, Mechanism: server, Authenticate: checkPassword},
+			nil, nil, "somebody",
+		},
+		{
+			"refused",
+			Config{SocketType: Dealer, Mechanism: bad},
+			Config{SocketType: Router, Mechanism: server, Authenticate: checkPassword},
+			ErrRefused, errBadPassword, "",
+		},
 		{"NULL", Config{SocketType: Dealer, Identity: []byte("me")}, Config{SocketType: Router}, nil, nil, ""},
-		{"NULL that asks", Config{SocketType: Dealer, Identity: []byte("me")}, Config{SocketType: Router, Authenticate: func(_ context.Context, c Claim) (User, error) {
-			return User{ID: string(c.Peer.Identity)}, nil
-		}}, nil, nil, "me"},
-		{"different", Config{SocketType: Dealer}, Config{SocketType: Router, Mechanism: server}, ErrMechanism, ErrMechanism, ""},
+		{"NULL that asks", Config{SocketType: Dealer, Identity: []byte("me")}, Config{
+			SocketType: Router,
+			Authenticate: func(_ context.Context, c Claim) (User, error) {
+				return User{ID: string(c.Peer.Identity)}, nil
+			},
+		}, nil, nil, "me"},
+		{
+			"different",
+			Config{SocketType: Dealer},
+			Config{SocketType: Router, Mechanism: server},
+			ErrMechanism, ErrMechanism,
+			"",
+		},
 	} {
 		for _, way := range []struct {
 			name string

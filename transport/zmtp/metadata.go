@@ -74,7 +74,8 @@ func (m Metadata) Validate() error {
 				i, p.Name, maxShortString)
 		}
 		if len(p.Value) > math.MaxInt32 {
-			return fail("metadata", ErrConfig, "property %q has a value of %d bytes; want at most %d", p.Name, len(p.Value), math.MaxInt32)
+			return fail("metadata", ErrConfig, "property %q has a value of %d bytes; want at most %d", p.Name, len(p.Value),
+				math.MaxInt32)
 		}
 	}
 	return nil

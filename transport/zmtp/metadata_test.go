@@ -17,7 +17,9 @@ func TestMetadataBytes(t *testing.T) {
 		{"one", Metadata{{"Socket-Type", []byte("REP")}}, wire("0B 'Socket-Type' 00 00 00 03 'REP'")},
 		{"empty value", Metadata{{"Identity", nil}}, wire("08 'Identity' 00 00 00 00")},
 		{"two in order", Metadata{{"B", []byte{1}}, {"A", []byte{2}}}, wire("01 'B' 00 00 00 01 01 01 'A' 00 00 00 01 02")},
-		{"same name twice", Metadata{{"A", []byte{1}}, {"A", []byte{2}}}, wire("01 'A' 00 00 00 01 01 01 'A' 00 00 00 01 02")},
+		{
+			"same name twice", Metadata{{"A", []byte{1}}, {"A", []byte{2}}}, wire("01 'A' 00 00 00 01 01 01 'A' 00 00 00 01 02"),
+		},
 		{"longest name", Metadata{{name255, []byte{1}}}, join(wire("FF"), []byte(name255), wire("00 00 00 01 01"))},
 		{"value of 256", Metadata{{"A", make([]byte, 256)}}, join(wire("01 'A' 00 00 01 00"), make([]byte, 256))},
 	} {

@@ -109,7 +109,9 @@ func newNegotiation(cfg Config) (*negotiation, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &negotiation{cfg: cfg, mech: cfg.mechanism(), mostProperties: max(minProperties, cfg.maxMetadata()/propertyWeight)}
+	n := &negotiation{
+		cfg: cfg, mech: cfg.mechanism(), mostProperties: max(minProperties, cfg.maxMetadata()/propertyWeight),
+	}
 	name := n.mech.Name()
 	if len(name) == 0 || len(name) > mechanismLength || !validMechanism([]byte(name)) {
 		return nil, fail("handshake", ErrConfig, "mechanism %.64q; want a name of 1 to %d bytes of A-Z, 0-9 and -_.+", name,
@@ -161,7 +163,8 @@ func (n *negotiation) peer(_ context.Context, metadata []byte) error {
 	}
 	identity, _ := m.Get(PropertyIdentity)
 	if len(identity) > MaxIdentity {
-		return fail("handshake", ErrMalformed, "the peer's identity has %d bytes; want at most %d", len(identity), MaxIdentity)
+		return fail("handshake", ErrMalformed, "the peer's identity has %d bytes; want at most %d", len(identity),
+			MaxIdentity)
 	}
 	n.s.PeerType, n.s.Identity, n.s.Metadata = SocketType(peerType), identity, m
 	n.peerKnown = true

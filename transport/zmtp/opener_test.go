@@ -56,7 +56,9 @@ func sealFrames(in []byte) (plain, sealed []byte) {
 // TestReaderOpens: what comes encrypted comes out as if it had not been, whatever its size and however it is cut, and
 // nothing that was handed out is written to.
 func TestReaderOpens(t *testing.T) {
-	sizes := []int{0, 1, 238, 239, 255, 256, bodyAlone - toyOverhead, bodyAlone, bodyAlone + 1, maxSlab, bodyStart, 300_000}
+	sizes := []int{
+		0, 1, 238, 239, 255, 256, bodyAlone - toyOverhead, bodyAlone, bodyAlone + 1, maxSlab, bodyStart, 300_000,
+	}
 	var in []byte
 	for i, size := range sizes {
 		in = slices.Concat(in, frame(0, size), AppendPing(nil, 0, []byte("between")), frame(FlagMore, size),
@@ -102,7 +104,10 @@ func TestReaderOpensWithinLimits(t *testing.T) {
 		{"frames over it", slices.Concat(frame(FlagMore, 5_000), frame(0, 15_001)), 0, 0, ErrTooLarge},
 		{"a third frame", slices.Concat(frame(FlagMore, 1), frame(FlagMore, 1), frame(0, 1)), 0, 0, ErrTooLarge},
 		{"a command in place of a third frame", slices.Concat(frame(FlagMore, 1), x(50), frame(0, 1)), 1, 1, io.EOF},
-		{"a command behind a whole message's bytes", slices.Concat(frame(FlagMore, 20_000), x(100), frame(0, 0)), 1, 1, io.EOF},
+		{
+			"a command behind a whole message's bytes", slices.Concat(frame(FlagMore, 20_000), x(100), frame(0, 0)), 1, 1,
+			io.EOF,
+		},
 		{"command at the limit", x(100), 0, 1, io.EOF},
 		{"command over it", x(101), 0, 0, ErrTooLarge},
 		{"command over it, with a buffer of its own", x(9_000), 0, 0, ErrTooLarge},

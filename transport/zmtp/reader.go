@@ -340,7 +340,8 @@ func (r *Reader) check(h Header) error {
 		return fmt.Errorf("zmtp: %w: a frame of %d bytes does not fit this machine", ErrTooLarge, h.Size)
 	}
 	if r.lim.MaxMessage > 0 && h.Size > uint64(r.lim.MaxMessage-r.size) {
-		return fmt.Errorf("zmtp: %w: a message of at least %d bytes, the limit is %d", ErrTooLarge, uint64(r.size)+h.Size, r.lim.MaxMessage)
+		return fmt.Errorf("zmtp: %w: a message of at least %d bytes, the limit is %d", ErrTooLarge, uint64(r.size)+h.Size,
+			r.lim.MaxMessage)
 	}
 	if r.lim.MaxFrames > 0 && r.lists.open() >= r.lim.MaxFrames {
 		return fmt.Errorf("zmtp: %w: a message of more than %d frames", ErrTooLarge, r.lim.MaxFrames)

@@ -113,7 +113,8 @@ func oneByOne(in []byte, lim Limits) (want traffic) {
 func same(a, b traffic) error {
 	for i := range max(len(a.messages), len(b.messages)) {
 		if i >= len(a.messages) || i >= len(b.messages) || !slices.Equal(a.messages[i], b.messages[i]) {
-			return fmt.Errorf("messages differ from number %d on, of %d and %d (%v and %v)", i, len(a.messages), len(b.messages), a.err, b.err)
+			return fmt.Errorf("messages differ from number %d on, of %d and %d (%v and %v)", i, len(a.messages), len(b.messages),
+				a.err, b.err)
 		}
 	}
 	if !slices.Equal(a.commands, b.commands) {
@@ -228,7 +229,11 @@ func TestReaderBytes(t *testing.T) {
 		{"unknown command", wire("04 05 01 'X' 'abc'"), nil, []string{"0 X abc"}, io.EOF},
 		{"command in the long form", wire("06 00 00 00 00 00 00 00 05 04 'PONG'"), nil, []string{"0 PONG "}, io.EOF},
 		{"command with MORE", wire("05 05 04 'PONG' 00 01 41"), messages(one("A")), []string{"0 PONG "}, io.EOF},
-		{"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")), []string{"0 PONG "}, io.EOF},
+		{
+			"command between frames", wire("01 01 41 04 05 04 'PONG' 00 01 42"), messages(one("A", "B")),
+			[]string{"0 PONG "},
+			io.EOF,
+		},
 		{
 			"commands around messages", wire("04 02 01 'a' 00 01 41 00 01 42 04 02 01 'b' 04 02 01 'c' 00 01 43 04 02 01 'd'"),
 			messages(one("A"), one("B"), one("C")),
@@ -244,13 +249,20 @@ func TestReaderBytes(t *testing.T) {
 		{"command without a body", wire("00 01 41 04 00 00 00 00 00 00 00 00"), messages(one("A")), nil, ErrMalformed},
 		{"command without a body, then a message", wire("04 00 00 01 41 00 01 42 43"), nil, nil, ErrMalformed},
 		{
-			"command of a size without the flag", append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
+			"command of a size without the flag",
+			append(wire("04 00 00 00 00 00 00 01 00 09 'SUBSCRIBE'"), make([]byte, 246)...),
 			nil,
 			[]string{"0 SUBSCRIBE " + strings.Repeat("\x00", 246)},
 			io.EOF,
 		},
-		{"command of 255 without the flag", append(wire("04 00 00 00 00 00 00 00 FF 09 'SUBSCRIBE'"), make([]byte, 245)...), nil, nil, ErrMalformed},
-		{"command of 266 without the flag", append(wire("04 00 00 00 00 00 00 01 0A 09 'SUBSCRIBE'"), make([]byte, 256)...), nil, nil, ErrMalformed},
+		{
+			"command of 255 without the flag", append(wire("04 00 00 00 00 00 00 00 FF 09 'SUBSCRIBE'"), make([]byte, 245)...),
+			nil, nil, ErrMalformed,
+		},
+		{
+			"command of 266 without the flag", append(wire("04 00 00 00 00 00 00 01 0A 09 'SUBSCRIBE'"), make([]byte, 256)...),
+			nil, nil, ErrMalformed,
+		},
 		{"command without a name", wire("04 01 00"), nil, nil, ErrMalformed},
 		{"command whose name is cut", wire("04 05 05 'PONG'"), nil, nil, ErrMalformed},
 		{"size of 2^64-1", wire("00 01 41 02 FF FF FF FF FF FF FF FF"), messages(one("A")), nil, ErrMalformed},
@@ -292,8 +304,10 @@ func TestReaderBytes(t *testing.T) {
 func TestReaderCuts(t *testing.T) {
 	var mixed []byte
 	sizes := []int{
-		0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, bodyAlone - 10, bodyAlone - 9, bodyAlone - 1, bodyAlone,
-		bodyAlone + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1, bodyStart - 1, bodyStart, bodyStart + 1, 2*bodyStart + 1, 300_000,
+		0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, bodyAlone - 10, bodyAlone - 9, bodyAlone - 1,
+		bodyAlone,
+		bodyAlone + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1, bodyStart - 1, bodyStart, bodyStart + 1,
+		2*bodyStart + 1, 300_000,
 	}
 	for i, size := range sizes {
 		mixed = append(mixed, frame(0, size)...)
@@ -403,11 +417,18 @@ func TestReaderClaims(t *testing.T) {
 		{"a body of 8 KiB, which fits a slab", wire("02 00 00 00 00 00 00 20 00"), maxSlab},
 		{"a command of 64 KiB", wire("06 00 00 00 00 00 01 00 00 05"), maxSlab},
 		{
-			"many empty frames, then a body of 2^62", append(bytes.Repeat(wire("01 00"), 1000), wire("02 40 00 00 00 00 00 00 00")...),
+			"many empty frames, then a body of 2^62",
+			append(bytes.Repeat(wire("01 00"), 1000), wire("02 40 00 00 00 00 00 00 00")...),
 			bodyStart + 3*maxSlab + 4*24*1000,
 		},
-		{"100 kB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 100_000)...), 3*bodyStart + 2*maxSlab},
-		{"1 MB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 1_000_000)...), 4_000_000 + 2*maxSlab},
+		{
+			"100 kB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 100_000)...),
+			3*bodyStart + 2*maxSlab,
+		},
+		{
+			"1 MB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 1_000_000)...),
+			4_000_000 + 2*maxSlab,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			const runs = 20
@@ -434,7 +455,9 @@ func TestReaderClaims(t *testing.T) {
 // byte, and where a claim follows on a large body.
 func TestReaderBound(t *testing.T) {
 	var in []byte
-	for _, size := range []int{bodyStart + 1, 2*bodyStart + 1, 4*bodyStart + 1, 9000, 8*bodyStart + 1, 0, 16*bodyStart + 1} {
+	for _, size := range []int{
+		bodyStart + 1, 2*bodyStart + 1, 4*bodyStart + 1, 9000, 8*bodyStart + 1, 0, 16*bodyStart + 1,
+	} {
 		in = append(in, frame(FlagMore, size)...)
 	}
 	in = append(in, claimOf(1<<40)...)
@@ -524,7 +547,8 @@ func TestReaderPauses(t *testing.T) {
 // TestReaderIgnoresCommands: no Handler is needed where commands are of no interest; malformed ones are still refused.
 func TestReaderIgnoresCommands(t *testing.T) {
 	in := slices.Concat(AppendCommand(nil, "X"), frame(0, 4), wire("04 01 00"))
-	if batch, err := NewReader(bytes.NewReader(in), nil, Limits{}).Next(nil); !errors.Is(err, ErrMalformed) || len(batch) != 1 {
+	if batch, err := NewReader(bytes.NewReader(in), nil, Limits{}).Next(nil); !errors.Is(err, ErrMalformed) ||
+		len(batch) != 1 {
 		t.Errorf("%d messages and %v, want 1 and %v", len(batch), err, ErrMalformed)
 	}
 }

@@ -66,8 +66,14 @@ func TestOurReadyBytes(t *testing.T) {
 		want string
 	}{
 		{Config{SocketType: Dealer}, "04 29 05 'READY' 0B 'Socket-Type' 00 00 00 06 'DEALER' 08 'Identity' 00 00 00 00"},
-		{Config{SocketType: Router, Identity: []byte("me")}, "04 2B 05 'READY' 0B 'Socket-Type' 00 00 00 06 'ROUTER' 08 'Identity' 00 00 00 02 'me'"},
-		{Config{SocketType: Req, Identity: []byte("me")}, "04 28 05 'READY' 0B 'Socket-Type' 00 00 00 03 'REQ' 08 'Identity' 00 00 00 02 'me'"},
+		{
+			Config{SocketType: Router, Identity: []byte("me")},
+			"04 2B 05 'READY' 0B 'Socket-Type' 00 00 00 06 'ROUTER' 08 'Identity' 00 00 00 02 'me'",
+		},
+		{
+			Config{SocketType: Req, Identity: []byte("me")},
+			"04 28 05 'READY' 0B 'Socket-Type' 00 00 00 03 'REQ' 08 'Identity' 00 00 00 02 'me'",
+		},
 		{Config{SocketType: Rep, Identity: []byte("me")}, "04 19 05 'READY' 0B 'Socket-Type' 00 00 00 03 'REP'"},
 		{Config{SocketType: Pair, Identity: []byte("me")}, "04 1A 05 'READY' 0B 'Socket-Type' 00 00 00 04 'PAIR'"},
 		{Config{SocketType: Pub}, "04 19 05 'READY' 0B 'Socket-Type' 00 00 00 03 'PUB'"},

@@ -25,8 +25,9 @@ const (
 	// reserveFrom is the least memory limit (GOMEMLIMIT) with which there is a reserve.
 	reserveFrom = 256 << 20
 
-	bulkSize  = 48 << 20 // beside reserveSize
-	bulkAfter = 16 << 20 // of bodies above bulkBody that one connection brings: before the heap has pages of that many to clear
+	bulkSize = 48 << 20 // beside reserveSize
+	// of bodies above bulkBody that one connection brings: before the heap has pages of that many to clear
+	bulkAfter = 16 << 20
 	bulkBody  = 32 << 10
 	bulkFrom  = 1 << 30
 )

@@ -71,9 +71,11 @@ func (t SocketType) Check(peer SocketType) error {
 	case peer == "":
 		return fail("socket type", ErrSocketType, "the peer gave none; our %s talks to %s", t, list(t.partners()))
 	case !peer.Valid():
-		return fail("socket type", ErrSocketType, "the peer's %.64q is unknown; our %s talks to %s", string(peer), t, list(t.partners()))
+		return fail("socket type", ErrSocketType, "the peer's %.64q is unknown; our %s talks to %s", string(peer), t,
+			list(t.partners()))
 	}
-	return fail("socket type", ErrSocketType, "the peer's %s cannot talk to our %s, which talks to %s", peer, t, list(t.partners()))
+	return fail("socket type", ErrSocketType, "the peer's %s cannot talk to our %s, which talks to %s", peer, t,
+		list(t.partners()))
 }
 
 // sendsIdentity reports whether sockets of this type put Identity in READY, as

@@ -98,7 +98,10 @@ func TestHandshakeWithAnOldPeer(t *testing.T) {
 		err    error
 		words  []string
 	}{
-		{"at once", false, io.ErrUnexpectedEOF, []string{"10 bytes", "ZMTP 2.0", "JeroMQ before 0.4.1", "another security mechanism"}},
+		{
+			"at once", false, io.ErrUnexpectedEOF,
+			[]string{"10 bytes", "ZMTP 2.0", "JeroMQ before 0.4.1", "another security mechanism"},
+		},
 		{"in parts", true, ErrVersion, []string{"the peer speaks ZMTP 2.0 (libzmq before 4.0, JeroMQ before 0.4.1)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -142,7 +145,8 @@ func TestHandshakeWithASilentPeer(t *testing.T) {
 		{"pipe closed by us", deaf{io.ErrClosedPipe}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := Handshake(t.Context(), tt.conn, Config{SocketType: Pull}); err == nil || errors.Is(err, ErrSilent) != tt.silent {
+			if _, err := Handshake(t.Context(), tt.conn, Config{SocketType: Pull}); err == nil ||
+				errors.Is(err, ErrSilent) != tt.silent {
 				t.Errorf("error %v; want one that is %v: %t", err, ErrSilent, tt.silent)
 			}
 		})

@@ -24,7 +24,8 @@ type Interface struct {
 }
 
 func (i Interface) equal(o Interface) bool {
-	return i.Name == o.Name && i.Index == o.Index && i.Loopback == o.Loopback && i.Multicast == o.Multicast && i.Running == o.Running && slices.Equal(i.Addrs, o.Addrs)
+	return i.Name == o.Name && i.Index == o.Index && i.Loopback == o.Loopback && i.Multicast == o.Multicast &&
+		i.Running == o.Running && slices.Equal(i.Addrs, o.Addrs)
 }
 
 // A Snapshot is all interfaces that were up at one moment, sorted by index. It is not changed after it was handed out.
@@ -82,7 +83,9 @@ func prefix(a net.Addr) (netip.Prefix, bool) {
 
 // sort puts a Snapshot into the order that makes equal ones compare equal.
 func (s Snapshot) sort() Snapshot {
-	slices.SortFunc(s, func(a, b Interface) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(s, func(a, b Interface) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name))
+	})
 	for _, i := range s {
 		slices.SortFunc(i.Addrs, func(a, b netip.Prefix) int {
 			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))

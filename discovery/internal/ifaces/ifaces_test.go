@@ -69,7 +69,9 @@ func TestPrefix(t *testing.T) {
 }
 
 func TestWhere(t *testing.T) {
-	s := Snapshot{lo, made(2, "eth0", "10.0.0.5/24", "fe80::5/64", "fd00::5/64"), made(3, "ppp0", "192.0.2.8/31", "198.51.100.7/32")}
+	s := Snapshot{
+		lo, made(2, "eth0", "10.0.0.5/24", "fe80::5/64", "fd00::5/64"), made(3, "ppp0", "192.0.2.8/31", "198.51.100.7/32"),
+	}
 	for _, tc := range []struct {
 		name, addr               string
 		local, onLink, broadcast bool
@@ -147,10 +149,30 @@ func TestDiff(t *testing.T) {
 		{"the same", Snapshot{lo, eth}, Snapshot{lo, made(2, "eth0", "10.0.0.5/24")}, Change{}},
 		{"one comes", Snapshot{lo}, Snapshot{lo, eth}, Change{Added: []Interface{eth}}},
 		{"one goes", Snapshot{lo, eth}, Snapshot{lo}, Change{Removed: []Interface{eth}}},
-		{"new address", Snapshot{eth}, Snapshot{made(2, "eth0", "10.0.0.6/24")}, Change{Changed: []Interface{made(2, "eth0", "10.0.0.6/24")}}},
-		{"new prefix", Snapshot{eth}, Snapshot{made(2, "eth0", "10.0.0.5/16")}, Change{Changed: []Interface{made(2, "eth0", "10.0.0.5/16")}}},
-		{"made anew", Snapshot{eth}, Snapshot{made(9, "eth0", "10.0.0.5/24")}, Change{Added: []Interface{made(9, "eth0", "10.0.0.5/24")}, Removed: []Interface{eth}}},
-		{"renamed", Snapshot{eth}, Snapshot{made(2, "lan0", "10.0.0.5/24")}, Change{Added: []Interface{made(2, "lan0", "10.0.0.5/24")}, Removed: []Interface{eth}}},
+		{
+			"new address",
+			Snapshot{eth},
+			Snapshot{made(2, "eth0", "10.0.0.6/24")},
+			Change{Changed: []Interface{made(2, "eth0", "10.0.0.6/24")}},
+		},
+		{
+			"new prefix",
+			Snapshot{eth},
+			Snapshot{made(2, "eth0", "10.0.0.5/16")},
+			Change{Changed: []Interface{made(2, "eth0", "10.0.0.5/16")}},
+		},
+		{
+			"made anew",
+			Snapshot{eth},
+			Snapshot{made(9, "eth0", "10.0.0.5/24")},
+			Change{Added: []Interface{made(9, "eth0", "10.0.0.5/24")}, Removed: []Interface{eth}},
+		},
+		{
+			"renamed",
+			Snapshot{eth},
+			Snapshot{made(2, "lan0", "10.0.0.5/24")},
+			Change{Added: []Interface{made(2, "lan0", "10.0.0.5/24")}, Removed: []Interface{eth}},
+		},
 		{"its cable is back", Snapshot{eth}, Snapshot{plugged}, Change{Changed: []Interface{plugged}}},
 		{"no longer multicasts", Snapshot{eth}, Snapshot{deaf}, Change{Changed: []Interface{deaf}}},
 	} {

@@ -125,7 +125,8 @@ func (h *Host) Lose(port, percent int) {
 	h.t.Helper()
 	rules := "table inet lose {}\ndelete table inet lose\n"
 	if percent > 0 {
-		rules += fmt.Sprintf("table inet lose { chain in { type filter hook input priority 0; udp dport %d numgen random mod 100 < %d drop; }; }\n", port, min(percent, 99))
+		rules += fmt.Sprintf("table inet lose { chain in { type filter hook input priority 0; "+
+			"udp dport %d numgen random mod 100 < %d drop; }; }\n", port, min(percent, 99))
 	}
 	cmd := h.Command(h.t.Context(), "nft", "-f", "-")
 	feed(h.t, cmd, rules)

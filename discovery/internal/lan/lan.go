@@ -39,7 +39,8 @@ func RequireUnshare(t testing.TB) {
 	lack := ""
 	if runtime.GOOS != "linux" {
 		lack = "Linux"
-	} else if out, err := exec.CommandContext(t.Context(), "unshare", "-rn", "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+	} else if out, err := exec.CommandContext(t.Context(), "unshare", "-rn", "ip", "link", "set", "lo",
+		"up").CombinedOutput(); err != nil {
 		lack = "unshare -rn: " + string(out)
 	}
 	missing(t, lack)
@@ -53,6 +54,8 @@ func missing(t testing.TB, lack string) {
 	case os.Getenv("CI") == "true":
 		t.Fatalf("this needs %s, which must be there where CI is true", lack)
 	default:
-		t.Skipf("NOT TESTED: this needs %s; on Debian: sudo apt-get install iproute2 nftables util-linux, and run the tests as root", lack)
+		t.Skipf(
+			"NOT TESTED: this needs %s; on Debian: sudo apt-get install iproute2 nftables util-linux, and run the tests as root",
+			lack)
 	}
 }

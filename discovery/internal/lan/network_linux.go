@@ -122,7 +122,9 @@ func (n *Network) Host() *Host {
 func (n *Network) Lonely() *Host {
 	n.t.Helper()
 	n.hosts++
-	h := &Host{t: n.t, net: n, Name: fmt.Sprintf("h%d", n.hosts), ns: fmt.Sprintf("%s-%d-%d", n.fabric.prefix, n.subnet, n.hosts)}
+	h := &Host{
+		t: n.t, net: n, Name: fmt.Sprintf("h%d", n.hosts), ns: fmt.Sprintf("%s-%d-%d", n.fabric.prefix, n.subnet, n.hosts),
+	}
 	addNamespace(n.t, h.ns)
 	return h
 }

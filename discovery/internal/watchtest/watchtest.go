@@ -38,7 +38,10 @@ func Watch(t testing.TB, w discovery.Watcher, q discovery.Query) *Log {
 		stop()
 		t.Fatalf("Watch: %v", err)
 	}
-	l := &Log{t: t, stop: stop, done: make(chan struct{}), more: make(chan struct{}), nodes: make(map[discovery.ID]discovery.Record)}
+	l := &Log{
+		t: t, stop: stop, done: make(chan struct{}), more: make(chan struct{}),
+		nodes: make(map[discovery.ID]discovery.Record),
+	}
 	go func() {
 		defer close(l.done)
 		for e := range events {
@@ -72,7 +75,9 @@ func (l *Log) add(e discovery.Event) {
 
 // Until waits for cond, which is asked after each event, and returns how long that took. events are all so far, nodes
 // what is known after them.
-func (l *Log) Until(what string, cond func(events []discovery.Event, nodes map[discovery.ID]discovery.Record) bool) time.Duration {
+func (l *Log) Until(
+	what string, cond func(events []discovery.Event, nodes map[discovery.ID]discovery.Record) bool,
+) time.Duration {
 	l.t.Helper()
 	began := time.Now()
 	late := time.NewTimer(Patience)
@@ -111,13 +116,14 @@ func (l *Log) Kind(k discovery.EventKind, from int) (e discovery.Event) {
 // About waits for an event of that kind about that node, and returns it and how long that took.
 func (l *Log) About(k discovery.EventKind, id discovery.ID) (e discovery.Event, took time.Duration) {
 	l.t.Helper()
-	took = l.Until(fmt.Sprintf("%q about %v", k, id), func(events []discovery.Event, _ map[discovery.ID]discovery.Record) bool {
-		i := slices.IndexFunc(events, func(e discovery.Event) bool { return e.Kind == k && e.Record.ID == id })
-		if i >= 0 {
-			e = events[i]
-		}
-		return i >= 0
-	})
+	took = l.Until(fmt.Sprintf("%q about %v", k, id),
+		func(events []discovery.Event, _ map[discovery.ID]discovery.Record) bool {
+			i := slices.IndexFunc(events, func(e discovery.Event) bool { return e.Kind == k && e.Record.ID == id })
+			if i >= 0 {
+				e = events[i]
+			}
+			return i >= 0
+		})
 	return e, took
 }
 

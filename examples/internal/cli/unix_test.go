@@ -160,7 +160,8 @@ func (c *child) ends(by syscall.Signal) {
 	}
 	_ = c.cmd.Wait()
 	status := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if by == 0 && (!status.Exited() || status.ExitStatus() != 0) || by != 0 && (!status.Signaled() || status.Signal() != by) {
+	if by == 0 && (!status.Exited() || status.ExitStatus() != 0) ||
+		by != 0 && (!status.Signaled() || status.Signal() != by) {
 		c.t.Errorf("it ended by %v, want signal %d", c.cmd.ProcessState, by)
 	}
 }

@@ -11,7 +11,13 @@ import (
 
 // requests have empty frames in every place, which an envelope must not be taken for.
 var requests = [][]string{
-	{"one"}, {""}, {"", "a"}, {"a", ""}, {"a", "", "b"}, {"", "", ""}, {strings.Repeat("x", 300), "", strings.Repeat("y", 10_000)},
+	{"one"},
+	{""},
+	{"", "a"},
+	{"a", ""},
+	{"a", "", "b"},
+	{"", "", ""},
+	{strings.Repeat("x", 300), "", strings.Repeat("y", 10_000)},
 }
 
 // TestReqToLibzmqRouter has a ROUTER, whose application sees the envelope, answer in two ways.
@@ -91,7 +97,10 @@ func TestReqToLibzmqRouter(t *testing.T) {
 func TestRepToLibzmqDealer(t *testing.T) {
 	z := sharedPeer(t)
 	envelopes := [][]string{
-		{""}, {"a", ""}, {"\x00\x01\x02\x03\x04", "b", "c", ""}, {strings.Repeat("e", 255), strings.Repeat("f", 256), strings.Repeat("g", 9000), ""},
+		{""},
+		{"a", ""},
+		{"\x00\x01\x02\x03\x04", "b", "c", ""},
+		{strings.Repeat("e", 255), strings.Repeat("f", 256), strings.Repeat("g", 9000), ""},
 	}
 	eachSide(t, func(t *testing.T, s side) {
 		rep := closing(t, socket.NewRep())

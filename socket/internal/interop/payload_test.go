@@ -23,13 +23,17 @@ type sizes [][]int
 var frameShapes = sizes{{0}, {0, 5}, {5, 0, 3}, {5, 0}, {0, 0, 0}, {0, 7, 0, 0, 9, 0}, {300, 0, 300}}
 
 // smallSizes are around the steps from short frames to long ones, of the receive buffers, and of referenced bodies.
-var smallSizes = sizes{{0}, {1}, {254}, {255}, {256}, {257}, {8191}, {8192}, {8193}, {65535}, {65536}, {255, 256}, {8192, 1, 8193}}
+var smallSizes = sizes{
+	{0}, {1}, {254}, {255}, {256}, {257}, {8191}, {8192}, {8193}, {65535}, {65536}, {255, 256}, {8192, 1, 8193},
+}
 
 // largeSizes are read into buffers of their own that grow.
 var largeSizes = sizes{{1 << 20}, {16 << 20}, {1 << 20, 0, 1}}
 
 // mixed is what the long streams send, round and round.
-var mixed = sizes{{1}, {0}, {16}, {100, 0, 3}, {255}, {256}, {1000}, {0, 0}, {8192}, {33, 8193, 7}, {40000}, {12}, {64}, {2, 2, 2, 2}}
+var mixed = sizes{
+	{1}, {0}, {16}, {100, 0, 3}, {255}, {256}, {1000}, {0, 0}, {8192}, {33, 8193, 7}, {40000}, {12}, {64}, {2, 2, 2, 2},
+}
 
 func allSizes() sizes { return slices.Concat(frameShapes, smallSizes, largeSizes) }
 

@@ -55,7 +55,8 @@ func TestLibzmqPullRestarts(t *testing.T) {
 			pull.bind(endpoint)
 			got := pull.numbers(n - 1).wait(t)
 			if got.First != written || got.Count != n-written {
-				t.Errorf("the second process received %d from number %d on; want %d from %d on", got.Count, got.First, n-written, written)
+				t.Errorf("the second process received %d from number %d on; want %d from %d on", got.Count, got.First, n-written,
+					written)
 			}
 			if l := delivered(t, push); l.Delivered.Messages != n || len(l.Dropped) != 0 {
 				t.Errorf("delivered %v, dropped %v; want %d messages delivered", l.Delivered, l.Dropped, n)
@@ -86,7 +87,8 @@ func TestLibzmqPubRestarts(t *testing.T) {
 				connect(t, sub, endpoint) // changes nothing after the first time
 				got := xpub.subscriptions(len(want)).wait(t)
 				if got.Count != len(want) || got.Hash != hashOf(want) {
-					t.Errorf("round %d: %d subscriptions with hash %.8s; want %d with %.8s", i, got.Count, got.Hash, len(want), hashOf(want))
+					t.Errorf("round %d: %d subscriptions with hash %.8s; want %d with %.8s", i, got.Count, got.Hash, len(want),
+						hashOf(want))
 				}
 				xpub.send(want[len(want)-1], "news")
 				wantFrames(t, asStrings(recv(t, sub).Frames), want[len(want)-1], "news")
@@ -301,7 +303,11 @@ func TestLibzmqLingers(t *testing.T) {
 	}{
 		{"fast", nil, 0},
 		{"slow", nil, 300 * time.Millisecond},
-		{"heartbeat", []socket.PullOption{socket.WithHeartbeat(100*time.Millisecond, 20*time.Second, 20*time.Second)}, 300 * time.Millisecond},
+		{
+			"heartbeat",
+			[]socket.PullOption{socket.WithHeartbeat(100*time.Millisecond, 20*time.Second, 20*time.Second)},
+			300 * time.Millisecond,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			eachSide(t, func(t *testing.T, s side) {

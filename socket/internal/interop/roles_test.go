@@ -20,7 +20,12 @@ func TestLibzmqRoles(t *testing.T) {
 		name string
 		test func(t *testing.T, z *peer, s side, sz sizes, count int)
 	}{
-		{"push", pushToPull}, {"pull", pullFromPush}, {"pub", pubToSub}, {"sub", subFromPub}, {"req", reqToRep}, {"rep", repFromReq},
+		{"push", pushToPull},
+		{"pull", pullFromPush},
+		{"pub", pubToSub},
+		{"sub", subFromPub},
+		{"req", reqToRep},
+		{"rep", repFromReq},
 	} {
 		t.Run(role.name, func(t *testing.T) {
 			eachSide(t, func(t *testing.T, s side) { role.test(t, z, s, all, len(all)) })

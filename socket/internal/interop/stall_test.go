@@ -73,7 +73,9 @@ func onTime(t *testing.T, z *peer, attempt func(t *testing.T) error) {
 			return
 		}
 		here := thisProcess.since(begin)
-		there := time.Duration(pending{z.Send("stalls", 0, map[string]any{"ms": time.Since(begin).Milliseconds()})}.wait(t).Count) * time.Millisecond
+		there := time.Duration(
+			pending{z.Send("stalls", 0, map[string]any{"ms": time.Since(begin).Milliseconds()})}.wait(
+				t).Count) * time.Millisecond
 		if here < stallLimit && there < stallLimit {
 			t.Fatal(err)
 		}

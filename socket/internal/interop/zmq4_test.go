@@ -122,7 +122,12 @@ func TestZmq4Roles(t *testing.T) {
 		name string
 		test func(t *testing.T, s side)
 	}{
-		{"push", pushToZmq4}, {"pull", pullFromZmq4}, {"pub", pubToZmq4}, {"sub", subFromZmq4}, {"req", reqToZmq4}, {"rep", repFromZmq4},
+		{"push", pushToZmq4},
+		{"pull", pullFromZmq4},
+		{"pub", pubToZmq4},
+		{"sub", subFromZmq4},
+		{"req", reqToZmq4},
+		{"rep", repFromZmq4},
 	} {
 		t.Run(role.name, func(t *testing.T) { eachSide(t, role.test) })
 	}

@@ -85,7 +85,8 @@ func (r *radix) majority(table []node) (like *node) {
 
 // alike tells whether two children can be in one bunch.
 func (r *radix) alike(a, b *node) bool {
-	return !a.free() && a.kids == nowhere && b.kids == nowhere && a.size == b.size && string(r.text(a)) == string(r.text(b))
+	return !a.free() && a.kids == nowhere && b.kids == nowhere && a.size == b.size &&
+		string(r.text(a)) == string(r.text(b))
 }
 
 // scatter makes a leaf of a bunch a child in the table beside it.

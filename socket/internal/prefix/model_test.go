@@ -136,11 +136,13 @@ func checkShape(t *testing.T, tree *Tree[int]) {
 			for i := range b.first {
 				sets[b.set(i)]++
 				pairs += len(tree.sets.of(b.set(i)))
-				if set, _, known := r.leaf(n, []byte(b.label(i))); set != b.set(i) || set == none || !known || b.index(b.first[i]) != i {
+				if set, _, known := r.leaf(n, []byte(b.label(i))); set != b.set(i) || set == none || !known ||
+					b.index(b.first[i]) != i {
 					t.Fatalf("leaf %d of %.80q has set %d, a search says %d", i, path, b.set(i), set)
 				}
 			}
-			if mask := bunchMask(len(b.text), len(b.first), n.mask&own); len(b.first) > b.room() || len(b.first) <= b.room()/4 && mask != n.mask {
+			if mask := bunchMask(len(b.text), len(b.first), n.mask&own); len(b.first) > b.room() || len(b.first) <= b.room()/4 &&
+				mask != n.mask {
 				t.Fatalf("%d leaves where there is room for %d", len(b.first), b.room())
 			}
 			if others := b.others(); others != nowhere {
@@ -157,7 +159,8 @@ func checkShape(t *testing.T, tree *Tree[int]) {
 				walk(o, path, true)
 			}
 		}
-		if !others && n != r.node(root) && n.set == none && n.kids != nowhere && !r.forks(n) && int(n.size)+1+r.onlyText(n) <= maxText {
+		if !others && n != r.node(root) && n.set == none && n.kids != nowhere && !r.forks(n) &&
+			int(n.size)+1+r.onlyText(n) <= maxText {
 			t.Fatalf("the node at %.80q has no value and one child; they should be merged", path)
 		}
 		if n.kids == 0 || n.bunched() {
