@@ -27,6 +27,7 @@ type config struct {
 	limits           Limits
 	linger           time.Duration
 	logger           *slog.Logger
+	withoutBallast   bool
 	transports       map[string]transport.Transport
 
 	metadata  zmtp.Metadata

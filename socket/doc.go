@@ -79,6 +79,7 @@
 //	WithSlowPeer                        when a peer that takes nothing is named, and cut off
 //	WithMaxAttempts                     how often a message may cost a connection
 //	WithRelaxedReplies                  a Rep that need not reply to every request
+//	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger
 //	WithTransport                       a transport of your own, or a given one with other settings
 //
@@ -201,9 +202,12 @@
 // for them. Of subscriptions and of what waits for peers that do not read there is no bound over all peers: who
 // publishes to strangers sets MaxSubscriptions to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
 //
-// What was received is garbage once the application is done with it. Once one connection has brought 4 MiB, the
-// process keeps a reserve: 16 MiB that are never touched and so take up addresses only, but count as in use, so that
-// the garbage collector runs after some 20 MiB of messages rather than after three. In a process that holds little
-// else this halves the cost of a message. After 16 MiB of bodies above 32 KiB it is 64 MiB, for those cost the
-// collector most. With a memory limit (GOMEMLIMIT) below 256 MiB there is no reserve, below 1 GiB none above 16 MiB.
+// What was received is garbage once the application is done with it, and a process that holds little else would collect
+// it after every 4 MiB. So while connections are busy the process keeps a GC ballast, memory that counts as in use and is
+// never touched: it takes up addresses, not memory, and shows in HeapAlloc. Once a connection has brought 4 MiB it is
+// 16 MiB, which makes the garbage collector run after some 20 MiB of messages and can halve the cost of one; once a
+// connection has brought 16 MiB in bodies above 32 KiB it is 64 MiB, for those cost the collector most. It is given back
+// when the last such connection has ended. There is none in a process that has set up its collector, by GOGC or
+// debug.SetGCPercent; with a memory limit (GOMEMLIMIT) below 256 MiB there is none either, and below 1 GiB no more than
+// 16 MiB. [WithoutBallast] turns it off for a socket.
 package socket

@@ -221,6 +221,7 @@ func (l *link) readInline() {
 	var err error
 	for len(msgs) == 0 && err == nil { // commands bring no messages
 		msgs, err = r.reader.Next(l)
+		l.updateBallast()
 		if len(msgs) == 0 {
 			l.answer()
 		}

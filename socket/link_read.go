@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/ballast"
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -23,6 +24,7 @@ type readState struct {
 	yields   time.Duration // when the reader last waited, or let others run
 	stream   bool          // the last read brought several messages
 	counting bool          // what is read counts in link.life.come
+	ballast  ballast.Share
 
 	pinged bool          // PINGs have come that were not answered yet
 	ttl    time.Duration // of the last of them
@@ -62,6 +64,7 @@ func (l *link) read() error {
 		l.reading.reader = l.newReader()
 	}
 	r := l.reading.reader
+	defer l.reading.ballast.End()
 	l.reading.yields = l.core.now()
 	l.reading.allowed = l.reading.yields - time.Second
 	for l.in.full.Load() { // held back from the start
@@ -74,6 +77,7 @@ func (l *link) read() error {
 			return err
 		}
 		msgs, err := r.Next(l)
+		l.updateBallast()
 		l.throttled()
 		l.reading.stream = len(msgs) > 1
 		if len(msgs) > 0 {
@@ -101,6 +105,13 @@ func (l *link) read() error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// updateBallast tells how much the link has brought, after each read.
+func (l *link) updateBallast() {
+	if !l.core.cfg.withoutBallast {
+		l.reading.ballast.Update(l.reading.reader.Allocated())
 	}
 }
 

@@ -269,6 +269,13 @@ func WithLinger(d time.Duration) Option {
 	return optionForAll{setting: func(c *config) { c.linger = min(max(0, d), maxLinger) }}
 }
 
+// WithoutBallast has the connections of this socket not count among the busy ones for which the process keeps a GC
+// ballast, which is described in the package's documentation under "Where the memory goes". To do without it altogether
+// set GOGC or call [runtime/debug.SetGCPercent], or give this option to every socket. By default they count.
+func WithoutBallast() Option {
+	return optionForAll{setting: func(c *config) { c.withoutBallast = true }}
+}
+
 // WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning,
 // peers that come and go as information, the rest for debugging. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {

@@ -30,7 +30,7 @@ const (
 	frozenHWM   = 1000
 	frozenLeast = 20_000 // messages: more than the kernel keeps for the frozen one
 	// What may be in use: the queues of both sides, encoded or as messages, and the rest of the process with the
-	// reserve.
+	// ballast.
 	frozenHeap = 2*(keepers+1)*frozenHWM*(frozenSize+128) + 64<<20
 )
 

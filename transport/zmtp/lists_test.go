@@ -8,8 +8,6 @@ import (
 // TestReaderPins: what a message that is kept keeps from the garbage collector beside itself, whatever came around it.
 func TestReaderPins(t *testing.T) {
 	const slabAndRun = maxSlab + 24*maxRun
-	reserve() // or some connection of the test would make them
-	bulkReserve()
 	for _, tt := range []struct {
 		name  string
 		sizes []int // of the frames of one message

@@ -27,7 +27,7 @@ func (r *Reader) startBody(come []byte, size int, flags byte) bool {
 		return false
 	}
 	r.long = takeBody(n)
-	r.made(len(r.long[0]))
+	r.took(len(r.long[0]))
 	r.have = copy(r.long[0], come)
 	r.bodySize, r.bodyFlags = size, flags
 	r.r = r.w

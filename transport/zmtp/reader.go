@@ -93,8 +93,9 @@ type Reader struct {
 	largest   int // the longest body this peer has sent whole, up to bodyKnown
 
 	afterBody bool // a long body was the last that came
-	fresh     int  // bytes in buffers that were made, up to busyAfter
-	bulk      int  // bytes in those above bulkBody, up to bulkAfter
+
+	allocated      uint64 // bytes of buffers
+	allocatedLarge uint64 // of those above largeBuffer
 }
 
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first. Of a src
@@ -133,6 +134,21 @@ func (r *Reader) Next(h Handler) ([][][]byte, error) {
 		if err := r.decode(h); err != nil || r.s == r.e {
 			return r.batch, err
 		}
+	}
+}
+
+// largeBuffer is the size above which the runtime keeps each buffer apart from others.
+const largeBuffer = 32 << 10
+
+// Allocated returns how many bytes of buffers the Reader has taken so far for what it read, some of them maybe again
+// after [Recycle], and how many of those were in buffers of more than 32 KiB, which cost the garbage collector most.
+func (r *Reader) Allocated() (total, large uint64) { return r.allocated, r.allocatedLarge }
+
+// took takes note of a buffer.
+func (r *Reader) took(n int) {
+	r.allocated += uint64(n)
+	if n > largeBuffer {
+		r.allocatedLarge += uint64(n)
 	}
 }
 
@@ -235,7 +251,7 @@ func (r *Reader) makeRoom() {
 	}
 	undecoded := r.slab[r.r:r.w]
 	next := make([]byte, max(r.grown, 2*len(undecoded)))
-	r.made(len(next))
+	r.took(len(next))
 	r.w = copy(next, undecoded)
 	r.r = 0
 	r.slab, r.lent = next, false
