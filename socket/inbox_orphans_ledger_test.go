@@ -2,9 +2,9 @@ package socket
 
 import "testing"
 
-// TestHeirKeepsItsOwnBooks: what is discarded of a peer that has gone is not counted once more of the link it had,
+// TestOrphanHasAnAccountOfItsOwn: what is discarded of a peer that has gone is not counted once more of the link it had,
 // which Stats may still show.
-func TestHeirKeepsItsOwnBooks(t *testing.T) {
+func TestOrphanHasAnAccountOfItsOwn(t *testing.T) {
 	pull := NewPull()
 	defer pull.Close()
 	q := &pull.in

@@ -73,7 +73,7 @@ func TestQueueAgainstSlice(t *testing.T) {
 					c, msgs := q.takeChunk()
 					for i, m := range msgs {
 						if m.String() != want[i].String() {
-							t.Fatalf("lent %s, want %s", m, want[i])
+							t.Fatalf("took %s, want %s", m, want[i])
 						}
 					}
 					want = want[len(msgs):]
