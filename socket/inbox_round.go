@@ -23,7 +23,11 @@ func (r *round) enter(l *link) {
 		r.addLast(l)
 		return
 	}
-	r.links = slices.Insert(r.links, r.next+r.ahead, l)
+	if at := r.next + r.ahead; at == len(r.links) { // as a rule, and this is faster
+		r.links = append(r.links, l)
+	} else {
+		r.links = slices.Insert(r.links, at, l)
+	}
 	r.ahead++
 }
 
@@ -51,9 +55,13 @@ func (r *round) took(more bool) {
 	} else {
 		r.row = 0
 	}
-	if more {
+	switch last := len(r.links) - 1; {
+	case more:
 		r.next++
-	} else {
+	case r.next == last: // faster than Delete
+		r.links[last] = nil
+		r.links = r.links[:last]
+	default:
 		r.links = slices.Delete(r.links, r.next, r.next+1)
 	}
 }
