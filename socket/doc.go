@@ -164,11 +164,12 @@
 //
 // Application → role (which peer?) → link → kernel, and back. The roles, one file each (push.go, pull.go, pub.go, …),
 // decide by one of the outbox's three ways: outbox_balance.go (one of many), outbox_fanout.go (all that want it),
-// route (one given). The link encodes on Send, into a batch that the sender itself writes when the link is idle and a
-// goroutine writes when it is busy (link_write.go, link_batch.go). One goroutine for each link reads slabs and hands
-// whole messages to the inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for the only
-// link reads for itself (link_handoff.go). A reader that always finds something lets others go first now and then
-// (link_yield.go). Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
+// outbox_route.go (one given); outbox_overflow.go says what happens where there is no room. The link encodes on Send,
+// into a batch that the sender itself writes when the link is idle and a goroutine writes when it is busy
+// (link_write.go, link_batch.go, link_flight.go). One goroutine for each link reads slabs and hands whole messages to
+// the inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for the only link reads for
+// itself (link_handoff.go). A reader that always finds something lets others go first now and then (link_yield.go).
+// Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
 //
 // Start reading at core.go for the parts and the lock order, then follow a message through push.go, outbox_balance.go
 // and link_write.go. A connection's life is in endpoint_bind.go, endpoint_connect.go, endpoint_handshake.go,

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// A message in the middle of which a peer ends the connection, for it is over that peer's limit or crashes it, would
-// be sent to the next peer and the next for ever, and nothing behind it would get through. So its attempts are
-// counted, and after WithMaxAttempts it is dropped. Only what was begun counts: messages behind it are sent again as
-// often as it takes.
+// A message that makes peers end the connection while it is being written, because it is over their limit or crashes
+// them, would be sent to one peer after the other for ever, and nothing behind it would get through. So attempts to
+// send a message are counted, and after WithMaxAttempts the message is dropped. Only a message of which bytes were
+// written has had an attempt: those behind it are sent again as often as it takes.
 
-// attempts tells, for the few messages in a queue that were begun before, how many stand ahead of each and how often
-// it was begun. It is in the order of the queue.
+// attempts has an entry for each message in a queue that was begun before, in the order of the queue. As a rule there
+// is none.
 type attempts []attempt
 
+// An attempt is a message that was begun n times and has so many others ahead of it in the queue.
 type attempt struct{ ahead, n int }
 
 // add notes that the message behind ahead others was begun n times.
@@ -54,8 +55,8 @@ func (a *attempts) unshift(n int, front attempts) {
 	*a = all
 }
 
-// begun takes note that the first of the unsent messages was begun when the link was lost, and drops it if that was
-// once too often. core.out.mu is held.
+// begun notes that the first of the unsent messages was begun when the link was lost, and drops it if that was once too
+// often. It returns the messages that are left. core.out.mu is held.
 func (l *link) begun(unsent []Msg) []Msg {
 	cause := l.out.cause
 	most := l.out.box.env.cfg.maxAttempts
@@ -75,9 +76,11 @@ func (l *link) begun(unsent []Msg) []Msg {
 	m := unsent[0]
 	size := m.Size()
 	l.dropped(Undeliverable, Count{1, uint64(size)})
-	err := fmt.Errorf("%w: a message of %d bytes was begun %d times, and each time the peer ended the connection, the last time with: %w",
-		ErrUndeliverable, size, n, cause)
-	l.out.box.env.events.add(Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Undeliverable, Count: 1, Err: err})
+	err := fmt.Errorf("%w: a message of %d bytes was begun %d times, and each time the peer ended the connection, "+
+		"the last time with: %w", ErrUndeliverable, size, n, cause)
+	l.out.box.env.events.add(Event{
+		Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Undeliverable, Count: 1, Err: err,
+	})
 	if l.out.box.abandoned != nil {
 		l.out.box.abandoned(m, &PeerError{Op: "send to", Endpoint: l.ep.name, Peer: l.peer, Err: err})
 	}

@@ -9,9 +9,9 @@ import (
 
 // A flight is what the writer of a link is writing: commands, and behind them a batch of messages.
 //
-// It belongs to the writer. Whoever sets linkOut.writing, under core.out.mu, owns the link's flight from then until they
-// clear it under that lock, and uses it with or without the lock; once the link has been removed and nobody writes,
-// finish does. So a write, which waits for the peer, holds no lock.
+// It belongs to the writer. Whoever sets linkOut.writing, under core.out.mu, owns the link's flight from then until
+// they clear it under that lock, and uses it with or without the lock; once the link has been removed and nobody
+// writes, finish does. So a write, which waits for the peer, holds no lock.
 //
 // All bytes of a link pass through here in the order of the wire, and only a flight says which of its messages are
 // whole there: how many bytes a message takes on the wire is nobody else's business.

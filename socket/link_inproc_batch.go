@@ -14,8 +14,8 @@ import (
 // Stats is called on either side, and when the sender closes. Its length is limited by the room in the receiver's
 // queue, so that the high-water mark stays exact.
 //
-// Sender and receiver race for a new batch: the sender sets nonEmpty before it reads inbox.batchingAllowed, the receiver
-// clears batchingAllowed before it reads nonEmpty, so that at least one of them sees the other and pushes.
+// Sender and receiver race for a new batch: the sender sets nonEmpty before it reads inbox.batchingAllowed, the
+// receiver clears batchingAllowed before it reads nonEmpty, so that at least one of them sees the other and pushes.
 //
 // All of it but nonEmpty is guarded by the sender's out.mu.
 type senderBatch struct {
@@ -84,8 +84,8 @@ func (b *senderBatch) release(taken []Msg) {
 	b.chunk = nil
 }
 
-// pushBatch pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It returns
-// false if the receiver takes nothing any more.
+// pushBatch pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It
+// returns false if the receiver takes nothing any more.
 func (d *direct) pushBatch() bool {
 	q := &d.twin.core.in
 	if q.closed {

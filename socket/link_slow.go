@@ -2,8 +2,8 @@ package socket
 
 import "time"
 
-// A peer that takes nothing is named, and cut off if that was asked for, once its queue has been full for some time
-// (WithSlowPeer). A queue is full from its high-water mark on until it is down to half.
+// A peer whose queue has been full for some time is named by an event and, if the application has asked for that, cut
+// off (WithSlowPeer). A queue is full from its high-water mark on until it is down to half.
 
 // filled notes that the queue is full. core.out.mu is held.
 func (l *link) filled() {
@@ -17,6 +17,7 @@ func (l *link) filled() {
 	}
 }
 
+// orNever is a time after which something is due, never if it is none.
 func orNever(d time.Duration) time.Duration {
 	if d > 0 {
 		return d
@@ -42,7 +43,7 @@ func (l *link) checkFull(now time.Duration) (next time.Duration, cut bool) {
 	return next, cfg.slowLimit > 0 && long >= cfg.slowLimit
 }
 
-// nameSlow tells that the peer is slow, once until its queue opens again. core.out.mu is held.
+// nameSlow adds a SlowPeer event, once until the peer's queue has room again. core.out.mu is held.
 func (l *link) nameSlow() {
 	if !l.out.named {
 		l.out.named = true

@@ -4,14 +4,17 @@ import "time"
 
 // The way out of one link, cheapest case first:
 //
-//   - Busy: offer appends the encoded frames to the open batch under the outbox's lock, about 30 ns for a small
-//     message. No goroutine is woken: the one in writeLoop comes back for the batch when its write returns.
-//   - Idle: the goroutine that sends also writes, by one non-blocking attempt (start, writeNow): one system call, no
-//     other goroutine involved.
-//   - In between, a stream that starts: after a message that came right behind the last one, start leaves the writing
-//     to writeLoop, in a goroutine that lives as long as there is something to write.
+//   - Busy: somebody is writing to the connection already. offer only encodes the message into the open batch, under
+//     the outbox's lock, about 30 ns for a small one. No goroutine is woken: the writer comes back for the batch when
+//     its write returns.
+//   - Idle: the caller of Send also writes, by one attempt that does not wait (writeNow): one system call, and no other
+//     goroutine has to run.
+//   - A stream begins: the message comes so soon after the last write that more are to be expected (rateDetector). The
+//     writing is left to a goroutine (writeLoop), so that the next messages gather in the open batch meanwhile. It ends
+//     when there is nothing to write.
 //
-// All methods are called with core.out.mu held, except writeLoop and writeNow.
+// What is being written is in link_flight.go. All methods are called with core.out.mu held, but for writeLoop and
+// writeNow.
 
 func (w *wire) offer(m outgoing) bool {
 	l := w.link
@@ -62,7 +65,7 @@ func (l *link) reachedMark() {
 	l.filled()
 }
 
-// control appends a command, which no high-water mark holds back.
+// control adds a command. It goes ahead of the messages that wait, and no high-water mark holds it back.
 func (l *link) control(encode func(b []byte) []byte) {
 	if l.out.dead {
 		return
@@ -70,8 +73,9 @@ func (l *link) control(encode func(b []byte) []byte) {
 	l.out.control = encode(l.out.control)
 }
 
-// start sees to it that what was put on the link gets written. If it returns true the caller must unlock and call
-// writeNow; alone says that the caller may, for it has nothing else to write.
+// start sees to it that what waits on the link gets written. If it returns true the caller must unlock and call
+// writeNow; alone says that the caller may, because it has nothing else to write. Most calls find a writer and return
+// at once, which is why that part is small enough to be inlined.
 func (l *link) start(alone bool) (byCaller bool) {
 	return !l.out.writing && l.carrier.startWriting(alone)
 }
@@ -201,17 +205,19 @@ func (l *link) reopen() {
 	}
 }
 
-// opened tells those who wait that this link has room, and reports the messages that found it full.
+// hasOpened tells callers that wait that this link has room, and reports the messages that found it full.
 func (l *link) hasOpened() {
 	l.out.filled, l.out.named = 0, false
 	if l.out.burst > 0 {
-		l.out.box.env.events.add(Event{Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst})
+		l.out.box.env.events.add(Event{
+			Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst,
+		})
 		l.out.burst = 0
 	}
 	l.out.box.onRoom()
 }
 
-// handBack ends the caller's time as the link's writer.
+// handBack ends the writing: the caller, who was the writer, leaves the flight to the next one.
 func (l *link) handBack() {
 	l.sendRate.wrote(l.out.box.env.now())
 	l.out.writing = false

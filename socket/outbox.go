@@ -11,9 +11,10 @@ import (
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
-// An outbox is a socket's way out: the links that take messages, the messages that wait for a first link, and those
-// who wait for room. Roles use one of its three ways: balance (one peer of many, outbox_balance.go), fanOut (every
-// peer that wants it, outbox_fanout.go) and route (one given peer, below).
+// An outbox is a socket's way out: the links that take messages, the messages that wait for a link (outbox_backlog.go),
+// and the callers of Send that wait for room. Roles send in one of three ways: balance (to one peer of many,
+// outbox_balance.go), fanOut (to every peer that wants it, outbox_fanout.go) and route (to one given peer,
+// outbox_route.go). Each puts the message on a link or, if there is no room, does what outbox_overflow.go decides.
 //
 // A message is a Msg until a link takes it; a link holds encoded bytes; what a lost link had not written becomes Msg
 // values again.
@@ -25,18 +26,18 @@ type outbox struct {
 	mu           lockorder.Mutex[lockorder.Outbox]
 	links        []*link
 	soleLink     *link // the only one, if messages may take the short way (appendFast)
-	next         int   // of links, in turn
+	next         int   // the link whose turn it is
 	backlog      backlog
 	connecting   int  // endpoints that are being connected to: with one, messages may wait for the first peer
 	shut         bool // takes no new messages
 	closed       bool // what is still queued is dropped
 	counts       outCounts
-	unassigned   outCounts     // of them, those of messages that are for no link, or for none yet
-	spaceWaiters waitlist.List // for room in a link or in the backlog
-	drainWaiters waitlist.List // for nothing to be queued
+	unassigned   outCounts     // the part of counts for messages that are for no link, or for none yet
+	spaceWaiters waitlist.List // callers that wait for room in a link or in the backlog
+	drainWaiters waitlist.List // callers that wait until nothing is queued
 
-	scratch []byte
-	fanOuts uint64 // so far, for linkOut.lastFanOut
+	scratch []byte // for the message that several links share
+	fanOuts uint64 // how many there were; see linkOut.lastFanOut
 }
 
 // An outEnv is what a way out needs of the socket that it is a part of: so little that it can be tested without one.
@@ -65,9 +66,9 @@ type outgoing struct {
 	pinned     bool   // it is for this link alone, on a socket that keeps messages for other peers
 }
 
-// put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it. If
-// byCaller is returned the caller must unlock and call writeNow; alone says that it may, for it has nothing else to
-// write.
+// put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it. All
+// messages go to their links through here, but for those of appendFast. If byCaller is true the caller must unlock and
+// call writeNow; alone says that the caller may, because it has nothing else to write.
 func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
 	if !l.carrier.offer(*m) {
 		return false, false
@@ -75,7 +76,7 @@ func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
 	return true, l.start(alone)
 }
 
-// account enters a message that a link has taken.
+// account enters a message in the ledger that a link has taken.
 func (o *outbox) account(l *link, m *outgoing) {
 	n := Count{1, uint64(m.size)}
 	if m.backlogged {
@@ -98,57 +99,6 @@ func (o *outbox) awaitRoom(ctx context.Context, full error) error {
 	return nil
 }
 
-// route sends to one given link, looked up at each attempt; ErrPeerLost says that it is not there. instead takes the
-// place of the policy Block.
-func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
-	out := outgoing{frames: m.Frames, size: m.Size(), pinned: o.keeps}
-	o.mu.Lock()
-	for !o.shut {
-		l := to()
-		s := situation{way: routed}
-		if l == nil || !l.out.joined {
-			s.peer = nobody
-			l = nil
-		} else if ok, byCaller := o.putRouted(l, &out); ok {
-			o.mu.Unlock()
-			if byCaller {
-				l.writeNow()
-			}
-			return nil
-		} else if s.policy = l.out.overflow; s.policy == Block {
-			s.policy = instead
-		}
-		v := o.overflow(s, l, &out)
-		if v.do != waitForRoom || !wait {
-			o.mu.Unlock()
-			if v.do == dropNewAndPeer {
-				l.fail(ErrSlow)
-			}
-			return v.err
-		}
-		if err := o.awaitRoom(ctx, v.err); err != nil {
-			o.mu.Unlock()
-			return err
-		}
-	}
-	o.mu.Unlock()
-	return ErrClosed
-}
-
-func (o *outbox) putRouted(l *link, m *outgoing) (ok, byCaller bool) {
-	if o.env.cfg.leastOutstanding {
-		return o.putCounted(l, m, true)
-	}
-	return o.put(l, m, true)
-}
-
-// drop counts a message that is accepted and dropped at once.
-func (o *outbox) drop(why Reason, size int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.miss(nil, why, size)
-}
-
 // delivered moves messages of a link from queued to delivered.
 func (o *outbox) delivered(l *link, n Count) {
 	if len(l.out.attempts) > 0 {
@@ -158,14 +108,14 @@ func (o *outbox) delivered(l *link, n Count) {
 	o.drained()
 }
 
-// drained wakes those who wait for nothing to be queued.
+// drained wakes the callers that wait for the queues to drain, if they have.
 func (o *outbox) drained() {
 	if o.counts.queued.Messages == 0 {
 		o.drainWaiters.WakeAll()
 	}
 }
 
-// opened is called when a link has room again: the backlog goes first, then those who wait.
+// onRoom is called when a link has room again: the backlog goes first, then the callers that wait.
 func (o *outbox) onRoom() {
 	o.flushBacklog()
 	o.spaceWaiters.WakeAll()
@@ -214,11 +164,11 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 	o.choose()
 	l.out.dead, l.out.removed = true, true
 	l.finish()
-	o.spaceWaiters.WakeAll() // those who wait for this very link
+	o.spaceWaiters.WakeAll() // callers may wait for this very link
 	return l.out.done
 }
 
-// refuse ends the taking of new messages and wakes all who wait to send one.
+// stopAccepting ends the taking of new messages and wakes all callers that wait to send one.
 func (o *outbox) stopAccepting() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -246,22 +196,14 @@ func (o *outbox) waitIdle(ctx context.Context) error {
 	return nil
 }
 
-// close gives up what waits for a first peer; what the links hold follows as they go.
+// close drops the backlog; what the links hold is accounted for as they leave.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut, o.closed = true, true
 	o.ledger(nil).drop(SocketClosed, o.unassigned.queued)
 	o.backlog = backlog{}
-	o.links, o.soleLink = nil, nil // nobody is sent to any more, and thousands of links need not be looked up as they leave
+	o.links, o.soleLink = nil, nil // thousands of links need not be looked up as they leave
 	o.spaceWaiters.WakeAll()
 	o.drained()
-}
-
-// give sends a message of the socket's own making to one link, if it has room.
-func (o *outbox) give(l *link, m Msg) {
-	out := outgoing{frames: m.Frames, size: m.Size(), shared: true}
-	if ok, _ := o.put(l, &out, false); !ok {
-		o.overflow(situation{way: given, policy: l.out.overflow}, l, &out)
-	}
 }

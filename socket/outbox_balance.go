@@ -89,7 +89,8 @@ func (o *outbox) putCounted(l *link, m *outgoing, alone bool) (ok, byCaller bool
 	return ok, byCaller
 }
 
-// outstanding is what the link has to do still: what a Dealer's peer has not answered, what a Push has queued.
+// outstanding is how many messages the peer still has to deal with: where peers reply, those that it has not answered;
+// where they do not, those that are queued for it here.
 func (l *link) outstanding() uint64 {
 	if !l.out.box.env.replies {
 		return l.carrier.queued()
@@ -97,17 +98,18 @@ func (l *link) outstanding() uint64 {
 	return l.unanswered.Load()
 }
 
-// answered takes n messages, that were answered or dropped, off what the peer owes. Who sends more than it was asked
-// for earns nothing by it.
+// answered takes n messages, which were answered or dropped, off those the peer has not answered. A peer that sends
+// more than it was asked for gains nothing by it.
 func (l *link) answered(n uint64) {
 	for {
-		owed := l.unanswered.Load()
-		if l.unanswered.CompareAndSwap(owed, owed-min(owed, n)) {
+		left := l.unanswered.Load()
+		if l.unanswered.CompareAndSwap(left, left-min(left, n)) {
 			return
 		}
 	}
 }
 
+// hasLive reports whether there is a link that may take messages, now or once it has room.
 func (o *outbox) hasLive() bool {
 	for _, l := range o.links {
 		if !l.out.dead {

@@ -147,8 +147,8 @@ func (r *replay) run() {
 // minReplays is how many messages in a second may be replayed to one peer at least, whatever is kept.
 const minReplays = 1000
 
-// chargeReplay notes that so many messages were replayed to a peer. It may have as many in a second as there can be topics,
-// and as many again at once; then we read on from it later.
+// chargeReplay notes that so many messages were replayed to a peer. It may have as many in a second as there can be
+// topics, and as many again at once; then we read on from it later.
 func (l *link) chargeReplay(n, topics int) {
 	each := time.Second / time.Duration(max(topics, minReplays))
 	l.out.replayedUntil = max(l.out.replayedUntil, l.core.now()) + time.Duration(n)*each
@@ -161,7 +161,8 @@ func (l *link) replayDelay() time.Duration {
 	return l.out.replayedUntil - l.core.now() - time.Second
 }
 
-// awaitReplayDelay waits, before more is read from a peer that has subscribed, until what was replayed to it may be followed by more.
+// awaitReplayDelay waits, before more is read from a peer that has subscribed, until what was replayed to it may be
+// followed by more.
 func (l *link) awaitReplayDelay() {
 	if l.core.cfg.lastValues == 0 {
 		return

@@ -1,0 +1,62 @@
+package socket
+
+import "context"
+
+// route sends to one given link, which to looks up under the lock at each attempt. The error is ErrPeerLost if there is
+// no such link. instead takes the place of the policy Block.
+func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, instead Overflow) error {
+	out := outgoing{frames: m.Frames, size: m.Size(), pinned: o.keeps}
+	o.mu.Lock()
+	for !o.shut {
+		l := to()
+		s := situation{way: routed}
+		if l == nil || !l.out.joined {
+			s.peer = nobody
+			l = nil
+		} else if ok, byCaller := o.putRouted(l, &out); ok {
+			o.mu.Unlock()
+			if byCaller {
+				l.writeNow()
+			}
+			return nil
+		} else if s.policy = l.out.overflow; s.policy == Block {
+			s.policy = instead
+		}
+		v := o.overflow(s, l, &out)
+		if v.do != waitForRoom || !wait {
+			o.mu.Unlock()
+			if v.do == dropNewAndPeer {
+				l.fail(ErrSlow)
+			}
+			return v.err
+		}
+		if err := o.awaitRoom(ctx, v.err); err != nil {
+			o.mu.Unlock()
+			return err
+		}
+	}
+	o.mu.Unlock()
+	return ErrClosed
+}
+
+func (o *outbox) putRouted(l *link, m *outgoing) (ok, byCaller bool) {
+	if o.env.cfg.leastOutstanding {
+		return o.putCounted(l, m, true)
+	}
+	return o.put(l, m, true)
+}
+
+// give sends a message of the socket's own making to one link, if it has room.
+func (o *outbox) give(l *link, m Msg) {
+	out := outgoing{frames: m.Frames, size: m.Size(), shared: true}
+	if ok, _ := o.put(l, &out, false); !ok {
+		o.overflow(situation{way: given, policy: l.out.overflow}, l, &out)
+	}
+}
+
+// drop counts a message that is accepted and dropped at once.
+func (o *outbox) drop(why Reason, size int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.miss(nil, why, size)
+}
