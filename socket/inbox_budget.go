@@ -117,7 +117,7 @@ func (q *inbox) room(l *link, total int64) bool {
 	return true
 }
 
-// endUnderway gives free what a message under way took: it is there whole, or its link has ended.
+// endUnderway gives back what a message under way took: it is there whole, or its link has ended.
 func (q *inbox) endUnderway(l *link) {
 	l.reading.counting = false
 	l.life.underwaySince.Store(0)
