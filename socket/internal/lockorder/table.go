@@ -41,7 +41,7 @@ var Table = []Rule{
 	{inbox, wanted, OneSocket, "subscriptions.filter"},
 	{inbox, req, OneSocket, "Req.takeReply, Req.stop"},
 	{inbox, rep, OneSocket, "Rep.takeRequest, Rep.ready"},
-	{inbox, heartbeat, OneSocket, "a message under way is to be looked after: link.room"},
+	{inbox, heartbeat, OneSocket, "a message under way is to be looked after: inbox.room"},
 	{inbox, events, OneSocket, "Throttled: link.nameCongestion"},
 	{inbox, heartbeat, TwoSockets, "the queue of a peer in this process is full: link.filled, by direct.offer"},
 }
