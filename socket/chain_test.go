@@ -141,7 +141,7 @@ func startProxy(t testing.TB, front, back socket.Socket, endpoint string) *proxi
 		control: new(proxy.Control), stop: cancel, done: make(chan error, 1),
 	}
 	go func() {
-		p.done <- proxy.Run(ctx, front.(socket.Socket), back.(socket.Socket), proxy.WithControl(p.control))
+		p.done <- proxy.Run(ctx, front, back, proxy.WithControl(p.control))
 	}()
 	t.Cleanup(func() { p.end(t) })
 	return p

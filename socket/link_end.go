@@ -129,7 +129,8 @@ func (l *link) endOfReading(err error) error {
 // byPeer reports whether the far end ended a connection: not this side, nor a network that is down.
 func byPeer(cause error) bool {
 	broken, ok := errors.AsType[*net.OpError](cause)
-	return errors.Is(cause, io.EOF) || errors.Is(cause, errPeerReset) || ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
+	return errors.Is(cause, io.EOF) || errors.Is(cause, errPeerReset) ||
+		ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
 }
 
 // gracefulTimeout is how long a peer that this side disconnects from may take to read what was written to it and to

@@ -28,7 +28,9 @@ func (c *core) admit(l *link) bool {
 		l.fail(ErrTooManyPeers)
 		c.role.left(l)
 		defer l.release()
-		c.events.add(Event{Kind: HandshakeFailed, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers})
+		c.events.add(Event{
+			Kind: HandshakeFailed, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers,
+		})
 		return false
 	}
 	c.links[l] = struct{}{}

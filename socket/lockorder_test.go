@@ -51,7 +51,8 @@ func TestEveryLockIsInTheTable(t *testing.T) {
 	slices.Sort(declared)
 	slices.Sort(listed)
 	if !slices.Equal(declared, listed) {
-		t.Errorf("the code has the locks\n\t%s\nand the table in lockorder/locks.go\n\t%s", strings.Join(declared, "\n\t"), strings.Join(listed, "\n\t"))
+		t.Errorf("the code has the locks\n\t%s\nand lockorder/locks.go\n\t%s",
+			strings.Join(declared, "\n\t"), strings.Join(listed, "\n\t"))
 	}
 }
 

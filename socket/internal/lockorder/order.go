@@ -97,7 +97,8 @@ func Markdown() string {
 	}
 	b.WriteString("\n| while holding | take | of | where |\n|---|---|---|---|\n")
 	for _, r := range Table {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", r.Held.Name, r.Taken.Name, strings.TrimPrefix(r.Side.String(), "of "), r.Why)
+		of := strings.TrimPrefix(r.Side.String(), "of ")
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", r.Held.Name, r.Taken.Name, of, r.Why)
 	}
 	return b.String()
 }

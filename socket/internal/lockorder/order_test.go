@@ -23,8 +23,22 @@ func TestTableHasNoCircle(t *testing.T) {
 
 func TestRanksAreNamed(t *testing.T) {
 	ranks := []Rank{
-		Core{}, Known{}, Flood{}, Yielder{}, Subscriptions{}, Telling{}, Leaving{}, Outbox{}, Recv{}, Inbox{}, Wanted{}, Req{}, Rep{},
-		CommandLog{}, Heartbeat{}, Events{},
+		Core{},
+		Known{},
+		Flood{},
+		Yielder{},
+		Subscriptions{},
+		Telling{},
+		Leaving{},
+		Outbox{},
+		Recv{},
+		Inbox{},
+		Wanted{},
+		Req{},
+		Rep{},
+		CommandLog{},
+		Heartbeat{},
+		Events{},
 	}
 	for i, r := range ranks {
 		if l := r.lock(); fmt.Sprintf("%T", r) != "lockorder."+l.Rank || i >= len(Locks) || Locks[i] != l {
