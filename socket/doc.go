@@ -171,9 +171,10 @@
 // itself (link_handoff.go). A reader that always finds something lets others go first now and then (link_yield.go).
 // Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
 //
-// Start reading at core.go for the parts and the lock order, then follow a message through push.go, outbox_balance.go
-// and link_write.go. A connection's life is in endpoint_bind.go, endpoint_connect.go, endpoint_handshake.go,
-// link_membership.go, link_end.go and close.go.
+// DESIGN.md beside this file has it step by step, with the states, the locks and what is not obvious. Start reading
+// at core.go for the parts, then follow a message through push.go, outbox_balance.go and link_write.go. A
+// connection's life is in endpoint_bind.go, endpoint_connect.go, endpoint_handshake.go, link_membership.go,
+// link_end.go and close.go.
 //
 // # Where the memory goes
 //
@@ -203,12 +204,12 @@
 // for them. Of subscriptions and of what waits for peers that do not read there is no bound over all peers: who
 // publishes to strangers sets MaxSubscriptions to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
 //
-// What was received is garbage once the application is done with it, and a process that holds little else would collect
-// it after every 4 MiB. So while connections are busy the process keeps a GC ballast, memory that counts as in use and is
-// never touched: it takes up addresses, not memory, and shows in HeapAlloc. Once a connection has brought 4 MiB it is
-// 16 MiB, which makes the garbage collector run after some 20 MiB of messages and can halve the cost of one; once a
-// connection has brought 16 MiB in bodies above 32 KiB it is 64 MiB, for those cost the collector most. It is given back
-// when the last such connection has ended. There is none in a process that has set up its collector, by GOGC or
-// debug.SetGCPercent; with a memory limit (GOMEMLIMIT) below 256 MiB there is none either, and below 1 GiB no more than
-// 16 MiB. [WithoutBallast] turns it off for a socket.
+// What was received is garbage once the application is done with it, and a process that holds little else would
+// collect it after every 4 MiB. So while connections are busy the process keeps a GC ballast, memory that counts as
+// in use and is never touched: it takes up addresses, not memory, and shows in HeapAlloc. Once a connection has
+// brought 4 MiB it is 16 MiB, which makes the garbage collector run after some 20 MiB of messages and can halve the
+// cost of one; once a connection has brought 16 MiB in bodies above 32 KiB it is 64 MiB, for those cost the collector
+// most. It is given back when the last such connection has ended. There is none in a process that has set up its
+// collector, by GOGC or debug.SetGCPercent; with a memory limit (GOMEMLIMIT) below 256 MiB there is none either, and
+// below 1 GiB no more than 16 MiB. [WithoutBallast] turns it off for a socket.
 package socket
