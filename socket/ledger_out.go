@@ -30,6 +30,16 @@ func (o *outbox) ledger(l *link) outLedger {
 	return outLedger{&l.out.counts, &o.counts}
 }
 
+// account enters a message in the ledger that a link has taken.
+func (o *outbox) account(l *link, m *outgoing) {
+	n := Count{1, uint64(m.size)}
+	if m.backlogged {
+		requeue(&o.unassigned, &l.out.counts, n)
+	} else {
+		o.ledger(l).accept(n)
+	}
+}
+
 // accept enters messages that are queued.
 func (a outLedger) accept(n Count) {
 	a.link.accept(n)

@@ -16,55 +16,6 @@ import "time"
 // What is being written is in link_flight.go. All methods are called with core.out.mu held, but for writeLoop and
 // writeNow.
 
-func (w *wire) offer(m outgoing) bool {
-	l := w.link
-	o := &l.out
-	if o.full || o.dead {
-		return false
-	}
-	replaces := o.overflow.replaces()
-	if replaces {
-		l.dropOpen()
-	}
-	if m.wire != nil {
-		o.open.addEncoded(m.wire, m.size)
-	} else {
-		o.open.add(m.frames, m.size)
-	}
-	if len(m.frames) > 1 {
-		o.open.further += uint64(len(m.frames)) - 1
-	}
-	if m.pinned {
-		o.open.pin()
-	}
-	o.attempts.add(int(o.counts.queued.Messages), m.begun)
-	l.out.box.account(l, &m)
-	if !replaces && o.limit.reached(o.load()) {
-		l.reachedMark()
-	}
-	return true
-}
-
-// appendFast puts a message into the batch that a writer comes back for.
-func (w *wire) appendFast(m Msg, size int) bool {
-	l := w.link
-	o := &l.out
-	if !o.writing || o.full || o.dead || len(m.Frames) != 1 || !o.open.addFast(m.Frames[0]) {
-		return false
-	}
-	l.out.box.ledger(l).accept(Count{1, uint64(size)})
-	if o.limit.reached(o.load()) {
-		l.reachedMark()
-	}
-	return true
-}
-
-// reachedMark closes the queue, which is at its high-water mark.
-func (l *link) reachedMark() {
-	l.out.full = true
-	l.filled()
-}
-
 // control adds a command. It goes ahead of the messages that wait, and no high-water mark holds it back.
 func (l *link) control(encode func(b []byte) []byte) {
 	if l.out.dead {
@@ -238,22 +189,6 @@ func (l *link) finish() {
 	}
 	l.out.box.requeue(l, l.unpin(unsent))
 	close(o.done)
-}
-
-// undo takes apart what is in flight and what waits behind it.
-func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {
-	l := w.link
-	delivered, unsent, begun = l.flight.undo()
-	_, waiting, _ := l.out.open.undo(0)
-	l.out.control = nil
-	return delivered, append(unsent, waiting...), begun
-}
-
-// dropOpen drops what has not begun to leave, for Conflate.
-func (l *link) dropOpen() {
-	n := l.out.open.count
-	l.out.open.recycle()
-	l.dropped(QueueFull, n)
 }
 
 // dropped counts queued messages of this link as lost.

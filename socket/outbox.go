@@ -1,8 +1,6 @@
 package socket
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -76,51 +74,6 @@ func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
 	return true, l.start(alone)
 }
 
-// account enters a message in the ledger that a link has taken.
-func (o *outbox) account(l *link, m *outgoing) {
-	n := Count{1, uint64(m.size)}
-	if m.backlogged {
-		requeue(&o.unassigned, &l.out.counts, n)
-	} else {
-		o.ledger(l).accept(n)
-	}
-}
-
-// awaitRoom waits until there may be room again, or ctx ends. The lock is held before and after.
-func (o *outbox) awaitRoom(ctx context.Context, full error) error {
-	w := o.spaceWaiters.Join()
-	o.mu.Unlock()
-	ended := w.Wait(ctx)
-	o.mu.Lock()
-	o.spaceWaiters.Leave(w, ended)
-	if ended != nil {
-		return fmt.Errorf("%w: %w", full, ended)
-	}
-	return nil
-}
-
-// delivered moves messages of a link from queued to delivered.
-func (o *outbox) delivered(l *link, n Count) {
-	if len(l.out.attempts) > 0 {
-		l.out.attempts.take(int(n.Messages))
-	}
-	o.ledger(l).deliver(n)
-	o.drained()
-}
-
-// drained wakes the callers that wait for the queues to drain, if they have.
-func (o *outbox) drained() {
-	if o.counts.queued.Messages == 0 {
-		o.drainWaiters.WakeAll()
-	}
-}
-
-// onRoom is called when a link has room again: the backlog goes first, then the callers that wait.
-func (o *outbox) onRoom() {
-	o.flushBacklog()
-	o.spaceWaiters.WakeAll()
-}
-
 // add lets a link take part, in both directions.
 func (o *outbox) add(l *link) {
 	o.env.admit(l)
@@ -177,23 +130,6 @@ func (o *outbox) stopAccepting() {
 		l.carrier.flush()
 	}
 	o.spaceWaiters.WakeAll()
-}
-
-// waitIdle waits until nothing is queued.
-func (o *outbox) waitIdle(ctx context.Context) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.counts.queued.Messages > 0 {
-		w := o.drainWaiters.Join()
-		o.mu.Unlock()
-		err := w.Wait(ctx)
-		o.mu.Lock()
-		o.drainWaiters.Leave(w, err)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // close drops the backlog; what the links hold is accounted for as they leave.
