@@ -92,8 +92,8 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 		if err := ep.check(thisNode()); err != nil {
 			return nil, err
 		}
-		l := newLink(c, ep, conn, nil, nil)
-		return l, greet(ctx, c, d, l)
+		l := newLink(c, ep, conn)
+		return l, c.greetInproc(ctx, d, l)
 	}
 	cfg := c.handshakeConfig()
 	cfg.Admit = ep.admit()
@@ -104,7 +104,7 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 	}
 	peer := newPeer(sess, ep.name, address(conn))
 	sess.Metadata, sess.Identity = nil, nil // the peer has them
-	return newLink(c, ep, conn, sess, peer), nil
+	return newWireLink(c, ep, conn, sess, peer), nil
 }
 
 // handshakeConfig is what all handshakes of the socket have in common.

@@ -39,10 +39,6 @@ func (w *wire) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Comman
 	return err
 }
 
-func (d *direct) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error {
-	return zmtp.Converse(ctx, d.conduit, ex, first)
-}
-
 // A linkConduit carries commands over a link that is not a member yet. What follows the last of them stays in the
 // link's reader.
 type linkConduit struct {
@@ -77,41 +73,4 @@ func (c *linkConduit) Receive(context.Context) (zmtp.Command, error) {
 func (c *linkConduit) Command(name string, data []byte, _ int) error {
 	c.name, c.data = name, append(c.data[:0], data...)
 	return zmtp.ErrPause
-}
-
-// A directConduit carries commands between two sockets of one process.
-type directConduit struct {
-	in   <-chan zmtp.Command
-	out  chan<- zmtp.Command
-	done <-chan struct{} // closed when either end has closed
-}
-
-// Send implements [zmtp.Conduit].
-func (c *directConduit) Send(ctx context.Context, command zmtp.Command) error {
-	select {
-	case c.out <- command:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-c.done:
-		return errPeerClosed
-	}
-}
-
-// Receive implements [zmtp.Conduit]. What was sent before the end counts.
-func (c *directConduit) Receive(ctx context.Context) (zmtp.Command, error) {
-	err := errPeerClosed
-	select {
-	case command := <-c.in:
-		return command, nil
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-c.done:
-	}
-	select {
-	case command := <-c.in:
-		return command, nil
-	default:
-		return zmtp.Command{}, err
-	}
 }

@@ -52,8 +52,8 @@ type inbox struct {
 	contended      atomic.Bool // another link has brought messages meanwhile
 
 	// The sender in this process that may hold messages on its side (inbox_inproc.go).
-	soleSender     *direct     // the only member, if it is a link to one
-	previousSender *direct     // was the only member until another came, and may hold messages still
+	soleSender     *inproc     // the only member, if it is a link to one
+	previousSender *inproc     // was the only member until another came, and may hold messages still
 	spunAt         uint64      // how many messages had come when a receiver spun last
 	arrived        atomic.Bool // something was put into the queue since
 
@@ -125,7 +125,7 @@ func (q *inbox) leave(l *link) {
 	if q.activeLink == l { // a link that has left is not held on to
 		q.activeLink = nil
 	}
-	if d := q.previousSender; d != nil && d.self == l {
+	if p := q.previousSender; p != nil && p.link == l {
 		q.previousSender = nil
 	}
 	q.orphanUnread(l)

@@ -104,7 +104,7 @@ func (q *inbox) reopen(l *link) bool {
 // A waiting is what a receiver that found nothing does until it looks again. The zero waiting is nothing at all.
 type waiting struct {
 	way    wayToWait
-	sender *direct          // of waitBySpinning and waitByPulling
+	sender *inproc          // of waitBySpinning and waitByPulling
 	link   *link            // of waitByReading
 	waiter *waitlist.Waiter // of waitForWake
 }
@@ -124,15 +124,15 @@ const (
 // that the caller does not wait.
 func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 	if wait && q.soleSender != nil && ctx.Err() == nil {
-		if d := q.maySpin(); d != nil {
-			return waiting{way: waitBySpinning, sender: d}, nil
+		if p := q.maySpin(); p != nil {
+			return waiting{way: waitBySpinning, sender: p}, nil
 		}
 	}
 	if err := q.stopped(); err != nil {
 		return waiting{}, err
 	}
-	if d := q.onEmpty(); d != nil {
-		return waiting{way: waitByPulling, sender: d}, nil
+	if p := q.onEmpty(); p != nil {
+		return waiting{way: waitByPulling, sender: p}, nil
 	}
 	if !wait {
 		return waiting{}, ErrWouldBlock

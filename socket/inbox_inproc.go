@@ -19,7 +19,7 @@ func (q *inbox) chooseSoleSender(l *link) {
 	if l == nil || q.members.Load() != 1 || q.ready != nil || q.stop != nil || q.latest || q.leastOutstanding {
 		return
 	}
-	q.soleSender, _ = l.carrier.(*direct)
+	q.soleSender, _ = l.carrier.(*inproc)
 }
 
 // allowBatching lets the sole sender hold messages from now on, unless a receiver waits. in.mu is held, and something
@@ -33,7 +33,7 @@ func (q *inbox) allowBatching() {
 
 // onEmpty is called when there is nothing to receive: the sender is to hold nothing from now on. It returns the link
 // whose sender holds something already, which has to be pulled over.
-func (q *inbox) onEmpty() *direct {
+func (q *inbox) onEmpty() *inproc {
 	q.batchingAllowed.Store(false)
 	if q.soleSender != nil && q.soleSender.other.batch.nonEmpty.Load() {
 		return q.soleSender
@@ -44,11 +44,11 @@ func (q *inbox) onEmpty() *direct {
 // pullFromPrevious pulls over what the link that is not the sole member any more has left with its peer.
 func (q *inbox) pullFromPrevious() {
 	q.mu.Lock()
-	d := q.previousSender
+	p := q.previousSender
 	q.previousSender = nil
 	q.mu.Unlock()
-	if d != nil {
-		d.pull()
+	if p != nil {
+		p.pull()
 	}
 }
 
@@ -64,7 +64,7 @@ const (
 )
 
 // maySpin returns the sole sender if the caller, who found nothing, is to spin for its messages. in.mu is held.
-func (q *inbox) maySpin() *direct {
+func (q *inbox) maySpin() *inproc {
 	received := q.counts.received.Messages
 	if q.closed || !q.batchingAllowed.Load() || received-q.spunAt < spinAfter {
 		return nil
@@ -76,8 +76,8 @@ func (q *inbox) maySpin() *direct {
 
 // spin returns when the sender has put something into the queue or has held messages for a moment, or has done
 // neither for a while. Other goroutines run meanwhile. The caller holds no lock.
-func (q *inbox) spin(d *direct) {
-	held, begin := &d.other.batch, time.Now()
+func (q *inbox) spin(p *inproc) {
+	held, begin := &p.other.batch, time.Now()
 	for limit, round := spinTime, 0; round < spinRounds && !q.arrived.Load() && time.Since(begin) < limit; round++ {
 		if limit == spinTime && held.nonEmpty.Load() {
 			begin, limit = time.Now(), spinGrow

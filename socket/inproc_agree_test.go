@@ -37,7 +37,7 @@ func TestBothSidesComeToOneResult(t *testing.T) {
 					all.Go(func() {
 						err := before(l)
 						if err == nil {
-							err = l.direct.agree()
+							err = l.carrier.agree()
 						}
 						if err != nil {
 							l.fail(err)
@@ -74,12 +74,12 @@ func greeted(t *testing.T) (links [2]*link) {
 	must(t, err)
 	push, pull := NewPush(), NewPull()
 	ep := &endpointState{name: "inproc://here"}
-	links[0] = newLink(push.core, ep, dialled, nil, nil)
-	links[1] = newLink(pull.core, ep, accepted, nil, nil)
+	links[0] = newLink(push.core, ep, dialled)
+	links[1] = newLink(pull.core, ep, accepted)
 	var both sync.WaitGroup
 	for _, l := range links {
 		both.Go(func() {
-			if err := greet(t.Context(), l.core, l.conn.(transport.Direct), l); err != nil {
+			if err := l.core.greetInproc(t.Context(), l.conn.(transport.Direct), l); err != nil {
 				t.Error(err)
 			}
 		})

@@ -32,7 +32,6 @@ type link struct {
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
 
 	carrier carrier // moves the messages
-	direct  *direct // the carrier, if the peer is in this process
 
 	requests int // that came, for subscriptions; of whoever reads
 
@@ -171,21 +170,14 @@ func (m mark) plus(n mark) (sum mark) {
 	return sum
 }
 
-func newLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
-	l := &link{core: c, ep: ep, conn: conn, sess: sess, gone: make(chan struct{}), hasLeft: make(chan struct{})}
-	l.carrier = &wire{l}
-	l.try, _ = conn.(transport.TryWriter)
-	l.canceler, _ = conn.(transport.ReadCanceler)
+// newLink makes a link without a carrier, which completes it (newWireLink, greetInproc).
+func newLink(c *core, ep *endpointState, conn net.Conn) *link {
+	l := &link{core: c, ep: ep, conn: conn, gone: make(chan struct{}), hasLeft: make(chan struct{})}
 	l.initOut(&c.out)
 	l.in.limit = c.cfg.recvMark
-	l.in.resume = make(chan struct{}, 1)
 	now := int64(c.now())
-	l.life.pingable = sess != nil && sess.Version.HasCommands()
 	l.life.read.Store(now)
 	l.life.wrote.Store(now)
-	if peer != nil { // a peer in this process is known later
-		l.describe(peer)
-	}
 	return l
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // A carrier moves the messages of a link to its peer and brings what comes from there. There are two: wire, over a
-// connection (link_wire.go), and direct, from queue to queue to a peer in the same process (link_inproc.go). The link
+// connection (link_wire.go), and inproc, from queue to queue to a peer in the same process (link_inproc.go). The link
 // keeps what both have in common: who the peer is, its part in the socket, its accounts and how it came to its end.
 type carrier interface {
 	// converse trades commands with the peer between the handshake and membership (endpoint_resume.go).

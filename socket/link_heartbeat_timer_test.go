@@ -68,7 +68,7 @@ func TestHeartNotHeldUp(t *testing.T) {
 		for i := range links {
 			here, there := net.Pipe()
 			defer there.Close()
-			links[i] = newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+			links[i] = newWireLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
 			links[i].startHeartbeat()
 		}
 		time.Sleep(3*time.Second + 1)
@@ -104,7 +104,7 @@ func TestHeartClose(t *testing.T) {
 		here, there := net.Pipe()
 		defer there.Close()
 		release := make(chan struct{})
-		l := newLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+		l := newWireLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
 		l.startHeartbeat()
 		time.Sleep(3*time.Second + 1) // it is found dead, and its connection is being closed
 		over := make(chan struct{})

@@ -29,18 +29,18 @@ type senderBatch struct {
 }
 
 // mayAppend reports whether there is room for one more message, and the receiver does not wait for it.
-func (d *direct) mayAppend() bool {
-	b := &d.batch
-	return d.twin.core.in.batchingAllowed.Load() && uint64(b.n) < b.limit.messages &&
-		b.load().Bytes < b.limit.bytes && !d.self.core.out.shut
+func (p *inproc) mayAppend() bool {
+	b := &p.batch
+	return p.peerLink.core.in.batchingAllowed.Load() && uint64(b.n) < b.limit.messages &&
+		b.load().Bytes < b.limit.bytes && !p.link.core.out.shut
 }
 
 // append adds a message, if it may.
-func (d *direct) append(m Msg, size int) bool {
-	if !d.mayAppend() {
+func (p *inproc) append(m Msg, size int) bool {
+	if !p.mayAppend() {
 		return false
 	}
-	b := &d.batch
+	b := &p.batch
 	if b.chunk == nil {
 		b.chunk = chunks.Get().(*chunk)
 	}
@@ -53,13 +53,13 @@ func (d *direct) append(m Msg, size int) bool {
 
 // appendFast is append and all that offer does about it, for a batch that has begun and will not be full with the
 // message. It is for a socket with one peer, and costs about half of what offer does.
-func (d *direct) appendFast(m Msg, size int) bool {
-	b := &d.batch
+func (p *inproc) appendFast(m Msg, size int) bool {
+	b := &p.batch
 	if b.n == 0 || uint64(b.n)+1 >= b.limit.messages || b.load().Bytes+m.weight(size) >= b.limit.bytes ||
-		!d.twin.core.in.batchingAllowed.Load() || d.self.core.out.shut || d.self.out.dead {
+		!p.peerLink.core.in.batchingAllowed.Load() || p.link.core.out.shut || p.link.out.dead {
 		return false
 	}
-	b.chunk.msgs[b.n] = Msg{Frames: m.Frames, From: d.me}
+	b.chunk.msgs[b.n] = Msg{Frames: m.Frames, From: p.me}
 	b.n++
 	b.count.add(size)
 	b.further += m.further()
@@ -68,9 +68,9 @@ func (d *direct) appendFast(m Msg, size int) bool {
 }
 
 // take empties the batch. The messages are valid until release.
-func (d *direct) take() (msgs []Msg, n Count, further uint64) {
-	b := &d.batch
-	d.self.core.out.ledger(d.self).accept(b.uncounted)
+func (p *inproc) take() (msgs []Msg, n Count, further uint64) {
+	b := &p.batch
+	p.link.core.out.ledger(p.link).accept(b.uncounted)
 	msgs, n, further = b.chunk.msgs[:b.n], b.count, b.further
 	b.n, b.count, b.uncounted, b.further, b.limit = 0, Count{}, Count{}, 0, mark{}
 	b.nonEmpty.Store(false)
@@ -86,62 +86,74 @@ func (b *senderBatch) release(taken []Msg) {
 
 // pushBatch pushes the batch into the receiver's queue. It needs the sender's out.mu and the receiver's in.mu. It
 // returns false if the receiver takes nothing any more.
-func (d *direct) pushBatch() bool {
-	q := &d.twin.core.in
+func (p *inproc) pushBatch() bool {
+	q := &p.peerLink.core.in
 	if q.closed {
-		d.self.out.dead = true
+		p.link.out.dead = true
 		return false
 	}
-	if d.batch.n == 0 {
+	if p.batch.n == 0 {
 		return true
 	}
-	msgs, n, further := d.take()
+	msgs, n, further := p.take()
 	if !q.receives {
-		q.rejectLocked(d.twin, Unexpected, n)
+		q.rejectLocked(p.peerLink, Unexpected, n)
 	} else {
-		q.pushAll(d.twin, msgs, n, further)
-		q.announce(d.twin, len(msgs))
-		d.setBatchLimit()
+		q.pushAll(p.peerLink, msgs, n, further)
+		q.announce(p.peerLink, len(msgs))
+		p.setBatchLimit()
 	}
-	d.batch.release(msgs)
-	d.self.core.out.ledger(d.self).deliver(n)
+	p.batch.release(msgs)
+	p.link.core.out.ledger(p.link).deliver(n)
 	return true
 }
 
 // flush is pushBatch for callers that hold the sender's out.mu only.
-func (d *direct) flush() {
-	if d.batch.n == 0 {
+func (p *inproc) flush() {
+	if p.batch.n == 0 {
 		return
 	}
-	q := &d.twin.core.in
+	q := &p.peerLink.core.in
 	q.mu.Lock()
-	d.pushBatch()
+	p.pushBatch()
 	q.mu.Unlock()
-	d.self.core.out.drained()
+	p.link.core.out.drained()
+}
+
+// pull has the other side put into the queue what it keeps.
+func (p *inproc) pull() {
+	other := p.other
+	if !other.batch.nonEmpty.Load() {
+		return
+	}
+	box := &p.peerLink.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	other.flush()
 }
 
 // undo takes back, when the link has ended, what the receiver does not take any more.
-func (d *direct) undo() (delivered Count, unsent []Msg, begun bool) {
-	d.flush()
-	if d.batch.n == 0 {
+func (p *inproc) undo() (delivered Count, unsent []Msg, begun bool) {
+	p.flush()
+	if p.batch.n == 0 {
 		return Count{}, nil, false
 	}
-	taken, _, _ := d.take()
+	taken, _, _ := p.take()
 	unsent = slices.Clone(taken)
-	d.batch.release(taken)
+	p.batch.release(taken)
 	return Count{}, unsent, false
 }
 
 // setBatchLimit decides how long the next batch may be. It needs the sender's out.mu and the receiver's in.mu.
-func (d *direct) setBatchLimit() {
-	d.batch.limit = mark{}
-	q := &d.twin.core.in
+func (p *inproc) setBatchLimit() {
+	p.batch.limit = mark{}
+	q := &p.peerLink.core.in
 	q.allowBatching()
-	if !q.batchingAllowed.Load() || d.twin.in.full.Load() || d.self.out.overflow.dropsOldest() ||
-		d.self.core.cfg.leastOutstanding {
+	if !q.batchingAllowed.Load() || p.peerLink.in.full.Load() || p.link.out.overflow.dropsOldest() ||
+		p.link.core.cfg.leastOutstanding {
 		return
 	}
-	d.batch.limit = d.twin.in.limit.room(d.twin.in.load())
+	p.batch.limit = p.peerLink.in.limit.room(p.peerLink.in.load())
 }
 
 // room is what is left below the mark, up to one chunk of messages.

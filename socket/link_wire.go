@@ -1,8 +1,28 @@
 package socket
 
+import (
+	"net"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
 // A wire carries a link's messages over a connection, as bytes: link_write.go is the way out, link_read.go the way in,
 // link_heartbeat.go looks after the peer.
 type wire struct{ link *link }
+
+// newWireLink makes a link of a connection over which two peers have shaken hands.
+func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
+	l := newLink(c, ep, conn)
+	l.carrier = &wire{l}
+	l.sess = sess
+	l.try, _ = conn.(transport.TryWriter)
+	l.canceler, _ = conn.(transport.ReadCanceler)
+	l.in.resume = make(chan struct{}, 1)
+	l.life.pingable = sess.Version.HasCommands()
+	l.describe(peer)
+	return l
+}
 
 func (w *wire) agree() error   { return nil }
 func (w *wire) run() error     { return w.link.read() }

@@ -59,7 +59,7 @@ var (
 		"what a Sub wants; held while its peers are told, for the order",
 	}
 	telling = &Lock{
-		"Telling", "direct.telling", "link_inproc.go",
+		"Telling", "inproc.telling", "link_inproc.go",
 		"whether a peer in this process may still be told of subscriptions",
 	}
 	leaving = &Lock{

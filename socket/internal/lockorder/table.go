@@ -7,17 +7,17 @@ var Table = []Rule{
 	{subscriptions, wanted, OneSocket, "a topic becomes wanted: subscriptions.want"},
 	{subscriptions, commandLog, OneSocket, "and is put in the log for peers over bytes: commandLog.add"},
 	{subscriptions, outbox, OneSocket, "whose links are made to tell it: subscriptions.tell"},
-	{subscriptions, telling, TwoSockets, "a publisher in this process is told at once: direct.subscribe"},
+	{subscriptions, telling, TwoSockets, "a publisher in this process is told at once: inproc.subscribe"},
 	{subscriptions, outbox, TwoSockets, "where it enters its tree: subscribers.change"},
 	{subscriptions, inbox, TwoSockets, "and an XPub's application is to see it: inbox.notify"},
-	{subscriptions, inbox, OneSocket, "and last values come back to where it came from: direct.offer"},
+	{subscriptions, inbox, OneSocket, "and last values come back to where it came from: inproc.offer"},
 	{subscriptions, events, TwoSockets, "or it is refused: subscribers.refuse"},
 	{subscriptions, heartbeat, TwoSockets, "or last values fill the queue: link.filled"},
 
 	// What a publisher does about a subscription of a peer in this process; the subscriber's changes are held too.
 	{telling, outbox, OneSocket, "subscribers.change"},
 	{telling, inbox, OneSocket, "inbox.notify"},
-	{telling, inbox, TwoSockets, "last values: direct.offer"},
+	{telling, inbox, TwoSockets, "last values: inproc.offer"},
 	{telling, events, OneSocket, "subscribers.refuse"},
 	{telling, heartbeat, OneSocket, "link.filled"},
 
@@ -26,7 +26,7 @@ var Table = []Rule{
 	{leaving, inbox, OneSocket, "the application of an XPub is to see it: inbox.notify"},
 
 	// Sending.
-	{outbox, inbox, TwoSockets, "a message moves into the queue of a peer in this process: direct.offer"},
+	{outbox, inbox, TwoSockets, "a message moves into the queue of a peer in this process: inproc.offer"},
 	{outbox, inbox, OneSocket, "a link joins both ways: outbox.add; what the application waits for is told: inbox.notify, inbox.poke"},
 	{outbox, req, OneSocket, "the request goes to a peer, or to none: Req.assigned, Req.abandoned"},
 	{outbox, commandLog, OneSocket, "a link tells its subscriptions: link.hear"},
@@ -43,5 +43,5 @@ var Table = []Rule{
 	{inbox, rep, OneSocket, "Rep.takeRequest, Rep.ready"},
 	{inbox, heartbeat, OneSocket, "a message under way is to be looked after: inbox.room"},
 	{inbox, events, OneSocket, "Throttled: link.nameCongestion"},
-	{inbox, heartbeat, TwoSockets, "the queue of a peer in this process is full: link.filled, by direct.offer"},
+	{inbox, heartbeat, TwoSockets, "the queue of a peer in this process is full: link.filled, by inproc.offer"},
 }

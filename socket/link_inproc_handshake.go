@@ -1,0 +1,106 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/yodel-mq/yodel/socket/internal/lockorder"
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// An inprocHello is what two sockets in one process trade instead of greetings.
+type inprocHello struct {
+	typ      zmtp.SocketType
+	greeting zmtp.Greeting
+	peer     *Peer
+	side     *inproc
+	commands <-chan zmtp.Command // what the one who says hello has to say from then on
+}
+
+// greetInproc trades hellos with the other side, runs the security mechanism and completes l.
+func (c *core) greetInproc(ctx context.Context, conn transport.Direct, l *link) error {
+	me := &Peer{
+		Type:     string(c.typ),
+		Identity: c.cfg.identity,
+		Endpoint: l.ep.name,
+		Address:  conn.LocalAddr().String(),
+		Node:     thisNode(),
+		Metadata: c.metadata(),
+		yodel:    true,
+		inproc:   true,
+	}
+	ours := make(chan zmtp.Command, 2) // the last one of the mechanism, and the first of what follows
+	conduit := &inprocConduit{out: ours, done: conn.Done()}
+	p := &inproc{
+		link: l, me: me, conduit: conduit, willing: make(chan struct{}), joined: make(chan struct{}),
+	}
+	l.carrier = p
+	lockorder.Own(c, &p.telling)
+	var theirs inprocHello
+	trade := func(ctx context.Context, g zmtp.Greeting) (zmtp.Greeting, error) {
+		v, err := conn.Exchange(ctx, inprocHello{c.typ, g, me, p, ours})
+		if err != nil {
+			return zmtp.Greeting{}, err
+		}
+		h, ok := v.(inprocHello)
+		if !ok {
+			return zmtp.Greeting{}, fmt.Errorf("%w: the other end is a %T, not a socket", ErrProtocol, v)
+		}
+		theirs, conduit.in = h, h.commands
+		return h.greeting, c.typ.Check(h.typ)
+	}
+	if _, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(), trade); err != nil {
+		return err
+	}
+	l.describe(theirs.peer)
+	p.other, p.peerLink = theirs.side, theirs.side.link
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	l.in.limit = c.cfg.recvMark.plus(p.peerLink.core.cfg.sendMark)
+	if p.peerLink.core.cfg.overflow.dropsOldest() {
+		l.in.noPrefetch = true // or the other side has set it already
+	}
+	return nil
+}
+
+func (p *inproc) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error {
+	return zmtp.Converse(ctx, p.conduit, ex, first)
+}
+
+// An inprocConduit carries commands between two sockets of one process.
+type inprocConduit struct {
+	in   <-chan zmtp.Command
+	out  chan<- zmtp.Command
+	done <-chan struct{} // closed when either end has closed
+}
+
+// Send implements [zmtp.Conduit].
+func (c *inprocConduit) Send(ctx context.Context, command zmtp.Command) error {
+	select {
+	case c.out <- command:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-c.done:
+		return errPeerClosed
+	}
+}
+
+// Receive implements [zmtp.Conduit]. What was sent before the end counts.
+func (c *inprocConduit) Receive(ctx context.Context) (zmtp.Command, error) {
+	err := errPeerClosed
+	select {
+	case command := <-c.in:
+		return command, nil
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-c.done:
+	}
+	select {
+	case command := <-c.in:
+		return command, nil
+	default:
+		return zmtp.Command{}, err
+	}
+}
