@@ -46,9 +46,10 @@ type config struct {
 	dropUnroutable   bool // Router
 	handover         bool // Router
 	verbosity        Verbosity
-	manual           bool // XPub
-	welcome          Msg  // Pub, XPub
-	lastValues       int  // Pub, XPub
+	manual           bool    // XPub
+	welcome          Msg     // Pub, XPub
+	lastValues       int     // Pub, XPub
+	matcher          Matcher // Pub, XPub
 }
 
 // heartbeat holds the times of WithHeartbeat.

@@ -76,6 +76,7 @@
 //	WithSendHWMBytes, WithRecvHWMBytes  high-water marks in bytes
 //	WithLeastOutstanding                to the peer with the least to do, instead of round robin
 //	WithRetry                           the request to another peer when the first is lost
+//	WithMatcher                         who gets a message, by another rule than that of prefixes
 //	WithSlowPeer                        when a peer that takes nothing is named, and cut off
 //	WithMaxAttempts                     how often a message may cost a connection
 //	WithRelaxedReplies                  a Rep that need not reply to every request

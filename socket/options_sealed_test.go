@@ -86,6 +86,7 @@ func TestOptionsByRole(t *testing.T) {
 		{"WithVerbosity", WithVerbosity(EveryChange), "XPUB"},
 		{"WithManual", WithManual(), "XPUB"},
 		{"WithWelcome", WithWelcome(Msg{}), "PUB XPUB"},
+		{"WithMatcher", WithMatcher(nil), "PUB XPUB"},
 		{"WithLastValue", WithLastValue(1), "PUB XPUB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package socket
 import (
 	"context"
 
-	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -33,8 +32,7 @@ func NewPub(opts ...PubOption) *Pub {
 		role: pubRole{subs: &s.subs},
 		out:  outBehaviour{sharedRate: true},
 	})
-	s.subs.core = s.core
-	lockorder.Own(s.core, &s.subs.leaving)
+	s.subs.init(s.core)
 	return s
 }
 
@@ -50,6 +48,10 @@ func (s *Pub) TrySend(m Msg) error { return s.subs.publish(context.Background(),
 func (s *Pub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
+
+// Subscribers lists the peers that a message with the given topic would reach now, in no particular order; len tells
+// how many they are. Those whose queue is full are among them.
+func (s *Pub) Subscribers(topic string) []*Peer { return s.subs.peers(topic) }
 
 // Topics lists what peers are subscribed to, each once, in no particular order.
 func (s *Pub) Topics() []string { return s.subs.topics() }

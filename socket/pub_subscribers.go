@@ -13,6 +13,7 @@ type subscribers struct {
 	core    *core
 	tree    prefix.Tree[*link]
 	matched []*link
+	visitor func(p *Peer) // visit, for a Matcher
 	last    lastValues
 
 	// Of an XPub.
@@ -26,22 +27,9 @@ type subscribers struct {
 	held    func(topics int)    // for tests: how many topics were looked after while everybody else waited
 }
 
-// match returns the links subscribed to a prefix of topic, each once. The list is valid until the next call.
-func (s *subscribers) match(topic []byte) []*link {
-	o := &s.core.out
-	o.fanOuts++
-	clear(s.matched)
-	s.matched = s.matched[:0]
-	s.tree.Match(topic, func(links []*link) bool {
-		for _, l := range links {
-			if l.out.lastFanOut != o.fanOuts && !l.out.dead {
-				l.out.lastFanOut = o.fanOuts
-				s.matched = append(s.matched, l)
-			}
-		}
-		return true
-	})
-	return s.matched
+func (s *subscribers) init(c *core) {
+	s.core, s.visitor, s.notices = c, s.visit, c.in.notices
+	lockorder.Own(c, &s.leaving)
 }
 
 // publish sends a message to all whose subscriptions match.
@@ -80,6 +68,19 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 			return fmt.Errorf("socket: wait for %d subscribers to %q, have %d: %w", n, topic, have, err)
 		}
 	}
+}
+
+// peers lists whom a message with the given topic would reach.
+func (s *subscribers) peers(topic string) []*Peer {
+	o := &s.core.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	links := s.match([]byte(topic))
+	peers := make([]*Peer, len(links))
+	for i, l := range links {
+		peers[i] = l.peer
+	}
+	return peers
 }
 
 // topics lists what any peer is subscribed to.

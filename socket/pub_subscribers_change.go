@@ -119,6 +119,9 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 
 func (s *subscribers) enter(topic string, l *link) {
 	s.tree.Add(topic, l)
+	if m := s.core.cfg.matcher; m != nil {
+		m.Add(topic, l.peer)
+	}
 	if s.tidied != nil {
 		s.tidied.Add(topic, l)
 	}
@@ -127,6 +130,9 @@ func (s *subscribers) enter(topic string, l *link) {
 // remove reports whether nobody has the topic any more.
 func (s *subscribers) remove(topic string, l *link) (edge bool) {
 	s.tree.Drop(topic, l)
+	if m := s.core.cfg.matcher; m != nil {
+		m.Remove(topic, l.peer)
+	}
 	if s.tidied != nil {
 		s.tidied.Drop(topic, l)
 	}

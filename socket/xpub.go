@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -39,9 +38,7 @@ func NewXPub(opts ...XPubOption) *XPub {
 		out:  outBehaviour{sharedRate: true},
 		in:   inBehaviour{receives: true, mixed: true, notifies: true},
 	})
-	s.subs.core = s.core
-	lockorder.Own(s.core, &s.subs.leaving)
-	s.subs.notices = s.in.notices
+	s.subs.init(s.core)
 	s.subs.origin = &origin{perPeer: s.subs.notices.perPeer}
 	return s
 }
@@ -70,6 +67,10 @@ func (s *XPub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.ea
 func (s *XPub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 	return s.subs.wait(ctx, topic, n)
 }
+
+// Subscribers lists the peers that a message with the given topic would reach now, in no particular order; len tells
+// how many they are. Those whose queue is full are among them.
+func (s *XPub) Subscribers(topic string) []*Peer { return s.subs.peers(topic) }
 
 // Topics lists what peers are subscribed to, each once, in no particular order.
 func (s *XPub) Topics() []string { return s.subs.topics() }
