@@ -259,7 +259,7 @@ func TestPongsOfOneReadLeaveTogether(t *testing.T) {
 func TestImpatientPeer(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		property []byte // the patience, in milliseconds
+		property []byte // its heartbeat timeout, in milliseconds
 		ping     bool   // it sends PINGs as often
 	}{
 		{"by what it says", []byte{0, 0, 0, 1}, false},

@@ -210,7 +210,7 @@ func (h *history) wantLosses(t testing.TB, n int) {
 	}
 }
 
-// A peer that takes nothing is excused from signs of life, if it is not a Yodel, as long as its host answers; a host
+// A peer that takes nothing need give no sign of life, if it is not a Yodel, as long as its host answers; a host
 // that has gone is found within the heartbeat timeout.
 func TestHostThatVanishesUnderLoad(t *testing.T) {
 	for _, vanishes := range []bool{false, true} {

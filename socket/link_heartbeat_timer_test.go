@@ -10,12 +10,12 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestHeartDue: through any sequence of calls each link has its place, the earliest beat asked for stands, and the
-// timer fires for the first.
-func TestHeartDue(t *testing.T) {
+// TestHeartbeatTimerDeadlines: through any sequence of calls each link has its place, the earliest deadline asked for
+// stands, and the timer fires for the first.
+func TestHeartbeatTimerDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h heartbeatTimer
-		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
+		core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
 		links := make([]*link, 50)
 		want := map[*link]time.Duration{} // of those that are to be looked after
 		for i := range links {
@@ -56,11 +56,11 @@ func TestHeartDue(t *testing.T) {
 	})
 }
 
-// TestHeartNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other
-// from its beat.
-func TestHeartNotHeldUp(t *testing.T) {
+// TestHeartbeatTimerIsNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other
+// from its check.
+func TestHeartbeatTimerIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
+		core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
 		core.born = time.Now()
 		core.out.closed = true // nothing is sent
 		release := make(chan struct{})
@@ -95,10 +95,10 @@ func (c *slowToClose) Close() error {
 	return c.Conn.Close()
 }
 
-// TestHeartClose: nothing of the heart outlives its close, nor begins after it.
-func TestHeartClose(t *testing.T) {
+// TestHeartbeatTimerClose: no check outlives close, nor begins after it.
+func TestHeartbeatTimerClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		core := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
+		core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
 		core.born = time.Now()
 		core.out.closed = true // nothing is sent
 		here, there := net.Pipe()

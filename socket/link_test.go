@@ -103,8 +103,8 @@ func TestLossKind(t *testing.T) {
 	}
 }
 
-// heartLink is a link with nothing but what heartbeats look at.
-func heartLink(version zmtp.Version, h heartbeat) *link {
+// heartbeatLink is a link with nothing but what heartbeats look at.
+func heartbeatLink(version zmtp.Version, h heartbeat) *link {
 	c := &core{cfg: config{heartbeat: h}}
 	c.out.env = outEnv{cfg: &c.cfg, events: &c.events, schedule: c.heartbeats.schedule}
 	l := &link{core: c, peer: &Peer{}}
@@ -132,7 +132,7 @@ func TestHeartbeatAllowed(t *testing.T) {
 		{"a 3.0 peer that sends PING all the same", v30, on, time.Second, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := heartLink(c.version, c.h)
+			l := heartbeatLink(c.version, c.h)
 			l.life.ttl.Store(int64(c.ttl))
 			if got := l.allowed(); got != c.want {
 				t.Errorf("a silence of %v is allowed, want %v", got, c.want)
@@ -156,7 +156,7 @@ func TestHeartbeatVersions(t *testing.T) {
 		{"that sends PING too often", zmtp.Version{Major: 3}, 11 * time.Millisecond, false, minKeepaliveInterval},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := heartLink(c.version, heartbeat{})
+			l := heartbeatLink(c.version, heartbeat{})
 			l.life.peerInterval.Store(int64(c.gap))
 			if l.pingable() != c.ping || l.keepaliveInterval() != c.sign {
 				t.Errorf("PING may be sent: %t, a sign every %v; want %t, %v", l.pingable(), l.keepaliveInterval(), c.ping, c.sign)
@@ -170,7 +170,7 @@ func TestHeartbeatLate(t *testing.T) {
 	const limit = 15 * time.Second
 	for _, c := range []struct {
 		name    string
-		late    time.Duration // by how much the beat comes late
+		late    time.Duration // by how much the check comes late
 		writing bool          // what the peer, which is not a Yodel, does not take
 		want    bool          // alive
 	}{
@@ -181,7 +181,7 @@ func TestHeartbeatLate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := heartLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{limit / 3, limit, limit})
+				l := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{limit / 3, limit, limit})
 				l.core.born = time.Now().Add(-time.Hour)
 				l.core.out.closed = true // nothing is sent
 				l.conn, _ = net.Pipe()
@@ -189,7 +189,7 @@ func TestHeartbeatLate(t *testing.T) {
 				defer l.core.heartbeats.stop(l)
 				l.life.read.Store(int64(l.core.now() - 2*limit))
 				l.out.writing = c.writing
-				beat := func(late time.Duration) bool {
+				check := func(late time.Duration) bool {
 					l.check(late)
 					synctest.Wait()
 					select {
@@ -199,15 +199,15 @@ func TestHeartbeatLate(t *testing.T) {
 						return true
 					}
 				}
-				if got := beat(c.late); got != c.want {
+				if got := check(c.late); got != c.want {
 					t.Errorf("the peer counts as alive: %t, want %t", got, c.want)
 				}
 				l.out.writing = false
-				if got := beat(0); got != c.want {
+				if got := check(0); got != c.want {
 					t.Errorf("right after it: %t, want %t, for it has not had its time yet", got, c.want)
 				}
 				l.life.graceUntil.Store(int64(l.core.now() - limit))
-				if beat(0) {
+				if check(0) {
 					t.Error("a peer that stays silent for the whole limit counts as alive")
 				}
 			})
