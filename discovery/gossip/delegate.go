@@ -12,13 +12,13 @@ import (
 
 // What memberlist calls. Some of it is called with memberlist's lock held, so nothing here calls back.
 var (
-	_ memberlist.Delegate      = (*ear)(nil)
-	_ memberlist.EventDelegate = (*ear)(nil)
+	_ memberlist.Delegate      = (*instanceDelegate)(nil)
+	_ memberlist.EventDelegate = (*instanceDelegate)(nil)
 	_ memberlist.AliveDelegate = (*session)(nil)
 	_ memberlist.MergeDelegate = (*session)(nil)
 )
 
-// NotifyAlive implements [memberlist.AliveDelegate]: an error has what is said of a member ignored.
+// NotifyAlive implements [memberlist.AliveDelegate]: an error makes memberlist ignore the news of a member.
 func (s *session) NotifyAlive(n *memberlist.Node) error {
 	_, _, err := s.admit(n)
 	return err
@@ -74,20 +74,6 @@ func (s *session) NotifyMerge(peers []*memberlist.Node) error {
 	return nil
 }
 
-// NotifyJoin is for the ears.
-func (s *session) NotifyJoin(n *memberlist.Node) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.found(n)
-}
-
-// NotifyLeave likewise.
-func (s *session) NotifyLeave(n *memberlist.Node) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone(n)
-}
-
 // found takes a member that is there, or has changed. s.mu is held.
 func (s *session) found(n *memberlist.Node) {
 	id, addr, err := s.judge(n)
@@ -106,7 +92,7 @@ func (s *session) found(n *memberlist.Node) {
 	m.alive, m.meta = true, append(make([]byte, 0, len(n.Meta)), n.Meta...)
 	s.news(before, m.sum())
 	m.by = s.id
-	s.unlose(addr)
+	s.forgetLost(addr)
 	s.touch(id)
 }
 
@@ -139,7 +125,7 @@ func (s *session) NotifyMsg(b []byte) {
 	select {
 	case <-s.ready:
 	default:
-		return // whoever wants something asks again
+		return // who wanted something asks again
 	}
 	m, err := parseMessage(b)
 	if err != nil {
@@ -255,15 +241,15 @@ type lostMember struct {
 
 // lose remembers a member that went, to be tried again. s.mu is held.
 func (s *session) lose(addr netip.AddrPort) {
-	s.unlose(addr)
+	s.forgetLost(addr)
 	s.lost = append(s.lost, lostMember{addr: addr, since: time.Now()})
 	if n := len(s.lost) - maxLost; n > 0 {
 		s.lost = s.lost[n:]
 	}
 }
 
-// unlose forgets that it was lost. s.mu is held.
-func (s *session) unlose(addr netip.AddrPort) {
+// forgetLost removes a member from lost. s.mu is held.
+func (s *session) forgetLost(addr netip.AddrPort) {
 	kept := s.lost[:0]
 	for _, l := range s.lost {
 		if l.addr != addr {

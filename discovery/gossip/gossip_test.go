@@ -391,7 +391,7 @@ func TestOtherWireIsIncompatible(t *testing.T) {
 }
 
 func TestSeedsFrom(t *testing.T) {
-	far := newBoard()
+	far := newMemoryBackend()
 	c := newCluster(t, fast)
 	a := c.start(WithSeedsFrom(far))
 	c.seed = ""

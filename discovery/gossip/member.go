@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	askAgain    = 500 * time.Millisecond // for records that did not come; doubles
-	askAgainMax = 30 * time.Second
-	putAgain    = 3 * time.Second // what the table refused, because it was full for example; doubles
-	putAgainMax = time.Minute
-	herd        = 2 * time.Millisecond // for each member: over how long all ask a member for its records
-	herdMax     = time.Second
-	maxLost     = 64
+	askAgain     = 500 * time.Millisecond // for records that did not come; doubles
+	askAgainMax  = 30 * time.Second
+	putAgain     = 3 * time.Second // what the table refused, because it was full for example; doubles
+	putAgainMax  = time.Minute
+	askSpread    = 2 * time.Millisecond // for each member: how far requests for one member's records are spread
+	askSpreadMax = time.Second
+	maxLost      = 64
 )
 
 // A member is what is known of one.
@@ -168,7 +168,7 @@ func (s *session) ask(m *member, d digest) {
 	m.asking = true
 	if !bytes.Equal(m.asked, m.meta) {
 		m.asked, m.tries = m.meta, 0
-		if wait := min(time.Duration(len(s.members))*herd, herdMax); len(s.members) > 16 {
+		if wait := min(time.Duration(len(s.members))*askSpread, askSpreadMax); len(s.members) > 16 {
 			s.later(m, rand.N(wait))
 			return
 		}

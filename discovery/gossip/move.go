@@ -24,40 +24,40 @@ const (
 
 var errMetNobody = errors.New("gossip: no member answers at the new address")
 
-// An ear hears what one instance of memberlist tells. Only that of the present one counts.
-type ear struct {
+// An instanceDelegate takes the calls of one instance of memberlist. They count if it is the current instance.
+type instanceDelegate struct {
 	*session
 	self discovery.ID
 
 	// Guarded by mu.
-	early  bool // it will be the present one: what it tells is kept until then
-	untold []func()
+	joining bool // it is about to become the current one: its calls are kept until then
+	kept    []func()
 }
 
 // NotifyJoin implements [memberlist.EventDelegate].
-func (e *ear) NotifyJoin(n *memberlist.Node) { e.hear(n, e.found) }
+func (e *instanceDelegate) NotifyJoin(n *memberlist.Node) { e.deliver(n, e.found) }
 
 // NotifyUpdate implements [memberlist.EventDelegate].
-func (e *ear) NotifyUpdate(n *memberlist.Node) { e.hear(n, e.found) }
+func (e *instanceDelegate) NotifyUpdate(n *memberlist.Node) { e.deliver(n, e.found) }
 
 // NotifyLeave implements [memberlist.EventDelegate].
-func (e *ear) NotifyLeave(n *memberlist.Node) { e.hear(n, e.gone) }
+func (e *instanceDelegate) NotifyLeave(n *memberlist.Node) { e.deliver(n, e.gone) }
 
-func (e *ear) hear(n *memberlist.Node, do func(*memberlist.Node)) {
+func (e *instanceDelegate) deliver(n *memberlist.Node, do func(*memberlist.Node)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.id == e.self:
 		do(n)
-	case e.early:
-		kept := *n // it changes with the next news
+	case e.joining:
+		kept := *n // memberlist changes it with the next news
 		kept.Addr, kept.Meta = slices.Clone(n.Addr), slices.Clone(n.Meta)
-		e.untold = append(e.untold, func() { do(&kept) })
+		e.kept = append(e.kept, func() { do(&kept) })
 	}
 }
 
 // NotifyMsg implements [memberlist.Delegate].
-func (e *ear) NotifyMsg(b []byte) {
+func (e *instanceDelegate) NotifyMsg(b []byte) {
 	e.mu.Lock()
 	present := e.id == e.self
 	e.mu.Unlock()
@@ -127,8 +127,8 @@ func (s *session) public() netip.AddrPort {
 // nothing has gone.
 func (s *session) move(to netip.Addr) error {
 	at := netip.AddrPortFrom(to, s.public().Port())
-	seat := s.transport.sit(at)
-	e := &ear{session: s, self: discovery.NewID(), early: true}
+	seat := s.transport.addInstance(at)
+	e := &instanceDelegate{session: s, self: discovery.NewID(), joining: true}
 	list, err := s.enter(e, seat)
 	if err != nil {
 		_ = seat.Shutdown()
@@ -150,10 +150,10 @@ func (s *session) move(to netip.Addr) error {
 	}
 	before, old := s.members[s.id], s.list
 	s.id, s.list, s.transport.public = e.self, list, at
-	for _, tell := range e.untold {
+	for _, tell := range e.kept {
 		tell()
 	}
-	e.untold, e.early = nil, false
+	e.kept, e.joining = nil, false
 	if now := s.members[s.id]; before != nil && now != nil {
 		for _, id := range before.records { // none of them is gone
 			s.owners[id] = owner{member: now.id, addr: to}

@@ -40,22 +40,22 @@ type session struct {
 	ready   chan struct{} // closed when list is set: memberlist calls us before that
 	joinEnd chan struct{} // closed when join has ended
 
-	mu      sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
-	closed  bool
-	id      discovery.ID // of the member: a new one for each address, as memberlist refuses a name that moves
-	list    *memberlist.Memberlist
-	moved   chan struct{} // closed and replaced with each change of the address
-	own     []*announcement
-	bundle  []byte // the records of own
-	changed bool   // memberlist does not know of it yet
-	members map[discovery.ID]*member
-	dirty   map[discovery.ID]struct{} // members that run has to look at
-	owners  map[discovery.ID]owner    // of records
-	lost    []lostMember              // the latest last
-	hints   map[discovery.ID][]string // seeds that watchers found
-	joined  bool                      // seeds have been asked
-	answers int
-	untold  [][]byte // goodbyes that there was nobody to tell of
+	mu             sync.Mutex // never held while calling memberlist, whose own lock is held when it calls us
+	closed         bool
+	id             discovery.ID // of the member: a new one for each address, as memberlist refuses a name that moves
+	list           *memberlist.Memberlist
+	moved          chan struct{} // closed and replaced with each change of the address
+	own            []*announcement
+	bundle         []byte // the records of own
+	changed        bool   // memberlist does not know of it yet
+	members        map[discovery.ID]*member
+	dirty          map[discovery.ID]struct{} // members that run has to look at
+	owners         map[discovery.ID]owner    // of records
+	lost           []lostMember              // the latest last
+	hints          map[discovery.ID][]string // seeds that watchers found
+	joined         bool                      // seeds have been asked
+	answers        int
+	unsentGoodbyes [][]byte // goodbyes while there was no other member
 
 	sum       uint64 // of what is known, see entropy.go
 	newsAt    time.Time
@@ -93,7 +93,7 @@ func open(c *config) (*session, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.byes = &memberlist.TransmitLimitedQueue{RetransmitMult: c.profile.memberlist().RetransmitMult, NumNodes: s.size}
-	if s.list, err = s.enter(&ear{session: s, self: s.id}, t.first); err != nil {
+	if s.list, err = s.enter(&instanceDelegate{session: s, self: s.id}, t.first); err != nil {
 		s.stop()
 		_ = t.Shutdown()
 		s.table.Close()
@@ -104,7 +104,7 @@ func open(c *config) (*session, error) {
 }
 
 // enter makes an instance of memberlist, which is alone.
-func (s *session) enter(e *ear, at *seat) (*memberlist.Memberlist, error) {
+func (s *session) enter(e *instanceDelegate, at *instanceTransport) (*memberlist.Memberlist, error) {
 	c := s.config
 	m := c.profile.memberlist()
 	m.Name, m.Transport, m.Label = e.self.String(), at, label(c.group)
@@ -135,7 +135,7 @@ func label(group string) string {
 	return "yodel-" + base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }
 
-// start begins to look for others. It comes after the first record is there, which they then learn when they meet us.
+// start begins to join others. The first record is set before, so that others learn of it as they are joined.
 func (s *session) start() {
 	s.begin.Do(func() {
 		s.wg.Go(s.run)
@@ -149,17 +149,18 @@ func (s *session) start() {
 	})
 }
 
-// Watch is that of the table.
+// Watch watches the table.
 func (s *session) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
 	return s.table.Watch(ctx, q)
 }
 
-// Close leaves, as far as that is done before ctx ends, and gives everything up. Of memberlist's own goroutines one
-// that waits for the answer to a probe may be there for some seconds more: it holds nothing, and ends by itself.
+// Close tells the others that this member leaves, as far as ctx lasts, and gives everything up. A goroutine of
+// memberlist that waits for the answer to a probe may outlive it by some seconds; it holds nothing, and ends by
+// itself.
 func (s *session) Close(ctx context.Context) {
 	s.stop()
 	s.begin.Do(func() { close(s.joinEnd) }) // has never started
-	s.meet(ctx)
+	s.waitForPeer(ctx)
 	within := 2 * time.Second
 	if end, ok := ctx.Deadline(); ok {
 		within = min(within, time.Until(end))
@@ -180,14 +181,14 @@ func (s *session) Close(ctx context.Context) {
 	s.table.Close()
 }
 
-// meet waits a moment for a seed that is about to be joined, or a member that is joining us, when there is nobody
-// else, and tells it what nobody has been told: it may know of us before we know of it.
-func (s *session) meet(ctx context.Context) {
+// waitForPeer waits a moment, if there is no other member, for a seed that is being joined or a member that is joining
+// this one, and sends it the goodbyes that could not be sent: it may have learned of this member's records already.
+func (s *session) waitForPeer(ctx context.Context) {
 	wait := time.NewTimer(grace)
 	defer wait.Stop()
 	look := time.NewTicker(grace / 50)
 	defer look.Stop()
-	for s.size() <= 1 && s.meeting() {
+	for s.size() <= 1 && s.peerExpected() {
 		select {
 		case <-look.C:
 			continue
@@ -197,16 +198,16 @@ func (s *session) meet(ctx context.Context) {
 		break
 	}
 	s.mu.Lock()
-	to, untold := s.some(maxDirect), s.untold
-	s.untold = nil
+	to, untold := s.some(maxDirect), s.unsentGoodbyes
+	s.unsentGoodbyes = nil
 	s.mu.Unlock()
 	for _, msg := range untold {
 		s.tell(to, msg)
 	}
 }
 
-// meeting says whether there is a stream by which somebody may come to know us.
-func (s *session) meeting() bool {
+// peerExpected reports whether a stream is open by which another member may learn of this one.
+func (s *session) peerExpected() bool {
 	select {
 	case <-s.joinEnd:
 		return s.transport.incoming() > 0
@@ -368,8 +369,8 @@ func (s *session) goodbye(a *announcement) error {
 	if len(to) == 0 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.untold = append(s.untold, msg)
-		s.untold = s.untold[max(0, len(s.untold)-maxRecords):]
+		s.unsentGoodbyes = append(s.unsentGoodbyes, msg)
+		s.unsentGoodbyes = s.unsentGoodbyes[max(0, len(s.unsentGoodbyes)-maxRecords):]
 		return nil
 	}
 	s.tell(to, msg)

@@ -30,7 +30,7 @@ type transport struct {
 	bound  netip.AddrPort // with a port; the address may be unspecified
 	public netip.AddrPort // to advertise; of the session once there is one
 
-	first *seat
+	first *instanceTransport
 	done  context.Context //nolint:containedctx // memberlist's calls have none: it ends their dials
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
@@ -41,7 +41,7 @@ type transport struct {
 	keyless atomic.Bool // there is no key, so that anybody can have anything read
 
 	mu        sync.Mutex
-	seats     []*seat // the latest last
+	instances []*instanceTransport // the latest last
 	open      map[*stream]struct{}
 	opened    uint64 // streams so far
 	in        int    // streams of others, and how many from each source
@@ -76,7 +76,7 @@ func listen(bind string, public netip.AddrPort, cut func(netip.Addr) bool) (*tra
 	if t.public.Port() == 0 {
 		t.public = netip.AddrPortFrom(t.public.Addr(), t.bound.Port())
 	}
-	t.first = t.sit(t.public)
+	t.first = t.addInstance(t.public)
 	t.wg.Go(t.readPackets)
 	t.wg.Go(t.accept)
 	return t, nil
@@ -118,7 +118,7 @@ func (t *transport) readPackets() {
 		p := &memberlist.Packet{
 			Buf: append([]byte(nil), buf[:n]...), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now(),
 		}
-		for _, s := range t.seated() {
+		for _, s := range t.currentInstances() {
 			select {
 			case s.packets <- p:
 			case <-s.left:
@@ -143,7 +143,7 @@ func (t *transport) accept() {
 		if s == nil {
 			continue
 		}
-		seats := t.seated()
+		seats := t.currentInstances()
 		if len(seats) == 0 {
 			_ = s.Close()
 			continue

@@ -196,7 +196,7 @@ func TestAdmit(t *testing.T) {
 			}
 		})
 	}
-	s.NotifyJoin(&ok)
+	joins(s, &ok)
 	third := ok
 	third.Name = discovery.NewID().String()
 	if err := s.NotifyAlive(&third); !errors.Is(err, discovery.ErrLimit) {
@@ -205,7 +205,7 @@ func TestAdmit(t *testing.T) {
 	if err := s.NotifyAlive(&ok); err != nil {
 		t.Errorf("one that is known: %v", err)
 	}
-	s.NotifyLeave(&ok)
+	leaves(s, &ok)
 
 	stranger := memberlist.Node{Name: "x", Meta: appendMeta("prod", nil, 512)}
 	if err := s.NotifyMerge([]*memberlist.Node{&ok, &stranger}); !errors.Is(err, discovery.ErrRecord) {
@@ -241,15 +241,29 @@ func FuzzPeer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg, meta []byte) {
 		n := &memberlist.Node{Name: id.String(), Addr: net.IPv4(127, 0, 0, 1), Port: 9, Meta: meta, DMin: 1, DMax: 1, DCur: 1}
 		if s.NotifyAlive(n) == nil {
-			s.NotifyJoin(n)
+			joins(s, n)
 		}
 		s.NotifyMsg(msg)
 		if rs, err := parseRecords(msg); err == nil && len(rs) > maxRecords {
 			t.Errorf("%d records", len(rs))
 		}
-		s.NotifyLeave(n)
+		leaves(s, n)
 		if got := s.size(); got > 2 {
 			t.Errorf("%d members", got)
 		}
 	})
+}
+
+// joins tells s of a member, as the current instance of memberlist does.
+func joins(s *session, n *memberlist.Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found(n)
+}
+
+// leaves tells s that a member has left.
+func leaves(s *session, n *memberlist.Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone(n)
 }

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// gatePatience is how long a server waits for our listener, which hears the same packet but may be scheduled
-	// later, on a busy machine much later.
+	// gatePatience is how long a server waits until this backend's own listener has read the same packet. It may be
+	// scheduled later, on a busy machine much later.
 	gatePatience = 250 * time.Millisecond
-	// gateHurry is how long once servers have waited in vain, twice within a second: somebody sends what our listener
-	// does not hear, and a server that waits answers nobody else.
+	// gateHurry takes the place of gatePatience when servers have waited in vain twice within a second: somebody sends
+	// packets that the listener ignores, and a server that waits answers nobody else.
 	gateHurry  = 2 * time.Millisecond
 	gateVain   = 2
 	gateMemory = time.Second
 	gateSize   = 1024 // questions
 )
 
-// A gate lets the servers answer only what our own listener has heard on the same interface from somebody on the
-// link. Left to itself a server of hashicorp/mdns also answers what came in on another interface, with addresses that
-// are of no use there; what was sent to this host from anywhere in the world; and each repetition of a question in
-// one packet.
+// A gate lets the servers of hashicorp/mdns answer only questions that this backend's own listener has read on the same
+// interface from an address on the link. Without it a server also answers questions that came in on another interface,
+// with addresses that are of no use there; questions sent to this host from anywhere in the world; and each repetition
+// of a question in one packet.
 type gate struct {
 	mu   sync.Mutex
 	last uint64 // number of the last question

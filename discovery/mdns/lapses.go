@@ -8,11 +8,10 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// lapses knows by which names nodes go and when they will have been forgotten. The zero value is ready.
+// lapses knows the names of nodes and when their records run out. The zero value is ready.
 //
-// A node of ours goes by its ID. Those that other programs announce have names that anybody may use as well: so such
-// a name may stand for several nodes, and nobody takes it from another. It never stands for a node whose ID it is
-// not, see response.
+// The name of a Yodel node is its ID. Nodes that other programs announce have any name, which several of them may
+// share. A name that is an ID never stands for a node with another ID; see response.
 type lapses struct {
 	mu    sync.Mutex
 	nodes map[discovery.ID]*lapse

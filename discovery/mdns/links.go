@@ -12,8 +12,8 @@ import (
 
 const (
 	maxLinks = 32 // interfaces in use; a host of containers has hundreds, of which the first few lead anywhere
-	// A socket that cannot be had is tried again with each look at the interfaces: if the port was taken for as long
-	// as it takes, else a few times, for some interfaces do not speak each family.
+	// A socket that cannot be opened is tried again with each look at the interfaces: without end if the port was taken,
+	// else a few times, because some interfaces lack one of the families.
 	maxTries = 10
 )
 
@@ -26,12 +26,12 @@ type link struct {
 	refused error // why there is no group conn, if the port is taken
 }
 
-// follow brings the links in line with the system's interfaces. If something has changed for the better, all is
-// announced and asked for anew.
+// follow brings the links in line with the system's interfaces. If a link was added, everything is announced and asked
+// for again.
 func (e *engine) follow() {
 	all, err := e.config.network.interfaces()
 	if err != nil {
-		return // for a moment; what is open stays
+		return // the system may know again at the next look; what is open stays
 	}
 	e.mu.Lock()
 	if e.stopped {

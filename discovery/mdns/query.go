@@ -20,9 +20,8 @@ const (
 	confirmsPerSecond = 50
 )
 
-// rounds is when a new watch, or one whose network has changed, asks: any packet may get lost, and new announcements
-// cannot be relied on for nodes that were there before. The steps that are not a must are left out where many would
-// answer.
+// rounds is when a new watch, or one whose network has changed, asks. It asks several times because packets get lost
+// and nodes that were there before announce rarely. Optional rounds are left out where many nodes would answer.
 var rounds = [...]struct {
 	at   time.Duration
 	must bool
@@ -76,7 +75,7 @@ func (e *engine) questionPause(step int) time.Duration {
 	return jitter(max(restPause, peers*restPerPeer), 0.25)
 }
 
-// newRound has it ask as if it had just begun. The lock is held.
+// newRound makes ask begin its rounds again. The lock is held.
 func (e *engine) newRound() {
 	if !e.asking {
 		return
@@ -87,8 +86,8 @@ func (e *engine) newRound() {
 	}
 }
 
-// confirm asks a node whether it is still there, and drops it if it does not answer. If it is a stranger's wish,
-// nothing is asked for nodes that nobody has heard of.
+// confirm asks a node whether it is still there, and expires it if it does not answer. If a packet from the network is
+// the reason, no question is sent about nodes that were never heard of.
 func (e *engine) confirm(id discovery.ID, stranger bool) {
 	labels, known, lately := e.lapses.confirm(id, time.Now())
 	if lately || stranger && !known || !e.confirms.take() {
@@ -109,9 +108,9 @@ func (e *engine) askFor(labels []string) {
 	}
 }
 
-// askLapsing asks for those who have not been heard of for most of their lifetime: other mDNS daemons announce once and
-// then wait to be asked (RFC 6762 section 5.2). Our own nodes announce in time; that they are asked as well is for lost
-// packets, and left out where many would do so.
+// askLapsing asks for nodes whose records are about to run out: other mDNS daemons announce once and then wait to be
+// asked (RFC 6762 section 5.2). Yodel nodes announce in time; they are asked as well, in case packets were lost, but
+// not where there are many.
 func (e *engine) askLapsing() {
 	if !e.watched() {
 		return

@@ -21,7 +21,7 @@ const (
 	maxTXTBytes   = 1300
 )
 
-// A sink is where the receiver leaves what it has read.
+// A sink takes what the receiver has read.
 type sink interface {
 	// onLink reports whether packets from that address may come in on the interface with that index, and the name of
 	// it.
@@ -30,8 +30,8 @@ type sink interface {
 	heard(label string, r discovery.Record, ttl time.Duration)
 	// left takes a goodbye.
 	left(label string, from netip.Addr)
-	// asked takes the questions about us in one packet, on the interface with that index. known are the nodes that
-	// who asks knows already; daemon says that it is another mDNS daemon, on port 5353, and no simple client.
+	// asked takes the questions about this service in one packet, on the interface with that index. known are the nodes
+	// that the sender knows already; daemon says that the sender is an mDNS daemon, on port 5353, and no simple client.
 	asked(index int, questions []dns.Question, known []string, daemon bool)
 }
 
@@ -137,8 +137,8 @@ func (r *receiver) question(m *dns.Msg, index int, daemon bool) drop {
 	return kept
 }
 
-// response takes records and goodbyes out of a message. Nothing is believed of questions' own answer sections, which
-// are what somebody else claims to know.
+// response takes records and goodbyes out of a message. The answers in a question are not taken: they are what its
+// sender claims to know of others.
 func (r *receiver) response(m *dns.Msg, from netip.Addr) drop {
 	result := dropForeign
 	var seen []string // a message has one record for each node
@@ -182,7 +182,7 @@ func (r *receiver) response(m *dns.Msg, from netip.Addr) drop {
 	return result
 }
 
-// another reports whether a label is the ID of another node, which alone may go by it.
+// another reports whether a label is the ID of another node than id; only that node may use it.
 func another(label string, id discovery.ID) bool {
 	other, err := discovery.ParseID(label)
 	return err == nil && other != id
@@ -206,8 +206,8 @@ func parse(txt []string) (discovery.Record, bool) {
 	return r, err == nil
 }
 
-// legacyTTL is what answers to simple clients are capped to (RFC 6762 section 6.7). We are a simple client when we
-// ask, but one that remembers: where a daemon answers so, its true lifetime is not known, and usually over an hour.
+// legacyTTL is the cap of TTLs in answers to simple clients (RFC 6762 section 6.7). This backend asks as a simple
+// client, yet remembers the answer: of one with this TTL the true lifetime is not known, and usually over an hour.
 const legacyTTL = 10
 
 // lifetime is how long to believe a record; the table bounds it.

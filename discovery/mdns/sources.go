@@ -13,7 +13,7 @@ const (
 	maxSources       = 8192
 )
 
-// A bucket gives leave at a steady rate, and for a burst after a pause. The zero bucket is full.
+// A bucket is a token bucket: it allows a steady rate, and a burst after a pause. The zero bucket is full.
 type bucket struct {
 	taken float64
 	last  time.Time
@@ -38,7 +38,7 @@ func (b *bucket) idle(now time.Time, rate float64) bool {
 type sources struct {
 	mu    sync.Mutex
 	by    map[netip.Addr]*bucket
-	rest  bucket    // for all that are not in the map once it is full: somebody makes addresses up
+	rest  bucket    // shared by all addresses that find the map full: somebody makes addresses up
 	swept time.Time // last
 }
 
@@ -62,7 +62,7 @@ func (s *sources) take(from netip.Addr, now time.Time) bool {
 	return b.take(now, packetsPerSecond, packetBurst)
 }
 
-// sweep forgets the idle ones, once a second at most, for it looks at all.
+// sweep forgets idle buckets, at most once a second because it looks at all of them.
 func (s *sources) sweep(now time.Time) {
 	if now.Sub(s.swept) < time.Second {
 		return
@@ -75,7 +75,7 @@ func (s *sources) sweep(now time.Time) {
 	}
 }
 
-// A meter is a bucket for concurrent use, on the time of the day.
+// A meter is a bucket for concurrent use.
 type meter struct {
 	rate, burst float64
 

@@ -12,17 +12,19 @@ import (
 )
 
 // A board is a backend within this process, to which all records come from loopback.
-type board struct {
+type memoryBackend struct {
 	mu      sync.Mutex
 	records map[discovery.ID]discovery.Record
 	table   *discovery.Table
 }
 
-func newBoard() *board { return &board{records: make(map[discovery.ID]discovery.Record)} }
+func newMemoryBackend() *memoryBackend {
+	return &memoryBackend{records: make(map[discovery.ID]discovery.Record)}
+}
 
-func (b *board) Name() string { return "board" }
+func (b *memoryBackend) Name() string { return "board" }
 
-func (b *board) Announce(_ context.Context, r discovery.Record) (discovery.Announcement, error) {
+func (b *memoryBackend) Announce(_ context.Context, r discovery.Record) (discovery.Announcement, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.table == nil {
@@ -33,7 +35,7 @@ func (b *board) Announce(_ context.Context, r discovery.Record) (discovery.Annou
 	return &note{b: b, id: r.ID}, b.table.Put(r, discovery.Forever)
 }
 
-func (b *board) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
+func (b *memoryBackend) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.Event, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.table == nil {
@@ -43,7 +45,7 @@ func (b *board) Watch(ctx context.Context, q discovery.Query) (<-chan discovery.
 }
 
 type note struct {
-	b  *board
+	b  *memoryBackend
 	id discovery.ID
 }
 
