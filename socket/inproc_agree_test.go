@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/yodel-mq/yodel/transport"
 )
@@ -115,4 +116,55 @@ func TestAdmittedAfterClose(t *testing.T) {
 		t.Errorf("received %v, %v after the close", m, err)
 	}
 	push.conn.Close()
+}
+
+// TestToldAfterItHasLeft: what a subscriber in this process tells a publisher that has left it comes to nothing: no
+// subscription stays behind, and the application hears of none that is not cancelled.
+func TestToldAfterItHasLeft(t *testing.T) {
+	for name, opts := range map[string][]XPubOption{
+		"plain":        nil,
+		"each change":  {WithVerbosity(EveryChange)},
+		"manual":       {WithManual()},
+		"last values":  {WithLastValue(10)},
+		"one may have": {WithLimits(Limits{MaxSubscriptions: 1})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			space := WithTransport(transport.NewInproc())
+			xpub := NewXPub(append(opts, space)...)
+			defer xpub.Close()
+			sub := NewSub(space, WithReconnect(time.Hour, time.Hour), WithSubscription("early"))
+			defer sub.Close()
+			at, err := xpub.Bind(t.Context(), "inproc://"+t.Name())
+			must(t, err)
+			must(t, sub.Connect(at))
+			must(t, sub.WaitPeers(t.Context(), 1))
+			first, err := xpub.Recv(t.Context())
+			must(t, err)
+			balance := make(map[string]int)
+			hear := func(m Msg) {
+				if s, _ := ParseSubscription(m); s.Add {
+					balance[s.Topic]++
+				} else {
+					balance[s.Topic]--
+				}
+			}
+			hear(first)
+			here := sub.snapshot()[0]
+			carrier := here.carrier.(*inproc)
+			there := carrier.peerLink
+			there.fail(ErrDisconnected)
+			<-there.hasLeft
+			carrier.subscribe(true, "late")
+			if topics := xpub.Topics(); len(topics) > 0 {
+				t.Errorf("the publisher has %q", topics)
+			}
+			for m, err := xpub.TryRecv(); err == nil; m, err = xpub.TryRecv() {
+				hear(m)
+			}
+			if balance["early"] != 0 || balance["late"] != 0 {
+				t.Errorf("it has heard %v", balance)
+			}
+			must(t, xpub.Stats().Check())
+		})
+	}
 }
