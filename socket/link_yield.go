@@ -11,7 +11,7 @@ import (
 func (l *link) yield() {
 	r := &l.reading
 	now := time.Duration(l.life.read.Load())
-	if !r.stream && !r.reader.Flooding() { // it is going to wait
+	if !r.stream && !r.reader.LastReadFull() { // it is going to wait
 		r.yields = now
 		return
 	}

@@ -9,18 +9,17 @@ import (
 )
 
 const (
-	// attemptDelay is how long an attempt is waited for before the next address is tried beside it (RFC 8305, section
-	// 5).
+	// attemptDelay is how long an attempt may take before the next address is tried as well (RFC 8305, section 5).
 	attemptDelay = 250 * time.Millisecond
 
-	// mostAttempts is how many attempts of one Dial may be under way; one more ends the oldest.
+	// mostAttempts limits the concurrent attempts of one Dial; one more ends the oldest.
 	mostAttempts = 32
 )
 
-// dialEach dials n addresses, best first, and returns the first connection that comes about. The next address is
-// tried when an attempt fails, or has taken attemptDelay; it goes on meanwhile. With a deadline the delay is short
-// enough that the last address is tried before half of the time is over: an address that does not answer never costs
-// another its turn.
+// dialEach dials n addresses, best first, and returns the first connection that succeeds. The next address is tried
+// when an attempt has failed or has taken attemptDelay; in the latter case the attempt goes on. With a deadline the
+// delay is short enough that the last address is tried before half of the time is over, so that addresses that do not
+// answer never keep another from being tried.
 func dialEach(ctx context.Context, n int, dial func(ctx context.Context, i int) (net.Conn, error)) (net.Conn, error) {
 	if n == 1 {
 		return dial(ctx, 0)

@@ -12,11 +12,12 @@
 // [ParseEndpoint] splits "tcp://127.0.0.1:5557" into a scheme and an address;
 // the caller picks the transport by its scheme and hands it the address.
 // Validate checks an address without I/O, so that a mistake shows up at once
-// instead of as an endless row of failed attempts. Dial makes one attempt and
-// knows nothing of reconnecting; that is its caller's business. What comes back is a
-// plain [net.Conn]. A connection may be able to do more, which the caller
-// finds out by type assertion: [TryWriter], [TwoReader], [ReadCanceler],
-// [CloseWriter], [Inspector], [Direct]. So may a transport ([Canonicalizer]) and a listener ([NamedListener]), about names.
+// instead of as an endless row of failed attempts. Dial makes one attempt;
+// reconnecting is up to its caller. The result is a plain [net.Conn]. A
+// connection may be able to do more, which the caller finds out by type
+// assertion: [TryWriter], [TwoReader], [ReadCanceler], [CloseWriter],
+// [Inspector], [Direct]. So may a transport ([Canonicalizer]) and a listener
+// ([NamedListener]), about names.
 //
 // # Where to start reading
 //

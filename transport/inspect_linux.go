@@ -106,8 +106,8 @@ func (w *rawWriter) Ended() (ended, reset bool) {
 	return ended, reset
 }
 
-// pollEnd tells an end of stream from a reset, which leaves an error that waits for whoever reads or writes next. To
-// poll takes nothing away from them.
+// pollEnd tells an end of stream from a reset. A reset leaves an error in the socket for the next read or write; poll
+// reports it and does not consume it.
 func pollEnd(fd int) (ended, reset bool, err error) {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	for {

@@ -28,16 +28,18 @@ import (
 // Close removes the file if it is still the listener's own.
 //
 // A socket file that somebody removes under a living listener, as cleaners of temporary directories do, is made
-// again within two seconds while Accept is being called, if its path is still free; connections that exist are not
-// concerned. Accept returns an error that says so, or that the path belongs to somebody else now, once, and works on.
+// again within two seconds while Accept is being called, if its path is still free; existing connections are not
+// affected. Accept reports this once as an error, or that the path belongs to somebody else now, and can be called
+// again.
 //
 // The path that Listen gives back, and the one that [IPC.Canonical] does, is absolute: a peer, or this process
 // later, may have another working directory. A path too long for that stays relative.
 type IPC struct {
-	// Mode is what the permissions of a socket file are made, such as 0o660, whatever the umask: who may write to it
-	// may connect. They are set before the socket listens, so that nobody connects by earlier ones. 0 leaves them to
-	// the umask, which usually lets this user alone connect. Bits beyond 0o777 are ignored. The directory of ipc://*
-	// lets those in who may connect. Windows, where access is up to the directory, and abstract names have no modes.
+	// Mode is the permissions that a socket file is given, such as 0o660, whatever the umask: whoever may write to the
+	// file may connect. They are set before the socket listens, so that no connection is accepted under other ones. 0
+	// leaves them to the umask, which usually lets only this user connect. Bits beyond 0o777 are ignored. The
+	// directory made for ipc://* is opened to the same users. Mode does nothing on Windows, where the directory decides
+	// who may connect, and for abstract names.
 	Mode fs.FileMode
 
 	// SendBuffer is how many bytes the kernel holds for each connection in each

@@ -17,8 +17,8 @@ const (
 	// taking the same file over, which takes milliseconds.
 	lockPatience = 5 * time.Second
 
-	// probePause comes between two looks at a socket that seems dead: BSD kernels also refuse when a
-	// living listener's backlog is full.
+	// probePause is the time between two attempts to connect to a socket that seems dead: BSD kernels also refuse
+	// when the backlog of a living listener is full.
 	probePause = 20 * time.Millisecond
 
 	// settlingTime is the age at which a socket file that nobody listens on counts as dead: its maker may be between
@@ -34,10 +34,10 @@ var (
 	errNoLock = errors.New("no lock can be had there")
 )
 
-// listenPath binds a path in the file system, after the removal of what a dead process has left there, if need be. To
-// look, remove and bind are three steps, so that a process could remove, as dead, the file that another has bound
-// since: who removes holds a lock, on a file of our own that nobody has other reasons to lock. Who binds a free path
-// needs none: it removes nothing, and fails if it is too late.
+// listenPath binds a path in the file system and first removes a socket file that a dead process has left there.
+// Checking, removing and binding are three steps: without a lock a process could remove, as dead, the file that
+// another process has bound in the meantime. So removing needs a lock, held on a file made for this purpose only.
+// Binding a free path needs none: nothing is removed, and the bind fails if another process was faster.
 func listenPath(ctx context.Context, path string, mode fs.FileMode) (*ipcListener, error) {
 	var release func()
 	defer func() {
@@ -136,7 +136,7 @@ func listenFresh(mode fs.FileMode) (*ipcListener, error) {
 	return l, nil
 }
 
-// makePrivate makes a directory for this user and those who may write to a file of a mode in it.
+// makePrivate makes a directory that is open to this user and to those who may write to a file of the given mode.
 func makePrivate(dir string, mode fs.FileMode) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -144,7 +144,7 @@ func makePrivate(dir string, mode fs.FileMode) error {
 	return letIn(dir, mode)
 }
 
-// letIn lets those into a directory that is this user's alone who may write to a file of a mode in it.
+// letIn opens a private directory to the users who may write to a file of the given mode.
 func letIn(dir string, mode fs.FileMode) error {
 	if mode&0o022 == 0 {
 		return nil
@@ -195,8 +195,7 @@ func dead(ctx context.Context, path string) error {
 		"remove it if nobody does, or choose another path", ErrAddressInUse, err)
 }
 
-// lockFile waits for the lock that is held by who locks the file at path. The error is errNoLock where there is none
-// to be had.
+// lockFile waits for the lock on the file at path. The error is errNoLock where files cannot be locked.
 func lockFile(ctx context.Context, path string) (release func(), err error) {
 	wait := time.Millisecond
 	for deadline := time.Now().Add(lockPatience); ; {

@@ -66,9 +66,9 @@ func (l *ipcListener) replaced(ln *net.UnixListener) bool {
 	return !l.closed && l.ln != ln
 }
 
-// checkFile makes the socket file again if it is gone. The error, if the file is not as it was when last looked at,
-// says what has become of it. While a socket lives its file cannot be mistaken for another: the system keeps what
-// identifies it.
+// checkFile makes the socket file again if it is gone. It returns an error if the file has changed since the last
+// check, which says how. Another file is never mistaken for ours: the system does not reuse a file's identity (device
+// and inode) while its socket is open.
 func (l *ipcListener) checkFile() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -22,7 +22,7 @@ type rawReader struct {
 	raw     syscall.RawConn
 	attempt func(fd uintptr) bool
 
-	// Arguments and results of the attempt under way, as in rawWriter.
+	// Arguments and results of the attempt in progress, as in rawWriter.
 	into [2][]byte
 	n    int
 	err  error

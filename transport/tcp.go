@@ -26,7 +26,7 @@ import (
 // addresses are tried in the order of RFC 6724, IPv6 and IPv4 by turns: another one when an attempt fails or 250 ms
 // have passed, the earlier ones going on meanwhile (RFC 8305). If the context has a deadline the pause is as short as
 // it takes to begin with the last address before half of the time is over, so that dead ones never keep the others
-// from their turn. No more than 32 attempts are under way at once.
+// from their turn. At most 32 attempts run at once.
 //
 // As with libzmq, "source:port;host:port" also says where to
 // connect from; the source has one of the forms for binding, but for the range. Of several addresses that the source

@@ -126,9 +126,8 @@ func portsTCP(a tcpAddress, port string, use Use) (_ tcpAddress, problem, fix st
 	return a, "", ""
 }
 
-// splitHostPort is net.SplitHostPort with messages that say what to write. As with libzmq, brackets may be around any
-// host, not an IPv6 address alone: programs write "[%s]:%d" to be right in either case. The host comes back without
-// them.
+// splitHostPort is net.SplitHostPort with messages that say what to write. As with libzmq, any host may be in brackets,
+// not only an IPv6 address, since programs write "[%s]:%d" for all of them. The host is returned without brackets.
 func splitHostPort(s string) (host, port, problem, fix string) {
 	if s == "" {
 		return "", "", "no host and no port", "write it as tcp://host:port"

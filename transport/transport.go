@@ -66,16 +66,17 @@ type Listener interface {
 // Canonicalizer is what a transport may be able to do beyond [Transport],
 // found by type assertion: to tell which addresses are the same.
 type Canonicalizer interface {
-	// Canonical returns an address, valid for use, in the one form that its spellings share. It is valid for the
-	// same use and means the same, whatever becomes of the process's working directory. It does no I/O beyond asking
-	// for that.
+	// Canonical returns the one form that all spellings of an address share. The address must be valid for use; the
+	// result is valid for the same use and names the same place even if the process changes its working directory
+	// later. Canonical does no I/O but to ask for the working directory.
 	Canonical(address string, use Use) string
 }
 
 // NamedListener is what a listener may be able to do beyond [Listener], found by type assertion: to know other names of
 // its own, such as that of the interface whose address it is bound to.
 type NamedListener interface {
-	// Named reports whether address, valid to bind, names the listener. It asks nobody beyond this host.
+	// Named reports whether address, which must be valid to bind, is a name of this listener. It sends nothing to
+	// other hosts.
 	Named(address string) bool
 }
 
@@ -135,15 +136,15 @@ type Inspector interface {
 
 // ConnState is what the operating system knows of a connection.
 type ConnState struct {
-	// Ended: the peer's end of stream, or a reset, has come. What came before
-	// it may be unread still.
+	// Ended: the peer's end of stream, or a reset, has arrived. Bytes that
+	// arrived before it may still be unread.
 	Ended bool
 	// Reset: the connection has ended by a reset, or because the peer's host did
 	// not answer for too long, rather than by an end of stream: the peer may not
 	// have read all that was written. It may not be told any more once a Read or
 	// a Write has failed with the error that says so.
 	Reset bool
-	// Unread is the number of bytes that have come and were not read.
+	// Unread is the number of bytes that have arrived and were not read.
 	Unread int
 	// Unanswered is how many times in a row the peer's host was sent data again,
 	// or asked for room, without an answer of any kind. A host that is alive

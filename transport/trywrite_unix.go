@@ -23,7 +23,7 @@ type rawWriter struct {
 	raw     syscall.RawConn
 	attempt func(fd uintptr) bool
 
-	// Arguments and results of the attempt under way. Passing them through
+	// Arguments and results of the attempt in progress. Passing them through
 	// the closure's own variables would make it a new closure each time.
 	b   []byte
 	n   int

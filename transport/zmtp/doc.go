@@ -7,33 +7,30 @@
 // A connection carries, in this order and in both directions at once:
 //
 //	greeting     64 bytes: who speaks, which version, which security mechanism
-//	READY        one command with metadata: socket type, identity, properties
+//	handshake    the commands of the mechanism; with NULL one, READY, with metadata: socket type, identity, properties
 //	traffic      frames: message frames, and commands such as PING or SUBSCRIBE
 //
 // # How data flows
 //
-// Going out, each Append function adds whole frames to a byte slice that the
-// caller owns and writes: [AppendHeader] for a message frame, [AppendCommand]
-// and its relatives for commands. They allocate nothing beyond growing that
-// slice.
+// Going out, each Append function adds whole frames to a byte slice that the caller owns and writes: [AppendHeader] for
+// a message frame, [AppendCommand] and its relatives for commands. They allocate nothing beyond growing that slice.
 //
-// Coming in, each Parse function looks at bytes already received. Nothing is
-// ever allocated by a size that a peer merely claims. Results of the frame and
-// command parsers point into their input; [ParseMetadata] copies, since its
+// Coming in, each Parse function looks at bytes already received. Nothing is ever allocated by a size that a peer
+// merely claims. Results of the frame and command parsers point into their input; [ParseMetadata] copies, since its
 // results outlive the read buffer.
 //
-// [Handshake] drives the first two steps over a connection with the NULL
-// mechanism and returns a [Session] that says what was agreed. A [Reader] decodes
-// the traffic that follows, starting with [Session.Rest].
+// [Handshake] drives the first two steps over a connection and returns a [Session] that says what was agreed. What is
+// said in the second one is up to a [Mechanism], a state machine without I/O; [Negotiate] runs it between two sockets
+// of one process. A [Reader] decodes the traffic that follows, starting with [Session.Rest], and tells a [Handler] of
+// the commands where they stand between the messages.
 //
 // # Where to start reading
 //
-// handshake.go for the conversation, reader.go for the traffic, with lists.go and
-// bodies.go for the memory it is in; greeting.go,
-// frame.go, command.go and metadata.go for the bytes; errors.go for what can go
-// wrong. Sizes and flags are those of RFC 37; where libzmq is known to behave
-// otherwise, the comment at the place says so.
+// handshake.go for the conversation, with mechanism.go for its second part, mechanism_null.go for the simplest one and
+// handshake_negotiate.go for who judges the peer; reader.go for the traffic, with reader_handler.go for what happens to
+// commands and encrypted frames, and reader_body.go, reader_arena.go and body_pool.go for the memory it is in;
+// greeting.go, frame.go, command.go and metadata.go for the bytes; errors.go for what can go wrong. Sizes and flags are
+// those of RFC 37; where libzmq is known to behave otherwise, the comment at the place says so.
 //
-// All functions are safe for concurrent use on distinct slices; no package
-// state changes after start.
+// All functions are safe for concurrent use on distinct slices. The only state of the package is in pools of buffers.
 package zmtp

@@ -9,25 +9,26 @@ import (
 	"sync"
 )
 
-// Sizes of the buffers a Reader works with. A frame that an application keeps pins at most its slab and one run of
-// frame headers, about 30 KiB together, however small it is.
+// Sizes of the buffers a Reader works with. A frame that an application keeps pins at most its slab and one block of
+// the arena, about 30 KiB together, however small it is.
 const (
-	minSlab   = 512      // an idle peer's buffer
-	maxSlab   = 24 << 10 // a busy peer's buffer
-	bodyAlone = 8 << 10
-	// A body longer than bodyAlone has its own buffer, which grows as bytes arrive (long.go). It starts at this size,
-	// or at that of the largest body the peer has already sent whole, up to bodyKnown: a claim costs nothing.
-	bodyStart = 64 << 10
-	bodyKnown = 1 << 20
-	// While reads fill what they are given, one read brings several slabs' worth by way of a buffer of this size,
-	// from which it is copied: fewer system calls and fewer wake-ups cost less than the copy, for bodies up to
-	// surgeBody. (Measured over tcp: 10 KiB 11.3 and 7.5 µs a message without and with it, 16 KiB 15 and 12, 32 KiB
-	// 24 and 27.)
-	surgeSize = 128 << 10
-	surgeBody = 16 << 10
+	minSlab     = 512      // an idle peer's buffer
+	maxSlab     = 24 << 10 // a busy peer's buffer
+	maxSlabBody = 8 << 10
+	// A body longer than maxSlabBody has a buffer of its own, which grows as bytes arrive (reader_body.go). It starts
+	// at firstBuffer, or at the size of the largest body the peer has already sent whole, up to maxFirstBuffer: a
+	// claim costs nothing.
+	firstBuffer    = 64 << 10
+	maxFirstBuffer = 1 << 20
+	// While reads fill what they are given, one read brings several slabs' worth into a read-ahead buffer of this
+	// size, from which it is copied: fewer system calls and fewer wake-ups are worth the copy, for bodies up to
+	// readAheadBody. (Measured over tcp, a message without and with it: 10 KiB 11.3 and 7.5 µs, 16 KiB 15 and 12,
+	// 32 KiB 24 and 27.)
+	readAheadSize = 128 << 10
+	readAheadBody = 16 << 10
 )
 
-var surges = sync.Pool{New: func() any { return new([surgeSize]byte) }}
+var readAheadPool = sync.Pool{New: func() any { return new([readAheadSize]byte) }}
 
 // A TwoReader is a source that can fill two buffers by one read: the rest of a long body and the header behind it.
 type TwoReader interface {
@@ -40,19 +41,20 @@ type Limits struct {
 	MaxFrames  int   // frames in one message; zero or less stands for no limit
 	MaxCommand int   // bytes in the body of one command, which is read whole; zero or less stands for 64 KiB
 
-	// Room, if set, is asked before the message under way takes more than 64 KiB, all its frames so far together, and
-	// again when that is not enough: total is what it is to take. Next returns ErrNoRoom if the answer is no; it may
-	// be called again, and asks again. Zero says that the message is there whole, or will never be.
+	// Room, if set, is asked before an unfinished message takes more than 64 KiB, all its frames so far together, and
+	// again when that is not enough; total is what the message is to take then. If Room returns false, Next returns
+	// ErrNoRoom; it may be called again, and asks again. Room(0) gives the room of a message back: it is there whole,
+	// or will never be.
 	Room func(total int64) bool
 }
 
-// ErrNoRoom is what Next returns while [Limits.Room] says no. Nothing is lost by it.
-var ErrNoRoom = errors.New("no room for the message under way")
+// ErrNoRoom is what Next returns while [Limits.Room] returns false. Nothing is lost by it.
+var ErrNoRoom = errors.New("no room for the rest of the message")
 
 const (
-	roomFree   = 64 << 10 // what a message takes without being asked for
-	roomStep   = 64 << 10 // room is asked for in steps of
-	frameTakes = 32       // about what a frame takes beside its body
+	roomFree      = 64 << 10 // bytes a message takes without asking for room
+	roomStep      = 64 << 10 // room is asked for in multiples of this
+	frameOverhead = 32       // about what a frame takes beside its body
 )
 
 // A Reader decodes the frames that follow a handshake. It reads by the slab: one read fills a buffer and all whole
@@ -68,31 +70,28 @@ type Reader struct {
 	lim    Limits
 	opener Opener // nil if nothing is encrypted
 
-	slab  []byte // slab[r:w] is read and not yet decoded
-	r, w  int
-	grown int // size of the next slab
+	slab         []byte // slab[r:w] is read and not yet decoded
+	r, w         int
+	nextSlabSize int
+	handedOut    bool // something in the slab belongs to the caller
 
-	lent bool // something in the slab was handed out
+	arena       frameArena
+	size        int64 // bytes in the unfinished message
+	room        int64 // bytes that Limits.Room has allowed it
+	batch       [][][]byte
+	batchHolder *[][][]byte // what batch was in, if it came from the pool
 
-	lists lists
-	size  int64 // bytes in the unfinished message
-	room  int64 // that it has been given
-	batch [][][]byte
-	// holder is what batch came in, if it came from the pool.
-	holder *[][][]byte
+	ahead          *[readAheadSize]byte // nil unless reads fill what they are given
+	aheadR, aheadW int                  // ahead[aheadR:aheadW] is read and not yet in a slab
+	lastFull       bool                 // the last read filled what it was given
 
-	surge    *[surgeSize]byte // borrowed while reads fill it
-	s, e     int              // surge[s:e] is read and not yet in a slab
-	flooding bool             // the last read filled what it was given
-
-	long      *longBody   // under way, nil if none: the first have bytes of it have come
-	parts     []*longBody // of a very long body, what came before long; full
-	have      int
-	bodySize  int
-	bodyFlags byte
-	largest   int // the longest body this peer has sent whole, up to bodyKnown
-
-	afterBody bool // a long body was the last that came
+	body        *bodyBuffer   // in progress, nil if there is none; its first bodyRead bytes have arrived
+	parts       []*bodyBuffer // of a very long body, the full buffers before body
+	bodyRead    int
+	bodySize    int
+	bodyFlags   byte
+	largestBody int  // that this peer has sent whole, up to maxFirstBuffer
+	afterBody   bool // the last frame was a long body
 
 	allocated      uint64 // bytes of buffers
 	allocatedLarge uint64 // of those above largeBuffer
@@ -101,7 +100,7 @@ type Reader struct {
 // NewReader returns a Reader of src. The bytes in rest, read past the handshake (see [Session]), come first. Of a src
 // that is a [TwoReader], a long body takes one read less.
 func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
-	r := &Reader{src: src, lim: lim, grown: minSlab}
+	r := &Reader{src: src, lim: lim, nextSlabSize: minSlab}
 	r.two, _ = src.(TwoReader)
 	if len(rest) > 0 {
 		r.slab = append(make([]byte, 0, max(minSlab, len(rest))), rest...)
@@ -115,13 +114,13 @@ func NewReader(src io.Reader, rest []byte, lim Limits) *Reader {
 // either may be none. Each is a list of frames and the caller's to keep; the list of messages is valid until the next
 // call. Commands go to h, which is told where among the messages each one stood; a nil h ignores them.
 //
-// Messages decoded before an error are returned along with it, and the Reader is of no use after one other than
-// ErrNoRoom and ErrPause. It wraps ErrMalformed or ErrTooLarge, or is that of h or of src as it came: [io.EOF] also
-// in the middle of a message.
+// Messages decoded before an error are returned along with it. It wraps ErrMalformed or ErrTooLarge, or is that of h
+// or of src as it came: [io.EOF] also in the middle of a message. After ErrNoRoom, ErrPause and an error of src Next
+// may be called again and loses nothing; after any other the Reader is of no use.
 func (r *Reader) Next(h Handler) ([][][]byte, error) {
 	clear(r.batch)
 	r.batch = r.batch[:0]
-	if r.w > r.r && r.long == nil {
+	if r.w > r.r && r.body == nil {
 		begin := r.r
 		if err := r.decode(h); err != nil || len(r.batch) > 0 || r.r > begin {
 			return r.batch, err
@@ -131,7 +130,7 @@ func (r *Reader) Next(h Handler) ([][][]byte, error) {
 		if err := r.fill(); err != nil {
 			return r.batch, err
 		}
-		if err := r.decode(h); err != nil || r.s == r.e {
+		if err := r.decode(h); err != nil || r.aheadR == r.aheadW {
 			return r.batch, err
 		}
 	}
@@ -152,30 +151,31 @@ func (r *Reader) took(n int) {
 	}
 }
 
-// Flooding reports whether the last read filled what it was given, so that more is probably there already.
-func (r *Reader) Flooding() bool { return r.flooding }
+// LastReadFull reports whether the last read filled the buffer it was given, so that more bytes have probably arrived
+// already.
+func (r *Reader) LastReadFull() bool { return r.lastFull }
 
-// fill does one read, into the body under way or into the slab.
+// fill does one read, into the long body in progress or into the slab.
 func (r *Reader) fill() error {
-	if r.long != nil {
-		if r.have == len(r.long[0]) && !r.growBody() {
+	if r.body != nil {
+		if r.bodyRead == len(r.body[0]) && !r.growBody() {
 			return ErrNoRoom
 		}
-		body := r.long[0]
-		if r.two != nil && len(body) == r.bodySize && r.bodySize > surgeBody && r.s == r.e {
+		body := r.body[0]
+		if r.two != nil && len(body) == r.bodySize && r.bodySize > readAheadBody && r.aheadR == r.aheadW {
 			return r.fillTwo()
 		}
-		n, err := r.read(body[r.have:], r.bodySize <= surgeBody)
-		r.have += n
+		n, err := r.read(body[r.bodyRead:], r.bodySize <= readAheadBody)
+		r.bodyRead += n
 		return readError(n, err)
 	}
 	r.makeRoom()
 	into := r.slab[r.w:]
-	alone := r.afterBody && r.bodySize > surgeBody
-	if alone { // another one is likely: its header will do, the rest would have to be copied
+	headerOnly := r.afterBody && r.bodySize > readAheadBody
+	if headerOnly { // another long body is likely: what is read of it here would have to be copied
 		into = into[:min(minSlab, len(into))]
 	}
-	n, err := r.read(into, len(r.slab) == maxSlab && !alone)
+	n, err := r.read(into, len(r.slab) == maxSlab && !headerOnly)
 	r.afterBody = r.afterBody && n < len(into)
 	r.w += n
 	return readError(n, err)
@@ -183,50 +183,52 @@ func (r *Reader) fill() error {
 
 // fillTwo reads the rest of a long body and the header of the next one at once.
 func (r *Reader) fillTwo() error {
-	r.release()
+	r.releaseIdle()
 	r.makeRoom()
-	body, next := r.long[0][r.have:], r.slab[r.w:min(r.w+minSlab, len(r.slab))]
+	body, next := r.body[0][r.bodyRead:], r.slab[r.w:min(r.w+minSlab, len(r.slab))]
 	n, err := r.two.ReadTwo(body, next)
-	r.flooding = n == len(body)+len(next)
+	r.lastFull = n == len(body)+len(next)
 	own := min(n, len(body))
-	r.have += own
+	r.bodyRead += own
 	r.w += n - own
 	return readError(n, err)
 }
 
-// read brings more bytes: from the surge if it has some, or else by one read, by way of the surge if the peer is
-// flooding us and bulk allows it. The surge is given back before a read that might wait for long.
+// read brings more bytes: from the read-ahead buffer if that has some, or else by one read of src. That goes by way of
+// the read-ahead buffer if the last read was full and bulk allows it. The buffer is given back before a read that might
+// wait for long.
 func (r *Reader) read(b []byte, bulk bool) (int, error) {
-	if r.s == r.e {
-		if !r.flooding || !bulk {
-			r.release()
+	if r.aheadR == r.aheadW {
+		if !r.lastFull || !bulk {
+			r.releaseIdle()
 			n, err := r.src.Read(b)
-			r.flooding = n == len(b)
+			r.lastFull = n == len(b)
 			return n, err
 		}
-		if r.surge == nil {
-			r.surge = surges.Get().(*[surgeSize]byte)
+		if r.ahead == nil {
+			r.ahead = readAheadPool.Get().(*[readAheadSize]byte)
 		}
-		n, err := r.src.Read(r.surge[:])
+		n, err := r.src.Read(r.ahead[:])
 		if n == 0 {
-			r.release()
+			r.releaseIdle()
 			return 0, err
 		}
-		r.s, r.e = 0, n
-		r.flooding = n == surgeSize
+		r.aheadR, r.aheadW = 0, n
+		r.lastFull = n == readAheadSize
 	}
-	n := copy(b, r.surge[r.s:r.e])
-	r.s += n
+	n := copy(b, r.ahead[r.aheadR:r.aheadW])
+	r.aheadR += n
 	return n, nil
 }
 
-func (r *Reader) release() {
-	if r.surge != nil {
-		surges.Put(r.surge)
-		r.surge = nil
+// releaseIdle gives back what a Reader that waits does not need.
+func (r *Reader) releaseIdle() {
+	if r.ahead != nil {
+		readAheadPool.Put(r.ahead)
+		r.ahead = nil
 	}
-	if cap(r.batch) > keepBatch && len(r.batch) == 0 {
-		r.giveBatch()
+	if cap(r.batch) > maxIdleBatch && len(r.batch) == 0 {
+		r.putBatch()
 	}
 }
 
@@ -237,31 +239,31 @@ func readError(n int, err error) error {
 	return err
 }
 
-// makeRoom sees to it that the slab has a useful amount of free space, taking a new one (the old one belongs to those
-// who hold messages in it) whose size follows the traffic.
+// makeRoom makes sure that the slab has a useful amount of free space. If not, it takes a new one, whose size follows
+// the traffic; the old one belongs to those who hold messages in it.
 func (r *Reader) makeRoom() {
 	free := len(r.slab) - r.w
 	switch {
 	case r.slab != nil && free == 0:
-		r.grown = min(4*r.grown, maxSlab)
+		r.nextSlabSize = min(4*r.nextSlabSize, maxSlab)
 	case r.slab != nil && free >= len(r.slab)/4:
 		return
 	case r.slab != nil:
-		r.grown = max(r.grown/2, minSlab)
+		r.nextSlabSize = max(r.nextSlabSize/2, minSlab)
 	}
 	undecoded := r.slab[r.r:r.w]
-	next := make([]byte, max(r.grown, 2*len(undecoded)))
+	next := make([]byte, max(r.nextSlabSize, 2*len(undecoded)))
 	r.took(len(next))
 	r.w = copy(next, undecoded)
 	r.r = 0
-	r.slab, r.lent = next, false
-	r.lists.nextSlab()
+	r.slab, r.handedOut = next, false
+	r.arena.startSlab()
 }
 
 // decode takes every whole frame out of the slab.
 func (r *Reader) decode(handler Handler) error {
-	if r.long != nil {
-		if r.have < r.bodySize {
+	if r.body != nil {
+		if r.bodyRead < r.bodySize {
 			return nil
 		}
 		if err := r.endBody(handler); err != nil {
@@ -269,7 +271,7 @@ func (r *Reader) decode(handler Handler) error {
 		}
 	}
 	if r.batch == nil && r.w-r.r > minSlab {
-		r.takeBatch()
+		r.getBatch()
 	}
 	for {
 		b := r.slab[r.r:r.w]
@@ -302,19 +304,19 @@ func (r *Reader) decode(handler Handler) error {
 		size := int(h.Size)
 		switch {
 		case size <= len(b)-n:
-			if h.Flags == FlagMore && !r.fits(size) {
+			if h.Flags == FlagMore && !r.askRoom(size) {
 				return ErrNoRoom
 			}
 			body := b[n : n+size : n+size]
 			r.r += n + size
 			if h.Flags&FlagCommand == 0 {
-				r.lent = true
+				r.handedOut = true
 				r.size += int64(h.Size)
-				if m := r.lists.add(body, h.Flags&FlagMore != 0); m != nil {
+				if m := r.arena.add(body, h.Flags&FlagMore != 0); m != nil {
 					r.batch = append(r.batch, m)
 					r.size = 0
 					if r.room > 0 {
-						r.giveRoom()
+						r.releaseRoom()
 					}
 				}
 				continue
@@ -322,7 +324,7 @@ func (r *Reader) decode(handler Handler) error {
 			if err := r.command(handler, body); err != nil {
 				return err
 			}
-		case size > bodyAlone && h.Flags&FlagCommand == 0:
+		case size > maxSlabBody && h.Flags&FlagCommand == 0:
 			if !r.startBody(b[n:], size, h.Flags) {
 				return ErrNoRoom
 			}
@@ -359,7 +361,7 @@ func (r *Reader) check(h Header) error {
 		return fmt.Errorf("zmtp: %w: a message of at least %d bytes, the limit is %d", ErrTooLarge, uint64(r.size)+h.Size,
 			r.lim.MaxMessage)
 	}
-	if r.lim.MaxFrames > 0 && r.lists.open() >= r.lim.MaxFrames {
+	if r.lim.MaxFrames > 0 && r.arena.pending() >= r.lim.MaxFrames {
 		return fmt.Errorf("zmtp: %w: a message of more than %d frames", ErrTooLarge, r.lim.MaxFrames)
 	}
 	return nil
@@ -369,5 +371,5 @@ func commandLimit(lim Limits) int {
 	if lim.MaxCommand > 0 {
 		return lim.MaxCommand
 	}
-	return bodyStart
+	return firstBuffer
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -169,22 +170,22 @@ func (c *twoCuts) ReadTwo(first, second []byte) (int, error) {
 	return n, err
 }
 
-// held is what a Reader has allocated for bytes, now. Lists of frames come on top, in runs of at most maxRun.
-func (r *Reader) held() int { return cap(r.slab) + len(r.body()) }
+// held is what a Reader has allocated for bytes, now. Lists of frames come on top, in runs of at most maxArenaBlock.
+func (r *Reader) held() int { return cap(r.slab) + len(r.bodyBytes()) }
 
 // body is the buffer of the long body under way.
-func (r *Reader) body() []byte {
-	if r.long == nil {
+func (r *Reader) bodyBytes() []byte {
+	if r.body == nil {
 		return nil
 	}
-	return r.long[0]
+	return r.body[0]
 }
 
 // bounded checks that a Reader never holds more than twice the bytes received, plus the first buffer of a body and a
 // slab. rest is what it was given to begin with.
 func bounded(r *Reader, src *cuts, rest int) func() error {
 	return func() error {
-		if limit := 2*(src.given+rest) + bodyStart + maxSlab; r.held() > limit {
+		if limit := 2*(src.given+rest) + firstBuffer + maxSlab; r.held() > limit {
 			return fmt.Errorf("%d bytes held after %d received, want at most %d", r.held(), src.given+rest, limit)
 		}
 		return nil
@@ -304,10 +305,11 @@ func TestReaderBytes(t *testing.T) {
 func TestReaderCuts(t *testing.T) {
 	var mixed []byte
 	sizes := []int{
-		0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, bodyAlone - 10, bodyAlone - 9, bodyAlone - 1,
-		bodyAlone,
-		bodyAlone + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1, bodyStart - 1, bodyStart, bodyStart + 1,
-		2*bodyStart + 1, 300_000,
+		0, 1, 2, 100, 253, 254, 255, 256, 257, 510, 511, 512, 1000, 4000, maxSlabBody - 10, maxSlabBody - 9, maxSlabBody - 1,
+		maxSlabBody,
+		maxSlabBody + 1, maxSlab - 10, maxSlab - 9, maxSlab - 1, maxSlab, maxSlab + 1,
+		firstBuffer - 1, firstBuffer, firstBuffer + 1,
+		2*firstBuffer + 1, 300_000,
 	}
 	for i, size := range sizes {
 		mixed = append(mixed, frame(0, size)...)
@@ -373,8 +375,8 @@ func TestReaderGrows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last := steps[len(steps)-1]; r.long != nil && (len(last) == 0 || last[len(last)-1] != len(r.body())) {
-			steps[len(steps)-1] = append(last, len(r.body()))
+		if last := steps[len(steps)-1]; r.body != nil && (len(last) == 0 || last[len(last)-1] != len(r.bodyBytes())) {
+			steps[len(steps)-1] = append(last, len(r.bodyBytes()))
 		}
 		if len(batch) > 0 {
 			if len(batch) != 1 || len(batch[0][0]) != size || cap(batch[0][0]) != size {
@@ -395,7 +397,7 @@ func TestReaderGrows(t *testing.T) {
 // TestReaderReadsTwo: a stream of long bodies takes one read each, which brings the next one's header along.
 func TestReaderReadsTwo(t *testing.T) {
 	const n = 100
-	src := &twoCuts{cuts: &cuts{in: bytes.Repeat(frame(0, bodyStart), n)}}
+	src := &twoCuts{cuts: &cuts{in: bytes.Repeat(frame(0, firstBuffer), n)}}
 	if got := collect(NewReader(src, nil, Limits{}), nil); len(got.messages) != n || got.err != io.EOF {
 		t.Fatalf("%d messages, %v", len(got.messages), got.err)
 	}
@@ -411,19 +413,19 @@ func TestReaderClaims(t *testing.T) {
 		in    []byte
 		limit int // bytes allocated in all
 	}{
-		{"a body of 2^62", wire("02 40 00 00 00 00 00 00 00"), bodyStart + maxSlab},
-		{"a body of 64 MiB", wire("02 00 00 00 00 04 00 00 00 'some'"), bodyStart + maxSlab},
+		{"a body of 2^62", wire("02 40 00 00 00 00 00 00 00"), firstBuffer + maxSlab},
+		{"a body of 64 MiB", wire("02 00 00 00 00 04 00 00 00 'some'"), firstBuffer + maxSlab},
 		{"a body of 10 KiB", wire("02 00 00 00 00 00 00 28 00 'some'"), 10<<10 + maxSlab},
 		{"a body of 8 KiB, which fits a slab", wire("02 00 00 00 00 00 00 20 00"), maxSlab},
 		{"a command of 64 KiB", wire("06 00 00 00 00 00 01 00 00 05"), maxSlab},
 		{
 			"many empty frames, then a body of 2^62",
 			append(bytes.Repeat(wire("01 00"), 1000), wire("02 40 00 00 00 00 00 00 00")...),
-			bodyStart + 3*maxSlab + 4*24*1000,
+			firstBuffer + 3*maxSlab + 4*24*1000,
 		},
 		{
 			"100 kB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 100_000)...),
-			3*bodyStart + 2*maxSlab,
+			3*firstBuffer + 2*maxSlab,
 		},
 		{
 			"1 MB of a body of 2^62", append(wire("02 40 00 00 00 00 00 00 00"), make([]byte, 1_000_000)...),
@@ -456,7 +458,7 @@ func TestReaderClaims(t *testing.T) {
 func TestReaderBound(t *testing.T) {
 	var in []byte
 	for _, size := range []int{
-		bodyStart + 1, 2*bodyStart + 1, 4*bodyStart + 1, 9000, 8*bodyStart + 1, 0, 16*bodyStart + 1,
+		firstBuffer + 1, 2*firstBuffer + 1, 4*firstBuffer + 1, 9000, 8*firstBuffer + 1, 0, 16*firstBuffer + 1,
 	} {
 		in = append(in, frame(FlagMore, size)...)
 	}
@@ -572,6 +574,43 @@ func TestReaderErrors(t *testing.T) {
 				t.Errorf("%d messages and %v, want %d and %v", len(got.messages), got.err, tt.n, broken)
 			}
 		})
+	}
+}
+
+// faulty fails every other read, without bytes.
+type faulty struct {
+	src  io.Reader
+	next bool
+}
+
+func (f *faulty) Read(b []byte) (int, error) {
+	if f.next = !f.next; f.next {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return f.src.Read(b)
+}
+
+// TestReaderGoesOn: an error of the source, such as a deadline, loses nothing wherever it comes.
+func TestReaderGoesOn(t *testing.T) {
+	in := slices.Concat(frame(0, 3), AppendPing(nil, 0, nil), frame(FlagMore, 300_000), frame(0, 70_000),
+		frame(0, 10_000), frame(0, 1))
+	for _, pieces := range [][]int{nil, {1000}, {70_000, 1}} {
+		r := NewReader(&faulty{src: &cuts{in: in, sizes: pieces}}, nil, Limits{})
+		want := oneByOne(in, Limits{})
+		var got traffic
+		for got.err == nil {
+			step := collect(r, nil)
+			got.messages = append(got.messages, step.messages...)
+			got.commands = append(got.commands, step.commands...)
+			if got.err = step.err; got.err == os.ErrDeadlineExceeded {
+				got.err = nil
+			}
+		}
+		want.commands[0] = "0" + want.commands[0][1:] // counted from where collect began
+		got.commands[0] = "0" + got.commands[0][1:]
+		if err := same(got, want); err != nil {
+			t.Errorf("in pieces of %v: %v", pieces, err)
+		}
 	}
 }
 

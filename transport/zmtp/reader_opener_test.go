@@ -57,7 +57,7 @@ func sealFrames(in []byte) (plain, sealed []byte) {
 // nothing that was handed out is written to.
 func TestReaderOpens(t *testing.T) {
 	sizes := []int{
-		0, 1, 238, 239, 255, 256, bodyAlone - toyOverhead, bodyAlone, bodyAlone + 1, maxSlab, bodyStart, 300_000,
+		0, 1, 238, 239, 255, 256, maxSlabBody - toyOverhead, maxSlabBody, maxSlabBody + 1, maxSlab, firstBuffer, 300_000,
 	}
 	var in []byte
 	for i, size := range sizes {

@@ -24,7 +24,7 @@ func TestRecycle(t *testing.T) {
 				for range 100 { // a pool may forget
 					back := make([]byte, c.back)
 					Recycle(append(make([][]byte, frames-1), back)) // in front of it an empty one
-					b := takeBody(c.body)[0]
+					b := getBodyBuffer(c.body)[0]
 					if len(b) != c.body || cap(b) != c.body {
 						t.Fatalf("%d bytes of %d, want %d", len(b), cap(b), c.body)
 					}

@@ -58,12 +58,12 @@ func (r *Reader) decodeSealed(handler Handler, h Header, n int) (bool, error) {
 	b, size := r.slab[r.r:r.w], int(h.Size)
 	switch {
 	case size <= len(b)-n:
-		if !r.fits(size) {
+		if !r.askRoom(size) {
 			return false, ErrNoRoom
 		}
 		r.r += n + size
 		return true, r.open(handler, h.Flags, b[n:n+size:n+size], nil)
-	case size > bodyAlone && !r.startBody(b[n:], size, h.Flags):
+	case size > maxSlabBody && !r.startBody(b[n:], size, h.Flags):
 		return false, ErrNoRoom
 	}
 	return false, nil
@@ -87,7 +87,7 @@ func (r *Reader) checkSealed(h Header) error {
 }
 
 // open decrypts a whole frame and takes what is inside. long is its buffer if it has one of its own.
-func (r *Reader) open(handler Handler, flags byte, body []byte, long *longBody) error {
+func (r *Reader) open(handler Handler, flags byte, body []byte, long *bodyBuffer) error {
 	flags, plain, err := r.opener.Open(flags, body)
 	if err != nil {
 		return err
@@ -101,19 +101,19 @@ func (r *Reader) open(handler Handler, flags byte, body []byte, long *longBody) 
 		if long != nil {
 			long.recycle()
 		}
-		if r.room > 0 && r.size == 0 && r.lists.open() == 0 {
-			r.giveRoom()
+		if r.room > 0 && r.size == 0 && r.arena.pending() == 0 {
+			r.releaseRoom()
 		}
 		return err
 	}
 	r.size += int64(len(plain))
 	if long != nil {
 		long[0] = plain
-		r.finish(r.lists.addLong(long, h.More()))
+		r.finish(r.arena.addBody(long, h.More()))
 		return nil
 	}
-	r.lent = true
-	r.finish(r.lists.add(plain[:len(plain):len(plain)], h.More()))
+	r.handedOut = true
+	r.finish(r.arena.add(plain[:len(plain):len(plain)], h.More()))
 	return nil
 }
 
@@ -125,6 +125,6 @@ func (r *Reader) finish(m [][]byte) {
 	r.batch = append(r.batch, m)
 	r.size = 0
 	if r.room > 0 {
-		r.giveRoom()
+		r.releaseRoom()
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // TestReaderPins: what a message that is kept keeps from the garbage collector beside itself, whatever came around it.
 func TestReaderPins(t *testing.T) {
-	const slabAndRun = maxSlab + 24*maxRun
+	const slabAndRun = maxSlab + 24*maxArenaBlock
 	for _, tt := range []struct {
 		name  string
 		sizes []int // of the frames of one message

@@ -29,7 +29,7 @@ func (b *blank) Read(into []byte) (int, error) {
 
 // taken is all that a Reader has taken for a body under way.
 func (r *Reader) taken() int {
-	n := len(r.body())
+	n := len(r.bodyBytes())
 	for _, p := range r.parts {
 		n += len(p[0])
 	}
@@ -48,7 +48,7 @@ func TestReaderVeryLongBody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if come := size - src.left; r.taken() > bodyTrust*come+bodyStart {
+			if come := size - src.left; r.taken() > bodyTrust*come+firstBuffer {
 				t.Fatalf("%d bytes taken after %d had come", r.taken(), come)
 			}
 			if len(batch) > 0 {
@@ -99,7 +99,7 @@ func TestReaderForgetsLargeBody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r.long == nil || r.held() > bodyKnown+maxSlab {
-		t.Errorf("%d bytes held for ten that came, want at most %d", r.held(), bodyKnown+maxSlab)
+	if r.body == nil || r.held() > maxFirstBuffer+maxSlab {
+		t.Errorf("%d bytes held for ten that came, want at most %d", r.held(), maxFirstBuffer+maxSlab)
 	}
 }
