@@ -170,7 +170,7 @@
 // (link_write.go, link_batch.go, link_flight.go). One goroutine for each link reads slabs and hands whole messages to
 // the inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for the only link reads for
 // itself (link_handoff.go). A reader that always finds something lets others go first now and then (link_yield.go).
-// Between sockets of one process messages move as values (link_inproc.go, link_inproc_batch.go).
+// Between sockets of one process messages move as values (link_inproc_send.go, link_inproc_batch.go).
 //
 // DESIGN.md beside this file has it step by step, with the states, the locks and what is not obvious. Start reading
 // at core.go for the parts, then follow a message through push.go, outbox_balance.go and link_write.go. A

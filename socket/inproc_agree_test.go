@@ -63,7 +63,9 @@ func TestBothSidesComeToOneResult(t *testing.T) {
 }
 
 // greeted makes the two links of an inproc connection that have greeted each other and not joined.
-func greeted(t *testing.T) (links [2]*link) {
+func greeted(t *testing.T) (links [2]*link) { return greetedWith(t, NewPush(), NewPull()) }
+
+func greetedWith(t *testing.T, push *Push, pull *Pull) (links [2]*link) {
 	t.Helper()
 	space := transport.NewInproc()
 	ln, err := space.Listen(t.Context(), "here")
@@ -73,7 +75,6 @@ func greeted(t *testing.T) (links [2]*link) {
 	must(t, err)
 	accepted, err := ln.Accept()
 	must(t, err)
-	push, pull := NewPush(), NewPull()
 	ep := &endpointState{name: "inproc://here"}
 	links[0] = newLink(push.core, ep, dialled)
 	links[1] = newLink(pull.core, ep, accepted)
