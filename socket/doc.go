@@ -168,7 +168,7 @@
 // outbox_route.go (one given); outbox_overflow.go says what happens where there is no room. The link encodes on Send,
 // into a batch that the sender itself writes when the link is idle and a goroutine writes when it is busy
 // (link_write.go, link_batch.go, link_flight.go). One goroutine for each link reads slabs and hands whole messages to
-// the inbox (link_read.go, inbox.go), which is fair among links; a receiver that waits for the only link reads for
+// the inbox (link_read.go, inbox_put.go), which is fair among links; a receiver that waits for the only link reads for
 // itself (link_handoff.go). A reader that always finds something lets others go first now and then (link_yield.go).
 // Between sockets of one process messages move as values (link_inproc_send.go, link_inproc_batch.go).
 //
