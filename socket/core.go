@@ -123,6 +123,11 @@ func (c *core) Events(ctx context.Context) iter.Seq[Event] { return c.events.all
 
 // Stats returns the socket's ledger and that of each connected peer, at one moment for each direction. It balances at
 // every call; see [Ledger].
+//
+// It is made for being looked at now and then. Each call allocates, sorts the peers by address, and holds up sending
+// and then receiving while it copies some 150 bytes and the reasons of each peer: about a microsecond a peer. Over
+// inproc it also has every message handed over that senders keep on their side for a moment, on either side of this
+// socket, so that to call it for every message ends the batching there.
 func (c *core) Stats() Stats {
 	links := c.snapshot()
 	slices.SortFunc(links, func(a, b *link) int { return slices.Compare([]byte(a.peer.Address), []byte(b.peer.Address)) })

@@ -34,7 +34,7 @@ func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(
 // TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 
-// SendTo is Send to the one peer of the caller's choice, found in an [Event], in [Stats] or in the From of a message. The
+// SendTo is Send to one peer of the caller's choice, found in an [Event], in [Stats] or in the From of a message. The
 // error matches ErrPeerLost if that peer is not connected, or not any more while SendTo waits. What is queued for it
 // when it is lost does not go to another peer but is dropped, and counted as [PeerGone]. Unlike Send, it looks at the
 // queue of this peer only, and disconnects a peer that is full under the policy [Disconnect].

@@ -16,7 +16,9 @@ const blockSize = 512
 
 // find returns the place of a topic, or where it would be. The block may be one too far if it is behind all others.
 func (s *sortedValues) find(topic string) (block, at int, found bool) {
-	block, found = slices.BinarySearchFunc(s.blocks, topic, func(b []*lastValue, t string) int { return strings.Compare(b[0].topic, t) })
+	block, found = slices.BinarySearchFunc(s.blocks, topic, func(b []*lastValue, t string) int {
+		return strings.Compare(b[0].topic, t)
+	})
 	if found {
 		return block, 0, true
 	}
@@ -26,7 +28,9 @@ func (s *sortedValues) find(topic string) (block, at int, found bool) {
 	if block == len(s.blocks) {
 		return block, 0, false
 	}
-	at, found = slices.BinarySearchFunc(s.blocks[block], topic, func(v *lastValue, t string) int { return strings.Compare(v.topic, t) })
+	at, found = slices.BinarySearchFunc(s.blocks[block], topic, func(v *lastValue, t string) int {
+		return strings.Compare(v.topic, t)
+	})
 	return block, at, found
 }
 

@@ -188,6 +188,8 @@ func (s *subscribers) refuse(l *link, topic []byte, why error) {
 		return
 	}
 	why = fmt.Errorf("%w: %.64q is refused", why, topic)
-	s.core.events.add(Event{Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.untold, Err: why})
+	s.core.events.add(Event{
+		Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.untold, Err: why,
+	})
 	r.untold, r.event = 0, max(1, now)
 }

@@ -172,7 +172,8 @@ func (s *Req) isCurrent(m Msg) bool {
 func (s *Req) takeReply(l *link, m Msg) (Msg, Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.asked || s.to == nil || l.peer != s.to.peer { // by its peer: the link that has a reply may not be the one that was asked
+	// It is compared by its peer, for the link that has a reply may not be the one that was asked.
+	if !s.asked || s.to == nil || l.peer != s.to.peer {
 		return m, StaleReply
 	}
 	body := m.Frames

@@ -126,7 +126,8 @@ type Ledger struct {
 // received 4, handed 4, unread 0".
 func (l Ledger) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "out: accepted %d, delivered %d, queued %d", l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
+	fmt.Fprintf(&b, "out: accepted %d, delivered %d, queued %d",
+		l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
 	if n := l.Requeued.Messages; n > 0 {
 		fmt.Fprintf(&b, ", requeued %d", n)
 	}

@@ -216,7 +216,9 @@ func (r subRole) joined(l *link) {
 }
 
 func (s *subscriptions) inOrder() []string {
-	return slices.SortedFunc(maps.Keys(s.wants), func(a, b string) int { return cmp.Compare(s.wants[a].at.first, s.wants[b].at.first) })
+	return slices.SortedFunc(maps.Keys(s.wants), func(a, b string) int {
+		return cmp.Compare(s.wants[a].at.first, s.wants[b].at.first)
+	})
 }
 
 func (r subRole) left(l *link) {

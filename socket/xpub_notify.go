@@ -34,7 +34,8 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 		f.believed = f.holds
 		return nil
 	case n.changes > 0 && !l.out.dead && list.count.Messages+uint64(list.setOff) > uint64(n.changes):
-		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at", ErrLimit, n.changes)
+		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at",
+			ErrLimit, n.changes)
 	}
 	if n.crowded(list, l.out.dead) {
 		for k := 0; !s.add && f.newest != nil && k < setOffAtOnce; k++ {
