@@ -8,7 +8,10 @@ import (
 
 // A carrier moves the messages of a link to its peer and brings what comes from there. There are two: wire, over a
 // connection (link_wire.go), and inproc, from queue to queue to a peer in the same process (link_inproc.go). The link
-// keeps what both have in common: who the peer is, its part in the socket, its accounts and how it came to its end.
+// keeps what both have in common: who the peer is, its part in the socket, its accounts and how it came to its end. A
+// link that only stands for a peer that has gone (an orphan) has no carrier: it is neither sent to nor ever full.
+//
+// Without another word the caller holds no lock of the socket's.
 type carrier interface {
 	// converse trades commands with the peer between the handshake and membership (endpoint_resume.go).
 	converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error
@@ -23,7 +26,7 @@ type carrier interface {
 	// has not.
 	peerEnd() error
 
-	// The way out; core.out.mu is held.
+	// The way out, with core.out.mu held.
 
 	// offer takes a message and enters it in the ledger, unless the queue for the peer is full or the link is dead. It
 	// is given a copy: a pointer would have each message allocate (measured: 13 % of a REQ/REP round trip over inproc).
@@ -45,14 +48,16 @@ type carrier interface {
 	undo() (delivered Count, unsent []Msg, begun bool)
 	// flush moves messages that count as queued, and need not wait, to where they count as delivered.
 	flush()
-	// policyChanged is called when the link has got another overflow policy. core.out.mu is held.
+	// policyChanged is called when the link has got another overflow policy.
 	policyChanged()
+
+	// The two ways, without a lock.
+
 	// mayBeUnread reports whether the peer may not have got yet all that counts as delivered.
 	mayBeUnread() bool
-
 	// pull has a peer that keeps messages on its side for a while give them now.
 	pull()
-	// resume goes on with what was held back while the queue of what comes was full. It does not wait.
+	// resume goes on with what was held back while the queue of what comes was full. It waits for nothing.
 	resume()
 
 	// subscribeAll tells a peer that has joined what this socket has subscribed to, and has it told of changes from then
