@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -444,6 +445,7 @@ func TestPeersThatAlwaysHaveRequests(t *testing.T) {
 				if most := 4 * work; longest > most {
 					t.Errorf("a good request took %v, want at most %v", longest, most)
 				}
+				synctest.Wait() // for the events
 				want := 0
 				if c.wantName {
 					want = c.floods
