@@ -23,7 +23,8 @@ func TestConnectWith(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
-				router, dealer := closing(t, socket.NewRouter()), closing(t, socket.NewDealer(socket.WithIdentity("by its own name")))
+				router := closing(t, socket.NewRouter())
+				dealer := closing(t, socket.NewDealer(socket.WithIdentity("by its own name")))
 				at := bind(t, dealer, endpoint)
 				must(t, router.ConnectWith(at, c.opts...))
 				must(t, router.ConnectWith(at, c.opts...)) // twice is once
@@ -49,8 +50,14 @@ func TestConnectWithErrors(t *testing.T) {
 	}{
 		{"no name", router, "inproc://x", socket.As(""), socket.ErrInvalidOption, "1 to 255 bytes"},
 		{"a long one", router, "inproc://x", socket.As(strings.Repeat("x", 256)), socket.ErrInvalidOption, "1 to 255 bytes"},
-		{"one that begins with zero", router, "inproc://x", socket.As("\x00x"), socket.ErrInvalidOption, "the first not zero"},
-		{"a socket that names no peers", push, "inproc://x", socket.As("x"), socket.ErrInvalidOption, "a PUSH does not name its peers"},
+		{
+			"one that begins with zero", router, "inproc://x", socket.As("\x00x"), socket.ErrInvalidOption,
+			"the first not zero",
+		},
+		{
+			"a socket that names no peers", push, "inproc://x", socket.As("x"), socket.ErrInvalidOption,
+			"a PUSH does not name its peers",
+		},
 		{"no endpoint", router, "x", socket.As("x"), transport.ErrAddress, "no scheme"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

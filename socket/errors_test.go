@@ -74,8 +74,14 @@ func TestPeerError(t *testing.T) {
 			&PeerError{Op: "no reply from", Peer: peer, Endpoint: "tcp://10.0.0.7:5555", Err: ErrPeerLost},
 			`socket: no reply from REP 10.0.0.7:5555 ("db") (tcp://10.0.0.7:5555): the peer is gone`,
 		},
-		{"peer", &PeerError{Op: "send to", Peer: peer, Err: ErrPeerLost}, `socket: send to REP 10.0.0.7:5555 ("db"): the peer is gone`},
-		{"endpoint", &PeerError{Op: "unbind", Endpoint: "ipc://x", Err: ErrNoEndpoint}, "socket: unbind ipc://x: no such endpoint on this socket"},
+		{
+			"peer", &PeerError{Op: "send to", Peer: peer, Err: ErrPeerLost},
+			`socket: send to REP 10.0.0.7:5555 ("db"): the peer is gone`,
+		},
+		{
+			"endpoint", &PeerError{Op: "unbind", Endpoint: "ipc://x", Err: ErrNoEndpoint},
+			"socket: unbind ipc://x: no such endpoint on this socket",
+		},
 		{"neither", &PeerError{Op: "send", Err: ErrClosed}, "socket: send: the socket is closed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,7 +107,8 @@ func TestOpError(t *testing.T) {
 	if err := opError("recv", pe); err != pe {
 		t.Errorf("a PeerError becomes %v", err)
 	}
-	if err := opError("recv", context.Canceled); err.Error() != "socket: recv: context canceled" || !errors.Is(err, context.Canceled) {
+	err := opError("recv", context.Canceled)
+	if err.Error() != "socket: recv: context canceled" || !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled context becomes %v", err)
 	}
 }
@@ -132,25 +139,55 @@ func TestErrorTexts(t *testing.T) {
 	}{
 		{"send on a closed socket", closed.Send(ctx, Text("x")), ErrClosed, "socket: send: the socket is closed"},
 		{"try to", closed.TrySend(Text("x")), net.ErrClosed, "socket: send: the socket is closed"},
-		{"bind one", only(closed.Bind(ctx, "inproc://closed")), ErrClosed, "socket: bind inproc://closed: the socket is closed"},
-		{"connect one", closed.Connect("inproc://closed"), ErrClosed, "socket: connect inproc://closed: the socket is closed"},
+		{
+			"bind one", only(closed.Bind(ctx, "inproc://closed")), ErrClosed,
+			"socket: bind inproc://closed: the socket is closed",
+		},
+		{
+			"connect one", closed.Connect("inproc://closed"), ErrClosed,
+			"socket: connect inproc://closed: the socket is closed",
+		},
 		{"wait for its peers", closed.WaitPeers(ctx, 1), ErrClosed, "socket: wait for peers: the socket is closed"},
 		{"receive on one", only(closedRep.Recv(ctx)), ErrClosed, "socket: recv: the socket is closed"},
 		{"ask one", only(closedReq.Do(ctx, Text("x"))), ErrClosed, ""},
 		{"no frames", push.Send(ctx, Msg{}), ErrNoFrames, "socket: send: a message needs at least one frame"},
-		{"too many frames", push.Send(ctx, Text("", "", "")), ErrTooLarge, "socket: send: over the limit: a message of 3 frames, the limit is 2"},
-		{"too many bytes", push.Send(ctx, Text("12345", "6789")), ErrTooLarge, "socket: send: over the limit: a message of 9 bytes, the limit is 8"},
+		{
+			"too many frames", push.Send(ctx, Text("", "", "")), ErrTooLarge,
+			"socket: send: over the limit: a message of 3 frames, the limit is 2",
+		},
+		{
+			"too many bytes", push.Send(ctx, Text("12345", "6789")), ErrTooLarge,
+			"socket: send: over the limit: a message of 9 bytes, the limit is 8",
+		},
 		{"nobody to send to", push.TrySend(Text("x")), ErrNoPeers, "socket: send: no peer is connected"},
 		{"nobody until the context ends", push.Send(gone, Text("x")), context.Canceled, ""},
-		{"which says what was missing", push.Send(gone, Text("x")), ErrNoPeers, "socket: send: no peer is connected: context canceled"},
-		{"wait for peers until then", push.WaitPeers(gone, 2), context.Canceled, "socket: wait for 2 peers, have 0: context canceled"},
+		{
+			"which says what was missing", push.Send(gone, Text("x")), ErrNoPeers,
+			"socket: send: no peer is connected: context canceled",
+		},
+		{
+			"wait for peers until then", push.WaitPeers(gone, 2), context.Canceled,
+			"socket: wait for 2 peers, have 0: context canceled",
+		},
 		{"nothing comes until then", only(sub.Recv(gone)), context.Canceled, "socket: recv: context canceled"},
-		{"long topic", sub.Subscribe(strings.Repeat("t", 1025)), ErrTooLarge, "socket: subscribe: over the limit: a topic of 1025 bytes, the limit is 1024"},
-		{"unsubscribe too much", sub.Unsubscribe("news"), ErrState, `socket: unsubscribe: out of turn: "news" was not subscribed`},
+		{
+			"long topic", sub.Subscribe(strings.Repeat("t", 1025)), ErrTooLarge,
+			"socket: subscribe: over the limit: a topic of 1025 bytes, the limit is 1024",
+		},
+		{
+			"unsubscribe too much", sub.Unsubscribe("news"), ErrState,
+			`socket: unsubscribe: out of turn: "news" was not subscribed`,
+		},
 		{"reply to nothing", rep.Send(ctx, Text("x")), ErrState, "socket: send: out of turn: receive a request first"},
 		{"wait for a reply to nothing", only(req.Recv(ctx)), ErrState, "socket: recv: out of turn: no request was sent"},
-		{"unbind", push.Unbind("tcp://127.0.0.1:1"), ErrNoEndpoint, "socket: unbind tcp://127.0.0.1:1: no such endpoint on this socket"},
-		{"disconnect", push.Disconnect("tcp://127.0.0.1:1"), ErrNoEndpoint, "socket: disconnect tcp://127.0.0.1:1: no such endpoint on this socket"},
+		{
+			"unbind", push.Unbind("tcp://127.0.0.1:1"), ErrNoEndpoint,
+			"socket: unbind tcp://127.0.0.1:1: no such endpoint on this socket",
+		},
+		{
+			"disconnect", push.Disconnect("tcp://127.0.0.1:1"), ErrNoEndpoint,
+			"socket: disconnect tcp://127.0.0.1:1: no such endpoint on this socket",
+		},
 		{"long identity", named.Connect("inproc://x"), ErrInvalidOption, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

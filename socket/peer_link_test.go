@@ -47,7 +47,10 @@ func TestPeerDone(t *testing.T) {
 		name string
 		end  func(t *testing.T, pull *socket.Pull, push *socket.Push, at string, p *socket.Peer)
 	}{
-		{"the peer closes", func(t *testing.T, _ *socket.Pull, push *socket.Push, _ string, _ *socket.Peer) { must(t, push.Close()) }},
+		{
+			"the peer closes",
+			func(t *testing.T, _ *socket.Pull, push *socket.Push, _ string, _ *socket.Peer) { must(t, push.Close()) },
+		},
 		{"the peer disconnects", func(t *testing.T, _ *socket.Pull, push *socket.Push, at string, _ *socket.Peer) {
 			must(t, push.Disconnect(at))
 		}},
@@ -57,7 +60,10 @@ func TestPeerDone(t *testing.T) {
 		{"this side disconnects the peer", func(t *testing.T, pull *socket.Pull, _ *socket.Push, _ string, p *socket.Peer) {
 			must(t, pull.DisconnectPeer(p))
 		}},
-		{"this side closes", func(t *testing.T, pull *socket.Pull, _ *socket.Push, _ string, _ *socket.Peer) { must(t, pull.Close()) }},
+		{
+			"this side closes",
+			func(t *testing.T, pull *socket.Pull, _ *socket.Push, _ string, _ *socket.Peer) { must(t, pull.Close()) },
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
@@ -116,8 +122,10 @@ func TestDisconnectPeer(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		push := closing(t, socket.NewPush())
 		at := bind(t, push, endpoint)
-		pulls := []*socket.Pull{closing(t, socket.NewPull(socket.WithoutReconnect())), closing(t, socket.NewPull(socket.WithoutReconnect()))}
-		for i, pull := range pulls {
+		pulls := make([]*socket.Pull, 2)
+		for i := range pulls {
+			pull := closing(t, socket.NewPull(socket.WithoutReconnect()))
+			pulls[i] = pull
 			connect(t, pull, at)
 			waitPeers(t, push, i+1)
 			waitPeers(t, pull, 1)
@@ -129,7 +137,8 @@ func TestDisconnectPeer(t *testing.T) {
 		p := push.Stats().Peers[0].Peer
 		must(t, push.DisconnectPeer(p))
 		peerOver(t, p)
-		if down := eventWhere(t, push, "the end", func(ev socket.Event) bool { return ev.Kind == socket.PeerDown && ev.Peer == p }); !errors.Is(down.Err, socket.ErrDisconnected) {
+		down := eventWhere(t, push, "the end", func(ev socket.Event) bool { return ev.Kind == socket.PeerDown && ev.Peer == p })
+		if !errors.Is(down.Err, socket.ErrDisconnected) {
 			t.Errorf("%v, want ErrDisconnected", down.Err)
 		}
 		if err := push.DisconnectPeer(p); !errors.Is(err, socket.ErrPeerLost) {
@@ -177,7 +186,8 @@ func TestDisconnectPeerIsConnectedToAnew(t *testing.T) {
 
 // TestDisconnectPeerWithAQueue: what is queued for the peer is accounted for by the role's rules.
 func TestDisconnectPeerWithAQueue(t *testing.T) {
-	router, dealer := closing(t, socket.NewRouter()), closing(t, socket.NewDealer(socket.WithIdentity("me"), socket.WithRecvHWM(1)))
+	router := closing(t, socket.NewRouter())
+	dealer := closing(t, socket.NewDealer(socket.WithIdentity("me"), socket.WithRecvHWM(1)))
 	link(t, router, dealer, "tcp://127.0.0.1:*")
 	body := string(make([]byte, 1<<20))
 	for router.Stats().Queued.Messages < 3 { // the kernel is full
@@ -198,7 +208,9 @@ func TestDisconnectPeerThatIsNone(t *testing.T) {
 	pull, push, other := closing(t, socket.NewPull()), closing(t, socket.NewPush()), closing(t, socket.NewPull())
 	link(t, pull, push, "inproc://"+t.Name())
 	send(t, push, "a")
-	for name, p := range map[string]*socket.Peer{"nil": nil, "one of its own": new(socket.Peer), "another socket's": recv(t, pull).From} {
+	for name, p := range map[string]*socket.Peer{
+		"nil": nil, "one of its own": new(socket.Peer), "another socket's": recv(t, pull).From,
+	} {
 		if err := other.DisconnectPeer(p); !errors.Is(err, socket.ErrPeerLost) {
 			t.Errorf("%s: %v, want ErrPeerLost", name, err)
 		}

@@ -38,7 +38,9 @@ func TestMatcher(t *testing.T) {
 				connect(t, one, at)
 				connect(t, both, at)
 				must(t, pub.WaitSubscribers(within(t), "a/b/c", 2))
-				waitUntil(t, "all subscriptions are there", func() bool { return len(pub.Topics()) == 2 && len(pub.Subscribers("a/b/x")) == 1 })
+				waitUntil(t, "all subscriptions are there", func() bool {
+					return len(pub.Topics()) == 2 && len(pub.Subscribers("a/b/x")) == 1
+				})
 				for topic, n := range map[string]int{"a/b/c": 2, "a/x/c": 2, "a/b/x": 1, "a/b": 0, "a/b/c/d": 0, "": 0} {
 					if got := len(pub.Subscribers(topic)); got != n {
 						t.Errorf("%q has %d subscribers, want %d", topic, got, n)
@@ -174,7 +176,8 @@ func TestSubscribers(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
 				pub := closing(t, matchers(nil)[role])
 				at := bind(t, pub, endpoint)
-				all, some := closing(t, socket.NewSub(socket.WithSubscription(""))), closing(t, socket.NewSub(socket.WithSubscription("a", "ab")))
+				all := closing(t, socket.NewSub(socket.WithSubscription("")))
+				some := closing(t, socket.NewSub(socket.WithSubscription("a", "ab")))
 				connect(t, all, at)
 				must(t, pub.WaitSubscribers(within(t), "a", 1))
 				first := pub.Subscribers("")[0]

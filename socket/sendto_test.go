@@ -188,7 +188,8 @@ func TestRouterSendToThisConnection(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		router := closing(t, socket.NewRouter(socket.WithHandover(), socket.WithDropUnroutable()))
 		at := bind(t, router, endpoint)
-		first, second := closing(t, socket.NewDealer(socket.WithIdentity("me"))), closing(t, socket.NewDealer(socket.WithIdentity("me")))
+		first := closing(t, socket.NewDealer(socket.WithIdentity("me")))
+		second := closing(t, socket.NewDealer(socket.WithIdentity("me")))
 		connect(t, first, at)
 		send(t, first, "hello")
 		p := recv(t, router).From

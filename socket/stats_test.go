@@ -56,19 +56,41 @@ func TestLedgerCheck(t *testing.T) {
 		{"queued lost", func(l *Ledger) { l.Queued.Messages-- }, "queued 99 messages (1000 bytes)"},
 		{"queued bytes", func(l *Ledger) { l.Queued.Bytes-- }, "queued 100 messages (999 bytes)"},
 		{"requeued lost", func(l *Ledger) { l.Requeued = Count{} }, "requeued 0 messages (0 bytes)"},
-		{"dropped without a name", func(l *Ledger) { delete(l.Dropped, QueueFull) }, "dropped map[no subscriber:0 messages (7 bytes)]"},
+		{
+			"dropped without a name", func(l *Ledger) { delete(l.Dropped, QueueFull) },
+			"dropped map[no subscriber:0 messages (7 bytes)]",
+		},
 		{"dropped twice", func(l *Ledger) { l.Dropped[PeerGone] = Count{1, 1} }, "peer gone:1 message (1 byte)"},
 		{"received too many", func(l *Ledger) { l.Received.Messages++ }, "received 223 messages (2220 bytes)"},
 		{"received bytes", func(l *Ledger) { l.Received.Bytes-- }, "received 222 messages (2219 bytes)"},
 		{"handed twice", func(l *Ledger) { l.Handed.Messages++ }, "handed 201 messages (2000 bytes)"},
 		{"unread lost", func(l *Ledger) { l.Unread.Messages-- }, "unread 19 messages (200 bytes)"},
-		{"discarded without a name", func(l *Ledger) { delete(l.Discarded, BadEnvelope) }, "discarded map[stale reply:1 message (5 bytes)]"},
+		{
+			"discarded without a name", func(l *Ledger) { delete(l.Discarded, BadEnvelope) },
+			"discarded map[stale reply:1 message (5 bytes)]",
+		},
 		{"discarded twice", func(l *Ledger) { l.Discarded[Unexpected] = Count{2, 0} }, "unexpected:2 messages (0 bytes)"},
-		{"delivered below zero", func(l *Ledger) { l.Delivered.Messages -= 1001; l.Queued.Messages += 1001 }, "queued 1101 messages (1000 bytes)"},
-		{"dropped bytes below zero", func(l *Ledger) { l.Dropped[PeerGone] = Count{0, ^uint64(3)}; l.Queued.Bytes += 4 }, "queued 100 messages (1004 bytes)"},
-		{"unread below zero", func(l *Ledger) { l.Unread.Messages -= 25; l.Discarded[SocketClosed] = Count{25, 0} }, "unread 18446744073709551611 messages (200 bytes)"},
-		{"handed more than received", func(l *Ledger) { l.Handed.Bytes += 1; l.Unread.Bytes -= 201; l.Discarded[SocketClosed] = Count{0, 200} }, "handed 200 messages (2001 bytes)"},
-		{"one direction does not make up for the other", func(l *Ledger) { l.Accepted.Messages++; l.Handed.Messages++ }, "accepted"},
+		{
+			"delivered below zero", func(l *Ledger) { l.Delivered.Messages -= 1001; l.Queued.Messages += 1001 },
+			"queued 1101 messages (1000 bytes)",
+		},
+		{
+			"dropped bytes below zero", func(l *Ledger) { l.Dropped[PeerGone] = Count{0, ^uint64(3)}; l.Queued.Bytes += 4 },
+			"queued 100 messages (1004 bytes)",
+		},
+		{
+			"unread below zero", func(l *Ledger) { l.Unread.Messages -= 25; l.Discarded[SocketClosed] = Count{25, 0} },
+			"unread 18446744073709551611 messages (200 bytes)",
+		},
+		{
+			"handed more than received",
+			func(l *Ledger) { l.Handed.Bytes += 1; l.Unread.Bytes -= 201; l.Discarded[SocketClosed] = Count{0, 200} },
+			"handed 200 messages (2001 bytes)",
+		},
+		{
+			"one direction does not make up for the other", func(l *Ledger) { l.Accepted.Messages++; l.Handed.Messages++ },
+			"accepted",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := balancedLedger()
@@ -143,8 +165,8 @@ func TestStatsAreACopy(t *testing.T) {
 func TestStatsString(t *testing.T) {
 	ledger := balancedLedger()
 	peer := &Peer{Type: "PULL", Address: "10.0.0.7:5555"}
-	const line = "out: accepted 1111, delivered 1000, queued 100, requeued 10, dropped 0 (no subscriber), 1 (queue full); " +
-		"in: received 222, handed 200, unread 20, discarded 1 (bad envelope), 1 (stale reply)"
+	const line = "out: accepted 1111, delivered 1000, queued 100, requeued 10, " +
+		"dropped 0 (no subscriber), 1 (queue full); in: received 222, handed 200, unread 20, discarded 1 (bad envelope), 1 (stale reply)"
 	const none = "out: accepted 0, delivered 0, queued 0; in: received 0, handed 0, unread 0"
 	for _, c := range []struct {
 		name string

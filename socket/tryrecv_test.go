@@ -16,20 +16,35 @@ func TestTryRecv(t *testing.T) {
 		sent []string
 		want []string // empty: not looked at
 	}{
-		{"PULL", func() (socket.Receiver, socket.Sender) { return socket.NewPull(), socket.NewPush() }, []string{"a", "b"}, []string{"a", "b"}},
+		{
+			"PULL", func() (socket.Receiver, socket.Sender) { return socket.NewPull(), socket.NewPush() }, []string{"a", "b"},
+			[]string{"a", "b"},
+		},
 		{"SUB", func() (socket.Receiver, socket.Sender) {
 			return socket.NewSub(socket.WithSubscription("a")), socket.NewPub()
 		}, []string{"a", "b"}, []string{"a", "b"}},
 		{"XSUB", func() (socket.Receiver, socket.Sender) {
 			return socket.NewXSub(socket.WithSubscription("a")), socket.NewXPub()
 		}, []string{"a", "b"}, []string{"a", "b"}},
-		{"XPUB", func() (socket.Receiver, socket.Sender) { return socket.NewXPub(), socket.NewXSub() }, []string{"a", "b"}, []string{"a", "b"}},
-		{"PAIR", func() (socket.Receiver, socket.Sender) { return socket.NewPair(), socket.NewPair() }, []string{"a", "b"}, []string{"a", "b"}},
-		{"DEALER", func() (socket.Receiver, socket.Sender) { return socket.NewDealer(), socket.NewDealer() }, []string{"a", "b"}, []string{"a", "b"}},
+		{
+			"XPUB", func() (socket.Receiver, socket.Sender) { return socket.NewXPub(), socket.NewXSub() }, []string{"a", "b"},
+			[]string{"a", "b"},
+		},
+		{
+			"PAIR", func() (socket.Receiver, socket.Sender) { return socket.NewPair(), socket.NewPair() }, []string{"a", "b"},
+			[]string{"a", "b"},
+		},
+		{
+			"DEALER", func() (socket.Receiver, socket.Sender) { return socket.NewDealer(), socket.NewDealer() },
+			[]string{"a", "b"}, []string{"a", "b"},
+		},
 		{"ROUTER", func() (socket.Receiver, socket.Sender) {
 			return socket.NewRouter(), socket.NewDealer(socket.WithIdentity("me"))
 		}, []string{"a", "b"}, []string{"me", "a", "b"}},
-		{"REP", func() (socket.Receiver, socket.Sender) { return socket.NewRep(), socket.NewReq() }, []string{"a", "b"}, []string{"a", "b"}},
+		{
+			"REP", func() (socket.Receiver, socket.Sender) { return socket.NewRep(), socket.NewReq() }, []string{"a", "b"},
+			[]string{"a", "b"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, endpoint string) {
