@@ -287,9 +287,9 @@ const (
 // under one name, others connect to one; of two of different types, to the one that fits.
 //
 // Errors are ErrRecord if the name is not up to 63 bytes of a-z, 0-9, "-", "." and "_", or all that is announced no
-// longer fits into one record; ErrOption, see NewNode; ErrReadOnly if the backend announces nothing; ErrClosed; and
-// what else the backend says. Nothing is announced then of s. What goes wrong later is told to WithTrouble, and tried
-// again.
+// longer fits into one record; ErrInvalidOption, see NewNode; ErrReadOnly if the backend announces nothing;
+// ErrClosed; and what else the backend says. Nothing is announced then of s. What goes wrong later is told to
+// WithTrouble, and tried again.
 func (n *Node) Announce(ctx context.Context, service string, s Announceable) error {
 	if err := checkName("service", service); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)

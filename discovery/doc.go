@@ -38,7 +38,7 @@
 // Options are sealed: each package has a type Option ([NodeOption] and [ConnectOption] here), and its With functions
 // are all there are. nil stands for no option; of two that set the same the later one counts. A number or a duration
 // out of range is taken for the nearest one in range or for the default, as the option says. Any other value that
-// cannot be used, such as a name with blanks, is an error which wraps [ErrOption]. It comes from the first call that
-// returns an error: the constructor where that is one (dns.New, gossip.New), else the first use, Announce, Connect,
-// Watch and Peers of a Node alike.
+// cannot be used, such as a name with blanks, is an error which wraps [ErrInvalidOption]. It comes from the first
+// call that returns an error: the constructor where that is one (dns.New, gossip.New), else the first use, Announce,
+// Connect, Watch and Peers of a Node alike.
 package discovery

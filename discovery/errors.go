@@ -19,9 +19,9 @@ var (
 	ErrNoEndpoint = errors.New("discovery: no endpoint of the node may be connected to")
 	// ErrWrongNode says that another node answers at an endpoint than the one that was announced there.
 	ErrWrongNode = errors.New("discovery: another node answers")
-	// ErrOption says that an option has a value that cannot be used; the package's documentation says which call
+	// ErrInvalidOption says that an option has a value that cannot be used; the package's documentation says which call
 	// returns it.
-	ErrOption = errors.New("discovery: bad option")
+	ErrInvalidOption = errors.New("discovery: bad option")
 	// ErrClosed says that the node or the table is closed.
 	ErrClosed = errors.New("discovery: closed")
 )

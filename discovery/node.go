@@ -65,7 +65,7 @@ const pollEvery = 250 * time.Millisecond
 const closeTime = 500 * time.Millisecond
 
 // NewNode returns a Node that uses b. It does nothing until it is told to announce, connect or watch; these return an
-// error that wraps ErrOption and ErrRecord if an option has a value that no record can have.
+// error that wraps ErrInvalidOption and ErrRecord if an option has a value that no record can have.
 func NewNode(b Backend, opts ...NodeOption) *Node {
 	n := &Node{
 		b:            b,
@@ -84,7 +84,7 @@ func NewNode(b Backend, opts ...NodeOption) *Node {
 		}
 	}
 	if err := n.base.write().err; err != nil {
-		n.bad = fmt.Errorf("%w: %w", ErrOption, err)
+		n.bad = fmt.Errorf("%w: %w", ErrInvalidOption, err)
 	}
 	return n
 }
@@ -119,7 +119,7 @@ func (n *Node) startLocked() {
 // describes, until Disconnect or the end of the node. It returns at once. To connect the same socket to the same
 // service again does nothing, whatever the options.
 //
-// It returns ErrClosed, ErrOption, or what the backend says if it cannot be watched.
+// It returns ErrClosed, ErrInvalidOption, or what the backend says if it cannot be watched.
 func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error {
 	var p Policy
 	for _, o := range opts {
@@ -131,7 +131,7 @@ func (n *Node) Connect(service string, s Connector, opts ...ConnectOption) error
 		return n.bad
 	}
 	if err := checkGroup(p.Group); err != nil {
-		return fmt.Errorf("%w: policy: %w: %w", ErrOption, ErrRecord, err)
+		return fmt.Errorf("%w: policy: %w: %w", ErrInvalidOption, ErrRecord, err)
 	}
 	p.Group = cmp.Or(p.Group, n.base.Group)
 	if host, files := n.hostToken(); p.Host == "" {

@@ -597,8 +597,8 @@ func TestBadOptions(t *testing.T) {
 					"Watch":    watch,
 					"Peers":    peers,
 				} {
-					if !errors.Is(err, ErrOption) || !errors.Is(err, ErrRecord) {
-						t.Errorf("%s: %v, want ErrOption and ErrRecord", what, err)
+					if !errors.Is(err, ErrInvalidOption) || !errors.Is(err, ErrRecord) {
+						t.Errorf("%s: %v, want ErrInvalidOption and ErrRecord", what, err)
 					}
 				}
 				must(t, n.Close())
@@ -607,8 +607,8 @@ func TestBadOptions(t *testing.T) {
 	}
 	inEther(t, func(t *testing.T, e *ether) {
 		n, _ := nodeAt(e, 5)
-		if err := n.Connect("x", newFakeSocket(), WithPolicy(Policy{Group: "a b"})); !errors.Is(err, ErrOption) {
-			t.Errorf("a policy's group: %v, want ErrOption", err)
+		if err := n.Connect("x", newFakeSocket(), WithPolicy(Policy{Group: "a b"})); !errors.Is(err, ErrInvalidOption) {
+			t.Errorf("a policy's group: %v, want ErrInvalidOption", err)
 		}
 		must(t, n.Close())
 	})

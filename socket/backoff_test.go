@@ -12,7 +12,10 @@ func TestBackoff(t *testing.T) {
 		first, limit time.Duration
 		want         []time.Duration // before the jitter
 	}{
-		{"doubles up to the limit", 100 * ms, time.Second, []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, time.Second, time.Second}},
+		{
+			"doubles up to the limit", 100 * ms, time.Second,
+			[]time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, time.Second, time.Second},
+		},
 		{"the limit is a power of two", 100 * ms, 400 * ms, []time.Duration{100 * ms, 200 * ms, 400 * ms, 400 * ms}},
 		{"constant", 50 * ms, 50 * ms, []time.Duration{50 * ms, 50 * ms, 50 * ms}},
 		{"the shortest there is", 1, 8, []time.Duration{1, 2, 4, 8, 8}},

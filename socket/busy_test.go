@@ -57,7 +57,8 @@ func TestBusyLink(t *testing.T) {
 				}
 				must(t, err)
 				sent++
-				if after.Queued.Messages != before.Queued.Messages+1 || after.Queued.Bytes != before.Queued.Bytes+size || after.Accepted.Messages != uint64(sent) {
+				if after.Queued.Messages != before.Queued.Messages+1 || after.Queued.Bytes != before.Queued.Bytes+size ||
+					after.Accepted.Messages != uint64(sent) {
 					t.Fatalf("after message %d: queued %v, accepted %v", sent, after.Queued, after.Accepted)
 				}
 			}

@@ -75,7 +75,9 @@ func TestProxyChainPipelineOfProcesses(t *testing.T) {
 				send(t, push, fmt.Sprint(sent), "body")
 				sent++
 			}
-			waitUntil(t, "all have been delivered to workers", func() bool { return p.back.Stats().Delivered.Messages == uint64(sent) })
+			waitUntil(t, "all have been delivered to workers", func() bool {
+				return p.back.Stats().Delivered.Messages == uint64(sent)
+			})
 			if round == kills {
 				break
 			}
@@ -222,12 +224,16 @@ func TestProxyChainRequestsOfProcesses(t *testing.T) {
 		same(t, "forwarded and received by the proxy", lanes.Forth.Forwarded.Messages, lanes.Forth.Received.Messages)
 		same(t, "forwarded and received by the proxy, back", lanes.Back.Forwarded.Messages, lanes.Back.Received.Messages)
 		same(t, "asked, and given up or delivered to workers", asked.len(), givenUp+back.Delivered.Messages)
-		same(t, "replies of workers, and answers to clients in time and too late", back.Received.Messages, answered.len()+stale)
+		same(t, "replies of workers, and answers to clients in time and too late", back.Received.Messages,
+			answered.len()+stale)
 		if seen.len() > back.Delivered.Messages || back.Received.Messages > seen.len() {
-			t.Errorf("%d delivered to workers, %d seen by them, %d replies of theirs", back.Delivered.Messages, seen.len(), back.Received.Messages)
+			t.Errorf("%d delivered to workers, %d seen by them, %d replies of theirs", back.Delivered.Messages, seen.len(),
+				back.Received.Messages)
 		}
 		unseen := back.Delivered.Messages - seen.len()    // died with a worker, or on the way to it
 		unanswered := seen.len() - back.Received.Messages // died with a worker, or on the way back
-		t.Logf("of %d requests %d were answered in time, %d too late; given up unsent %d, died with a worker unseen %d, seen %d", asked.len(), answered.len(), stale, givenUp, unseen, unanswered)
+		t.Logf(
+			"of %d requests %d were answered in time, %d too late; given up unsent %d, died with a worker unseen %d, seen %d",
+			asked.len(), answered.len(), stale, givenUp, unseen, unanswered)
 	})
 }

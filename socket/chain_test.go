@@ -67,7 +67,9 @@ func total(t testing.TB, closed []socket.Stats) socket.Ledger {
 		} {
 			add(to, n)
 		}
-		for to, from := range map[*map[socket.Reason]socket.Count]map[socket.Reason]socket.Count{&all.Dropped: s.Dropped, &all.Discarded: s.Discarded} {
+		for to, from := range map[*map[socket.Reason]socket.Count]map[socket.Reason]socket.Count{
+			&all.Dropped: s.Dropped, &all.Discarded: s.Discarded,
+		} {
 			for why, n := range from {
 				sum := (*to)[why]
 				add(&sum, n)
@@ -158,7 +160,8 @@ func (p *proxied) end(t testing.TB) {
 	p.done = nil
 	s := p.control.Stats()
 	for name, way := range map[string]proxy.Counts{"forth": s.Forth, "back": s.Back} {
-		same(t, name+", received and forwarded or dropped", way.Received.Messages, way.Forwarded.Messages+way.Dropped.Messages)
+		same(t, name+", received and forwarded or dropped", way.Received.Messages,
+			way.Forwarded.Messages+way.Dropped.Messages)
 	}
 }
 
@@ -244,10 +247,13 @@ func TestProxyChainPipeline(t *testing.T) {
 		n := uint64(<-sent)
 
 		waitUntil(t, "all has left", func() bool {
-			return push.Stats().Queued.Messages == 0 && p.control.Stats().Forth.Forwarded.Messages == n && p.back.Stats().Queued.Messages == 0
+			return push.Stats().Queued.Messages == 0 && p.control.Stats().Forth.Forwarded.Messages == n &&
+				p.back.Stats().Queued.Messages == 0
 		})
 		for _, w := range crew { // those who live get all that goes to them
-			waitUntil(t, w.name+" has it all", func() bool { return w.Stats().Handed.Messages == deliveredToName(p.back, w.name) })
+			waitUntil(t, w.name+" has it all", func() bool {
+				return w.Stats().Handed.Messages == deliveredToName(p.back, w.name)
+			})
 		}
 		p.end(t)
 		for _, w := range crew {
@@ -266,11 +272,13 @@ func TestProxyChainPipeline(t *testing.T) {
 		same(t, "handed to workers, and in the journal", pull.Handed.Messages, taken.len())
 		unread := only(t, "workers", pull.Discarded, socket.SocketClosed, socket.PeerGone)
 		way := onTheWay(t, endpoint, "from the proxy to the workers", back.Delivered.Messages, pull.Received.Messages)
-		same(t, "missing from the journal, and unread by workers or on the way to them when they were killed", n-taken.len(), unread+way)
+		same(t, "missing from the journal, and unread by workers or on the way to them when they were killed", n-taken.len(),
+			unread+way)
 		if unread < 10*kills {
 			t.Errorf("%d messages were unread in %d workers when they were killed, want 10 in each", unread, kills)
 		}
-		t.Logf("of %d messages %d were received, %d were unread in workers that were killed, %d on the way to them", n, taken.len(), unread, way)
+		t.Logf("of %d messages %d were received, %d were unread in workers that were killed, %d on the way to them", n,
+			taken.len(), unread, way)
 	})
 }
 
@@ -291,7 +299,10 @@ func TestProxyChainRequests(t *testing.T) {
 		var closed []socket.Stats
 		ctx := within(t)
 		start := func() *repWorker {
-			w := &repWorker{socket.NewRep(socket.WithLinger(0)), make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})}
+			w := &repWorker{
+				socket.NewRep(socket.WithLinger(0)), make(chan struct{}), make(chan struct{}), make(chan struct{}),
+				make(chan struct{}),
+			}
 			connect(t, w, p.backAt)
 			go func() {
 				defer close(w.done)
@@ -396,7 +407,8 @@ func TestProxyChainRequests(t *testing.T) {
 				received += r.Stats().Received.Messages
 			}
 			return front.Queued.Messages+front.Unread.Messages+back.Queued.Messages+back.Unread.Messages == 0 &&
-				s.Back.Received.Messages == s.Back.Forwarded.Messages+s.Back.Dropped.Messages && received == front.Delivered.Messages
+				s.Back.Received.Messages == s.Back.Forwarded.Messages+s.Back.Dropped.Messages &&
+				received == front.Delivered.Messages
 		})
 		p.end(t)
 		for _, w := range crew {
@@ -441,12 +453,14 @@ func TestProxyChainRequests(t *testing.T) {
 		same(t, "delivered by ROUTER, and received by REQ", front.Delivered.Messages, req.Received.Messages)
 		stale := only(t, "REQ", req.Discarded, socket.StaleReply)
 		same(t, "handed over by REQ, and in the journal", req.Handed.Messages, answered.len())
-		same(t, "seen and never answered, and lost on the way back", seen.len()-answered.len(), unsent.len()+unwritten+backway+stale)
+		same(t, "seen and never answered, and lost on the way back", seen.len()-answered.len(),
+			unsent.len()+unwritten+backway+stale)
 
 		if unsent.len() < kills {
 			t.Errorf("%d workers were killed with a request in hand, want %d", unsent.len(), kills)
 		}
-		t.Logf("of %d requests %d were answered; given up unsent %d, on the way to a worker that was killed %d, unread by it %d, in its hand %d, its reply unsent %d, on the way %d; too late %d",
+		t.Logf("of %d requests %d were answered; given up unsent %d, on the way to a worker that was killed %d, "+
+			"unread by it %d, in its hand %d, its reply unsent %d, on the way %d; too late %d",
 			asked.len(), answered.len(), givenUp, there, unread, unsent.len(), unwritten, backway, stale)
 	})
 }

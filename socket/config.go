@@ -71,9 +71,9 @@ type Limits struct {
 	// longer one.
 	MaxTopic int
 	// MaxSubscriptions is the number of subscriptions one peer may hold; the default is 100,000. One more is refused,
-	// and taken a second after the peer has cancelled others, if there is room then: up to 4 MiB of topics wait for that, counted with 64 bytes added to
-	// each. What is beyond that has to be subscribed again. The subscriptions of all subscribers behind a proxy are its
-	// own at its publishers.
+	// and taken a second after the peer has cancelled others, if there is room then: up to 4 MiB of topics wait for
+	// that, counted with 64 bytes added to each. What is beyond that has to be subscribed again. The subscriptions of
+	// all subscribers behind a proxy are its own at its publishers.
 	MaxSubscriptions int
 	// MaxMetadata is the size of a peer's READY command in bytes, which may have a property for each 64 of them; the
 	// default is 4,096. It cannot be taken away.

@@ -84,7 +84,8 @@ func TestDealerWithoutPeer(t *testing.T) {
 			dealer := closing(t, socket.NewDealer())
 			at := bind(t, dealer, endpoint)
 			blocked(t, dealer)
-			if err := dealer.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrNoPeers) || !errors.Is(err, socket.ErrWouldBlock) {
+			if err := dealer.TrySend(socket.Text("x")); !errors.Is(err, socket.ErrNoPeers) ||
+				!errors.Is(err, socket.ErrWouldBlock) {
 				t.Fatalf("TrySend: %v, want ErrNoPeers and ErrWouldBlock", err)
 			}
 			done := make(chan error, 1)
@@ -182,7 +183,9 @@ func TestDealerMultipartIsWhole(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
 		a, b := closing(t, socket.NewDealer()), closing(t, socket.NewDealer())
 		link(t, a, b, endpoint)
-		for _, frames := range [][]string{{""}, {"", ""}, {"a", "", "b"}, {strings.Repeat("x", 300), strings.Repeat("y", 70_000), ""}} {
+		for _, frames := range [][]string{
+			{""}, {"", ""}, {"a", "", "b"}, {strings.Repeat("x", 300), strings.Repeat("y", 70_000), ""},
+		} {
 			send(t, a, frames...)
 			expect(t, b, frames...)
 			send(t, b, frames...)

@@ -14,6 +14,8 @@ func wantDescriptors(t testing.TB, n int) {
 	var limit syscall.Rlimit
 	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	if have := limit.Cur; have < uint64(n) {
-		t.Fatalf("a process may have %d descriptors here and this test needs %d: raise the hard limit (ulimit -Hn) or use -short", have, n)
+		t.Fatalf(
+			"a process may have %d descriptors here and this test needs %d: raise the hard limit (ulimit -Hn) or use -short",
+			have, n)
 	}
 }

@@ -16,15 +16,22 @@ import (
 // wantedOptions are the options of libzmq 4.3 that a ZeroMQ library of today should have, or say why not: without those
 // that are about threads, file descriptors, other transports or old ways. Some stand for their kin, by "*".
 var wantedOptions = []string{
-	"ZMQ_SNDHWM", "ZMQ_RCVHWM", "ZMQ_SNDTIMEO", "ZMQ_RCVTIMEO", "ZMQ_LINGER", "ZMQ_IMMEDIATE", "ZMQ_CONFLATE", "ZMQ_MAXMSGSIZE",
+	"ZMQ_SNDHWM", "ZMQ_RCVHWM", "ZMQ_SNDTIMEO", "ZMQ_RCVTIMEO", "ZMQ_LINGER", "ZMQ_IMMEDIATE", "ZMQ_CONFLATE",
+	"ZMQ_MAXMSGSIZE",
 	"ZMQ_MAX_MSGSZ", "ZMQ_IN_BATCH_SIZE", "ZMQ_OUT_BATCH_SIZE", "ZMQ_RCVMORE", "ZMQ_ROUTING_ID", "ZMQ_CONNECT_ROUTING_ID",
-	"ZMQ_ROUTER_MANDATORY", "ZMQ_ROUTER_HANDOVER", "ZMQ_ROUTER_NOTIFY", "ZMQ_PROBE_ROUTER", "ZMQ_REQ_CORRELATE", "ZMQ_REQ_RELAXED",
-	"ZMQ_METADATA", "zmq_msg_gets", "ZMQ_HELLO_MSG", "ZMQ_DISCONNECT_MSG", "ZMQ_HICCUP_MSG", "ZMQ_STREAM_NOTIFY", "ZMQ_SUBSCRIBE",
-	"ZMQ_UNSUBSCRIBE", "ZMQ_TOPICS_COUNT", "ZMQ_XPUB_VERBOSE", "ZMQ_XPUB_VERBOSER", "ZMQ_XPUB_MANUAL", "ZMQ_XPUB_MANUAL_LAST_VALUE",
+	"ZMQ_ROUTER_MANDATORY", "ZMQ_ROUTER_HANDOVER", "ZMQ_ROUTER_NOTIFY", "ZMQ_PROBE_ROUTER", "ZMQ_REQ_CORRELATE",
+	"ZMQ_REQ_RELAXED",
+	"ZMQ_METADATA", "zmq_msg_gets", "ZMQ_HELLO_MSG", "ZMQ_DISCONNECT_MSG", "ZMQ_HICCUP_MSG", "ZMQ_STREAM_NOTIFY",
+	"ZMQ_SUBSCRIBE",
+	"ZMQ_UNSUBSCRIBE", "ZMQ_TOPICS_COUNT", "ZMQ_XPUB_VERBOSE", "ZMQ_XPUB_VERBOSER", "ZMQ_XPUB_MANUAL",
+	"ZMQ_XPUB_MANUAL_LAST_VALUE",
 	"ZMQ_XPUB_NODROP", "ZMQ_XPUB_WELCOME_MSG", "ZMQ_RECONNECT_IVL", "ZMQ_RECONNECT_IVL_MAX", "ZMQ_RECONNECT_STOP",
-	"ZMQ_CONNECT_TIMEOUT", "ZMQ_HANDSHAKE_IVL", "ZMQ_HEARTBEAT_IVL", "ZMQ_HEARTBEAT_TIMEOUT", "ZMQ_HEARTBEAT_TTL", "ZMQ_TCP_MAXRT",
-	"ZMQ_TCP_KEEPALIVE", "ZMQ_TCP_KEEPALIVE_IDLE", "ZMQ_TCP_KEEPALIVE_INTVL", "ZMQ_TCP_KEEPALIVE_CNT", "ZMQ_SNDBUF", "ZMQ_RCVBUF",
-	"ZMQ_SOCKS_PROXY", "ZMQ_SOCKS_USERNAME", "ZMQ_SOCKS_PASSWORD", "ZMQ_BINDTODEVICE", "ZMQ_IPV6", "ZMQ_USE_FD", "ZMQ_LAST_ENDPOINT",
+	"ZMQ_CONNECT_TIMEOUT", "ZMQ_HANDSHAKE_IVL", "ZMQ_HEARTBEAT_IVL", "ZMQ_HEARTBEAT_TIMEOUT", "ZMQ_HEARTBEAT_TTL",
+	"ZMQ_TCP_MAXRT",
+	"ZMQ_TCP_KEEPALIVE", "ZMQ_TCP_KEEPALIVE_IDLE", "ZMQ_TCP_KEEPALIVE_INTVL", "ZMQ_TCP_KEEPALIVE_CNT", "ZMQ_SNDBUF",
+	"ZMQ_RCVBUF",
+	"ZMQ_SOCKS_PROXY", "ZMQ_SOCKS_USERNAME", "ZMQ_SOCKS_PASSWORD", "ZMQ_BINDTODEVICE", "ZMQ_IPV6", "ZMQ_USE_FD",
+	"ZMQ_LAST_ENDPOINT",
 	"ZMQ_TYPE", "ZMQ_MECHANISM", "ZMQ_PLAIN_SERVER", "ZMQ_PLAIN_USERNAME", "ZMQ_PLAIN_PASSWORD", "ZMQ_CURVE_SERVER",
 	"ZMQ_CURVE_PUBLICKEY", "ZMQ_CURVE_SECRETKEY", "ZMQ_CURVE_SERVERKEY", "ZMQ_ZAP_DOMAIN", "ZMQ_ZAP_ENFORCE_DOMAIN",
 	"ZMQ_WSS_KEY_PEM", "ZMQ_WSS_CERT_PEM", "ZMQ_WSS_TRUST_PEM", "ZMQ_WSS_HOSTNAME", "ZMQ_WSS_TRUST_SYSTEM",
@@ -69,7 +76,9 @@ func TestDocTables(t *testing.T) {
 // Everything exported says what it is, and everything that makes something has an example that is run. Options are no
 // constructors.
 func TestDocComplete(t *testing.T) {
-	for _, dir := range []string{".", "sockettest", "zmqcompat", "../transport", "../transport/simnet", "../transport/zmtp"} {
+	for _, dir := range []string{
+		".", "sockettest", "zmqcompat", "../transport", "../transport/simnet", "../transport/zmtp",
+	} {
 		t.Run(dir, func(t *testing.T) {
 			pkg := parsed(t, dir)
 			want := func(kind, name, text string) {
@@ -134,7 +143,10 @@ func wantTable(t *testing.T, text, prefix string, wanted []string, known map[str
 		}
 	}
 	for _, name := range wanted {
-		if !slices.ContainsFunc(rows, func(pattern string) bool { ok, err := path.Match(pattern, name); return ok && err == nil }) {
+		if !slices.ContainsFunc(rows, func(pattern string) bool {
+			ok, err := path.Match(pattern, name)
+			return ok && err == nil
+		}) {
 			t.Errorf("%s is not in the table", name)
 		}
 	}

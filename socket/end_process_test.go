@@ -42,7 +42,8 @@ func TestStoppedReceiverGetsAll(t *testing.T) {
 		for range count {
 			line, ok := c.hear()
 			if !ok || got[line] {
-				t.Fatalf("after %d of %d messages the child says %.20q again, or nothing: %v; %+v", len(got), count, line, ok, push.Stats())
+				t.Fatalf("after %d of %d messages the child says %.20q again, or nothing: %v; %+v", len(got), count, line, ok,
+					push.Stats())
 			}
 			got[line] = true
 		}

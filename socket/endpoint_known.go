@@ -55,7 +55,8 @@ func (k *known) wary(ep *endpointState, conn net.Conn) bool {
 // unexplained reports whether the peer ended a handshake without a word about why.
 func unexplained(err error) bool {
 	for _, reason := range []error{
-		zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge, zmtp.ErrSocketType, zmtp.ErrRefused,
+		zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge, zmtp.ErrSocketType,
+		zmtp.ErrRefused,
 		zmtp.ErrConfig, ErrTimeout, ErrEvicted, ErrTooManyPeers, ErrDisconnected, ErrClosed,
 	} {
 		if errors.Is(err, reason) {

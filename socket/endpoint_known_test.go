@@ -35,7 +35,8 @@ func oldPeer(conn net.Conn) {
 // connects.
 func TestOldPeerIsNamed(t *testing.T) {
 	named := func(ev socket.Event) bool {
-		return ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, zmtp.ErrVersion) && strings.Contains(ev.String(), "ZMTP 2.0")
+		return ev.Kind == socket.HandshakeFailed && errors.Is(ev.Err, zmtp.ErrVersion) &&
+			strings.Contains(ev.String(), "ZMTP 2.0")
 	}
 	t.Run("it listens", func(t *testing.T) {
 		old := rawListen(t)
@@ -100,7 +101,8 @@ func TestHealthChecks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			pull := socket.NewPull(socket.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			pull := socket.NewPull(
+				socket.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 			at := bind(t, pull, "tcp://127.0.0.1:*")
 			must(t, end(rawDial(t, at).Conn.(*net.TCPConn)))
 			ev := event(t, pull, socket.HandshakeFailed)
@@ -178,7 +180,8 @@ func TestPeerThatCannotStandHeartbeats(t *testing.T) {
 				}
 				synctest.Wait()
 				time.Sleep(time.Second)
-				if offs := events.of(socket.HeartbeatOff); len(offs) != 1 || !errors.Is(offs[0].Err, socket.ErrNoHeartbeat) || offs[0].Peer == nil {
+				if offs := events.of(socket.HeartbeatOff); len(offs) != 1 || !errors.Is(offs[0].Err, socket.ErrNoHeartbeat) ||
+					offs[0].Peer == nil {
 					t.Fatalf("events %v, want one HeartbeatOff", offs)
 				}
 				for range 3 {

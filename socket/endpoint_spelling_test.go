@@ -29,12 +29,17 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 		unbind     []string // PORT is the actual port
 	}{
 		{"host and any port", "tcp://localhost:*", []string{
-			"tcp://localhost:*", "tcp://localhost:PORT", "TCP://LocalHost:PORT", "tcp://[localhost]:PORT", "tcp://127.0.0.1:PORT",
+			"tcp://localhost:*", "tcp://localhost:PORT", "TCP://LocalHost:PORT", "tcp://[localhost]:PORT",
+			"tcp://127.0.0.1:PORT",
 		}},
 		{"every address", "tcp://*:*", []string{
-			"tcp://*:PORT", "tcp://[::]:PORT", "tcp://0.0.0.0:PORT", "tcp://:PORT", "TCP://*:PORT", "tcp://[*]:PORT", "tcp://127.0.0.1:PORT", "tcp://localhost:PORT", "tcp://*:0",
+			"tcp://*:PORT", "tcp://[::]:PORT", "tcp://0.0.0.0:PORT", "tcp://:PORT", "TCP://*:PORT", "tcp://[*]:PORT",
+			"tcp://127.0.0.1:PORT", "tcp://localhost:PORT", "tcp://*:0",
 		}},
-		{"every IPv4 address", "TCP://0.0.0.0:0", []string{"TCP://0.0.0.0:0", "tcp://0.0.0.0:*", "tcp://0.0.0.0:PORT", "tcp://*:PORT"}},
+		{
+			"every IPv4 address", "TCP://0.0.0.0:0",
+			[]string{"TCP://0.0.0.0:0", "tcp://0.0.0.0:*", "tcp://0.0.0.0:PORT", "tcp://*:PORT"},
+		},
 		{"range", "tcp://127.0.0.1:20000-31999", []string{
 			"tcp://127.0.0.1:20000-31999", "tcp://[127.0.0.1]:20000-31999", "tcp://127.0.0.1:PORT", "tcp://localhost:PORT",
 		}},
@@ -78,7 +83,9 @@ func TestUnbindByTheNameUsed(t *testing.T) {
 		pull := closing(t, socket.NewPull())
 		at := bind(t, pull, "tcp://127.0.0.1:*")
 		port := at[strings.LastIndex(at, ":")+1:]
-		for _, name := range []string{"tcp://127.0.0.2:" + port, "tcp://*:" + port, "tcp://127.0.0.1:1", "ipc://127.0.0.1:" + port, "x", "", "tcp://"} {
+		for _, name := range []string{
+			"tcp://127.0.0.2:" + port, "tcp://*:" + port, "tcp://127.0.0.1:1", "ipc://127.0.0.1:" + port, "x", "", "tcp://",
+		} {
 			if err := pull.Unbind(name); !errors.Is(err, socket.ErrNoEndpoint) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -176,7 +183,8 @@ func TestRemovedSocketFileIsAnEvent(t *testing.T) {
 	bind(t, pull, "ipc://"+path)
 	must(t, os.Remove(path))
 	ev := event(t, pull, socket.AcceptFailed)
-	if ev.Endpoint != "ipc://"+path || ev.Err == nil || !strings.Contains(ev.Err.Error(), "somebody removed the socket file; it was made again") {
+	if ev.Endpoint != "ipc://"+path || ev.Err == nil ||
+		!strings.Contains(ev.Err.Error(), "somebody removed the socket file; it was made again") {
 		t.Errorf("got %v", ev)
 	}
 	connect(t, push, "ipc://"+path)

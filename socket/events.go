@@ -106,10 +106,12 @@ const (
 var eventNames = [...]string{
 	Listening: "listening", BindFailed: "bind failed", Accepted: "accepted", AcceptFailed: "accept failed",
 	Connecting: "connecting", Connected: "connected", ConnectFailed: "connect failed",
-	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down", ProtocolError: "protocol error",
-	LimitHit: "limit hit", SubscriptionRefused: "subscription refused", HeartbeatOff: "heartbeat off",
+	HandshakeFailed: "handshake failed", DuplicateIdentity: "duplicate identity", PeerUp: "peer up", PeerDown: "peer down",
+	ProtocolError: "protocol error",
+	LimitHit:      "limit hit", SubscriptionRefused: "subscription refused", HeartbeatOff: "heartbeat off",
 	Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
-	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed", Missed: "missed",
+	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed",
+	Missed: "missed",
 }
 
 // String returns the kind in words, such as "peer up".

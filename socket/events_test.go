@@ -98,7 +98,12 @@ func TestEventText(t *testing.T) {
 			"endpoint=" + at + " peer=PULL 10.0.0.7:5555 reason=queue full count=3",
 		},
 		{"missed", Event{Kind: Missed, Count: 7}, "missed, 7", "count=7"},
-		{"bind failed", Event{Kind: BindFailed, Endpoint: at, Err: errors.New("no")}, "bind failed at " + at + ": no", "endpoint=" + at + " err=no"},
+		{
+			"bind failed",
+			Event{Kind: BindFailed, Endpoint: at, Err: errors.New("no")},
+			"bind failed at " + at + ": no",
+			"endpoint=" + at + " err=no",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.ev.String(); got != c.want {

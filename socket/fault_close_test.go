@@ -25,108 +25,164 @@ func TestCloseAnywhere(t *testing.T) {
 		trouble func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull)
 	}{
 		{"nothing was done", simnet.Config{}, func(*testing.T, *simnet.Network, *socket.Push, *socket.Pull) {}},
-		{"nobody to connect to", simnet.Config{}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			must(t, push.Connect(server))
-			fill(t, push, 10)
-			time.Sleep(time.Minute)
-		}},
+		{
+			"nobody to connect to",
+			simnet.Config{},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				must(t, push.Connect(server))
+				fill(t, push, 10)
+				time.Sleep(time.Minute)
+			},
+		},
 		{"a dial hangs", simnet.Config{}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
 			net.Partition("srv")
 			bindAt(t, pull)
 			must(t, push.Connect(server))
 			fill(t, push, 10)
 		}},
-		{"a dial is on its way", simnet.Config{Latency: 10 * time.Second}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			time.Sleep(15 * time.Second) // the listener's side is there, the dialler's not yet
-		}},
-		{"between a dial and its answer", simnet.Config{Latency: 4 * time.Second}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			time.Sleep(6 * time.Second)
-		}},
-		{"handshake under way", simnet.Config{Latency: time.Second}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			time.Sleep(3500 * time.Millisecond) // greetings have crossed, READY is on its way
-		}},
-		{"handshake with somebody silent", simnet.Config{}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			rawSim(t, net, "mute")
-			ln, err := net.Listen(t.Context(), "mute")
-			must(t, err)
-			t.Cleanup(func() { ln.Close() })
-			must(t, push.Connect("sim://mute"))
-		}},
-		{"handshake stuck in a write", simnet.Config{Window: 10}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			rawSim(t, net, "mute").send(greeting(3, 1)[:5])
-		}},
+		{
+			"a dial is on its way",
+			simnet.Config{Latency: 10 * time.Second},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				time.Sleep(15 * time.Second) // the listener's side is there, the dialler's not yet
+			},
+		},
+		{
+			"between a dial and its answer",
+			simnet.Config{Latency: 4 * time.Second},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				time.Sleep(6 * time.Second)
+			},
+		},
+		{
+			"handshake under way",
+			simnet.Config{Latency: time.Second},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				time.Sleep(3500 * time.Millisecond) // greetings have crossed, READY is on its way
+			},
+		},
+		{
+			"handshake with somebody silent",
+			simnet.Config{},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				rawSim(t, net, "mute")
+				ln, err := net.Listen(t.Context(), "mute")
+				must(t, err)
+				t.Cleanup(func() { ln.Close() })
+				must(t, push.Connect("sim://mute"))
+			},
+		},
+		{
+			"handshake stuck in a write",
+			simnet.Config{Window: 10},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				rawSim(t, net, "mute").send(greeting(3, 1)[:5])
+			},
+		},
 		{"idle", simnet.Config{}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
 			bindAt(t, pull)
 			must(t, push.Connect(server))
 			must(t, push.WaitPeers(within(t), 1))
 		}},
-		{"unread and unsent", simnet.Config{Latency: time.Millisecond, Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			fill(t, push, 1000)
-		}},
-		{"unread and unsent, large", simnet.Config{Latency: time.Millisecond, Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			for n := range 30 {
-				must(t, push.Send(within(t), numbered(n, 100_000)))
-			}
-		}},
-		{"stalled receiver", simnet.Config{Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			net.Stall("srv")
-			fill(t, push, 1000)
-		}},
-		{"partition with unsent", simnet.Config{Latency: time.Millisecond, Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			net.Partition("srv")
-			fill(t, push, 100)
-			time.Sleep(5 * time.Second)
-		}},
-		{"partition, peer found to be gone", simnet.Config{Latency: time.Millisecond, Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			net.Partition("srv")
-			fill(t, push, 100)
-			time.Sleep(time.Minute)
-		}},
-		{"peer vanished", simnet.Config{Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			net.Vanish("srv")
-			net.Partition("srv")
-			fill(t, push, 100)
-		}},
-		{"just cut", simnet.Config{Window: 5000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			must(t, push.Connect(server))
-			must(t, push.WaitPeers(within(t), 1))
-			fill(t, push, 100)
-			net.Cut("srv")
-		}},
-		{"in the middle of a body", simnet.Config{Window: 200_000}, func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
-			bindAt(t, pull)
-			r := rawSim(t, net, "cli")
-			r.shake("PUSH")
-			r.send(messageOf("whole"), claim(1, 1<<20), make([]byte, 100_000))
-			time.Sleep(time.Second)
-		}},
+		{
+			"unread and unsent",
+			simnet.Config{Latency: time.Millisecond, Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				fill(t, push, 1000)
+			},
+		},
+		{
+			"unread and unsent, large",
+			simnet.Config{Latency: time.Millisecond, Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				for n := range 30 {
+					must(t, push.Send(within(t), numbered(n, 100_000)))
+				}
+			},
+		},
+		{
+			"stalled receiver",
+			simnet.Config{Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				net.Stall("srv")
+				fill(t, push, 1000)
+			},
+		},
+		{
+			"partition with unsent",
+			simnet.Config{Latency: time.Millisecond, Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				net.Partition("srv")
+				fill(t, push, 100)
+				time.Sleep(5 * time.Second)
+			},
+		},
+		{
+			"partition, peer found to be gone",
+			simnet.Config{Latency: time.Millisecond, Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				net.Partition("srv")
+				fill(t, push, 100)
+				time.Sleep(time.Minute)
+			},
+		},
+		{
+			"peer vanished",
+			simnet.Config{Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				net.Vanish("srv")
+				net.Partition("srv")
+				fill(t, push, 100)
+			},
+		},
+		{
+			"just cut",
+			simnet.Config{Window: 5000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				must(t, push.Connect(server))
+				must(t, push.WaitPeers(within(t), 1))
+				fill(t, push, 100)
+				net.Cut("srv")
+			},
+		},
+		{
+			"in the middle of a body",
+			simnet.Config{Window: 200_000},
+			func(t *testing.T, net *simnet.Network, push *socket.Push, pull *socket.Pull) {
+				bindAt(t, pull)
+				r := rawSim(t, net, "cli")
+				r.shake("PUSH")
+				r.send(messageOf("whole"), claim(1, 1<<20), make([]byte, 100_000))
+				time.Sleep(time.Second)
+			},
+		},
 	} {
 		for _, first := range []string{"push", "pull", "both"} {
 			for _, linger := range []time.Duration{0, 500 * time.Millisecond, time.Hour} {
@@ -346,7 +402,8 @@ func TestShutdownGivesUp(t *testing.T) {
 						t.Errorf("Shutdown: %v, want it to say that %d messages are left and that the deadline passed", err, left)
 					}
 					if st.Queued.Messages != 0 || st.Dropped[socket.SocketClosed].Messages != uint64(left) || len(st.Peers) != 0 {
-						t.Errorf("right after Shutdown the ledger says %+v with %d peers, want %d dropped and nothing queued", st.Ledger, len(st.Peers), left)
+						t.Errorf("right after Shutdown the ledger says %+v with %d peers, want %d dropped and nothing queued", st.Ledger,
+							len(st.Peers), left)
 					}
 					<-seen.done
 					if last := seen.of(socket.Closed); len(last) != 1 || seen.events[len(seen.events)-1].Kind != socket.Closed {
@@ -391,7 +448,8 @@ func TestCloseTakesNoMore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const size, window, inHand = 1000, 400_000, 128 << 10
 		net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: window})
-		push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(1000)), socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
+		push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(1000)),
+			socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
 		defer shut(t, push)
 		bindAt(t, push)
 		must(t, pull.Connect(server))

@@ -115,7 +115,8 @@ func TestCutPipeline(t *testing.T) {
 					}
 				}
 				out, in := push.Stats(), pull.Stats()
-				if out.Accepted.Messages != total || out.Delivered.Messages != total || out.Queued.Messages != 0 || len(out.Dropped) != 0 {
+				if out.Accepted.Messages != total || out.Delivered.Messages != total || out.Queued.Messages != 0 ||
+					len(out.Dropped) != 0 {
 					t.Errorf("PUSH counts %+v", out.Ledger)
 				}
 				if in.Received.Messages != uint64(len(got)) || in.Handed.Messages != uint64(len(got)) || len(in.Discarded) != 0 {
@@ -205,7 +206,8 @@ func TestCutRequest(t *testing.T) {
 // is published after WaitSubscribers arrives.
 func TestCutPublish(t *testing.T) {
 	everyCut(t, handshakeBytes, func(t *testing.T, net *simnet.Network) bool {
-		pub, sub := socket.NewPub(on(net, "srv")), socket.NewSub(on(net, "cli"), socket.WithSubscription("a", "b", "c", strings.Repeat("d", 300)))
+		pub, sub := socket.NewPub(on(net, "srv")),
+			socket.NewSub(on(net, "cli"), socket.WithSubscription("a", "b", "c", strings.Repeat("d", 300)))
 		defer shut(t, pub)
 		defer shut(t, sub)
 		ups := record(pub, nil)
@@ -236,7 +238,8 @@ func TestCutPublish(t *testing.T) {
 			t.Errorf("PUB came up %d times and sent %d messages", n, sent)
 		}
 		must(t, pub.Send(within(t), socket.Text("e")))
-		if st := pub.Stats(); st.Dropped[socket.NoSubscriber].Messages != 1 || st.Delivered.Messages+st.Dropped[socket.PeerGone].Messages != uint64(sent) {
+		if st := pub.Stats(); st.Dropped[socket.NoSubscriber].Messages != 1 ||
+			st.Delivered.Messages+st.Dropped[socket.PeerGone].Messages != uint64(sent) {
 			t.Errorf("PUB counts %+v", st.Ledger)
 		}
 		return cut

@@ -98,7 +98,9 @@ func TestHeartbeatPing(t *testing.T) {
 	}
 	bubbled("idle", func(t *testing.T) { wantEach(t, pings(t, time.Minute+time.Second, nil, nil), 12) })
 	bubbled("peer sends only", func(t *testing.T) {
-		at := pings(t, time.Minute+time.Second, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPong(nil, nil)) })
+		at := pings(t, time.Minute+time.Second, nil, func(r *raw) {
+			every(r, 700*time.Millisecond, zmtp.AppendPong(nil, nil))
+		})
 		wantEach(t, at, 0) // that it lives is known; to write could cost what it sent last (see link_heartbeat.go)
 	})
 	bubbled("both send", func(t *testing.T) {
@@ -106,7 +108,9 @@ func TestHeartbeatPing(t *testing.T) {
 		wantEach(t, at, 0)
 	})
 	bubbled("peer sends PING", func(t *testing.T) {
-		at := pings(t, time.Minute, nil, func(r *raw) { every(r, 700*time.Millisecond, zmtp.AppendPing(nil, 3*time.Second, nil)) })
+		at := pings(t, time.Minute, nil, func(r *raw) {
+			every(r, 700*time.Millisecond, zmtp.AppendPing(nil, 3*time.Second, nil))
+		})
 		wantEach(t, at, 0)
 	})
 	bubbled("peer sends PING with a long TTL", func(t *testing.T) {

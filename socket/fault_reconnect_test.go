@@ -64,7 +64,8 @@ func TestReconnectBackoff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: ms})
-				pull, push := socket.NewPull(on(net, "srv")), socket.NewPush(as[socket.PushOption](append(tt.opts, on(net, "cli")))...)
+				pull, push := socket.NewPull(on(net, "srv")),
+					socket.NewPush(as[socket.PushOption](append(tt.opts, on(net, "cli")))...)
 				defer shut(t, pull)
 				defer shut(t, push)
 				seen := record(push, nil)

@@ -19,7 +19,8 @@ func TestNotReadingIsNotDead(t *testing.T) {
 			t.Run(fmt.Sprint(size), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 20_000})
-					push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(50)), socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
+					push, pull := socket.NewPush(on(net, "srv"), socket.WithSendHWM(50)),
+						socket.NewPull(on(net, "cli"), socket.WithRecvHWM(10))
 					defer shut(t, push)
 					defer shut(t, pull)
 					seen, also := record(push, nil), record(pull, nil)

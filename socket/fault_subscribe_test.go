@@ -18,7 +18,8 @@ func TestReplaysOfAPeerThatKeepsSubscribing(t *testing.T) {
 	const topics, flaps = 2000, 20
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		pub := socket.NewPub(on(net, "srv"), socket.WithLastValue(topics), socket.WithSendHWM(0), socket.WithHeartbeat(0, 0, 0))
+		pub := socket.NewPub(on(net, "srv"), socket.WithLastValue(topics), socket.WithSendHWM(0),
+			socket.WithHeartbeat(0, 0, 0))
 		defer shut(t, pub)
 		bindAt(t, pub)
 		for i := range topics {

@@ -29,7 +29,10 @@ var floods = []struct {
 	{"PONG", "REP", "REQ", zmtp.AppendPong(nil, nil), 50_000},
 	{"unknown command", "REP", "REQ", zmtp.AppendCommand(nil, "X", nil), 50_000},
 	{"unknown command of 4 kB", "REP", "REQ", zmtp.AppendCommand(nil, "X", make([]byte, 4000)), 3000},
-	{"SUBSCRIBE to a socket that does not publish", "REP", "REQ", zmtp.AppendCommand(nil, "SUBSCRIBE", []byte("a")), 50_000},
+	{
+		"SUBSCRIBE to a socket that does not publish", "REP", "REQ", zmtp.AppendCommand(nil, "SUBSCRIBE", []byte("a")),
+		50_000,
+	},
 	{"empty messages", "REP", "DEALER", messageOf(""), 50_000},
 	{"messages without an envelope", "REP", "DEALER", messageOf("hello"), 50_000},
 	{"messages to a socket that only sends", "PUSH", "PULL", messageOf("hello"), 50_000},

@@ -15,7 +15,8 @@ func TestFrozenPeerStays(t *testing.T) {
 	t.Parallel()
 	const patience = time.Second
 	beat := socket.WithHeartbeat(patience/5, patience, patience)
-	pub, sub := closing(t, socket.NewPub(beat)), closing(t, socket.NewSub(beat, socket.WithRecvHWM(1), socket.WithSubscription("")))
+	pub, sub := closing(t, socket.NewPub(beat)),
+		closing(t, socket.NewSub(beat, socket.WithRecvHWM(1), socket.WithSubscription("")))
 	link(t, pub, sub, "tcp://127.0.0.1:*")
 	waitSubs(t, pub, "", 1)
 	body := strings.Repeat("x", 64<<10)

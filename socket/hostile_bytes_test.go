@@ -52,7 +52,8 @@ func hostiles(own, peer string) (all []hostile) {
 	add(first, "ZMTP 1, anonymous", []byte{0x01, 0x00}, version.saying("ZMTP 1"))
 	add(first, "ZMTP 1, with an identity", []byte("\x04\x00abc"), version.saying("ZMTP 1"))
 	add(first, "ZMTP 2, PULL", []byte{0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 7, 0, 0}, version.saying("ZMTP 2"))
-	add(first, "signature alone, then the end", []byte{0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f}, refusal{failed, nil, "greeting"})
+	add(first, "signature alone, then the end", []byte{0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f},
+		refusal{failed, nil, "greeting"})
 	for _, m := range []string{"PLAIN", "CURVE", "GSSAPI", "NULLX"} {
 		add(first, "mechanism "+m, greetingOf(m), refusal{failed, zmtp.ErrMechanism, m})
 	}
@@ -73,27 +74,37 @@ func hostiles(own, peer string) (all []hostile) {
 	add(greeted, "command of 4097 bytes", claim(command, 4097), large)
 	add(greeted, "short message before READY", []byte("\x00\xff"), malformed.saying("message came first"))
 	add(greeted, "short READY that ends early", []byte("\x04\xff\x05READY"), refusal{failed, nil, "READY"})
-	add(greeted, "READY over the metadata limit", readyOf(peer, zmtp.Property{Name: "X-Long", Value: make([]byte, 5000)}), large)
+	add(greeted, "READY over the metadata limit", readyOf(peer, zmtp.Property{Name: "X-Long", Value: make([]byte, 5000)}),
+		large)
 
 	// READY and what may be wrong with it.
 	kind := refusal{failed, zmtp.ErrSocketType, ""}
-	for _, typ := range []string{"STREAM", "CLIENT", "SERVER", "DISH", "RADIO", "PEER", "CHANNEL", "pull", strings.Repeat("A", 255), "\x00", peer + "\x00", own, "PAIR"} {
+	for _, typ := range []string{
+		"STREAM", "CLIENT", "SERVER", "DISH", "RADIO", "PEER", "CHANNEL", "pull", strings.Repeat("A", 255), "\x00",
+		peer + "\x00", own, "PAIR",
+	} {
 		if zmtp.SocketType(own).Accepts(zmtp.SocketType(typ)) {
 			continue
 		}
 		add(greeted, "Socket-Type "+shorten(typ), readyOf(typ), kind.saying(own))
 	}
 	add(greeted, "Socket-Type empty", readyOf(""), kind.saying("gave none"))
-	add(greeted, "Socket-Type missing", zmtp.AppendReady(nil, zmtp.Metadata{{Name: "X-Other", Value: []byte(peer)}}), kind.saying("gave none"))
+	add(greeted, "Socket-Type missing", zmtp.AppendReady(nil, zmtp.Metadata{{Name: "X-Other", Value: []byte(peer)}}),
+		kind.saying("gave none"))
 	add(greeted, "READY without properties", zmtp.AppendReady(nil, nil), kind.saying("gave none"))
 	whole := zmtp.AppendMetadata(nil, zmtp.Metadata{{Name: "Socket-Type", Value: []byte(peer)}})
 	for n := 1; n < len(whole); n++ {
 		add(greeted, "property cut short", zmtp.AppendCommand(nil, "READY", whole[:n]), malformed.saying("metadata"))
 	}
-	for _, tail := range []string{"\x00", "\x01", "\x01A\x00\x00\x00", "\x01A\xff\xff\xff\xff", "\x01A\x80\x00\x00\x00", "\x01A\x00\x00\x00\x02B", "\xffA"} {
-		add(greeted, "second property cut short", zmtp.AppendCommand(nil, "READY", whole, []byte(tail)), malformed.saying("metadata"))
+	for _, tail := range []string{
+		"\x00", "\x01", "\x01A\x00\x00\x00", "\x01A\xff\xff\xff\xff", "\x01A\x80\x00\x00\x00", "\x01A\x00\x00\x00\x02B",
+		"\xffA",
+	} {
+		add(greeted, "second property cut short", zmtp.AppendCommand(nil, "READY", whole, []byte(tail)),
+			malformed.saying("metadata"))
 	}
-	add(greeted, "identity of 256 bytes", readyOf(peer, zmtp.Property{Name: "Identity", Value: make([]byte, 256)}), malformed.saying("identity"))
+	add(greeted, "identity of 256 bytes", readyOf(peer, zmtp.Property{Name: "Identity", Value: make([]byte, 256)}),
+		malformed.saying("identity"))
 	add(greeted, "another command first", zmtp.AppendPing(nil, 0, nil), malformed.saying("PING"))
 	add(greeted, "command without a name", frameOf(command, "\x00"), malformed)
 	add(greeted, "command without a body", frameOf(command, ""), malformed)
@@ -115,9 +126,11 @@ func hostiles(own, peer string) (all []hostile) {
 	add(ready, "sum of frames over the limit", append(frameOf(zmtp.FlagMore, "x"), claim(message, 64<<20)...), limit)
 	add(ready, "sum of frames that would wrap", append(frameOf(zmtp.FlagMore, "x"), claim(message, 1<<63-1)...), limit)
 	add(ready, "command one byte over the limit", claim(command, 4097), limit.saying("4096"))
-	add(ready, "endless multipart of empty frames", bytes.Repeat([]byte{zmtp.FlagMore, 0}, 1025), limit.saying("1024 frames"))
+	add(ready, "endless multipart of empty frames", bytes.Repeat([]byte{zmtp.FlagMore, 0}, 1025),
+		limit.saying("1024 frames"))
 	add(ready, "two READYs", readyOf(peer), refusal{socket.ProtocolError, socket.ErrProtocol, "second READY"})
-	add(ready, "ERROR after READY", zmtp.AppendError(nil, "bad\x1b[2J"), refusal{socket.ProtocolError, socket.ErrProtocol, `bad\x1b[2J`})
+	add(ready, "ERROR after READY", zmtp.AppendError(nil, "bad\x1b[2J"),
+		refusal{socket.ProtocolError, socket.ErrProtocol, `bad\x1b[2J`})
 	add(ready, "malformed ERROR after READY", frameOf(command, "\x05ERROR\x09go"), broken)
 	add(ready, "command with an empty name", frameOf(command, "\x00PING"), broken)
 	add(ready, "command whose name is cut short", frameOf(command, "\x09PING"), broken)
@@ -137,7 +150,13 @@ var liesBig = []struct {
 	name string
 	n    uint64
 }{
-	{"2^63-1", 1<<63 - 1}, {"2^62", 1 << 62}, {"2^50", 1 << 50}, {"2^32", 1 << 32}, {"2^32-1", 1<<32 - 1}, {"2^31", 1 << 31}, {"2^30", 1 << 30},
+	{"2^63-1", 1<<63 - 1},
+	{"2^62", 1 << 62},
+	{"2^50", 1 << 50},
+	{"2^32", 1 << 32},
+	{"2^32-1", 1<<32 - 1},
+	{"2^31", 1 << 31},
+	{"2^30", 1 << 30},
 }
 
 func shorten(s string) string { return s[:min(len(s), 16)] }

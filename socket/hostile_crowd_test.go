@@ -122,7 +122,9 @@ func TestHandshakeCap(t *testing.T) {
 	dial := func() {
 		r := rawDial(t, at)
 		crowd = append(crowd, r)
-		eventWhere(t, pull, "accepted", func(ev socket.Event) bool { return ev.Kind == socket.Accepted && ev.Address == r.name() })
+		eventWhere(t, pull, "accepted", func(ev socket.Event) bool {
+			return ev.Kind == socket.Accepted && ev.Address == r.name()
+		})
 	}
 	for range 3 {
 		dial()

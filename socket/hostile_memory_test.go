@@ -98,9 +98,19 @@ func TestMutations(t *testing.T) {
 		role   string
 		stream []byte // greeting, READY and messages
 	}{
-		{"PULL", goodStream("PUSH", messageOf("hello", "", "world"), messageOf(strings.Repeat("x", 300)), zmtp.AppendPing(nil, time.Second, []byte("ctx")), messageOf("end"))},
-		{"PUB", goodStream("SUB", zmtp.AppendCommand(nil, "SUBSCRIBE", []byte("topic")), messageOf("\x01old form"), zmtp.AppendCommand(nil, "CANCEL", []byte("topic")), messageOf("up"))},
-		{"REP", goodStream("REQ", messageOf("id", "", "request"), zmtp.AppendPong(nil, nil), messageOf("", "request", "two"))},
+		{
+			"PULL",
+			goodStream("PUSH", messageOf("hello", "", "world"), messageOf(strings.Repeat("x", 300)),
+				zmtp.AppendPing(nil, time.Second, []byte("ctx")), messageOf("end")),
+		},
+		{
+			"PUB",
+			goodStream("SUB", zmtp.AppendCommand(nil, "SUBSCRIBE", []byte("topic")), messageOf("\x01old form"),
+				zmtp.AppendCommand(nil, "CANCEL", []byte("topic")), messageOf("up")),
+		},
+		{
+			"REP", goodStream("REQ", messageOf("id", "", "request"), zmtp.AppendPong(nil, nil), messageOf("", "request", "two")),
+		},
 	} {
 		t.Run(tt.role, func(t *testing.T) {
 			role := roleNamed(tt.role)
@@ -225,7 +235,9 @@ func mutate(rng *rand.Rand, good []byte) []byte {
 // sendMutant writes a stream and ends the connection, politely or by a reset. Source addresses differ, so that polite
 // ends do not use up the ports of one.
 func sendMutant(t *testing.T, at string, b []byte, polite bool) {
-	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(rand.IntN(250)+1), byte(rand.IntN(250)+1))}}).
+	conn, err := (&net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(rand.IntN(250)+1), byte(rand.IntN(250)+1))},
+	}).
 		Dial("tcp", strings.TrimPrefix(at, "tcp://"))
 	if err != nil {
 		t.Errorf("dial: %v", err)

@@ -205,7 +205,9 @@ func readyOf(typ string, more ...zmtp.Property) []byte {
 }
 
 // yodelProperty makes a raw peer pass for a Yodel that bears 15 s of silence.
-var yodelProperty = zmtp.Property{Name: "X-Yodel", Value: append(append([]byte{1, 0, 0, 0, 0}, make([]byte, 16)...), 0, 0, 15_000>>8, 15_000&0xff)}
+var yodelProperty = zmtp.Property{
+	Name: "X-Yodel", Value: append(append([]byte{1, 0, 0, 0, 0}, make([]byte, 16)...), 0, 0, 15_000>>8, 15_000&0xff),
+}
 
 // claim is a frame header in the long form, which may lie.
 func claim(flags byte, size uint64) []byte {
@@ -238,7 +240,9 @@ type refusal struct {
 // wantRefusal waits for the event that ends the connection of the peer with the given address, and checks it.
 func wantRefusal(t testing.TB, s anyRole, address string, want refusal) socket.Event {
 	t.Helper()
-	ev := eventWhere(t, s, fmt.Sprintf("%v from %s", want.kind, address), func(ev socket.Event) bool { return isEnd(ev, address) })
+	ev := eventWhere(t, s, fmt.Sprintf("%v from %s", want.kind, address), func(ev socket.Event) bool {
+		return isEnd(ev, address)
+	})
 	wantEnd(t, ev, want)
 	balanced(t, s)
 	return ev

@@ -23,17 +23,39 @@ type anyRole interface {
 }
 
 var roles = []role{
-	{"PUSH", "PULL", newPush, newPull, func(t testing.TB, s, good anyRole) { talkPipeline(t, s.(*socket.Push), good.(*socket.Pull)) }},
-	{"PULL", "PUSH", newPull, newPush, func(t testing.TB, s, good anyRole) { talkPipeline(t, good.(*socket.Push), s.(*socket.Pull)) }},
-	{"PUB", "SUB", newPub, newSub, func(t testing.TB, s, good anyRole) { talkPublish(t, s.(*socket.Pub), good.(*socket.Sub)) }},
-	{"SUB", "PUB", newSub, newPub, func(t testing.TB, s, good anyRole) { talkPublish(t, good.(*socket.Pub), s.(*socket.Sub)) }},
-	{"REQ", "REP", newReq, newRep, func(t testing.TB, s, good anyRole) { talkRequest(t, s.(*socket.Req), good.(*socket.Rep)) }},
-	{"REP", "REQ", newRep, newReq, func(t testing.TB, s, good anyRole) { talkRequest(t, good.(*socket.Req), s.(*socket.Rep)) }},
-	{"DEALER", "ROUTER", newDealer, newRouter, func(t testing.TB, s, good anyRole) { talkRouted(t, s.(*socket.Dealer), good.(*socket.Router)) }},
-	{"ROUTER", "DEALER", newRouter, newDealer, func(t testing.TB, s, good anyRole) { talkRouted(t, good.(*socket.Dealer), s.(*socket.Router)) }},
-	{"PAIR", "PAIR", newPair, newPair, func(t testing.TB, s, good anyRole) { talkPair(t, s.(*socket.Pair), good.(*socket.Pair)) }},
-	{"XPUB", "XSUB", newXPub, newXSub, func(t testing.TB, s, good anyRole) { talkPublish(t, s.(*socket.XPub), good.(*socket.XSub)) }},
-	{"XSUB", "XPUB", newXSub, newXPub, func(t testing.TB, s, good anyRole) { talkPublish(t, good.(*socket.XPub), s.(*socket.XSub)) }},
+	{"PUSH", "PULL", newPush, newPull, func(t testing.TB, s, good anyRole) {
+		talkPipeline(t, s.(*socket.Push), good.(*socket.Pull))
+	}},
+	{"PULL", "PUSH", newPull, newPush, func(t testing.TB, s, good anyRole) {
+		talkPipeline(t, good.(*socket.Push), s.(*socket.Pull))
+	}},
+	{"PUB", "SUB", newPub, newSub, func(t testing.TB, s, good anyRole) {
+		talkPublish(t, s.(*socket.Pub), good.(*socket.Sub))
+	}},
+	{"SUB", "PUB", newSub, newPub, func(t testing.TB, s, good anyRole) {
+		talkPublish(t, good.(*socket.Pub), s.(*socket.Sub))
+	}},
+	{"REQ", "REP", newReq, newRep, func(t testing.TB, s, good anyRole) {
+		talkRequest(t, s.(*socket.Req), good.(*socket.Rep))
+	}},
+	{"REP", "REQ", newRep, newReq, func(t testing.TB, s, good anyRole) {
+		talkRequest(t, good.(*socket.Req), s.(*socket.Rep))
+	}},
+	{"DEALER", "ROUTER", newDealer, newRouter, func(t testing.TB, s, good anyRole) {
+		talkRouted(t, s.(*socket.Dealer), good.(*socket.Router))
+	}},
+	{"ROUTER", "DEALER", newRouter, newDealer, func(t testing.TB, s, good anyRole) {
+		talkRouted(t, good.(*socket.Dealer), s.(*socket.Router))
+	}},
+	{"PAIR", "PAIR", newPair, newPair, func(t testing.TB, s, good anyRole) {
+		talkPair(t, s.(*socket.Pair), good.(*socket.Pair))
+	}},
+	{"XPUB", "XSUB", newXPub, newXSub, func(t testing.TB, s, good anyRole) {
+		talkPublish(t, s.(*socket.XPub), good.(*socket.XSub))
+	}},
+	{"XSUB", "XPUB", newXSub, newXPub, func(t testing.TB, s, good anyRole) {
+		talkPublish(t, good.(*socket.XPub), s.(*socket.XSub))
+	}},
 }
 
 // roleNamed finds a role in the table.

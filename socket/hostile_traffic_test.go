@@ -160,7 +160,8 @@ func TestCommandsInsideMultipart(t *testing.T) {
 		req := s.(*socket.Req)
 		must(t, req.Send(within(t), socket.Text("ask")))
 		asked := r.message()
-		r.send(frameOf(1, asked[0]), zmtp.AppendPing(nil, 0, nil), frameOf(1, ""), zmtp.AppendPing(nil, 0, nil), frameOf(0, "told"))
+		r.send(frameOf(1, asked[0]), zmtp.AppendPing(nil, 0, nil), frameOf(1, ""), zmtp.AppendPing(nil, 0, nil),
+			frameOf(0, "told"))
 		expect(t, req, "told")
 	})
 }
@@ -383,7 +384,8 @@ func TestUnwantedMessages(t *testing.T) {
 		asked := r.message()
 		wrong := []byte(asked[0])
 		wrong[0] ^= 1
-		r.send(many, messageOf(string(wrong), "", "no"), messageOf(asked[0]), messageOf(asked[0], "x"), messageOf(asked[0], ""),
+		r.send(many, messageOf(string(wrong), "", "no"), messageOf(asked[0]), messageOf(asked[0], "x"),
+			messageOf(asked[0], ""),
 			messageOf(asked[0], "", "told"), messageOf(asked[0], "", "told twice"))
 		expect(t, req, "told")
 		must(t, req.Send(within(t), socket.Text("again")))
@@ -391,7 +393,8 @@ func TestUnwantedMessages(t *testing.T) {
 		r.send(messageOf(asked[0], "", "second"))
 		expect(t, req, "second")
 		st := req.Stats()
-		if stale, bad := st.Discarded[socket.StaleReply].Messages, st.Discarded[socket.BadEnvelope].Messages; stale != 12 || bad != 3 {
+		if stale, bad := st.Discarded[socket.StaleReply].Messages, st.Discarded[socket.BadEnvelope].Messages; stale != 12 ||
+			bad != 3 {
 			t.Errorf("%d stale and %d malformed replies discarded, want 12 and 3", stale, bad)
 		}
 		balanced(t, s)

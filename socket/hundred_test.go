@@ -77,7 +77,8 @@ func TestHundredGoroutinesOnEachRole(t *testing.T) {
 			return []lane{{from: dealer, to: router, strip: 1}, {from: router, to: dealer, prefix: []string{"dealer"}}}
 		},
 		"ROUTER ROUTER": func(t *testing.T, endpoint string) []lane {
-			a, b := closing(t, socket.NewRouter(socket.WithIdentity("a"))), closing(t, socket.NewRouter(socket.WithIdentity("b")))
+			a, b := closing(t, socket.NewRouter(socket.WithIdentity("a"))),
+				closing(t, socket.NewRouter(socket.WithIdentity("b")))
 			link(t, a, b, endpoint)
 			return []lane{{from: a, to: b, prefix: []string{"b"}, strip: 1}, {from: b, to: a, prefix: []string{"a"}, strip: 1}}
 		},

@@ -220,7 +220,8 @@ func (q *inbox) checkStarved(l *link) (next time.Duration) {
 	const least = starvedRate * uint64(starvedAfter/time.Second)
 	for _, other := range q.underway {
 		w := &other.in.underway
-		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled || other.life.underwayBytes.Load()-w.seen >= least {
+		if q.counts.unread.Messages > 0 || w.want > 0 || w.since > q.sampled ||
+			other.life.underwayBytes.Load()-w.seen >= least {
 			continue // it makes progress, or cannot for reasons of ours
 		}
 		q.env.fail(other, fmt.Errorf("%w: a message under way that hardly comes gives way, for the %d bytes there are for"+

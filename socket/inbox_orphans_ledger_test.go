@@ -2,8 +2,8 @@ package socket
 
 import "testing"
 
-// TestOrphanHasAnAccountOfItsOwn: what is discarded of a peer that has gone is not counted once more of the link it had,
-// which Stats may still show.
+// TestOrphanHasAnAccountOfItsOwn: what is discarded of a peer that has gone is not counted once more of the link it
+// had, which Stats may still show.
 func TestOrphanHasAnAccountOfItsOwn(t *testing.T) {
 	pull := NewPull()
 	defer pull.Close()

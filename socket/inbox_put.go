@@ -53,7 +53,8 @@ func (q *inbox) push(l *link, m Msg) {
 	q.limit(l)
 }
 
-// pushAll queues messages that a sender in this process has held, n altogether, with further frames beyond the first of each.
+// pushAll queues messages that a sender in this process has held, n altogether, with further frames beyond the first
+// of each.
 func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
 	l.in.queue.pushAll(msgs)
 	q.ledger(l).receive(n, further)

@@ -46,8 +46,11 @@ func TestRound(t *testing.T) {
 		{"then it waits for its turn", "a9 b9 c9 . . . . x3 . . . . . . .", "abcaxbcaxbc"},
 		{"two of them in the order they came", "a9 b9 c9 . . . . x1 y1 . . . .", "abcaxybc"},
 		{"one after the other", "a9 b9 . . . x1 . . x1 . . x1 . .", "abaxbxaxb"},
-		{"one that does not stop leaves others their turn", "a9 b9 . . . " + strings.Repeat("x1 . ", 9) + ". " + strings.Repeat("x1 . ", 9) + ".",
-			"abaxxxxxxxxbxxxxxxxxxab"},
+		{
+			"one that does not stop leaves others their turn", "a9 b9 . . . " + strings.Repeat("x1 . ", 9) + ". " +
+				strings.Repeat("x1 . ", 9) + ".",
+			"abaxxxxxxxxbxxxxxxxxxab",
+		},
 		{"many at once do, too", "a9 . . c1 d1 e1 f1 g1 h1 i1 j1 k1 l1 . . . . . . . . . . .", "aacdefghijkla"},
 		{"one that goes first is removed", "a9 b9 . . . x1 y1 -x . . . .", "abaybab"},
 		{"one that is not its turn any more is removed", "a9 b9 c9 . . x1 -a . . . .", "abcxbc"},

@@ -109,7 +109,8 @@ func TestAdmittedAfterClose(t *testing.T) {
 	in.counts.fill(&socket)
 	pull.in.counts.fill(&link)
 	for name, l := range map[string]Ledger{"socket": socket, "link": link} {
-		if l.Received != want.Received || l.Unread != want.Unread || l.Handed != want.Handed || l.Discarded[SocketClosed] != want.Discarded[SocketClosed] || l.Check() != nil {
+		if l.Received != want.Received || l.Unread != want.Unread || l.Handed != want.Handed ||
+			l.Discarded[SocketClosed] != want.Discarded[SocketClosed] || l.Check() != nil {
 			t.Errorf("the ledger of the %s: %+v, %v", name, l, l.Check())
 		}
 	}

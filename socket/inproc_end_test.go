@@ -89,12 +89,16 @@ func TestFailedHandshakeLeavesNoGhost(t *testing.T) {
 		{"disconnected", connects, nil, func(t *testing.T, pub *socket.Pub, _ *transport.Inproc) {
 			must(t, pub.Disconnect(name))
 		}, failedWith(socket.ErrDisconnected)},
-		{"not in time", connects, []socket.PubOption{socket.WithHandshakeTimeout(time.Millisecond)}, func(t *testing.T, pub *socket.Pub, _ *transport.Inproc) {
+		{"not in time", connects, []socket.PubOption{
+			socket.WithHandshakeTimeout(time.Millisecond),
+		}, func(t *testing.T, pub *socket.Pub, _ *transport.Inproc) {
 		}, failedWith(socket.ErrTimeout)},
 		{"unbound", binds, nil, func(t *testing.T, pub *socket.Pub, _ *transport.Inproc) {
 			must(t, pub.Unbind(name))
 		}, func(ev socket.Event) bool { return ev.Kind == socket.Unbound }},
-		{"evicted", binds, []socket.PubOption{socket.WithLimits(socket.Limits{MaxHandshakes: 1})}, func(t *testing.T, pub *socket.Pub, space *transport.Inproc) {
+		{"evicted", binds, []socket.PubOption{
+			socket.WithLimits(socket.Limits{MaxHandshakes: 1}),
+		}, func(t *testing.T, pub *socket.Pub, space *transport.Inproc) {
 			conn, err := space.Dial(within(t), "here")
 			must(t, err)
 			t.Cleanup(func() { conn.Close() })
@@ -112,8 +116,12 @@ func TestFailedHandshakeLeavesNoGhost(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			space := transport.NewInproc()
 			g := newGated(space)
-			pub := closing(t, socket.NewPub(append(tt.opts, socket.WithTransport(g), socket.WithLastValue(3), socket.WithWelcome(socket.Text("t", "welcome")))...))
-			sub := closing(t, socket.NewSub(socket.WithTransport(space), socket.WithSubscription("t"), socket.WithReconnect(patience, patience)))
+			pub := closing(t,
+				socket.NewPub(
+					append(tt.opts, socket.WithTransport(g), socket.WithLastValue(3),
+						socket.WithWelcome(socket.Text("t", "welcome")))...))
+			sub := closing(t,
+				socket.NewSub(socket.WithTransport(space), socket.WithSubscription("t"), socket.WithReconnect(patience, patience)))
 			send(t, pub, "t", "a last value")
 			tt.meet(t, pub, sub)
 			<-g.at
@@ -133,7 +141,8 @@ func TestFailedHandshakeLeavesNoGhost(t *testing.T) {
 		space := transport.NewInproc()
 		g := newGated(space)
 		pub := socket.NewPub(socket.WithTransport(g), socket.WithLastValue(3))
-		sub := closing(t, socket.NewSub(socket.WithTransport(space), socket.WithSubscription("t"), socket.WithReconnect(patience, patience)))
+		sub := closing(t,
+			socket.NewSub(socket.WithTransport(space), socket.WithSubscription("t"), socket.WithReconnect(patience, patience)))
 		send(t, pub, "t", "a last value")
 		binds(t, pub, sub)
 		<-g.at
@@ -165,7 +174,8 @@ func noGhost(t *testing.T, pub *socket.Pub) {
 	before := pub.Stats()
 	send(t, pub, "t", "to nobody")
 	after := pub.Stats()
-	if len(after.Peers) > 0 || after.Dropped[socket.NoSubscriber].Messages != before.Dropped[socket.NoSubscriber].Messages+1 || after.Queued.Messages > 0 {
+	if len(after.Peers) > 0 || after.Dropped[socket.NoSubscriber].Messages != before.Dropped[socket.NoSubscriber].Messages+
+		1 || after.Queued.Messages > 0 {
 		t.Errorf("a message to nobody: %+v, %d peers", after.Ledger, len(after.Peers))
 	}
 	if n := after.Delivered.Messages; n > 0 {
@@ -279,7 +289,8 @@ func TestInprocXPubHearsOfEveryEnd(t *testing.T) {
 			for g := range 4 {
 				subs.Go(func() {
 					for i := range 100 {
-						sub := socket.NewSub(space, socket.WithReconnect(time.Millisecond, time.Millisecond), socket.WithSubscription(fmt.Sprint(g)))
+						sub := socket.NewSub(space, socket.WithReconnect(time.Millisecond, time.Millisecond),
+							socket.WithSubscription(fmt.Sprint(g)))
 						if err := sub.Connect("inproc://xpub"); err != nil {
 							t.Error(err)
 						}

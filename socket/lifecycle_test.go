@@ -189,7 +189,8 @@ func TestIncompatible(t *testing.T) {
 					}
 					for _, s := range []socket.Socket{binds, connects} {
 						ev := event(t, s.(eventer), socket.HandshakeFailed)
-						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) || !strings.Contains(ev.Err.Error(), b) {
+						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) ||
+							!strings.Contains(ev.Err.Error(), b) {
 							t.Errorf("%s: event %v, want both types named", s.Type(), ev)
 						}
 					}
@@ -218,7 +219,8 @@ func TestClosedSocket(t *testing.T) {
 				t.Errorf("Connect: %v", err)
 			}
 			if s, ok := s.(socket.Sender); ok {
-				if err := s.Send(within(t), socket.Text("x", "y")); !errors.Is(err, socket.ErrClosed) && !errors.Is(err, socket.ErrState) {
+				if err := s.Send(within(t), socket.Text("x", "y")); !errors.Is(err, socket.ErrClosed) &&
+					!errors.Is(err, socket.ErrState) {
 					t.Errorf("Send: %v", err)
 				}
 			}
@@ -416,10 +418,12 @@ func TestEventsOfAConnection(t *testing.T) {
 		}
 		return names
 	}
-	if got, want := strings.Join(kinds(pull), ", "), "listening, accepted, peer up, peer down, unbound, closed"; got != want {
+	if got, want := strings.Join(kinds(pull), ", "),
+		"listening, accepted, peer up, peer down, unbound, closed"; got != want {
 		t.Errorf("bound side: %s; want %s", got, want)
 	}
-	if got, want := strings.Join(kinds(push), ", "), "connecting, connected, peer up, disconnected, peer down, closed"; got != want {
+	if got, want := strings.Join(kinds(push), ", "),
+		"connecting, connected, peer up, disconnected, peer down, closed"; got != want {
 		t.Errorf("connecting side: %s; want %s", got, want)
 	}
 }
@@ -430,7 +434,8 @@ func TestPeerOfAMessage(t *testing.T) {
 		at := link(t, rep, req, endpoint)
 		send(t, req, "x")
 		p := recv(t, rep).From
-		if p == nil || p.Type != "REQ" || string(p.Identity) != "me" || p.Endpoint != at || p.Address == "" || p.Node != socket.ThisNode() {
+		if p == nil || p.Type != "REQ" || string(p.Identity) != "me" || p.Endpoint != at || p.Address == "" ||
+			p.Node != socket.ThisNode() {
 			t.Fatalf("from %+v", p)
 		}
 		if s := p.String(); !strings.Contains(s, "REQ") || !strings.Contains(s, "me") {

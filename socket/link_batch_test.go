@@ -200,7 +200,14 @@ func TestBatchEncoding(t *testing.T) {
 		{"a reference between small frames", []Msg{fresh(r, 3, referTo, 3)}, 3},
 		{"references one behind the other", []Msg{fresh(r, referTo, referTo), fresh(r, 1<<20)}, 6},
 		{"small ones go on in the slab of the header", []Msg{fresh(r, referTo), fresh(r, 7), fresh(r, 8)}, 3},
-		{"over the end of a slab", []Msg{fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000)}, 2},
+		{
+			"over the end of a slab",
+			[]Msg{
+				fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000), fresh(r, 8000),
+				fresh(r, 8000), fresh(r, 8000),
+			},
+			2,
+		},
 		{"one message over the end of a slab", []Msg{fresh(r, slices.Repeat([]int{6000}, 24)...)}, 3},
 		{"a header finds no room behind a reference", []Msg{fresh(r, edge...)}, 4},
 	} {
@@ -306,7 +313,11 @@ func TestBatchRecyclesEachSlabOnce(t *testing.T) {
 	}{
 		{"small messages", []Msg{fresh(r, 5), fresh(r, 6)}, 1},
 		{"a reference at the end", []Msg{fresh(r, referTo)}, 1},
-		{"a slab in four segments", []Msg{fresh(r, 5), fresh(r, referTo), fresh(r, referTo), fresh(r, 9, referTo), fresh(r, 3)}, 1},
+		{
+			"a slab in four segments",
+			[]Msg{fresh(r, 5), fresh(r, referTo), fresh(r, referTo), fresh(r, 9, referTo), fresh(r, 3)},
+			1,
+		},
 		{"three slabs", []Msg{fresh(r, slices.Repeat([]int{6000}, 24)...)}, 3},
 		{"a reference on the edge of a slab", []Msg{fresh(r, edge...)}, 2},
 	} {

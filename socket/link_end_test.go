@@ -75,7 +75,8 @@ func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 		for name, end := range ends {
 			t.Run(scheme+"/"+name+"/PULL", func(t *testing.T) {
 				t.Parallel()
-				pull, push := closing(t, socket.NewPull(impatient())), closing(t, socket.NewPush(impatient(), socket.WithSendHWM(0)))
+				pull, push := closing(t, socket.NewPull(impatient())),
+					closing(t, socket.NewPush(impatient(), socket.WithSendHWM(0)))
 				link(t, pull, push, endpoint)
 				for n := range count {
 					must(t, push.Send(within(t), socket.NewMsg(paddedNumber(n))))

@@ -119,7 +119,8 @@ func TestFlightUndo(t *testing.T) {
 		n := wholeIn(ms, of)
 		delivered, unsent, begun := f.undo()
 		if delivered != countAll(ms[:n]) || !sameMessages(unsent, ms[n:]) {
-			t.Fatalf("after %d bytes %v are delivered and %d unsent, want %d and %d", written, delivered, len(unsent), n, len(ms)-n)
+			t.Fatalf("after %d bytes %v are delivered and %d unsent, want %d and %d", written, delivered, len(unsent), n,
+				len(ms)-n)
 		}
 		if want := n < len(ms) && of > len(encodedAll(ms[:n])); begun != want {
 			t.Fatalf("after %d bytes the first one unsent is begun: %t, want %t", written, begun, want)

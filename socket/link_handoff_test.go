@@ -473,7 +473,9 @@ func TestParkTimeout(t *testing.T) {
 	}{
 		{"as a rule", pull.core, Peer{}, parkTimeout},
 		{"each message waits for an answer", rep.core, Peer{}, parkTimeoutRequestReply},
-		{"the peer is impatient", rep.core, Peer{yodel: true, heartbeatTimeout: 60 * time.Millisecond}, 20 * time.Millisecond},
+		{
+			"the peer is impatient", rep.core, Peer{yodel: true, heartbeatTimeout: 60 * time.Millisecond}, 20 * time.Millisecond,
+		},
 		{"this side is", impatient.core, Peer{}, 20 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -56,8 +56,8 @@ func TestHeartbeatTimerDeadlines(t *testing.T) {
 	})
 }
 
-// TestHeartbeatTimerIsNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps no other
-// from its check.
+// TestHeartbeatTimerIsNotHeldUp: a connection that takes its time to close, as one of a foreign transport may, keeps
+// no other from its check.
 func TestHeartbeatTimerIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{time.Second, 3 * time.Second, 0}).core
@@ -68,7 +68,8 @@ func TestHeartbeatTimerIsNotHeldUp(t *testing.T) {
 		for i := range links {
 			here, there := net.Pipe()
 			defer there.Close()
-			links[i] = newWireLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+			links[i] = newWireLink(core, nil, &slowToClose{here, release},
+				&zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
 			links[i].startHeartbeat()
 		}
 		time.Sleep(3*time.Second + 1)
@@ -104,7 +105,8 @@ func TestHeartbeatTimerClose(t *testing.T) {
 		here, there := net.Pipe()
 		defer there.Close()
 		release := make(chan struct{})
-		l := newWireLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}}, &Peer{})
+		l := newWireLink(core, nil, &slowToClose{here, release}, &zmtp.Session{Version: zmtp.Version{Major: 3, Minor: 1}},
+			&Peer{})
 		l.startHeartbeat()
 		time.Sleep(3*time.Second + 1) // it is found dead, and its connection is being closed
 		over := make(chan struct{})

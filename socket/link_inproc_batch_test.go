@@ -62,13 +62,15 @@ func TestBatchedIsReceivedAtOnce(t *testing.T) {
 func TestBatchedIsInTheLedger(t *testing.T) {
 	t.Run("of the sender", func(t *testing.T) {
 		push, _, _ := batched(t, 10)
-		if s := push.Stats(); s.Check() != nil || s.Delivered.Messages != 10 || s.Queued.Messages != 0 || s.Peers[0].Delivered.Messages != 10 {
+		if s := push.Stats(); s.Check() != nil || s.Delivered.Messages != 10 || s.Queued.Messages != 0 ||
+			s.Peers[0].Delivered.Messages != 10 {
 			t.Errorf("%+v", s)
 		}
 	})
 	t.Run("of the receiver", func(t *testing.T) {
 		_, pull, _ := batched(t, 10)
-		if s := pull.Stats(); s.Check() != nil || s.Received.Messages != 10 || s.Unread.Messages != 10 || s.Peers[0].Unread.Messages != 10 {
+		if s := pull.Stats(); s.Check() != nil || s.Received.Messages != 10 || s.Unread.Messages != 10 ||
+			s.Peers[0].Unread.Messages != 10 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -125,7 +127,7 @@ func TestBatchedIsNotStarved(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for busy.Send(ctx, socket.Text("busy")) == nil { //nolint:revive // until ctx ends
+		for busy.Send(ctx, socket.Text("busy")) == nil { // until ctx ends
 		}
 	})
 	defer wg.Wait()

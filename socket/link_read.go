@@ -13,8 +13,8 @@ import (
 
 // The way in of one link: its goroutine, or a receiver in its place (link_handoff.go), reads a slab at a time,
 // decodes it without a copy and gives all whole messages to the inbox under one lock, with one wake-up. It never
-// waits for the way out: answers to PING go into the control buffer. What was read is queued in link_intake.go; when the
-// inbox is full reading stops, which the peer feels as backpressure, and the goroutine sends keepalives instead.
+// waits for the way out: answers to PING go into the control buffer. What was read is queued in link_intake.go; when
+// the inbox is full reading stops, which the peer feels as backpressure, and the goroutine sends keepalives instead.
 
 // A readState is what reading a link needs from one read to the next. It belongs to whoever reads, and is guarded by
 // nothing else: the link's goroutine, or the receiver that owns the reading (handoff.owner).

@@ -24,8 +24,14 @@ func TestSuccessorLosesNothing(t *testing.T) {
 		from []string // what the bound socket puts in front of a message
 	}{
 		{"PAIR", func() peer { return socket.NewPair() }, func() peer { return socket.NewPair(quickly) }, nil},
-		{"ROUTER", func() peer { return socket.NewRouter() }, func() peer { return named("peer", quickly) }, []string{"peer"}},
-		{"ROUTER with handover", func() peer { return socket.NewRouter(socket.WithHandover()) }, func() peer { return named("peer", quickly) }, []string{"peer"}},
+		{
+			"ROUTER", func() peer { return socket.NewRouter() }, func() peer { return named("peer", quickly) }, []string{"peer"},
+		},
+		{
+			"ROUTER with handover", func() peer { return socket.NewRouter(socket.WithHandover()) },
+			func() peer { return named("peer", quickly) },
+			[]string{"peer"},
+		},
 	} {
 		for _, sends := range []bool{true, false} { // whether the one before it did
 			for _, again := range []bool{false, true} { // by the same socket

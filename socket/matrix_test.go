@@ -89,7 +89,8 @@ func TestMatrixOfTheRefused(t *testing.T) {
 					connect(t, connects, at)
 					for _, s := range []socket.Socket{binds, connects} {
 						ev := event(t, s.(eventer), socket.HandshakeFailed)
-						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) || !strings.Contains(ev.Err.Error(), b) || ev.Endpoint != at {
+						if !errors.Is(ev.Err, zmtp.ErrSocketType) || !strings.Contains(ev.Err.Error(), a) ||
+							!strings.Contains(ev.Err.Error(), b) || ev.Endpoint != at {
 							t.Errorf("%s: event %v, want both types named", s.Type(), ev)
 						}
 						if len(s.Stats().Peers) != 0 || len(events(t, s.(eventer), socket.PeerUp)) != 0 {

@@ -104,8 +104,8 @@ func WithIdentity(id string) Option {
 // WithMetadata adds a property to what peers learn about this socket, readable as [Peer.Metadata] (libzmq
 // ZMQ_METADATA). The name must start with "X-", as RFC 37 asks of applications, and go on with letters, digits and
 // "-_.+", 255 bytes in all; "X-Yodel" is taken. The value is any bytes. Bind and Connect return an error that matches
-// ErrInvalidOption for any other name. Keep names, values and identity together below 150 bytes for the sake of old libzmq peers. The option
-// may be given several times.
+// ErrInvalidOption for any other name. Keep names, values and identity together below 150 bytes for the sake of old
+// libzmq peers. The option may be given several times.
 func WithMetadata(name, value string) Option {
 	return optionForAll{setting: func(c *config) {
 		c.metadata = append(c.metadata, zmtp.Property{Name: name, Value: []byte(value)})

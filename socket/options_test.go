@@ -34,8 +34,9 @@ func TestDefaults(t *testing.T) {
 		{"handshake timeout", c.handshakeTimeout, 10 * time.Second},
 		{"heartbeat", c.heartbeat, heartbeat{5 * time.Second, 15 * time.Second, 15 * time.Second}},
 		{"limits", c.limits, Limits{
-			MaxMessage: 64 << 20, MaxFrames: 1024, MaxTopic: 1024, MaxSubscriptions: 100_000, MaxMetadata: 4096, MaxHandshakes: 1024,
-			MaxPeers: 65_536, MinRate: 128,
+			MaxMessage: 64 << 20, MaxFrames: 1024, MaxTopic: 1024, MaxSubscriptions: 100_000, MaxMetadata: 4096,
+			MaxHandshakes: 1024,
+			MaxPeers:      65_536, MinRate: 128,
 		}},
 		{"linger", c.linger, 500 * time.Millisecond},
 		{"no logger", c.logger == nil, true},
@@ -91,10 +92,21 @@ func TestOptions(t *testing.T) {
 		{"negative receive HWM in bytes is none", WithRecvHWMBytes(-1), recvBytes, uint64(0)},
 
 		{"reconnect", WithReconnect(time.Second, time.Minute), reconnect, [2]time.Duration{time.Second, time.Minute}},
-		{"reconnect of zero", WithReconnect(0, time.Minute), reconnect, [2]time.Duration{100 * time.Millisecond, time.Minute}},
-		{"negative reconnect", WithReconnect(-1, time.Minute), reconnect, [2]time.Duration{100 * time.Millisecond, time.Minute}},
-		{"reconnect limit below the interval", WithReconnect(time.Minute, time.Second), reconnect, [2]time.Duration{time.Minute, time.Minute}},
-		{"reconnect limit below the default interval", WithReconnect(0, 0), reconnect, [2]time.Duration{100 * time.Millisecond, 100 * time.Millisecond}},
+		{
+			"reconnect of zero", WithReconnect(0, time.Minute), reconnect, [2]time.Duration{100 * time.Millisecond, time.Minute},
+		},
+		{
+			"negative reconnect", WithReconnect(-1, time.Minute), reconnect,
+			[2]time.Duration{100 * time.Millisecond, time.Minute},
+		},
+		{
+			"reconnect limit below the interval", WithReconnect(time.Minute, time.Second), reconnect,
+			[2]time.Duration{time.Minute, time.Minute},
+		},
+		{
+			"reconnect limit below the default interval", WithReconnect(0, 0), reconnect,
+			[2]time.Duration{100 * time.Millisecond, 100 * time.Millisecond},
+		},
 
 		{"connect timeout", WithConnectTimeout(time.Second), connectTimeout, time.Second},
 		{"connect timeout of zero is none", WithConnectTimeout(0), connectTimeout, time.Duration(0)},
@@ -127,7 +139,8 @@ func TestOptions(t *testing.T) {
 }
 
 func TestTheLastOptionWins(t *testing.T) {
-	c := configured(WithSendHWM(1), WithIdentity("a"), WithSendHWM(2), WithIdentity("b"), WithHeartbeat(0, 0, 0), WithHeartbeat(1, 1, 1))
+	c := configured(WithSendHWM(1), WithIdentity("a"), WithSendHWM(2), WithIdentity("b"), WithHeartbeat(0, 0, 0),
+		WithHeartbeat(1, 1, 1))
 	if c.sendMark.messages != 2 || string(c.identity) != "b" || c.heartbeat != (heartbeat{1, 1, 1}) {
 		t.Errorf("they come to HWM %d, identity %q and heartbeat %v", c.sendMark.messages, c.identity, c.heartbeat)
 	}

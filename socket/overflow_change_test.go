@@ -22,7 +22,9 @@ type tunable interface {
 
 // eachTunable runs a test with both.
 func eachTunable(t *testing.T, test func(t *testing.T, pub tunable), opts ...socket.Option) {
-	for _, pub := range []tunable{socket.NewPub(as[socket.PubOption](opts)...), socket.NewXPub(as[socket.XPubOption](opts)...)} {
+	for _, pub := range []tunable{
+		socket.NewPub(as[socket.PubOption](opts)...), socket.NewXPub(as[socket.XPubOption](opts)...),
+	} {
 		t.Run(pub.Type(), func(t *testing.T) { test(t, closing(t, pub)) })
 	}
 }

@@ -23,15 +23,24 @@ func TestDropOldestMakesRoomInVain(t *testing.T) {
 		receiver func() (Receiver, *core)
 		frames   []string
 	}{
-		{"PUSH", func() (end, *core) { s := NewPush(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
-			func() (Receiver, *core) { s := NewPull(WithRecvHWM(1)); return s, s.core }, []string{"x"}},
-		{"PUB", func() (end, *core) { s := NewPub(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
-			func() (Receiver, *core) { s := NewSub(WithSubscription("x"), WithRecvHWM(1)); return s, s.core }, []string{"x"}},
-		{"ROUTER", func() (end, *core) { s := NewRouter(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
+		{
+			"PUSH", func() (end, *core) { s := NewPush(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
+			func() (Receiver, *core) { s := NewPull(WithRecvHWM(1)); return s, s.core },
+			[]string{"x"},
+		},
+		{
+			"PUB", func() (end, *core) { s := NewPub(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
+			func() (Receiver, *core) { s := NewSub(WithSubscription("x"), WithRecvHWM(1)); return s, s.core },
+			[]string{"x"},
+		},
+		{
+			"ROUTER", func() (end, *core) { s := NewRouter(WithOverflow(policy), WithSendHWM(1)); return s, s.core },
 			func() (Receiver, *core) {
 				s := NewDealer(WithIdentity("peer"), WithRecvHWM(1))
 				return s, s.core
-			}, []string{"peer", "x"}},
+			},
+			[]string{"peer", "x"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sender, out := c.sender()
@@ -60,7 +69,8 @@ func TestDropOldestMakesRoomInVain(t *testing.T) {
 			}
 			st := sender.Stats()
 			must(t, st.Check())
-			if unread := receiver.Stats().Unread.Messages; st.Queued.Messages != 0 || st.Accepted.Messages != sent || st.Delivered.Messages+st.Dropped[QueueFull].Messages != sent || unread > 1 {
+			if unread := receiver.Stats().Unread.Messages; st.Queued.Messages != 0 || st.Accepted.Messages != sent ||
+				st.Delivered.Messages+st.Dropped[QueueFull].Messages != sent || unread > 1 {
 				t.Errorf("%+v\nthe receiver has %d", st.Ledger, unread)
 			}
 			hold(false)

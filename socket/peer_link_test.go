@@ -137,7 +137,9 @@ func TestDisconnectPeer(t *testing.T) {
 		p := push.Stats().Peers[0].Peer
 		must(t, push.DisconnectPeer(p))
 		peerOver(t, p)
-		down := eventWhere(t, push, "the end", func(ev socket.Event) bool { return ev.Kind == socket.PeerDown && ev.Peer == p })
+		down := eventWhere(t, push, "the end", func(ev socket.Event) bool {
+			return ev.Kind == socket.PeerDown && ev.Peer == p
+		})
 		if !errors.Is(down.Err, socket.ErrDisconnected) {
 			t.Errorf("%v, want ErrDisconnected", down.Err)
 		}

@@ -50,7 +50,12 @@ func TestNewPeer(t *testing.T) {
 		{"not a Yodel", zmtp.Metadata{{Name: "Socket-Type", Value: []byte("PULL")}}, false, NodeID{}},
 		{"a Yodel", zmtp.Metadata{ours}, true, ThisNode()},
 		{"in other letters", zmtp.Metadata{{Name: "x-yodel", Value: ours.Value}}, true, ThisNode()},
-		{"a later Yodel", zmtp.Metadata{{Name: yodelProperty, Value: append(bytes.Clone(ours.Value), "more"...)}}, true, ThisNode()},
+		{
+			"a later Yodel",
+			zmtp.Metadata{{Name: yodelProperty, Value: append(bytes.Clone(ours.Value), "more"...)}},
+			true,
+			ThisNode(),
+		},
 		{"a property too short", zmtp.Metadata{{Name: yodelProperty, Value: ours.Value[:yodelSize-1]}}, false, NodeID{}},
 		{"an empty one", zmtp.Metadata{{Name: yodelProperty}}, false, NodeID{}},
 	} {
@@ -78,7 +83,9 @@ func TestNewPeer(t *testing.T) {
 // ourselves.
 func TestPeerPropertyGivenTwice(t *testing.T) {
 	p := newPeer(&zmtp.Session{Metadata: zmtp.Metadata{
-		{Name: "X-Name", Value: []byte("first")}, {Name: "x-name", Value: []byte("second")}, {Name: "X-Name", Value: []byte("third")},
+		{Name: "X-Name", Value: []byte("first")},
+		{Name: "x-name", Value: []byte("second")},
+		{Name: "X-Name", Value: []byte("third")},
 	}}, "", "")
 	if len(p.Metadata) != 1 || p.Metadata["X-Name"] != "first" {
 		t.Errorf("the properties are %v, want the first one", p.Metadata)

@@ -25,7 +25,10 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		{"identity of 256 bytes", socket.NewReq(socket.WithIdentity(strings.Repeat("x", 256))), socket.ErrInvalidOption},
 		{"metadata that is no extension", socket.NewDealer(socket.WithMetadata("Topic", "a")), socket.ErrInvalidOption},
 		{"metadata that is ours", socket.NewDealer(socket.WithMetadata("X-Yodel", "a")), socket.ErrInvalidOption},
-		{"metadata with a blank in its name", socket.NewDealer(socket.WithMetadata("X-two words", "a")), socket.ErrInvalidOption},
+		{
+			"metadata with a blank in its name", socket.NewDealer(socket.WithMetadata("X-two words", "a")),
+			socket.ErrInvalidOption,
+		},
 		{"which names the error of zmtp", socket.NewDealer(socket.WithMetadata("X-two words", "a")), zmtp.ErrConfig},
 		{"topic over the limit", socket.NewSub(socket.WithSubscription(strings.Repeat("x", 1025))), socket.ErrInvalidOption},
 		{"which is too large", socket.NewSub(socket.WithSubscription("a", strings.Repeat("x", 1025))), socket.ErrTooLarge},
@@ -61,7 +64,8 @@ func TestUnknownSchemeIsAnAddressError(t *testing.T) {
 func TestRouterDropsOldest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		network := simnet.New(simnet.Config{Window: 16})
-		router := socket.NewRouter(on(network, "srv"), socket.WithOverflow(socket.DropOldest), socket.WithSendHWM(1), socket.WithHeartbeat(0, 0, 0))
+		router := socket.NewRouter(on(network, "srv"), socket.WithOverflow(socket.DropOldest), socket.WithSendHWM(1),
+			socket.WithHeartbeat(0, 0, 0))
 		defer shut(t, router)
 		bindAt(t, router)
 		r := rawSim(t, network, "cli")

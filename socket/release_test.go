@@ -27,7 +27,8 @@ func TestRelease(t *testing.T) {
 		kept := make(map[int]socket.Msg)
 		check := func(i int, m socket.Msg) {
 			t.Helper()
-			if len(m.Frames) != 4 || string(m.Frames[0]) != fmt.Sprint(i) || !bytes.Equal(m.Frames[1], body(i)) || !bytes.Equal(m.Frames[3], body(i+1)) {
+			if len(m.Frames) != 4 || string(m.Frames[0]) != fmt.Sprint(i) || !bytes.Equal(m.Frames[1], body(i)) ||
+				!bytes.Equal(m.Frames[3], body(i+1)) {
 				t.Fatalf("message %d is broken", i)
 			}
 		}

@@ -25,7 +25,8 @@ func echo(t testing.TB, rep *socket.Rep, name string) {
 				return
 			}
 			reply := socket.NewMsg(append(m.Frames, []byte(name))...)
-			if err := rep.Send(ctx, reply); err != nil && !errors.Is(err, socket.ErrPeerLost) && !errors.Is(err, socket.ErrClosed) {
+			if err := rep.Send(ctx, reply); err != nil && !errors.Is(err, socket.ErrPeerLost) &&
+				!errors.Is(err, socket.ErrClosed) {
 				t.Errorf("reply: %v", err)
 			}
 		}

@@ -149,7 +149,8 @@ func TestLeastOutstanding(t *testing.T) {
 		}
 	})
 	t.Run("what was dropped is not outstanding", func(t *testing.T) {
-		dealer := closing(t, socket.NewDealer(socket.WithLeastOutstanding(), socket.WithSendHWM(2), socket.WithOverflow(socket.DropOldest)))
+		dealer := closing(t,
+			socket.NewDealer(socket.WithLeastOutstanding(), socket.WithSendHWM(2), socket.WithOverflow(socket.DropOldest)))
 		at := bind(t, dealer, "tcp://127.0.0.1:*")
 		rawPeer(t, at, "DEALER")
 		waitPeers(t, dealer, 1)
@@ -416,7 +417,8 @@ func TestWelcome(t *testing.T) {
 			socket.Sender
 			WaitSubscribers(ctx context.Context, topic string, n int) error
 		}{
-			socket.NewPub(socket.WithWelcome(socket.Text("W", "hello"))), socket.NewXPub(socket.WithWelcome(socket.Text("W", "hello"))),
+			socket.NewPub(socket.WithWelcome(socket.Text("W", "hello"))),
+			socket.NewXPub(socket.WithWelcome(socket.Text("W", "hello"))),
 		} {
 			t.Run(pub.Type(), func(t *testing.T) {
 				closing(t, pub)

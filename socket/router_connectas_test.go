@@ -72,7 +72,8 @@ func TestConnectAsErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			err := router.ConnectAs(c.endpoint, c.id)
 			var at *socket.PeerError
-			if !errors.As(err, &at) || at.Endpoint != c.endpoint || at.Op != "connect" || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+			if !errors.As(err, &at) || at.Endpoint != c.endpoint || at.Op != "connect" || c.is != nil && !errors.Is(err, c.is) ||
+				!strings.Contains(err.Error(), c.says) {
 				t.Fatalf("ConnectAs: %v, want %v that names the endpoint and says %q", err, c.is, c.says)
 			}
 		})

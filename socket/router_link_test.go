@@ -76,8 +76,10 @@ func TestRouterDisconnectsASlowPeer(t *testing.T) {
 			t.Fatalf("event %v, want ErrSlow", ev)
 		}
 		s := router.Stats() // to the end the kernel may have taken some of the ten that were queued
-		if lost := s.Dropped[socket.PeerGone].Messages; s.Dropped[socket.QueueFull].Messages != 1 || lost == 0 || lost > 10 || s.Accepted.Messages != 2*sent {
-			t.Fatalf("%d sent to each, ledger %+v: want what was queued lost with the peer, and one that found no room", sent, s.Ledger)
+		if lost := s.Dropped[socket.PeerGone].Messages; s.Dropped[socket.QueueFull].Messages != 1 || lost == 0 || lost > 10 ||
+			s.Accepted.Messages != 2*sent {
+			t.Fatalf("%d sent to each, ledger %+v: want what was queued lost with the peer, and one that found no room", sent,
+				s.Ledger)
 		}
 	})
 }
@@ -123,7 +125,8 @@ func TestRouterDisconnect(t *testing.T) {
 					t.Fatalf("again: %v, want ErrNoEndpoint", err)
 				}
 				event(t, peer, socket.PeerDown)
-				if ev := event(t, router, socket.PeerDown); !errors.Is(ev.Err, socket.ErrDisconnected) || string(ev.Peer.Identity) != "peer" {
+				if ev := event(t, router, socket.PeerDown); !errors.Is(ev.Err, socket.ErrDisconnected) ||
+					string(ev.Peer.Identity) != "peer" {
 					t.Fatalf("event %v, want ErrDisconnected of the peer", ev)
 				}
 				next := closing(t, socket.NewDealer()) // another one may have the name
@@ -168,7 +171,9 @@ func TestRouterDisconnectEndsASendThatWaits(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if s := router.Stats(); s.Accepted.Messages != sent || s.Dropped[socket.PeerGone].Messages+s.Delivered.Messages != sent || s.Dropped[socket.PeerGone].Messages < 5 || s.Queued.Messages != 0 {
+		if s := router.Stats(); s.Accepted.Messages != sent ||
+			s.Dropped[socket.PeerGone].Messages+s.Delivered.Messages != sent || s.Dropped[socket.PeerGone].Messages < 5 ||
+			s.Queued.Messages != 0 {
 			t.Errorf("of %d sent, ledger %+v", sent, s.Ledger)
 		}
 		net.Unstall("srv")
@@ -260,7 +265,8 @@ func TestConnectAsSurvivesCuts(t *testing.T) {
 				cancel()
 				wg.Wait()
 				s := router.Stats()
-				if lost := s.Dropped[socket.PeerGone].Messages; s.Accepted.Messages != accepted || s.Delivered.Messages+lost != accepted || len(s.Dropped) > 1 {
+				if lost := s.Dropped[socket.PeerGone].Messages; s.Accepted.Messages != accepted ||
+					s.Delivered.Messages+lost != accepted || len(s.Dropped) > 1 {
 					t.Errorf("%d accepted, ledger %+v", accepted, s.Ledger)
 				}
 				total := uint64(0)
@@ -286,7 +292,8 @@ func TestConnectAsSurvivesCuts(t *testing.T) {
 					}
 				}
 				if unroutable == 0 || s.Delivered.Messages == total {
-					t.Errorf("%d unroutable, %d of %d delivered arrived: the cuts hit nothing", unroutable, total, s.Delivered.Messages)
+					t.Errorf("%d unroutable, %d of %d delivered arrived: the cuts hit nothing", unroutable, total,
+						s.Delivered.Messages)
 				}
 				t.Logf("%d accepted, %d received, %d lost on the way, %d queued when a connection was cut, %d unroutable",
 					accepted, total, s.Delivered.Messages-total, s.Dropped[socket.PeerGone].Messages, unroutable)

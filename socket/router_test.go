@@ -159,7 +159,8 @@ func TestRouterRefusesADuplicateIdentity(t *testing.T) {
 		second := closing(t, named("twin"))
 		connect(t, second, at)
 		ev := event(t, router, socket.DuplicateIdentity)
-		if !errors.Is(ev.Err, socket.ErrIdentityInUse) || ev.Peer == nil || string(ev.Peer.Identity) != "twin" || ev.Endpoint != at {
+		if !errors.Is(ev.Err, socket.ErrIdentityInUse) || ev.Peer == nil || string(ev.Peer.Identity) != "twin" ||
+			ev.Endpoint != at {
 			t.Fatalf("event %v", ev)
 		}
 		event(t, second, socket.PeerDown)
@@ -249,7 +250,9 @@ func TestRouterTellsOfItsPeers(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"peer up peer 0", "peer down peer 0", "peer up peer 1", "peer down peer 1", "peer up peer 2", "peer down peer 2"}
+		want := []string{
+			"peer up peer 0", "peer down peer 0", "peer up peer 1", "peer down peer 1", "peer up peer 2", "peer down peer 2",
+		}
 		if !slices.Equal(told, want) {
 			t.Fatalf("told %q, want %q", told, want)
 		}
@@ -369,7 +372,9 @@ func TestRouterPeerDiesWhileSendWaits(t *testing.T) {
 		if err := <-done; !errors.Is(err, socket.ErrUnroutable) {
 			t.Fatalf("Send: %v, want ErrUnroutable", err)
 		}
-		eventWhere(t, router, "the peer is down", func(d socket.Event) bool { return d.Kind == socket.PeerDown && d.Peer == ev.Peer })
+		eventWhere(t, router, "the peer is down", func(d socket.Event) bool {
+			return d.Kind == socket.PeerDown && d.Peer == ev.Peer
+		})
 		if s := router.Stats(); s.Dropped[socket.PeerGone].Messages == 0 || s.Queued.Messages != 0 {
 			t.Fatalf("ledger %+v: want what was queued counted as lost with the peer", s.Ledger)
 		}
@@ -384,7 +389,8 @@ func TestRouterSendEndsWithItsContext(t *testing.T) {
 	fillPeer(t, router, "id", "x")
 	ctx, cancel := contextEnded()
 	defer cancel()
-	if err := router.Send(ctx, socket.Text("id", "x")); !errors.Is(err, context.Canceled) || !errors.Is(err, socket.ErrWouldBlock) {
+	if err := router.Send(ctx, socket.Text("id", "x")); !errors.Is(err, context.Canceled) ||
+		!errors.Is(err, socket.ErrWouldBlock) {
 		t.Fatalf("Send: %v, want the context's end and ErrWouldBlock", err)
 	}
 	expect(t, dealer, "x")

@@ -63,13 +63,15 @@ func TestRouterOfThousandsByWire(t *testing.T) {
 		t.Errorf("ledger %+v: want all that was received handed over", s.Ledger)
 	}
 	if s.Handed.Messages < uint64(3*n) || s.Accepted.Messages+echo.unroutable.Load() != s.Handed.Messages {
-		t.Errorf("ledger %+v, %d unroutable: want each message, at least %d, answered or its sender gone", s.Ledger, echo.unroutable.Load(), 3*n)
+		t.Errorf("ledger %+v, %d unroutable: want each message, at least %d, answered or its sender gone", s.Ledger,
+			echo.unroutable.Load(), 3*n)
 	}
 	if lost := s.Dropped[socket.PeerGone].Messages; s.Delivered.Messages+lost != s.Accepted.Messages {
 		t.Errorf("ledger %+v: want what was not delivered lost with its peer", s.Ledger)
 	}
 	backInSize(t, before, n)
-	t.Logf("%d messages, %d for peers that were gone, %d queued for such", s.Handed.Messages, echo.unroutable.Load(), s.Dropped[socket.PeerGone].Messages)
+	t.Logf("%d messages, %d for peers that were gone, %d queued for such", s.Handed.Messages, echo.unroutable.Load(),
+		s.Dropped[socket.PeerGone].Messages)
 }
 
 // called counts the peers that go by a name.

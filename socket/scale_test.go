@@ -87,7 +87,8 @@ func crowd(t *testing.T, router *socket.Router, at string, n int, wave string) {
 	for range n {
 		m, err := router.Recv(ctx)
 		must(t, err)
-		if id := string(m.Frames[0]); id != string(m.Frames[1]) || id != string(m.From.Identity) || string(m.Frames[2]) != wave {
+		if id := string(m.Frames[0]); id != string(m.Frames[1]) || id != string(m.From.Identity) ||
+			string(m.Frames[2]) != wave {
 			t.Fatalf("received %s from %v in %s", m, m.From, wave)
 		}
 		must(t, router.Send(ctx, m))

@@ -66,6 +66,8 @@ func TestShutdownNamesWhatIsStillQueued(t *testing.T) {
 	}
 	balanced(t, push)
 	close(ln.released)
-	waitUntil(t, "the messages are dropped", func() bool { return push.Stats().Dropped[socket.SocketClosed].Messages == 3 })
+	waitUntil(t, "the messages are dropped", func() bool {
+		return push.Stats().Dropped[socket.SocketClosed].Messages == 3
+	})
 	balanced(t, push)
 }

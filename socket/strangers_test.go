@@ -38,7 +38,10 @@ func TestWhatStrangersCanHold(t *testing.T) {
 		{"connected, idle", shaken(), strangers, 8 << 10, "8 KiB       8 MiB"},
 		{"its READY as large as may be", shaken(largest...), strangers, (8 + 16) << 10, "16 KiB      16 MiB"},
 		{"what messages are read into", append(shaken(), many...), strangers, (8 + 48) << 10, "48 KiB      47 MiB"},
-		{"a part of a message", joined(shaken(), claim(0, 60<<20), make([]byte, 60_000)), strangers, (8 + 96) << 10, "96 KiB      94 MiB"},
+		{
+			"a part of a message", joined(shaken(), claim(0, 60<<20), make([]byte, 60_000)), strangers, (8 + 96) << 10,
+			"96 KiB      94 MiB",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := socket.NewDealer(socket.WithRecvHWM(0), socket.WithHeartbeat(0, 0, 0))

@@ -55,7 +55,9 @@ func (h *listener) topics() []string {
 
 // logOf is a subscriptions with nothing but its log and some listeners.
 func logOf(listeners ...*listener) *subscriptions {
-	s := &subscriptions{core: new(core), wants: make(map[string]*want), held: make(map[holding]struct{}), links: make(map[*link]struct{})}
+	s := &subscriptions{
+		core: new(core), wants: make(map[string]*want), held: make(map[holding]struct{}), links: make(map[*link]struct{}),
+	}
 	for _, l := range listeners {
 		l.link.out.told = s.log.reader()
 		l.link.core, l.link.carrier = s.core, &wire{l.link}

@@ -37,7 +37,8 @@ func checkUndo(t *testing.T, b *batch, ms []Msg, written int) {
 		t.Fatalf("with %d bytes written %v are delivered, want %v", written, delivered, want)
 	}
 	if !sameMessages(rest, ms[n:]) {
-		t.Fatalf("with %d bytes written %d messages are left, want the last %d of %d, unchanged", written, len(rest), len(ms)-n, len(ms))
+		t.Fatalf("with %d bytes written %d messages are left, want the last %d of %d, unchanged", written, len(rest),
+			len(ms)-n, len(ms))
 	}
 	if !b.empty() || b.count != (Count{}) || b.head != 0 {
 		t.Fatalf("with %d bytes written the batch is not empty afterwards: %v in %d segments", written, b.count, len(b.segs))
@@ -48,7 +49,8 @@ func checkUndo(t *testing.T, b *batch, ms []Msg, written int) {
 func TestBatchUndoAtEveryByte(t *testing.T) {
 	r := numbers(20)
 	ms := []Msg{
-		fresh(r, 3), fresh(r, 0), fresh(r, 0, 0), fresh(r, 300), fresh(r, 2, referTo, 5), fresh(r, 1), fresh(r, referTo), fresh(r, 7, 0),
+		fresh(r, 3), fresh(r, 0), fresh(r, 0, 0), fresh(r, 300), fresh(r, 2, referTo, 5), fresh(r, 1), fresh(r, referTo),
+		fresh(r, 7, 0),
 	}
 	wire := len(encodedAll(ms))
 	for written := range wire + 1 {
@@ -98,7 +100,8 @@ func FuzzBatchUndo(f *testing.F) {
 	f.Add([]byte{}, uint16(0), uint16(0))
 	f.Add([]byte{0, 5, 0, 0, 5, 0}, uint16(8), uint16(0))
 	f.Add([]byte{1, 0, 32, 0, 9, 0, 0, 0, 33}, uint16(0xffff), uint16(1))
-	f.Add([]byte{0, 0xff, 0x1f, 0, 0xff, 0x1f, 1, 0xff, 0x1f, 0, 0xff, 0x1f, 3, 0, 0, 0, 0xff, 0x1f, 0, 0, 0x20}, uint16(30000), uint16(2))
+	f.Add([]byte{0, 0xff, 0x1f, 0, 0xff, 0x1f, 1, 0xff, 0x1f, 0, 0xff, 0x1f, 3, 0, 0, 0, 0xff, 0x1f, 0, 0, 0x20},
+		uint16(30000), uint16(2))
 	f.Add([]byte{2, 100, 0, 0, 0, 0x40, 2, 200, 0, 3, 0, 0, 2, 1, 1}, uint16(100), uint16(3))
 	f.Fuzz(func(t *testing.T, program []byte, written, seed uint16) {
 		program = program[:min(len(program), 3*64)]

@@ -122,7 +122,9 @@ var showings = []struct {
 func TestXPubApplicationBelievesWhatIsTrue(t *testing.T) {
 	const peers, topics, mark1, mark2 = 8, 6, 100, 30
 	for _, c := range showings {
-		for name, often := range map[string]int{"reads at once": 1, "reads now and then": 20, "hardly ever reads": 5000, "never reads": 1 << 30} {
+		for name, often := range map[string]int{
+			"reads at once": 1, "reads now and then": 20, "hardly ever reads": 5000, "never reads": 1 << 30,
+		} {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				x := newNoticed(t, append(c.opts, WithLimits(Limits{MaxSubscriptions: 1_000_000}))...)
 				n := x.subs.notices

@@ -223,7 +223,9 @@ func TestXPubManual(t *testing.T) {
 		expect(t, xpub, "\x00A") // what it had asked for, not what it was given
 		waitUntil(t, "it is gone", func() bool { return len(xpub.Stats().Peers) == 0 })
 		nothing(t, xpub)
-		for _, err := range []error{xpub.Subscribe(asked.Peer, "A"), xpub.Unsubscribe(asked.Peer, "A"), xpub.SetOverflow(asked.Peer, socket.Block)} {
+		for _, err := range []error{
+			xpub.Subscribe(asked.Peer, "A"), xpub.Unsubscribe(asked.Peer, "A"), xpub.SetOverflow(asked.Peer, socket.Block),
+		} {
 			if !errors.Is(err, socket.ErrPeerLost) {
 				t.Fatalf("for a peer that left: %v, want ErrPeerLost", err)
 			}
@@ -280,7 +282,8 @@ func TestXPubThatNeverLooks(t *testing.T) {
 			}
 		}
 	}()
-	if ev := event(t, xpub, socket.LimitHit); !errors.Is(ev.Err, socket.ErrLimit) || ev.Peer.Address != fickle.LocalAddr().String() {
+	if ev := event(t, xpub, socket.LimitHit); !errors.Is(ev.Err, socket.ErrLimit) ||
+		ev.Peer.Address != fickle.LocalAddr().String() {
 		t.Fatalf("event %v", ev)
 	}
 	send(t, xpub, "e", "second")
@@ -300,7 +303,8 @@ func TestXPubPeersLimits(t *testing.T) {
 			for i := range 4 {
 				greedy.change(fmt.Sprint("+", i))
 			}
-			if ev := event(t, xpub, socket.SubscriptionRefused); !errors.Is(ev.Err, socket.ErrLimit) || !strings.Contains(ev.Err.Error(), `"3"`) {
+			if ev := event(t, xpub, socket.SubscriptionRefused); !errors.Is(ev.Err, socket.ErrLimit) ||
+				!strings.Contains(ev.Err.Error(), `"3"`) {
 				t.Fatalf("event %v", ev)
 			}
 			greedy.change("-0")
@@ -435,7 +439,9 @@ func TestRefusedSubscriptionsAreTakenOnceThereIsRoom(t *testing.T) {
 	}{
 		{"PUB", func() publisher { return socket.NewPub(limits) }},
 		{"XPUB", func() publisher { return socket.NewXPub(limits) }},
-		{"XPUB that shows each change", func() publisher { return socket.NewXPub(limits, socket.WithVerbosity(socket.EveryChange)) }},
+		{"XPUB that shows each change", func() publisher {
+			return socket.NewXPub(limits, socket.WithVerbosity(socket.EveryChange))
+		}},
 		{"manual XPUB", func() publisher { return socket.NewXPub(limits, socket.WithManual()) }},
 	} {
 		for _, endpoint := range []string{"tcp://127.0.0.1:*", "inproc://" + t.Name()} {

@@ -35,7 +35,11 @@ func forwarders() []forwarder {
 		{"EverySubscription", []socket.XPubOption{socket.WithVerbosity(socket.EverySubscription)}, byProxy},
 		{"EveryChange", []socket.XPubOption{socket.WithVerbosity(socket.EveryChange)}, byProxy},
 		{"WithManual", []socket.XPubOption{socket.WithManual()}, forwardByHand},
-		{"WithManual and EveryChange", []socket.XPubOption{socket.WithManual(), socket.WithVerbosity(socket.EveryChange)}, forwardByHand},
+		{
+			"WithManual and EveryChange",
+			[]socket.XPubOption{socket.WithManual(), socket.WithVerbosity(socket.EveryChange)},
+			forwardByHand,
+		},
 	}
 }
 
@@ -91,16 +95,30 @@ func TestForwardedSubscriptionsBalance(t *testing.T) {
 		want string // the topics that the publisher has then
 	}
 	for name, steps := range map[string][]step{
-		"three leave":                         {{0, "+a", "a"}, {1, "+a", "a"}, {2, "+a", "a"}, {1, "leaves", "a"}, {0, "leaves", "a"}, {2, "leaves", ""}},
-		"subscribes twice, leaves":            {{0, "+a", "a"}, {0, "+a", "a"}, {0, "leaves", ""}},
-		"subscribes twice, cancels once":      {{0, "+a", "a"}, {0, "+a", "a"}, {0, "-a", ""}},
-		"subscribes twice, cancels twice":     {{0, "+a", "a"}, {0, "+a", "a"}, {0, "-a", ""}, {0, "-a", ""}, {1, "+b", "b"}, {0, "+a", "a b"}},
-		"cancels what another has":            {{0, "+a", "a"}, {1, "-a", "a"}, {1, "-a", "a"}, {0, "leaves", ""}},
-		"subscribes twice beside another":     {{0, "+a", "a"}, {1, "+a", "a"}, {0, "+a", "a"}, {0, "-a", "a"}, {0, "-a", "a"}, {1, "-a", ""}},
-		"subscribes again after the others":   {{0, "+a", "a"}, {1, "+a", "a"}, {0, "-a", "a"}, {1, "-a", ""}, {1, "+a", "a"}, {0, "leaves", "a"}, {1, "leaves", ""}},
-		"leaves twice as often as it comes":   {{0, "+a", "a"}, {0, "-a", ""}, {0, "+a", "a"}, {0, "+a", "a"}, {0, "leaves", ""}},
-		"everything and a part of it":         {{0, "+", ""}, {1, "+a", " a"}, {0, "+", " a"}, {0, "-", "a"}, {1, "leaves", ""}},
-		"the first to come is the last to go": {{0, "+a", "a"}, {1, "+a", "a"}, {1, "+a", "a"}, {1, "leaves", "a"}, {0, "-a", ""}},
+		"three leave": {
+			{0, "+a", "a"}, {1, "+a", "a"}, {2, "+a", "a"}, {1, "leaves", "a"}, {0, "leaves", "a"}, {2, "leaves", ""},
+		},
+		"subscribes twice, leaves":       {{0, "+a", "a"}, {0, "+a", "a"}, {0, "leaves", ""}},
+		"subscribes twice, cancels once": {{0, "+a", "a"}, {0, "+a", "a"}, {0, "-a", ""}},
+		"subscribes twice, cancels twice": {
+			{0, "+a", "a"}, {0, "+a", "a"}, {0, "-a", ""}, {0, "-a", ""}, {1, "+b", "b"}, {0, "+a", "a b"},
+		},
+		"cancels what another has": {{0, "+a", "a"}, {1, "-a", "a"}, {1, "-a", "a"}, {0, "leaves", ""}},
+		"subscribes twice beside another": {
+			{0, "+a", "a"}, {1, "+a", "a"}, {0, "+a", "a"}, {0, "-a", "a"}, {0, "-a", "a"}, {1, "-a", ""},
+		},
+		"subscribes again after the others": {
+			{0, "+a", "a"}, {1, "+a", "a"}, {0, "-a", "a"}, {1, "-a", ""}, {1, "+a", "a"}, {0, "leaves", "a"}, {1, "leaves", ""},
+		},
+		"leaves twice as often as it comes": {
+			{0, "+a", "a"}, {0, "-a", ""}, {0, "+a", "a"}, {0, "+a", "a"}, {0, "leaves", ""},
+		},
+		"everything and a part of it": {
+			{0, "+", ""}, {1, "+a", " a"}, {0, "+", " a"}, {0, "-", "a"}, {1, "leaves", ""},
+		},
+		"the first to come is the last to go": {
+			{0, "+a", "a"}, {1, "+a", "a"}, {1, "+a", "a"}, {1, "leaves", "a"}, {0, "-a", ""},
+		},
 	} {
 		for _, f := range forwarders() {
 			for _, hops := range []int{1, 2} {

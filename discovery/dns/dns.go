@@ -22,7 +22,7 @@ type Backend struct {
 var _ discovery.Backend = (*Backend)(nil)
 
 // New returns a backend for that name. At least one [WithSRV] or [WithPort] says what to look up. Errors wrap
-// [discovery.ErrOption]; nothing is looked up yet.
+// [discovery.ErrInvalidOption]; nothing is looked up yet.
 func New(name string, opts ...Option) (*Backend, error) {
 	b := &Backend{name: name, config: config{interval: 5 * time.Second}}
 	for _, o := range opts {

@@ -216,8 +216,8 @@ func TestOptions(t *testing.T) {
 			switch {
 			case c.says == "" && (err != nil || b.Name() != "dns"):
 				t.Errorf("got %v, %v", b, err)
-			case c.says != "" && (!errors.Is(err, discovery.ErrOption) || !strings.Contains(err.Error(), c.says)):
-				t.Errorf("got %v, want ErrOption that says %q", err, c.says)
+			case c.says != "" && (!errors.Is(err, discovery.ErrInvalidOption) || !strings.Contains(err.Error(), c.says)):
+				t.Errorf("got %v, want ErrInvalidOption that says %q", err, c.says)
 			}
 		})
 	}

@@ -19,5 +19,5 @@ func (e *LookupError) Error() string { return fmt.Sprintf("dns: %s of %s: %v", e
 func (e *LookupError) Unwrap() error { return e.Err }
 
 func badOption(format string, args ...any) error {
-	return fmt.Errorf("%w: dns: "+format, append([]any{discovery.ErrOption}, args...)...)
+	return fmt.Errorf("%w: dns: "+format, append([]any{discovery.ErrInvalidOption}, args...)...)
 }

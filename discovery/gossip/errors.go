@@ -15,7 +15,7 @@ var (
 )
 
 func badOption(format string, args ...any) error {
-	return fmt.Errorf("%w: gossip: "+format, append([]any{discovery.ErrOption}, args...)...)
+	return fmt.Errorf("%w: gossip: "+format, append([]any{discovery.ErrInvalidOption}, args...)...)
 }
 
 func badRecord(format string, args ...any) error {

@@ -20,7 +20,7 @@ type Backend struct {
 
 var _ discovery.Backend = (*Backend)(nil)
 
-// New returns a backend. It opens no socket yet. Errors are [ErrNoKey] or wrap [discovery.ErrOption].
+// New returns a backend. It opens no socket yet. Errors are [ErrNoKey] or wrap [discovery.ErrInvalidOption].
 func New(opts ...Option) (*Backend, error) {
 	b := &Backend{config: config{bind: ":7946", trust: discovery.Open()}}
 	c := &b.config

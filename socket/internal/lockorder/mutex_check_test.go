@@ -45,14 +45,32 @@ func TestPanicsAgainstTheTable(t *testing.T) {
 		{"as it says of two sockets", func() { a.out.Lock(); b.in.Lock() }, ""},
 		{"for reading", func() { a.in.Lock(); a.rw.RLock() }, ""},
 		{"against it", func() { a.in.Lock(); a.out.Lock() }, "outbox.mu is taken while inbox.mu of the same socket is held"},
-		{"one of another socket", func() { a.in.Lock(); b.out.Lock() }, "outbox.mu is taken while inbox.mu of another socket is held"},
-		{"two of the same rank", func() { a.out.Lock(); b.out.Lock() }, "outbox.mu is taken while outbox.mu of another socket is held"},
-		{"what may be held of one's own socket only", func() { a.in.Lock(); b.rw.Lock() }, "subscriptions.mu is taken while inbox.mu of another socket is held"},
-		{"a reader that would wait", func() { b.rw.Lock(); a.rw.RLock() }, "subscriptions.mu is taken while subscriptions.mu of another socket is held"},
+		{
+			"one of another socket", func() { a.in.Lock(); b.out.Lock() },
+			"outbox.mu is taken while inbox.mu of another socket is held",
+		},
+		{
+			"two of the same rank", func() { a.out.Lock(); b.out.Lock() },
+			"outbox.mu is taken while outbox.mu of another socket is held",
+		},
+		{
+			"what may be held of one's own socket only", func() { a.in.Lock(); b.rw.Lock() },
+			"subscriptions.mu is taken while inbox.mu of another socket is held",
+		},
+		{
+			"a reader that would wait", func() { b.rw.Lock(); a.rw.RLock() },
+			"subscriptions.mu is taken while subscriptions.mu of another socket is held",
+		},
 		{"twice", func() { a.in.Lock(); a.in.Lock() }, "inbox.mu is taken by a goroutine that holds it already"},
 		{"without an owner, as it might be", func() { loose.out.Lock(); a.in.Lock() }, ""},
-		{"without an owner, against it", func() { a.in.Lock(); loose.out.Lock() }, "outbox.mu is taken while inbox.mu of some socket is held"},
-		{"behind one that was tried", func() { a.in.TryLock(); a.out.Lock() }, "outbox.mu is taken while inbox.mu of the same socket is held"},
+		{
+			"without an owner, against it", func() { a.in.Lock(); loose.out.Lock() },
+			"outbox.mu is taken while inbox.mu of some socket is held",
+		},
+		{
+			"behind one that was tried", func() { a.in.TryLock(); a.out.Lock() },
+			"outbox.mu is taken while inbox.mu of the same socket is held",
+		},
 		{"tried against it", func() { a.in.Lock(); a.out.TryLock() }, ""},
 		{"after it was released", func() { a.in.Lock(); a.in.Unlock(); a.out.Lock() }, ""},
 		{"after reading", func() { a.rw.RLock(); a.rw.RUnlock(); a.out.Lock() }, ""},

@@ -27,7 +27,10 @@ var Table = []Rule{
 
 	// Sending.
 	{outbox, inbox, TwoSockets, "a message moves into the queue of a peer in this process: inproc.offer"},
-	{outbox, inbox, OneSocket, "a link joins both ways: outbox.add; what the application waits for is told: inbox.notify, inbox.poke"},
+	{
+		outbox, inbox, OneSocket,
+		"a link joins both ways: outbox.add; what the application waits for is told: inbox.notify, inbox.poke",
+	},
 	{outbox, req, OneSocket, "the request goes to a peer, or to none: Req.assigned, Req.abandoned"},
 	{outbox, commandLog, OneSocket, "a link tells its subscriptions: link.hear"},
 	{outbox, heartbeat, OneSocket, "a full link is to be looked after: link.filled"},
