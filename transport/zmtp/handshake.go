@@ -101,7 +101,7 @@ func Handshake(ctx context.Context, rw io.ReadWriter, cfg Config) (*Session, err
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
 		if c, ok := rw.(io.Closer); ok {
-			c.Close()
+			_ = c.Close() // ctx's error tells why
 		}
 	})
 	s, err := n.overBytes(ctx, rw)

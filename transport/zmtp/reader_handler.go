@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A Handler is told of the commands that a [Reader] meets between messages.
@@ -113,7 +114,7 @@ func (r *Reader) open(handler Handler, flags byte, body []byte, long *bodyBuffer
 		return nil
 	}
 	r.handedOut = true
-	r.finish(r.arena.add(plain[:len(plain):len(plain)], h.More()))
+	r.finish(r.arena.add(slices.Clip(plain), h.More()))
 	return nil
 }
 
