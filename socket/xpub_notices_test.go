@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 	"weak"
@@ -281,5 +282,21 @@ func TestXPubThatNobodyReadsKeepsNoPeer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLeaveWhileClosing: a peer may leave while the XPub closes, which the race detector has to find nothing about.
+func TestLeaveWhileClosing(t *testing.T) {
+	for range 100 {
+		x := newNoticed(t)
+		l := x.join()
+		must(t, x.change(l, "+topic"))
+		var both sync.WaitGroup
+		both.Go(x.in.close)
+		both.Go(func() { x.leave(l) })
+		both.Wait()
+		if err := x.Stats().Check(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

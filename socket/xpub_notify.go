@@ -72,14 +72,15 @@ const joinAtOnce = 256
 
 // join takes the notices of a peer that has gone to those of all others that have, unless messages of it wait as well.
 func (q *inbox) join(n *notices, l *link) {
-	for q.joinSome(n, l.in.notices) {
+	for q.joinSome(n, l) {
 	}
 }
 
 // joinSome returns whether there are more.
-func (q *inbox) joinSome(n *notices, list *noticeList) bool {
+func (q *inbox) joinSome(n *notices, l *link) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	list := l.in.notices
 	if q.closed || list == nil || list.owner.in.queue.n > 0 {
 		return false
 	}
