@@ -10,7 +10,7 @@ type backlog struct {
 
 // oldest returns the message that is next to go, which stays.
 func (b *backlog) oldest() outgoing {
-	m := b.queue.first()
+	m := b.first()
 	return outgoing{frames: m.Frames, size: m.Size(), begun: b.attempts.first(), backlogged: true}
 }
 

@@ -66,8 +66,9 @@ func (s situation) verdict() verdict {
 		return s.published()
 	case routed:
 		return s.routed()
+	default: // given: nobody waits for it, and it takes no other's place
+		return s.dropped()
 	}
-	return s.dropped() // nobody waits for it, and it takes no other's place
 }
 
 func (s situation) balanced() verdict {
@@ -135,6 +136,7 @@ func (s situation) dropped() verdict {
 		why = PeerGone
 	case nobody:
 		why = NoSubscriber
+	case here:
 	}
 	return verdict{do: dropNew, why: why}
 }
@@ -175,6 +177,7 @@ func (o *outbox) overflow(s situation, l *link, m *outgoing) verdict {
 		case replaceBacklog:
 			o.dropBacklog(o.backlog.n, v.why)
 			o.enqueue(Msg{Frames: m.frames})
+		case waitForRoom, failSend: // for the caller to carry out
 		}
 		return v
 	}

@@ -38,36 +38,70 @@ func TestOverflowVerdicts(t *testing.T) {
 		s     situation
 		want  [6]string // Block, Reject, DropNewest, DropOldest, Conflate, Disconnect
 	}{
-		{"PUSH DEALER PAIR REQ", balanced, "every peer is full", situation{},
-			[6]string{"wait", "fail", "drop", "drop oldest", "wait", "wait"}},
-		{"PUSH DEALER PAIR REQ", balanced, "and all has begun to leave", situation{begun: true},
-			[6]string{"wait", "fail", "drop", "drop", "wait", "wait"}},
-		{"PUSH DEALER PAIR REQ", balanced, "and there is a backlog", situation{begun: true, waiting: true},
-			[6]string{"wait", "fail", "drop", "replace one", "wait", "wait"}},
-		{"PUSH DEALER PAIR REQ", balanced, "no peer yet", situation{peer: gone, expected: true},
-			[6]string{"keep", "keep", "keep", "keep", "replace all", "keep"}},
-		{"PUSH DEALER PAIR REQ", balanced, "no peer yet, the backlog at its mark",
+		{
+			"PUSH DEALER PAIR REQ", balanced, "every peer is full",
+			situation{},
+			[6]string{"wait", "fail", "drop", "drop oldest", "wait", "wait"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "and all has begun to leave",
+			situation{begun: true},
+			[6]string{"wait", "fail", "drop", "drop", "wait", "wait"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "and there is a backlog",
+			situation{begun: true, waiting: true},
+			[6]string{"wait", "fail", "drop", "replace one", "wait", "wait"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "no peer yet",
+			situation{peer: gone, expected: true},
+			[6]string{"keep", "keep", "keep", "keep", "replace all", "keep"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "no peer yet, the backlog at its mark",
 			situation{peer: gone, expected: true, atMark: true, begun: true, waiting: true},
-			[6]string{"wait, none", "fail, none", "drop", "replace one", "replace all", "wait, none"}},
-		{"PUSH DEALER PAIR REQ", balanced, "no peer, and none to wait for", situation{peer: gone, begun: true},
-			[6]string{"wait, none", "fail, none", "drop", "wait, none", "wait, none", "wait, none"}},
-		{"PUSH DEALER PAIR REQ", balanced, "no peer any more, but a backlog",
+			[6]string{"wait, none", "fail, none", "drop", "replace one", "replace all", "wait, none"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "no peer, and none to wait for",
+			situation{peer: gone, begun: true},
+			[6]string{"wait, none", "fail, none", "drop", "wait, none", "wait, none", "wait, none"},
+		},
+		{
+			"PUSH DEALER PAIR REQ", balanced, "no peer any more, but a backlog",
 			situation{peer: gone, begun: true, waiting: true},
-			[6]string{"wait, none", "fail, none", "drop", "replace one", "wait, none", "wait, none"}},
+			[6]string{"wait, none", "fail, none", "drop", "replace one", "wait, none", "wait, none"},
+		},
 
-		{"PUB XPUB XSUB", published, "the peer is full", situation{},
-			[6]string{"wait", "rejected", "drop", "drop oldest", "drop", "drop both"}},
-		{"PUB XPUB XSUB", published, "and all has begun to leave", situation{begun: true},
-			[6]string{"wait", "rejected", "drop", "drop", "drop", "drop both"}},
-		{"PUB XPUB XSUB", published, "full only now that others have it", situation{late: true},
-			[6]string{"drop", "drop", "drop", "drop oldest", "drop", "drop both"}},
+		{
+			"PUB XPUB XSUB", published, "the peer is full",
+			situation{},
+			[6]string{"wait", "rejected", "drop", "drop oldest", "drop", "drop both"},
+		},
+		{
+			"PUB XPUB XSUB", published, "and all has begun to leave",
+			situation{begun: true},
+			[6]string{"wait", "rejected", "drop", "drop", "drop", "drop both"},
+		},
+		{
+			"PUB XPUB XSUB", published, "full only now that others have it",
+			situation{late: true},
+			[6]string{"drop", "drop", "drop", "drop oldest", "drop", "drop both"},
+		},
 		{"PUB XPUB XSUB", published, "the peer has gone", situation{peer: gone, late: true}, all("drop, gone")},
 		{"PUB XPUB XSUB", published, "no subscriber", situation{peer: nobody}, all("drop, none")},
 
-		{"ROUTER REP", routed, "the peer is full", situation{},
-			[6]string{"wait", "rejected", "drop", "drop oldest", "wait", "drop both"}},
-		{"ROUTER REP", routed, "and all has begun to leave", situation{begun: true},
-			[6]string{"wait", "rejected", "drop", "drop", "wait", "drop both"}},
+		{
+			"ROUTER REP", routed, "the peer is full",
+			situation{},
+			[6]string{"wait", "rejected", "drop", "drop oldest", "wait", "drop both"},
+		},
+		{
+			"ROUTER REP", routed, "and all has begun to leave",
+			situation{begun: true},
+			[6]string{"wait", "rejected", "drop", "drop", "wait", "drop both"},
+		},
 		{"ROUTER REP", routed, "the peer has gone", situation{peer: gone}, all("lost")},
 		{"ROUTER REP", routed, "no such peer", situation{peer: nobody}, all("lost")},
 
@@ -103,13 +137,13 @@ func TestOverflowVerdictsHold(t *testing.T) {
 					holds := v.do == waitForRoom || v.do == failSend
 					for claim, ok := range map[string]bool{
 						"Send has an error if, and only if, the message is not taken": (v.err != nil) == holds,
-						"what is dropped has a reason":                                (v.why != "") == !(holds || v.do == keepInBacklog),
-						"what has begun to leave is not dropped":                      !(v.do == dropOld && s.begun),
-						"Reject does not wait":                                        !(v.do == waitForRoom && policy == Reject),
+						"what is dropped has a reason":                                (v.why == "") == (holds || v.do == keepInBacklog),
+						"what has begun to leave is not dropped":                      v.do != dropOld || !s.begun,
+						"Reject does not wait":                                        v.do != waitForRoom || policy != Reject,
 						"only balanced messages have a backlog":                       v.do < keepInBacklog || w == balanced,
-						"what others have is not held back":                           !(holds && w == published && s.late),
-						"only Block and Reject hold back what is published":           !(holds && w == published && !policy.holdsBack()),
-						"nobody waits for what the socket makes":                      !(holds && w == given),
+						"what others have is not held back":                           !holds || w != published || !s.late,
+						"only Block and Reject hold back what is published":           !holds || w != published || policy.holdsBack(),
+						"nobody waits for what the socket makes":                      !holds || w != given,
 						"an empty backlog has no oldest message":                      v.do != replaceInBacklog || s.waiting,
 					} {
 						if !ok {

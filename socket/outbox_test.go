@@ -419,8 +419,8 @@ func TestOutboxIdle(t *testing.T) {
 				go func() { idle <- o.waitIdle(t.Context()) }()
 				synctest.Wait()
 				select {
-				case <-idle:
-					t.Fatal("the message is not written yet")
+				case err := <-idle:
+					t.Fatal("the message is not written yet:", err)
 				default:
 				}
 				end(o, l, v)

@@ -49,18 +49,22 @@ func TestRouterReply(t *testing.T) {
 		{"REQ", func() socket.Sender { return socket.NewReq() }, []string{"a"}, []string{"re", "a"}},
 		{
 			"REQ without a request id", func() socket.Sender { return socket.NewReq(socket.WithCorrelate(false)) },
-			[]string{"a"}, []string{"re", "a"},
+			[]string{"a"},
+			[]string{"re", "a"},
 		},
 		{
-			"DEALER as for a REP", func() socket.Sender { return socket.NewDealer() }, []string{"", "a"},
+			"DEALER as for a REP", func() socket.Sender { return socket.NewDealer() },
+			[]string{"", "a"},
 			[]string{"", "re", "a"},
 		},
 		{
-			"DEALER with a number", func() socket.Sender { return socket.NewDealer() }, []string{"7", "", "a"},
+			"DEALER with a number", func() socket.Sender { return socket.NewDealer() },
+			[]string{"7", "", "a"},
 			[]string{"7", "", "re", "a"},
 		},
 		{
-			"DEALER without an envelope", func() socket.Sender { return socket.NewDealer() }, []string{"a"},
+			"DEALER without an envelope", func() socket.Sender { return socket.NewDealer() },
+			[]string{"a"},
 			[]string{"re", "a"},
 		},
 	} {

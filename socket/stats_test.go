@@ -166,7 +166,8 @@ func TestStatsString(t *testing.T) {
 	ledger := balancedLedger()
 	peer := &Peer{Type: "PULL", Address: "10.0.0.7:5555"}
 	const line = "out: accepted 1111, delivered 1000, queued 100, requeued 10, " +
-		"dropped 0 (no subscriber), 1 (queue full); in: received 222, handed 200, unread 20, discarded 1 (bad envelope), 1 (stale reply)"
+		"dropped 0 (no subscriber), 1 (queue full); " +
+		"in: received 222, handed 200, unread 20, discarded 1 (bad envelope), 1 (stale reply)"
 	const none = "out: accepted 0, delivered 0, queued 0; in: received 0, handed 0, unread 0"
 	for _, c := range []struct {
 		name string
@@ -181,7 +182,8 @@ func TestStatsString(t *testing.T) {
 		{"a socket without peers", Stats{Ledger: ledger}, line},
 		{"with a message under way", Stats{UnderWay: 70_000}, none + "; under way 70000 bytes"},
 		{
-			"with peers", Stats{Ledger: ledger, Peers: []PeerStats{{Peer: peer, Ledger: ledger}, {Peer: peer, UnderWay: 1}}},
+			"with peers",
+			Stats{Ledger: ledger, Peers: []PeerStats{{Peer: peer, Ledger: ledger}, {Peer: peer, UnderWay: 1}}},
 			line + "\nPULL 10.0.0.7:5555: " + line + "\nPULL 10.0.0.7:5555: " + none + "; under way 1 byte",
 		},
 	} {

@@ -17,7 +17,8 @@ func TestTryRecv(t *testing.T) {
 		want []string // empty: not looked at
 	}{
 		{
-			"PULL", func() (socket.Receiver, socket.Sender) { return socket.NewPull(), socket.NewPush() }, []string{"a", "b"},
+			"PULL", func() (socket.Receiver, socket.Sender) { return socket.NewPull(), socket.NewPush() },
+			[]string{"a", "b"},
 			[]string{"a", "b"},
 		},
 		{"SUB", func() (socket.Receiver, socket.Sender) {
@@ -27,22 +28,26 @@ func TestTryRecv(t *testing.T) {
 			return socket.NewXSub(socket.WithSubscription("a")), socket.NewXPub()
 		}, []string{"a", "b"}, []string{"a", "b"}},
 		{
-			"XPUB", func() (socket.Receiver, socket.Sender) { return socket.NewXPub(), socket.NewXSub() }, []string{"a", "b"},
+			"XPUB", func() (socket.Receiver, socket.Sender) { return socket.NewXPub(), socket.NewXSub() },
+			[]string{"a", "b"},
 			[]string{"a", "b"},
 		},
 		{
-			"PAIR", func() (socket.Receiver, socket.Sender) { return socket.NewPair(), socket.NewPair() }, []string{"a", "b"},
+			"PAIR", func() (socket.Receiver, socket.Sender) { return socket.NewPair(), socket.NewPair() },
+			[]string{"a", "b"},
 			[]string{"a", "b"},
 		},
 		{
 			"DEALER", func() (socket.Receiver, socket.Sender) { return socket.NewDealer(), socket.NewDealer() },
-			[]string{"a", "b"}, []string{"a", "b"},
+			[]string{"a", "b"},
+			[]string{"a", "b"},
 		},
 		{"ROUTER", func() (socket.Receiver, socket.Sender) {
 			return socket.NewRouter(), socket.NewDealer(socket.WithIdentity("me"))
 		}, []string{"a", "b"}, []string{"me", "a", "b"}},
 		{
-			"REP", func() (socket.Receiver, socket.Sender) { return socket.NewRep(), socket.NewReq() }, []string{"a", "b"},
+			"REP", func() (socket.Receiver, socket.Sender) { return socket.NewRep(), socket.NewReq() },
+			[]string{"a", "b"},
 			[]string{"a", "b"},
 		},
 	} {
