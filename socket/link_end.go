@@ -119,12 +119,19 @@ func (l *link) endOfReading(err error) error {
 		return err
 	}
 	l.out.box.mu.Lock()
-	defer l.out.box.mu.Unlock()
-	if errors.Is(l.out.cause, ErrDisconnected) {
-		return l.out.cause // the peer did as it was told
+	cause := l.out.cause
+	l.out.box.mu.Unlock()
+	if !errors.Is(cause, ErrDisconnected) {
+		return errPeerClosed
 	}
-	return errPeerClosed
+	if state, known := l.inspect(); known && state.Unacknowledged > endOfStream {
+		return errPeerClosed // by itself, for its host has not even got everything
+	}
+	return cause // the peer did as it was told
 }
+
+// endOfStream is what the end of our stream counts among the bytes that are not acknowledged over TCP.
+const endOfStream = 1
 
 // byPeer reports whether the far end ended a connection: not this side, nor a network that is down.
 func byPeer(cause error) bool {

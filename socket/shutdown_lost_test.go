@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/simnet"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -93,4 +95,24 @@ func TestShutdownSaysThatAPeerHasResetBehindUnreadMessages(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A peer that ends the connection before its host has all that it was sent, because it has given this side up for its
+// silence, has not read to the end, though it is Shutdown that ended the connection first.
+func TestShutdownSaysThatAPeerEndedBeforeItHadEverything(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const latency = time.Second
+		network := simnet.New(simnet.Config{Latency: latency})
+		push := closing(t, socket.NewPush(on(network, "srv")))
+		bindAt(t, push)
+		pull := rawSim(t, network, "peer")
+		pull.shake("PULL", yodelProperty)
+		must(t, push.WaitPeers(within(t), 1))
+		must(t, pull.Conn.(transport.CloseWriter).CloseWrite())
+		time.Sleep(latency / 2) // of virtual time: the peer's end is under way
+		must(t, push.Send(within(t), socket.Text("too late")))
+		if err := push.Shutdown(within(t)); !errors.Is(err, socket.ErrUnconfirmed) {
+			t.Errorf("Shutdown says %v, want ErrUnconfirmed", err)
+		}
+	})
 }

@@ -294,7 +294,7 @@ func (x *flowCheck) conserved() {
 }
 
 func (x *flowCheck) hop(from, to []*evidence) {
-	var delivered, received, changes uint64
+	var delivered, received, changes, retried uint64
 	broken := false
 	for _, s := range from {
 		if s.Killed || s.Failed || s.Ledger == nil {
@@ -303,6 +303,9 @@ func (x *flowCheck) hop(from, to []*evidence) {
 		delivered += s.Ledger.Delivered
 		for _, r := range to {
 			broken = broken || len(x.downs(s, r)) > 0
+		}
+		if s.Role == roleReq {
+			retried += difference(s.Ledger.Accepted, s.accepted())
 		}
 	}
 	for _, r := range to {
@@ -318,7 +321,7 @@ func (x *flowCheck) hop(from, to []*evidence) {
 	if received > delivered+changes {
 		x.v.find(unnamed, received-delivered-changes, "received by all: %d; delivered by all: %d", received, delivered)
 	}
-	explained := x.told + x.cut
+	explained := x.told + x.cut + retried // of a request that was sent again, the first went with its connection
 	if x.plan.Transport == "inproc" {
 		explained = x.told
 	} else if broken && (x.flow.Kind == fan || len(x.via) > 0) {
