@@ -70,27 +70,3 @@ func sumOut(t *testing.T, step int, socket *outCounts, accounts []outCounts) {
 		t.Fatalf("step %d: the socket has %+v, the others together %+v", step, *socket, want)
 	}
 }
-
-// TestOutLedgerAsserts: a ledger that is to give up more than it has says so where that is looked for.
-func TestOutLedgerAsserts(t *testing.T) {
-	if !asserting {
-		t.Skip("this build has no checks of its own")
-	}
-	for name, verb := range map[string]func(a outLedger, n Count){
-		"deliver": outLedger.deliver,
-		"drop":    func(a outLedger, n Count) { a.drop(QueueFull, n) },
-		"requeue": func(a outLedger, n Count) { requeue(a.link, new(outCounts), n) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := outLedger{new(outCounts), new(outCounts)}
-			a.accept(Count{2, 10})
-			verb(a, Count{1, 5})
-			defer func() {
-				if recover() == nil {
-					t.Error("it does not panic")
-				}
-			}()
-			verb(a, Count{2, 5})
-		})
-	}
-}
