@@ -41,6 +41,7 @@ type inbox struct {
 	activeSince    time.Duration                 // since when it is the only one
 	parked         *link                         // whose goroutine leaves the reading to receivers; nil if there is none
 	receiverWaited bool                          // for what the last read of a link brought
+	polledInVain   bool                          // the last receiver found nothing and did not wait
 	onHandoff      func(l *link, e handoffEvent) // called with mu held, in tests; nil otherwise
 
 	// Peers that keep others waiting (link_throttle.go, link_yield.go).

@@ -134,6 +134,9 @@ func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
 	if p := q.onEmpty(); p != nil {
 		return waiting{way: waitByPulling, sender: p}, nil
 	}
+	if !wait || ctx.Err() != nil {
+		q.polled()
+	}
 	if !wait {
 		return waiting{}, ErrWouldBlock
 	}

@@ -194,6 +194,7 @@ func (q *inbox) acquireRead(ctx context.Context) *link {
 	if h.owner != readByNobody || h.reclaimed || l.in.full.Load() {
 		return nil
 	}
+	q.polledInVain = false
 	h.owner = readByReceiver
 	h.handoffs++
 	q.handoffStep(l, readAcquired)
@@ -211,6 +212,15 @@ func (q *inbox) acquireRead(ctx context.Context) *link {
 		}
 	}
 	return l
+}
+
+// polled notes that a receiver has looked for messages and does not wait. Who only looks reads nothing, so the second
+// in a row ends a hand-off; the first may come before a wait. in.mu is held.
+func (q *inbox) polled() {
+	if l := q.parked; q.polledInVain && l != nil && l.in.handoff.owner == readByNobody {
+		l.in.handoff.unpark()
+	}
+	q.polledInVain = true
 }
 
 // readInline reads for a receiver that owns the reading until messages come, and gives the ownership up. It returns

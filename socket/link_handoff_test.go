@@ -133,6 +133,43 @@ func (d *duo) wait(ctx context.Context) <-chan error {
 	return got
 }
 
+// TestPollsEndAHandOff: who only looks whether there is a message, while the connection is left to receivers, gets one
+// that has arrived from the third look on; and a single look before each wait does not end the hand-off.
+func TestPollsEndAHandOff(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, look := range map[string]func(p *Pull) (Msg, error){
+		"TryRecv":                   (*Pull).TryRecv,
+		"Recv with a context ended": func(p *Pull) (Msg, error) { return p.Recv(ended) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			handingOff(t, nil, func(d *duo) {
+				d.handOff()
+				resumed := d.count(readResumed)
+				for i := range 10 {
+					if m, err := look(d.pull); err == nil {
+						t.Fatalf("received %q", m.Bytes())
+					}
+					d.send(d.push, fmt.Sprint(i))
+					d.recv(fmt.Sprint(i), time.Millisecond)
+				}
+				if n := d.count(readResumed); n != resumed {
+					t.Errorf("%d hand-offs were ended by single looks", n-resumed)
+				}
+				d.send(d.push, "arrived")
+				time.Sleep(time.Millisecond) // of virtual time
+				for range 2 {
+					_, _ = look(d.pull)
+					synctest.Wait()
+				}
+				if m, err := look(d.pull); err != nil || string(m.Bytes()) != "arrived" {
+					t.Errorf("received %q, %v", m.Bytes(), err)
+				}
+			})
+		})
+	}
+}
+
 func TestReceiversRead(t *testing.T) {
 	handingOff(t, nil, func(d *duo) {
 		for i := range 1000 {
