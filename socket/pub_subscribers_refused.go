@@ -32,7 +32,8 @@ func (l *link) checkRefused(now time.Duration) (next time.Duration) {
 		return r.due - now
 	}
 	r.due = 0
-	l.core.heartbeats.running.Go(func() { r.by.takeRefused(l) })
+	by := r.by // which the next cancellation writes again
+	l.core.heartbeats.running.Go(func() { by.takeRefused(l) })
 	return never
 }
 
