@@ -136,7 +136,7 @@ func (d *duo) wait(ctx context.Context) <-chan error {
 // TestPollsEndAHandOff: who only looks whether there is a message, while the connection is left to receivers, gets one
 // that has arrived from the third look on; and a single look before each wait does not end the hand-off.
 func TestPollsEndAHandOff(t *testing.T) {
-	ended, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, look := range map[string]func(p *Pull) (Msg, error){
 		"TryRecv":                   (*Pull).TryRecv,
