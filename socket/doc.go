@@ -198,6 +198,7 @@
 //	  left by peers that have gone          128 MiB     of these    WithRecvHWMBytes
 //	subscriptions to 20 bytes (Pub, XPub)   8 MiB       8 GB        MaxSubscriptions, MaxPeers
 //	  to 1 KiB                              250 MB      250 GB      MaxTopic
+//	  refused, and kept until there is room 4 MiB       4 GB        MaxPeers
 //	not taking what is sent to it           128 MiB     128 GiB     WithSendHWM, WithSendHWMBytes, WithOverflow
 //
 // A mark may be passed by one message, which is why some stand for twice 64 MiB. A Push and a Pub keep no message

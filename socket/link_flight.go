@@ -46,7 +46,7 @@ func (f *flight) single() bool { return len(f.vec) == 1 }
 // tryWrite writes as much of the first run of bytes as goes without waiting.
 func (f *flight) tryWrite(w transport.TryWriter) (int, error) { return w.TryWrite(f.vec[0]) }
 
-// write writes everything that is left, unless there is an error.
+// write writes everything that is left. After an error nothing is left to do with the flight but undo.
 func (f *flight) write(conn net.Conn) (int, error) {
 	if len(f.vec) == 1 {
 		return conn.Write(f.vec[0])

@@ -19,21 +19,7 @@ func TestInspect(t *testing.T) {
 			if name == "ipc" {
 				address = "*"
 			}
-			ln, err := tr.Listen(t.Context(), address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer ln.Close()
-			near, err := tr.Dial(t.Context(), ln.Address())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer near.Close()
-			far, err := ln.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer far.Close()
+			near, far := pair(t, tr, address)
 			until(t, near, "a new connection", func(s ConnState) bool { return s == ConnState{Acknowledged: name == "ipc"} })
 
 			if _, err := near.Write([]byte("hello")); err != nil {
@@ -98,21 +84,7 @@ func TestInspectReset(t *testing.T) {
 				if name == "ipc" {
 					address = "*"
 				}
-				ln, err := tr.Listen(t.Context(), address)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer ln.Close()
-				near, err := tr.Dial(t.Context(), ln.Address())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer near.Close()
-				far, err := ln.Accept()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer far.Close()
+				near, far := pair(t, tr, address)
 				for _, c := range []net.Conn{near, far} {
 					if _, err := c.Write([]byte("hello")); err != nil {
 						t.Fatal(err)
