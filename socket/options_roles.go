@@ -166,8 +166,8 @@ func WithManual() XPubOption {
 	return optionForXPub{setting: func(c *config) { c.manual = true }}
 }
 
-// A ReplayOption configures a socket that publishes.
-type ReplayOption interface {
+// A PublishOption configures a socket that publishes, a [Pub] or an [XPub].
+type PublishOption interface {
 	PubOption
 	XPubOption
 }
@@ -175,7 +175,7 @@ type ReplayOption interface {
 // WithWelcome sends a message to each new peer before anything else; a SUB receives it if it is subscribed to its
 // topic (libzmq ZMQ_XPUB_WELCOME_MSG). The default, and a message without frames, is none. The frames must not be
 // changed afterwards.
-func WithWelcome(m Msg) ReplayOption {
+func WithWelcome(m Msg) PublishOption {
 	return optionForPublishers{setting: func(c *config) { c.welcome = m }}
 }
 
@@ -186,6 +186,6 @@ func WithWelcome(m Msg) ReplayOption {
 // A peer over the wire is sent as many in a second as n, or 1,000 if n is less, and once as many at a time: who asks
 // for more by subscribing again and again is read from as much more slowly. The default, and less than 0, is 0:
 // nothing is kept. It takes the place of libzmq's ZMQ_XPUB_MANUAL_LAST_VALUE.
-func WithLastValue(n int) ReplayOption {
+func WithLastValue(n int) PublishOption {
 	return optionForPublishers{setting: func(c *config) { c.lastValues = max(0, n) }}
 }

@@ -25,7 +25,7 @@ type Matcher interface {
 // are the subscriptions as peers made them. [WithLastValue] sends a new subscriber the last messages of which it has
 // subscribed to a prefix. A [Sub], here and in libzmq, discards what none of its subscriptions is a prefix of, whatever
 // the publisher sends it; an [XSub] does not.
-func WithMatcher(m Matcher) ReplayOption {
+func WithMatcher(m Matcher) PublishOption {
 	return optionForPublishers{setting: func(c *config) { c.matcher = m }}
 }
 
