@@ -93,7 +93,7 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 			return nil, err
 		}
 		l := newLink(c, ep, conn)
-		return l, c.greetInproc(ctx, d, l)
+		return l, c.handshakeInproc(ctx, d, l)
 	}
 	cfg := c.handshakeConfig()
 	cfg.Admit = ep.admit()

@@ -30,7 +30,7 @@ func TestBothSidesComeToOneResult(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 200 {
-				links := greeted(t)
+				links := handshake(t)
 				var results [2]error
 				var all sync.WaitGroup
 				for i, before := range []func(*link) error{tt.one, tt.other} {
@@ -62,10 +62,10 @@ func TestBothSidesComeToOneResult(t *testing.T) {
 	}
 }
 
-// greeted makes the two links of an inproc connection that have greeted each other and not joined.
-func greeted(t *testing.T) (links [2]*link) { return greetedWith(t, NewPush(), NewPull()) }
+// handshake makes the two links of an inproc connection that have shaken hands and not joined.
+func handshake(t *testing.T) (links [2]*link) { return handshakeBetween(t, NewPush(), NewPull()) }
 
-func greetedWith(t *testing.T, push *Push, pull *Pull) (links [2]*link) {
+func handshakeBetween(t *testing.T, push *Push, pull *Pull) (links [2]*link) {
 	t.Helper()
 	space := transport.NewInproc()
 	ln, err := space.Listen(t.Context(), "here")
@@ -81,7 +81,7 @@ func greetedWith(t *testing.T, push *Push, pull *Pull) (links [2]*link) {
 	var both sync.WaitGroup
 	for _, l := range links {
 		both.Go(func() {
-			if err := l.core.greetInproc(t.Context(), l.conn.(transport.Direct), l); err != nil {
+			if err := l.core.handshakeInproc(t.Context(), l.conn.(transport.Direct), l); err != nil {
 				t.Error(err)
 			}
 		})
@@ -92,7 +92,7 @@ func greetedWith(t *testing.T, push *Push, pull *Pull) (links [2]*link) {
 
 // TestAdmittedAfterClose: what has come for a link that is admitted to an inbox that has closed is discarded, once.
 func TestAdmittedAfterClose(t *testing.T) {
-	links := greeted(t)
+	links := handshake(t)
 	push, pull := links[0], links[1]
 	push.core.out.mu.Lock()
 	for range 3 {

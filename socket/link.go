@@ -99,7 +99,7 @@ type linkOut struct {
 	removed  bool // is not in the outbox any more; finish follows once nobody writes
 	finished bool // what was unsent is accounted for, and done is closed
 	ending   bool // no more bytes follow: the end of our stream was sent, or is about to be
-	behind   bool // the peer has not been told all our subscriptions
+	behind   bool // the peer has not been sent all our subscriptions
 
 	overflow Overflow            // what to do when full
 	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
@@ -109,16 +109,16 @@ type linkOut struct {
 
 	lastFanOut uint64 // the number of the last fan-out that met this link
 
-	told *commandReader // how far it has been told of our subscriptions; nil if it is not to be
+	commands *commandReader // how many of our subscriptions it has been sent; nil if it is not to be
 
 	replayedUntil time.Duration // when the last values that were replayed would all have gone at the rate that is allowed
 
 	refusals struct { // of the peer's own subscriptions
-		topics refusedTopics
-		by     *subscribers  // that keep them
-		due    time.Duration // when they are taken as far as there is room; 0 if that is not to be
-		untold uint64        // since the last event
-		event  time.Duration // when that was
+		topics     refusedTopics
+		by         *subscribers  // that keep them
+		due        time.Duration // when they are taken as far as there is room; 0 if that is not to be
+		unreported uint64        // since the last event
+		event      time.Duration // when that was
 	}
 }
 
@@ -170,7 +170,7 @@ func (m mark) plus(n mark) (sum mark) {
 	return sum
 }
 
-// newLink makes a link without a carrier, which completes it (newWireLink, greetInproc).
+// newLink makes a link without a carrier, which completes it (newWireLink, handshakeInproc).
 func newLink(c *core, ep *endpointState, conn net.Conn) *link {
 	l := &link{core: c, ep: ep, conn: conn, gone: make(chan struct{}), hasLeft: make(chan struct{})}
 	l.initOut(&c.out)

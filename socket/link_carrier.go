@@ -60,8 +60,8 @@ type carrier interface {
 	// resume goes on with what was held back while the queue of what comes was full. It waits for nothing.
 	resume()
 
-	// subscribeAll tells a peer that has joined what this socket has subscribed to, and has it told of changes from then
-	// on. subscribe tells it of one, with s.changes held.
+	// subscribeAll sends a peer that has joined what this socket has subscribed to, and has it sent changes from then
+	// on. subscribe sends it one, with s.changes held.
 	subscribeAll(s *subscriptions)
 	subscribe(add bool, topic string)
 }

@@ -36,7 +36,7 @@ var carriers = map[string]func(t *testing.T) *carried{
 	},
 	"inproc": func(t *testing.T) *carried {
 		push, pull := NewPush(WithSendHWM(2)), NewPull(WithRecvHWM(2)) // the queue between them has both
-		links := greetedWith(t, push, pull)
+		links := handshakeBetween(t, push, pull)
 		push.role.joined(links[0])
 		pull.role.joined(links[1])
 		t.Cleanup(func() {

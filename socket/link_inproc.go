@@ -24,8 +24,8 @@ type inproc struct {
 	willing chan struct{} // closed once this side has agreed
 	joined  chan struct{} // closed once this side has joined its socket
 
-	telling lockorder.Mutex[lockorder.Telling] // held while the other side tells this one of a subscription
-	parted  bool                               // there is nobody to tell any more; guarded by telling
+	subscribing lockorder.Mutex[lockorder.Subscribing] // held while the other side subscribes at this one
+	left        bool                                   // this side takes no subscriptions any more; guarded by subscribing
 }
 
 // What one side of a link thinks of it.
@@ -64,13 +64,13 @@ func (p *inproc) whyEnded() error {
 	}
 }
 
-// subscribe tells the other side of a subscription, unless it has left or is about to. What it does about it, it does
+// subscribe hands the other side a subscription, unless that has left or is about to. What it does about it, it does
 // before it leaves.
 func (p *inproc) subscribe(add bool, topic string) {
 	peerLink, other := p.peerLink, p.other
-	other.telling.Lock()
-	defer other.telling.Unlock()
-	if other.parted {
+	other.subscribing.Lock()
+	defer other.subscribing.Unlock()
+	if other.left {
 		return
 	}
 	if err := peerLink.core.role.subscription(peerLink, add, []byte(topic)); err != nil {
@@ -78,7 +78,8 @@ func (p *inproc) subscribe(add bool, topic string) {
 	}
 }
 
-// subscribeAll waits until the other side has joined: a publisher greets before it hears of subscriptions.
+// subscribeAll waits until the other side has joined: a publisher sends its welcome message before it gets
+// subscriptions.
 func (p *inproc) subscribeAll(s *subscriptions) {
 	<-p.other.joined
 	s.changes.Lock()
@@ -89,11 +90,11 @@ func (p *inproc) subscribeAll(s *subscriptions) {
 	}
 }
 
-// leave ends the time in which the other side may tell this one something.
+// leave ends the time in which the other side may subscribe at this one.
 func (p *inproc) leave() {
-	p.telling.Lock()
-	defer p.telling.Unlock()
-	p.parted = true
+	p.subscribing.Lock()
+	defer p.subscribing.Unlock()
+	p.left = true
 }
 
 // resume tells the peer, which sends, that its queue has room again.
@@ -106,7 +107,7 @@ func (p *inproc) resume() {
 	}
 }
 
-// run lets the other side tell this one of subscriptions, and waits for the end.
+// run lets the other side subscribe at this one, and waits for the end.
 func (p *inproc) run() error {
 	close(p.joined)
 	select {

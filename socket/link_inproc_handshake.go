@@ -18,8 +18,8 @@ type inprocHello struct {
 	commands <-chan zmtp.Command // what the one who says hello has to say from then on
 }
 
-// greetInproc trades hellos with the other side, runs the security mechanism and completes l.
-func (c *core) greetInproc(ctx context.Context, conn transport.Direct, l *link) error {
+// handshakeInproc trades hellos with the other side, runs the security mechanism and completes l.
+func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *link) error {
 	me := &Peer{
 		Type:     string(c.typ),
 		Identity: c.cfg.identity,
@@ -36,7 +36,7 @@ func (c *core) greetInproc(ctx context.Context, conn transport.Direct, l *link) 
 		link: l, me: me, conduit: conduit, willing: make(chan struct{}), joined: make(chan struct{}),
 	}
 	l.carrier = p
-	lockorder.Own(c, &p.telling)
+	lockorder.Own(c, &p.subscribing)
 	var theirs inprocHello
 	trade := func(ctx context.Context, g zmtp.Greeting) (zmtp.Greeting, error) {
 		v, err := conn.Exchange(ctx, inprocHello{c.typ, g, me, p, ours})

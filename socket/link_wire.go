@@ -50,7 +50,7 @@ func (w *wire) resume() {
 	}
 }
 
-// subscribeAll has the peer told as fast as it reads.
+// subscribeAll has the peer sent all subscriptions as fast as it reads.
 func (w *wire) subscribeAll(s *subscriptions) {
 	s.changes.Lock()
 	defer s.changes.Unlock()
@@ -58,17 +58,17 @@ func (w *wire) subscribeAll(s *subscriptions) {
 	s.links[l] = struct{}{}
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
-	l.out.told = s.log.reader()
+	l.out.commands = s.log.reader()
 	if len(s.wants) > 0 {
-		l.tell()
+		l.sendSubscriptions()
 	}
 }
 
-// subscribe has the peer told what is in the log of changes.
+// subscribe has the peer sent what is in the log of changes.
 func (w *wire) subscribe(bool, string) {
 	w.link.core.out.mu.Lock()
 	defer w.link.core.out.mu.Unlock()
-	w.link.tell()
+	w.link.sendSubscriptions()
 }
 
 func (w *wire) offer(m outgoing) bool {

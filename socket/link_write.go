@@ -51,7 +51,7 @@ func (w *wire) startWriting(alone bool) (byCaller bool) {
 // write. The caller is the link's writer.
 func (l *link) load() bool {
 	o := &l.out
-	l.hear()
+	l.loadSubscriptions()
 	switch {
 	case o.dead:
 		return false

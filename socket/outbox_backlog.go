@@ -40,7 +40,7 @@ func (o *outbox) enqueue(m Msg) {
 	m.From = nil
 	o.backlog.push(m)
 	o.ledger(nil).accept(m.count())
-	o.tell(nil, m)
+	o.notifyAssigned(nil, m)
 }
 
 // requeue takes back what a lost link had not written, or drops it if it was for that peer alone.
@@ -57,7 +57,7 @@ func (o *outbox) requeue(l *link, unsent []Msg) {
 	requeue(&l.out.counts, &o.unassigned, n)
 	o.backlog.unshift(unsent, l.out.attempts)
 	for _, m := range unsent {
-		o.tell(nil, m)
+		o.notifyAssigned(nil, m)
 	}
 	o.onRoom()
 }

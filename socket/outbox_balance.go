@@ -119,8 +119,8 @@ func (o *outbox) hasLive() bool {
 	return false
 }
 
-// tell tells the role, if it wants to know, which link a message goes to, or nil for the backlog.
-func (o *outbox) tell(l *link, m Msg) {
+// notifyAssigned tells the role, if it wants to know, which link a message goes to, or nil for the backlog.
+func (o *outbox) notifyAssigned(l *link, m Msg) {
 	if o.assigned != nil {
 		o.assigned(l, m)
 	}

@@ -69,11 +69,11 @@ type pubRole struct {
 
 func (p pubRole) joined(l *link) {
 	p.baseRole.joined(l)
-	p.subs.greet(l)
+	p.subs.sendWelcome(l)
 }
 
-// greet sends the welcome message.
-func (s *subscribers) greet(l *link) {
+// sendWelcome sends the welcome message.
+func (s *subscribers) sendWelcome(l *link) {
 	if m := s.core.cfg.welcome; len(m.Frames) > 0 {
 		s.core.out.mu.Lock()
 		defer s.core.out.mu.Unlock()

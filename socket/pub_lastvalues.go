@@ -136,8 +136,8 @@ func (r *replay) run() {
 			return
 		}
 		r.send(min(replayAtOnce, len(r.found)))
-		if r.s.held != nil {
-			r.s.held(replayAtOnce)
+		if r.s.onTurn != nil {
+			r.s.onTurn(replayAtOnce)
 		}
 		o.mu.Unlock()
 		runtime.Gosched()
@@ -168,12 +168,12 @@ func (l *link) awaitReplayDelay() {
 		return
 	}
 	if d := l.replayDelay(); d > 0 {
-		l.hold(d)
+		l.pauseFor(d)
 	}
 }
 
-// hold waits for so long, or until the link fails, and sends keepalives meanwhile, as pause does.
-func (l *link) hold(d time.Duration) {
+// pauseFor waits for so long, or until the link fails, and sends keepalives meanwhile, as pause does.
+func (l *link) pauseFor(d time.Duration) {
 	l.life.paused.Store(true)
 	defer func() {
 		l.life.read.Store(int64(l.core.now()))

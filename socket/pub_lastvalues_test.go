@@ -70,7 +70,7 @@ func TestLastValuesAreReplayedAFewAtATime(t *testing.T) {
 	const topics = 3000
 	x := newNoticed(t, WithLastValue(topics), WithSendHWM(0))
 	most := 0
-	x.subs.held = func(n int) { most = max(most, n) }
+	x.subs.onTurn = func(n int) { most = max(most, n) }
 	order := rand.New(rand.NewPCG(5, 6)).Perm(topics)
 	for _, k := range order {
 		if err := x.TrySend(Text(fmt.Sprintf("t/%d", k), "old")); err != nil {
@@ -107,7 +107,7 @@ func TestLastValuesAreReplayedAFewAtATime(t *testing.T) {
 	l := x.join()
 	l.out.writing = true
 	published := false
-	x.subs.held = func(int) { // the first few have been replayed, and the lock is held
+	x.subs.onTurn = func(int) { // the first few have been replayed, and the lock is held
 		if !published {
 			x.subs.last.keep(Text(fmt.Sprintf("t/%d", order[topics-1]), "new"), topics)
 			published = true

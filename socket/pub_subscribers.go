@@ -24,7 +24,7 @@ type subscribers struct {
 	// leaving is held while what a link had is removed, or tidied up after, a little at a time.
 	leaving lockorder.Mutex[lockorder.Leaving]
 	tidied  *prefix.Tree[*link] // is to take the place of tree; nil if none is
-	held    func(topics int)    // for tests: how many topics were looked after while everybody else waited
+	onTurn  func(topics int)    // for tests: called with the lock held, after so many topics
 }
 
 func (s *subscribers) init(c *core) {

@@ -85,7 +85,7 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 		if ours || s.notices == nil || s.core.cfg.manual || !s.notices.repeats {
 			return nil, nil
 		}
-		return nil, s.core.in.notify(s.notices, l, news{topic: topic, add: true})
+		return nil, s.core.in.notify(s.notices, l, topicChange{topic: topic, add: true})
 	case add:
 		if err := s.room(l.out.topics); err != nil {
 			if !ours {
@@ -114,7 +114,7 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 	if !edge && (ours || !add || !s.notices.repeats) {
 		return more, nil
 	}
-	return more, s.core.in.notify(s.notices, l, news{topic, add, edge, ours})
+	return more, s.core.in.notify(s.notices, l, topicChange{topic, add, edge, ours})
 }
 
 func (s *subscribers) enter(topic string, l *link) {
@@ -170,7 +170,7 @@ func (s *subscribers) ask(l *link, add bool, topic string) error {
 		}
 		topics[topic] = struct{}{}
 	}
-	return s.core.in.notify(s.notices, l, news{topic: topic, add: add, edge: add != have})
+	return s.core.in.notify(s.notices, l, topicChange{topic: topic, add: add, edge: add != have})
 }
 
 // refusalsEvery is how often at most an event tells of what a peer is refused.
@@ -183,13 +183,13 @@ func (s *subscribers) refuse(l *link, topic []byte, why error) {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	r := &l.out.refusals
-	r.untold++
+	r.unreported++
 	if r.event > 0 && now-r.event < refusalsEvery {
 		return
 	}
 	why = fmt.Errorf("%w: %.64q is refused", why, topic)
 	s.core.events.add(Event{
-		Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.untold, Err: why,
+		Kind: SubscriptionRefused, Endpoint: l.ep.name, Peer: l.peer, Reason: Refused, Count: r.unreported, Err: why,
 	})
-	r.untold, r.event = 0, max(1, now)
+	r.unreported, r.event = 0, max(1, now)
 }

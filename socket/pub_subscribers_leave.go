@@ -27,11 +27,12 @@ func (s *subscribers) forget(l *link) {
 	s.each(topics, func(topic string) {
 		edge := s.remove(topic, l)
 		if s.notices != nil && !s.core.cfg.manual && (edge || s.notices.perPeer) {
-			_ = s.core.in.notify(s.notices, l, news{topic: topic, edge: true}) // the peer is gone: its limits matter no more
+			// The peer is gone: its limits matter no more.
+			_ = s.core.in.notify(s.notices, l, topicChange{topic: topic, edge: true})
 		}
 	})
 	s.each(asked, func(topic string) {
-		_ = s.core.in.notify(s.notices, l, news{topic: topic, edge: true}) // likewise
+		_ = s.core.in.notify(s.notices, l, topicChange{topic: topic, edge: true}) // likewise
 	})
 	if s.notices != nil {
 		s.core.in.join(s.notices, l)
@@ -82,8 +83,8 @@ func (t *lockTurn) end() {
 	if t.n == 0 {
 		return
 	}
-	if t.s.held != nil {
-		t.s.held(t.n)
+	if t.s.onTurn != nil {
+		t.s.onTurn(t.n)
 	}
 	t.n = 0
 	t.s.core.out.mu.Unlock()

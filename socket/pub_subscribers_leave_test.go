@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// holds notes for how many topics core.out.mu is held at a time; it is called with that held.
-type holds struct{ most, sum int }
+// turnSizes notes for how many topics core.out.mu is held at a time; it is called with that held.
+type turnSizes struct{ most, sum int }
 
-func (h *holds) note(topics int) {
+func (h *turnSizes) note(topics int) {
 	h.most = max(h.most, topics)
 	h.sum += topics
 }
@@ -21,14 +21,14 @@ func (h *holds) note(topics int) {
 // up.
 func TestLeavingPeersLetOthersIn(t *testing.T) {
 	const peers, topics = 4, 6_000
-	for _, c := range append(showings, struct {
+	for _, c := range append(verbosities, struct {
 		name string
 		opts []XPubOption
 	}{"read by nobody", []XPubOption{WithLimits(Limits{MaxSubscriptions: topics})}}) {
 		t.Run(c.name, func(t *testing.T) {
 			x := newNoticed(t, c.opts...)
-			var h holds
-			x.subs.held = h.note
+			var h turnSizes
+			x.subs.onTurn = h.note
 			links := make([]*link, peers+1)
 			for i := range links {
 				links[i] = x.join()
@@ -69,8 +69,8 @@ func TestLeavingPeersLetOthersIn(t *testing.T) {
 	}
 	t.Run("and the socket closes", func(t *testing.T) {
 		x := newNoticed(t)
-		var h holds
-		x.subs.held = h.note
+		var h turnSizes
+		x.subs.onTurn = h.note
 		l := x.join()
 		for k := range topics {
 			_ = x.change(l, fmt.Sprint("+", k))

@@ -8,10 +8,10 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// A commandLog is what a socket tells its peers over the wire about its subscriptions: those it has, in the order in
-// which they were made. A peer is told as fast as it reads (commandReader), so that one that does not read costs no
-// more than a chunk of commands, its place in the log and the cancellations of what it has been told: what is taken
-// back before its turn has come is never told.
+// A commandLog is what a socket sends its peers over the wire about its subscriptions: those it has, in the order in
+// which they were made. A peer is sent them as fast as it reads (commandReader), so that one that does not read costs
+// no more than a chunk of commands, its place in the log and the cancellations of what it has been sent: what is taken
+// back before its turn has come is never sent.
 type commandLog struct {
 	mu      lockorder.Mutex[lockorder.CommandLog]
 	last    uint64     // the number of the last change
@@ -35,7 +35,7 @@ func (g *commandLog) add(topic string, at *logged) {
 	at.first = g.append(topic, false)
 }
 
-// repeat has the peers told again. Of several repeats that a peer has not heard of it is told the last.
+// repeat has a subscription sent again. Of several repeats that a peer has not been sent it is sent the last.
 func (g *commandLog) repeat(topic string, at *logged) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -49,7 +49,7 @@ func (g *commandLog) append(topic string, repeat bool) uint64 {
 	return g.last
 }
 
-// cancel takes a subscription back, and has those of the links told that have heard of it.
+// cancel takes a subscription back, and has that sent to those of the links that were sent the subscription.
 func (g *commandLog) cancel(topic string, at logged, links map[*link]struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -57,7 +57,7 @@ func (g *commandLog) cancel(topic string, at logged, links map[*link]struct{}) {
 	g.takeBack(at.repeat)
 	g.last++
 	for l := range links {
-		if r := l.out.told; r != nil && r.upTo >= at.first {
+		if r := l.out.commands; r != nil && r.upTo >= at.first {
 			r.cancels = append(r.cancels, logEntry{number: g.last, topic: topic})
 		}
 	}
@@ -85,34 +85,34 @@ func (g *commandLog) find(number uint64) (i int, ok bool) {
 	return slices.BinarySearchFunc(g.entries, number, func(e logEntry, n uint64) int { return cmp.Compare(e.number, n) })
 }
 
-// reader returns the place of a new peer, which is told everything there is, once.
+// reader returns the place of a new peer, which is sent everything there is, once.
 func (g *commandLog) reader() *commandReader {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return &commandReader{log: g, since: g.last}
 }
 
-// A commandReader is how far one peer has been told. It is guarded by the log's mutex, as the peer's link is by
-// core.out.mu.
+// A commandReader is how much of the log one peer has been sent. It is guarded by the log's mutex, as the peer's link is
+// by core.out.mu.
 type commandReader struct {
 	log     *commandLog
-	upTo    uint64     // what has been told
+	upTo    uint64     // what has been sent
 	since   uint64     // repeats up to here were for others
-	cancels []logEntry // to tell, in their order among the entries
+	cancels []logEntry // to send, in their order among the entries
 }
 
 // commandChunk is how many bytes of commands wait to be written to a peer, from where on the rest stays in the log.
 const commandChunk = 64 << 10
 
-// next appends the commands to tell next, and reports whether there are more.
+// next appends the commands to send next, and reports whether there are more.
 func (r *commandReader) next(b []byte, v zmtp.Version) (_ []byte, more bool) {
 	g := r.log
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i, _ := g.find(r.upTo + 1)
-	told := 0
+	sent := 0
 	for len(b) < commandChunk {
-		cancels := r.cancels[told:]
+		cancels := r.cancels[sent:]
 		for i < len(g.entries) && (g.entries[i].void || g.entries[i].repeat && g.entries[i].number <= r.since) {
 			i++
 		}
@@ -120,7 +120,7 @@ func (r *commandReader) next(b []byte, v zmtp.Version) (_ []byte, more bool) {
 		case len(cancels) > 0 && (i == len(g.entries) || cancels[0].number < g.entries[i].number):
 			b = zmtp.AppendCancel(b, v, []byte(cancels[0].topic))
 			r.upTo = cancels[0].number
-			told++
+			sent++
 		case i < len(g.entries):
 			b = zmtp.AppendSubscribe(b, v, []byte(g.entries[i].topic))
 			r.upTo = g.entries[i].number
@@ -130,24 +130,25 @@ func (r *commandReader) next(b []byte, v zmtp.Version) (_ []byte, more bool) {
 			return b, false
 		}
 	}
-	clear(r.cancels[:told])
-	r.cancels = r.cancels[told:]
+	clear(r.cancels[:sent])
+	r.cancels = r.cancels[sent:]
 	return b, true
 }
 
-// tell has a peer told what there is to tell. core.out.mu is held.
-func (l *link) tell() {
-	if l.out.dead || l.out.told == nil {
+// sendSubscriptions has a peer sent what is in the log. core.out.mu is held.
+func (l *link) sendSubscriptions() {
+	if l.out.dead || l.out.commands == nil {
 		return
 	}
 	l.out.behind = true
-	l.hear()
+	l.loadSubscriptions()
 	l.start(false)
 }
 
-// hear takes the next commands for a peer, unless enough wait to be written already. core.out.mu is held.
-func (l *link) hear() {
+// loadSubscriptions takes the next commands for a peer out of the log, unless enough wait to be written already.
+// core.out.mu is held.
+func (l *link) loadSubscriptions() {
 	if o := &l.out; o.behind && !o.dead && len(o.control) < commandChunk {
-		o.control, o.behind = o.told.next(o.control, l.sess.Version)
+		o.control, o.behind = o.commands.next(o.control, l.sess.Version)
 	}
 }

@@ -16,30 +16,30 @@ type subscriptions struct {
 	core    *core
 	filters bool // discards what nobody here has subscribed to
 
-	// changes orders what is told to the peers; it is held while telling them.
-	changes lockorder.Mutex[lockorder.Subscriptions]
-	wants   map[string]*want
-	held    map[holding]struct{}
-	links   map[*link]struct{}
-	log     commandLog
+	// changes orders what peers are sent about subscriptions; it is held while that is sent.
+	changes   lockorder.Mutex[lockorder.Subscriptions]
+	wants     map[string]*want
+	forwarded map[subscriptionKey]struct{} // what others have subscribed to, passed on by the application
+	links     map[*link]struct{}
+	log       commandLog
 
 	// wanted is the same for look-ups, under a lock of its own: filter runs under the inbox's lock, and a publisher in
-	// this process takes that lock while it holds the one that telling it takes.
+	// this process takes that lock while it holds the one that subscribing at it takes.
 	mu     lockorder.RWMutex[lockorder.Wanted]
 	wanted prefix.Tree[struct{}]
 	all    atomic.Bool // "" is among them, as it often is: nothing to look up
 }
 
-// A want is one topic: how often the application has subscribed to it, and how many others on whose behalf it passes
-// subscriptions on (see origin) hold it.
+// A want is one topic: how often the application has subscribed to it on its own, and for how many subscribers it
+// forwards that (see origin).
 type want struct {
-	own, held int
-	last      any // of those others, the one that came last
-	at        logged
+	own, forwarded int
+	last           any // of those subscribers, the one that came last
+	at             logged
 }
 
-// A holding is one topic of another on whose behalf the application passes subscriptions on.
-type holding struct {
+// A subscriptionKey is one topic of one subscriber, or of all together if by is nil.
+type subscriptionKey struct {
 	by    any
 	topic string
 }
@@ -49,8 +49,8 @@ type holding struct {
 // often it did so; otherwise the last cancellation takes back everything that was subscribed to its topic.
 type origin struct{ perPeer bool }
 
-// holder is on whose behalf a message of a subscription is passed on, nil for the application's own.
-func (p *Peer) holder() any {
+// subscriber is on whose behalf a message with a subscription is forwarded, nil for the application's own.
+func (p *Peer) subscriber() any {
 	switch {
 	case p == nil || p.origin == nil:
 		return nil
@@ -65,7 +65,7 @@ func (s *subscriptions) init(c *core, filters bool) {
 	s.core, s.filters = c, filters
 	lockorder.Own(c, &s.changes, &s.mu, &s.log.mu)
 	s.wants = make(map[string]*want)
-	s.held = make(map[holding]struct{})
+	s.forwarded = make(map[subscriptionKey]struct{})
 	s.links = make(map[*link]struct{})
 	for _, t := range c.cfg.topics {
 		s.add(nil, t, false)
@@ -74,7 +74,8 @@ func (s *subscriptions) init(c *core, filters bool) {
 
 func (s *subscriptions) subscribe(topic string) error { return s.pass(nil, topic, false) }
 
-// pass subscribes on behalf of a holder; with repeat the peers are told also of what they have been told already.
+// pass subscribes on behalf of a subscriber, or of the application if by is nil; with repeat the peers are sent also
+// what they have been sent already.
 func (s *subscriptions) pass(by any, topic string, repeat bool) error {
 	if limit := s.core.cfg.limits.MaxTopic; limit > 0 && len(topic) > limit {
 		return opError("subscribe", topicTooLarge(len(topic), limit))
@@ -111,24 +112,24 @@ func (s *subscriptions) add(by any, topic string, repeat bool) {
 	}
 	if by == nil {
 		w.own++
-	} else if h := (holding{by, topic}); !s.holds(h) {
-		s.held[h] = struct{}{}
-		w.held++
+	} else if key := (subscriptionKey{by, topic}); !s.forwards(key) {
+		s.forwarded[key] = struct{}{}
+		w.forwarded++
 		w.last = by
 	}
 	switch {
 	case isNew:
 		s.want(topic, true)
 		s.log.add(topic, &w.at)
-		s.tell(true, topic)
+		s.broadcast(true, topic)
 	case repeat:
 		s.log.repeat(topic, &w.at)
-		s.tell(true, topic)
+		s.broadcast(true, topic)
 	}
 }
 
-func (s *subscriptions) holds(h holding) bool {
-	_, ok := s.held[h]
+func (s *subscriptions) forwards(key subscriptionKey) bool {
+	_, ok := s.forwarded[key]
 	return ok
 }
 
@@ -144,21 +145,21 @@ func (s *subscriptions) remove(by any, topic string) bool {
 	if by == nil && w.own == 0 {
 		by = w.last
 	}
-	h := holding{by, topic}
+	key := subscriptionKey{by, topic}
 	switch {
-	case by != nil && s.holds(h):
-		delete(s.held, h)
-		w.held--
+	case by != nil && s.forwards(key):
+		delete(s.forwarded, key)
+		w.forwarded--
 	case w.own > 0:
 		w.own--
 	default:
 		return false
 	}
-	if w.own+w.held == 0 {
+	if w.own+w.forwarded == 0 {
 		delete(s.wants, topic)
 		s.want(topic, false)
 		s.log.cancel(topic, w.at, s.links)
-		s.tell(false, topic)
+		s.broadcast(false, topic)
 	}
 	return true
 }
@@ -180,8 +181,8 @@ func (s *subscriptions) want(topic string, add bool) {
 	}
 }
 
-// tell tells all peers of a change: one in this process at once, others as fast as they read.
-func (s *subscriptions) tell(add bool, topic string) {
+// broadcast sends a change to all peers: to one in this process at once, to others as fast as they read.
+func (s *subscriptions) broadcast(add bool, topic string) {
 	for l := range s.links {
 		l.carrier.subscribe(add, topic)
 	}
@@ -202,13 +203,13 @@ func (s *subscriptions) filter(_ *link, m Msg) (Msg, Reason) {
 	return m, why
 }
 
-// subRole is that of a Sub and an XSub: peers are told what is subscribed to.
+// subRole is that of a Sub and an XSub: peers are sent what is subscribed to.
 type subRole struct {
 	baseRole
 	subs *subscriptions
 }
 
-// joined tells a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all
+// joined sends a new peer all subscriptions, in the order in which they were made: of a peer that has a limit all
 // connections get the same ones.
 func (r subRole) joined(l *link) {
 	r.baseRole.joined(l)

@@ -8,26 +8,26 @@ package socket
 // What counts is that in the end the application believes what is true: each notice is looked at when its turn comes,
 // and one that would lead away from that is not handed out.
 //
-// An application need not look. Beyond a mark what is new is set off against what waits: a cancellation against the
-// subscriptions it takes back, a repeated subscription against the one before. What is left is no more than what
-// peers have, and the cancellations of what the application was told.
+// An application need not look. Beyond a mark what is new and what waits are coalesced: a cancellation with the
+// subscriptions it takes back, a repeated subscription with the one before. What is left is no more than what peers
+// have, and the cancellations of what the application was told.
 type notices struct {
 	perPeer bool // a fact is one peer's, otherwise all peers' together; see origin
 	repeats bool // subscriptions to what is subscribed are handed out too
 	mark    mark // for all that waits
 	fewer   mark // for what waits of peers that have gone
 	changes int  // that one peer may make while the application does not look; 0 for any number
-	facts   map[holding]*fact
+	facts   map[subscriptionKey]*fact
 	waiting Count
 	gone    *link // in whose name the notices of peers that have gone wait
 }
 
 // A fact is whether a topic is subscribed to, and whether the application believes it.
 type fact struct {
-	holding
-	holds, believed bool
-	newest          *notice // that waits
-	adds, cancels   int     // that wait
+	subscriptionKey
+	subscribed, believed bool
+	newest               *notice // that waits
+	adds, cancels        int     // that wait
 }
 
 // A notice is one subscription or cancellation that waits.
@@ -45,14 +45,14 @@ type noticeList struct {
 	owner      *link
 	head, tail *notice
 	count      Count
-	setOff     int // since the application took something
+	coalesced  int // how many notices were discarded since the application took one
 }
 
 func newNotices(c *core) *notices {
 	n := &notices{
 		perPeer: c.cfg.manual || c.cfg.verbosity == EveryChange,
 		repeats: c.cfg.manual || c.cfg.verbosity != FirstAndLast,
-		facts:   make(map[holding]*fact),
+		facts:   make(map[subscriptionKey]*fact),
 		gone:    &link{core: c},
 		mark:    mark{bytes: defaultHWMBytes},
 		fewer:   mark{defaultHWM, 1 << 20},
@@ -68,13 +68,13 @@ func newNotices(c *core) *notices {
 
 // about returns the fact that a peer's subscription to a topic is about.
 func (n *notices) about(l *link, topic string) *fact {
-	h := holding{topic: topic}
+	h := subscriptionKey{topic: topic}
 	if n.perPeer {
 		h.by = l.peer
 	}
 	f := n.facts[h]
 	if f == nil {
-		f = &fact{holding: h}
+		f = &fact{subscriptionKey: h}
 		n.facts[h] = f
 	}
 	return f
@@ -82,8 +82,8 @@ func (n *notices) about(l *link, topic string) *fact {
 
 // forget drops a fact of which there is nothing to remember.
 func (n *notices) forget(f *fact) {
-	if !f.holds && !f.believed && f.adds+f.cancels == 0 {
-		delete(n.facts, f.holding)
+	if !f.subscribed && !f.believed && f.adds+f.cancels == 0 {
+		delete(n.facts, f.subscriptionKey)
 	}
 }
 
@@ -165,12 +165,12 @@ func (f *fact) waits(add bool, n int) {
 func (n *notices) take(from *noticeList) (m Msg, why Reason) {
 	x := from.head
 	n.leave(x)
-	from.setOff = 0
+	from.coalesced = 0
 	f := x.fact
 	switch {
-	case x.add && (f.holds || f.cancels > 0) && (n.repeats || !f.believed):
+	case x.add && (f.subscribed || f.cancels > 0) && (n.repeats || !f.believed):
 		f.believed = true
-	case !x.add && f.believed && (!f.holds || f.adds > 0):
+	case !x.add && f.believed && (!f.subscribed || f.adds > 0):
 		f.believed = false
 	default:
 		why = Replaced
@@ -183,12 +183,12 @@ func (n *notices) take(from *noticeList) (m Msg, why Reason) {
 func (x *notice) needless() bool {
 	f := x.fact
 	if x.add {
-		return !f.holds || f.believed || f.adds > 1
+		return !f.subscribed || f.believed || f.adds > 1
 	}
-	return f.holds || !f.believed || f.cancels > 1
+	return f.subscribed || !f.believed || f.cancels > 1
 }
 
-// crowded reports whether so much waits that what is new is set off against it.
+// crowded reports whether so much waits that what is new is coalesced with it.
 func (n *notices) crowded(list *noticeList, gone bool) bool {
 	return n.mark.reached(n.waiting) || gone && n.fewer.reached(n.gone.in.notices.count.plus(list.count))
 }

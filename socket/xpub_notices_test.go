@@ -17,12 +17,12 @@ import (
 type noticed struct {
 	*XPub
 	t        *testing.T
-	believes map[holding]bool
+	believes map[subscriptionKey]bool
 	read     int
 }
 
 func newNoticed(t *testing.T, opts ...XPubOption) *noticed {
-	x := &noticed{NewXPub(opts...), t, make(map[holding]bool), 0}
+	x := &noticed{NewXPub(opts...), t, make(map[subscriptionKey]bool), 0}
 	t.Cleanup(func() { _ = x.Close() })
 	return x
 }
@@ -62,7 +62,7 @@ func (x *noticed) look(n int) (all []string) {
 		if !ok {
 			x.t.Fatalf("received %s", m)
 		}
-		h := holding{topic: sub.Topic}
+		h := subscriptionKey{topic: sub.Topic}
 		if x.subs.notices.perPeer {
 			h.by = sub.Peer
 		}
@@ -108,7 +108,7 @@ func (x *noticed) wanted() []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-var showings = []struct {
+var verbosities = []struct {
 	name string
 	opts []XPubOption
 }{
@@ -122,7 +122,7 @@ var showings = []struct {
 // everything it knows what is subscribed to; and what waits for it is bounded.
 func TestXPubApplicationBelievesWhatIsTrue(t *testing.T) {
 	const peers, topics, mark1, mark2 = 8, 6, 100, 30
-	for _, c := range showings {
+	for _, c := range verbosities {
 		for name, often := range map[string]int{
 			"reads at once": 1, "reads now and then": 20, "hardly ever reads": 5000, "never reads": 1 << 30,
 		} {
@@ -174,7 +174,7 @@ func TestXPubApplicationBelievesWhatIsTrue(t *testing.T) {
 
 // TestXPubNoticesOfSeveralPeers: receiving is fair, so that the end of a topic may have its turn before its beginning.
 func TestXPubNoticesOfSeveralPeers(t *testing.T) {
-	for _, c := range showings {
+	for _, c := range verbosities {
 		t.Run(c.name, func(t *testing.T) {
 			x := newNoticed(t, c.opts...)
 			busy, quick := x.join(), x.join()
@@ -199,7 +199,7 @@ func TestXPubNoticesOfSeveralPeers(t *testing.T) {
 
 // TestXPubCancellationsOfAPeerThatIsCutOff reach the application, however many changes it has not looked at.
 func TestXPubCancellationsOfAPeerThatIsCutOff(t *testing.T) {
-	for _, c := range showings {
+	for _, c := range verbosities {
 		t.Run(c.name, func(t *testing.T) {
 			x := newNoticed(t, append(c.opts, WithLimits(Limits{MaxSubscriptions: 100}))...)
 			l := x.join()
@@ -228,7 +228,7 @@ func TestXPubCancellationsOfAPeerThatIsCutOff(t *testing.T) {
 // TestXPubThatNobodyReadsKeepsNoPeer: clients come and go; what waits for an application that never looks is bounded
 // over all of them, and keeps no link.
 func TestXPubThatNobodyReadsKeepsNoPeer(t *testing.T) {
-	for _, c := range showings {
+	for _, c := range verbosities {
 		t.Run(c.name, func(t *testing.T) {
 			xpub := NewXPub(c.opts...)
 			defer xpub.Close()

@@ -2,53 +2,53 @@ package socket
 
 import "fmt"
 
-// A news is what became of a topic by what a peer, or the application on its behalf, did.
-type news struct {
+// A topicChange is what became of a topic by what a peer, or the application on its behalf, did.
+type topicChange struct {
 	topic string
 	add   bool
 	edge  bool // the fact is new, or has ended
 	ours  bool // the application did it, and knows
 }
 
-// setOffAtOnce is how many notices that wait are set off against one that is new. What is left has its turn another
-// time.
-const setOffAtOnce = 64
+// coalesceAtOnce is how many notices that wait are discarded for one that is new and makes up for them. What is left
+// has its turn another time.
+const coalesceAtOnce = 64
 
 // notify has the application told. An error says that the peer makes too many changes while the application does not
 // look. core.out.mu is held, so that all facts and notices are in one order.
-func (q *inbox) notify(n *notices, l *link, s news) error {
+func (q *inbox) notify(n *notices, l *link, c topicChange) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	list := l.in.notices
 	if q.closed || list == nil {
-		q.rejectLocked(l, SocketClosed, Count{1, 1 + uint64(len(s.topic))})
+		q.rejectLocked(l, SocketClosed, Count{1, 1 + uint64(len(c.topic))})
 		return nil
 	}
-	f := n.about(l, s.topic)
+	f := n.about(l, c.topic)
 	defer n.forget(f)
-	if s.edge {
-		f.holds = s.add
+	if c.edge {
+		f.subscribed = c.add
 	}
 	switch {
-	case s.ours:
-		f.believed = f.holds
+	case c.ours:
+		f.believed = f.subscribed
 		return nil
-	case n.changes > 0 && !l.out.dead && list.count.Messages+uint64(list.setOff) > uint64(n.changes):
+	case n.changes > 0 && !l.out.dead && list.count.Messages+uint64(list.coalesced) > uint64(n.changes):
 		return fmt.Errorf("%w: more than %d changes of subscriptions that the application has not looked at",
 			ErrLimit, n.changes)
 	}
 	if n.crowded(list, l.out.dead) {
-		for k := 0; !s.add && f.newest != nil && k < setOffAtOnce; k++ {
-			list.setOff++
-			q.setOff(n, f.newest)
+		for k := 0; !c.add && f.newest != nil && k < coalesceAtOnce; k++ {
+			list.coalesced++
+			q.discardNotice(n, f.newest)
 		}
-		if s.add && f.adds > 0 || !s.add && (!f.believed || f.cancels > 0) {
-			list.setOff++
-			q.rejectLocked(list.owner, Replaced, Count{1, 1 + uint64(len(s.topic))})
+		if c.add && f.adds > 0 || !c.add && (!f.believed || f.cancels > 0) {
+			list.coalesced++
+			q.rejectLocked(list.owner, Replaced, Count{1, 1 + uint64(len(c.topic))})
 			return nil
 		}
 	}
-	x := &notice{fact: f, from: l.peer, add: s.add}
+	x := &notice{fact: f, from: l.peer, add: c.add}
 	n.enter(list, x)
 	q.ledger(list.owner).receive(Count{1, uint64(x.size())}, 0)
 	q.queueShrank(list.owner)
@@ -56,8 +56,8 @@ func (q *inbox) notify(n *notices, l *link, s news) error {
 	return nil
 }
 
-// setOff discards a notice that waits.
-func (q *inbox) setOff(n *notices, x *notice) {
+// discardNotice discards a notice that waits.
+func (q *inbox) discardNotice(n *notices, x *notice) {
 	owner := x.list.owner
 	n.leave(x)
 	q.discard(owner, Replaced, Count{1, uint64(x.size())}, 0)
@@ -93,7 +93,7 @@ func (q *inbox) joinSome(n *notices, l *link) bool {
 		}
 		if n.crowded(list, true) && x.needless() {
 			f := x.fact
-			q.setOff(n, x)
+			q.discardNotice(n, x)
 			n.forget(f)
 			continue
 		}

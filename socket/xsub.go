@@ -64,9 +64,9 @@ func (s *XSub) TrySend(m Msg) error {
 	}
 	if topic, add, ok := subscriptionMessage(m.Frames); ok {
 		if add {
-			return s.subs.pass(m.From.holder(), string(topic), true)
+			return s.subs.pass(m.From.subscriber(), string(topic), true)
 		}
-		s.subs.remove(m.From.holder(), string(topic))
+		s.subs.remove(m.From.subscriber(), string(topic))
 		return nil
 	}
 	return opError("send", s.out.fanOut(context.Background(), false, m, s.everyPeer, nil))

@@ -7,7 +7,7 @@ type (
 	Flood         struct{}
 	Yielder       struct{}
 	Subscriptions struct{}
-	Telling       struct{}
+	Subscribing   struct{}
 	Leaving       struct{}
 	Outbox        struct{}
 	Recv          struct{}
@@ -25,7 +25,7 @@ func (Known) lock() *Lock         { return known }
 func (Flood) lock() *Lock         { return flood }
 func (Yielder) lock() *Lock       { return yielder }
 func (Subscriptions) lock() *Lock { return subscriptions }
-func (Telling) lock() *Lock       { return telling }
+func (Subscribing) lock() *Lock   { return subscribing }
 func (Leaving) lock() *Lock       { return leaving }
 func (Outbox) lock() *Lock        { return outbox }
 func (Recv) lock() *Lock          { return recv }
@@ -58,9 +58,9 @@ var (
 		"Subscriptions", "subscriptions.changes", "sub_subscriptions.go",
 		"what a Sub wants; held while its peers are told, for the order",
 	}
-	telling = &Lock{
-		"Telling", "inproc.telling", "link_inproc.go",
-		"whether a peer in this process may still be told of subscriptions",
+	subscribing = &Lock{
+		"Subscribing", "inproc.subscribing", "link_inproc.go",
+		"whether a peer in this process may still subscribe",
 	}
 	leaving = &Lock{
 		"Leaving", "subscribers.leaving", "pub_subscribers.go",
@@ -92,7 +92,7 @@ var (
 	}
 	commandLog = &Lock{
 		"CommandLog", "commandLog.mu", "sub_commandlog.go",
-		"the log of subscriptions that links tell their peers",
+		"the log of subscriptions that links send their peers",
 	}
 	heartbeat = &Lock{
 		"Heartbeat", "heartbeatTimer.mu", "link_heartbeat_timer.go",
@@ -106,6 +106,6 @@ var (
 
 // Locks are all locks of the engine, in an order in which they may be taken.
 var Locks = []*Lock{
-	core, known, flood, yielder, subscriptions, telling, leaving, outbox, recv, inbox, wanted, req, rep, commandLog,
+	core, known, flood, yielder, subscriptions, subscribing, leaving, outbox, recv, inbox, wanted, req, rep, commandLog,
 	heartbeat, events,
 }

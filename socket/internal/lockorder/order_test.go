@@ -28,7 +28,7 @@ func TestRanksAreNamed(t *testing.T) {
 		Flood{},
 		Yielder{},
 		Subscriptions{},
-		Telling{},
+		Subscribing{},
 		Leaving{},
 		Outbox{},
 		Recv{},
@@ -78,7 +78,7 @@ func TestRulesAreOfASide(t *testing.T) {
 	}{
 		{"of one socket", recv, inbox, OneSocket},
 		{"of either", outbox, inbox, OneSocket | TwoSockets},
-		{"of two sockets", subscriptions, telling, TwoSockets},
+		{"of two sockets", subscriptions, subscribing, TwoSockets},
 		{"against the order", inbox, outbox, 0},
 		{"the same lock", outbox, outbox, 0},
 	} {

@@ -6,8 +6,8 @@ var Table = []Rule{
 	// A subscription is told to the peers in the order in which the application makes it.
 	{subscriptions, wanted, OneSocket, "a topic becomes wanted: subscriptions.want"},
 	{subscriptions, commandLog, OneSocket, "and is put in the log for peers over bytes: commandLog.add"},
-	{subscriptions, outbox, OneSocket, "whose links are made to tell it: subscriptions.tell"},
-	{subscriptions, telling, TwoSockets, "a publisher in this process is told at once: inproc.subscribe"},
+	{subscriptions, outbox, OneSocket, "whose links are made to send it: subscriptions.broadcast"},
+	{subscriptions, subscribing, TwoSockets, "a publisher in this process has it at once: inproc.subscribe"},
 	{subscriptions, outbox, TwoSockets, "where it enters its tree: subscribers.change"},
 	{subscriptions, inbox, TwoSockets, "and an XPub's application is to see it: inbox.notify"},
 	{subscriptions, inbox, OneSocket, "and last values come back to where it came from: inproc.offer"},
@@ -15,11 +15,11 @@ var Table = []Rule{
 	{subscriptions, heartbeat, TwoSockets, "or last values fill the queue: link.filled"},
 
 	// What a publisher does about a subscription of a peer in this process; the subscriber's changes are held too.
-	{telling, outbox, OneSocket, "subscribers.change"},
-	{telling, inbox, OneSocket, "inbox.notify"},
-	{telling, inbox, TwoSockets, "last values: inproc.offer"},
-	{telling, events, OneSocket, "subscribers.refuse"},
-	{telling, heartbeat, OneSocket, "link.filled"},
+	{subscribing, outbox, OneSocket, "subscribers.change"},
+	{subscribing, inbox, OneSocket, "inbox.notify"},
+	{subscribing, inbox, TwoSockets, "last values: inproc.offer"},
+	{subscribing, events, OneSocket, "subscribers.refuse"},
+	{subscribing, heartbeat, OneSocket, "link.filled"},
 
 	// A peer's subscriptions are removed a few at a time.
 	{leaving, outbox, OneSocket, "lockTurn.next"},
@@ -32,7 +32,7 @@ var Table = []Rule{
 		"a link joins both ways: outbox.add; what the application waits for is told: inbox.notify, inbox.poke",
 	},
 	{outbox, req, OneSocket, "the request goes to a peer, or to none: Req.assigned, Req.abandoned"},
-	{outbox, commandLog, OneSocket, "a link tells its subscriptions: link.hear"},
+	{outbox, commandLog, OneSocket, "a link sends its socket's subscriptions: link.loadSubscriptions"},
 	{outbox, heartbeat, OneSocket, "a full link is to be looked after: link.filled"},
 	{outbox, events, OneSocket, "SlowPeer, Dropped, Undelivered: link.nameSlow, link.hasOpened, link.begun"},
 
