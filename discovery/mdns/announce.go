@@ -46,7 +46,7 @@ type announcement struct {
 	done    chan struct{} // closed by run
 	closing sync.Once
 
-	hesitated atomic.Int64 // when an answer was last delayed, in nanoseconds since 1970
+	delayedAt atomic.Int64 // when an answer was last delayed, in nanoseconds since 1970
 
 	mu      sync.Mutex
 	self    discovery.Record
@@ -180,14 +180,14 @@ func (a *announcement) asked(questions []dns.Question, known []string) {
 	}
 }
 
-// hesitate delays an answer for a moment where many may answer at once. It does so only now and then, since it holds up
-// all other answers, and after one delay the nodes are no longer in step.
-func (a *announcement) hesitate() {
+// delayAnswer delays an answer for a moment where many may answer at once (RFC 6762 section 6). It does so only now and
+// then, since it holds up all other answers, and after one delay the nodes are no longer in step.
+func (a *announcement) delayAnswer() {
 	if a.engine.peers() <= manyPeers {
 		return
 	}
-	now, last := time.Now().UnixNano(), a.hesitated.Load()
-	if time.Duration(now-last) < 2*answersSpread || !a.hesitated.CompareAndSwap(last, now) {
+	now, last := time.Now().UnixNano(), a.delayedAt.Load()
+	if time.Duration(now-last) < 2*answersSpread || !a.delayedAt.CompareAndSwap(last, now) {
 		return
 	}
 	t := time.NewTimer(rand.N(answersSpread))

@@ -17,8 +17,8 @@ type engine struct {
 	config *config
 	table  *discovery.Table
 	receiver
-	gate     *gate
-	lapses   lapses
+	filter   *questionFilter
+	names    nameCache
 	confirms meter
 
 	done chan struct{}
@@ -40,7 +40,7 @@ type engine struct {
 func newEngine(c *config) *engine {
 	e := &engine{
 		config: c, table: discovery.NewTable("mdns", c.table),
-		gate:     newGate(),
+		filter:   newQuestionFilter(),
 		confirms: meter{rate: confirmsPerSecond, burst: confirmsPerSecond},
 		done:     make(chan struct{}), round: make(chan struct{}, 1),
 		anns: make(map[*announcement]struct{}), later: make(map[*time.Timer]struct{}),
@@ -100,7 +100,7 @@ func (e *engine) poll() {
 			return
 		case <-t.C:
 			e.follow()
-			e.askLapsing()
+			e.askExpiring()
 		}
 	}
 }
@@ -190,21 +190,21 @@ func (e *engine) heard(label string, r discovery.Record, ttl time.Duration) {
 		return // counted there
 	}
 	if r.Goodbye {
-		e.lapses.forget(r.ID)
+		e.names.forget(r.ID)
 		return
 	}
-	e.lapses.heard(label, r.ID, min(ttl, longest), time.Now())
+	e.names.heard(label, r.ID, min(ttl, longest), time.Now())
 }
 
 // left implements sink. It is for the table to say whose goodbye it can be, from that address; one that nobody can
 // have said is a reason to ask.
 func (e *engine) left(label string, from netip.Addr) {
-	ids := e.lapses.ids(label)
+	ids := e.names.ids(label)
 	believed := false
 	for _, id := range ids {
 		if e.table.Leave(discovery.Record{ID: id, Goodbye: true, From: []netip.Addr{from}}) == nil {
 			believed = true
-			e.lapses.forget(id)
+			e.names.forget(id)
 		}
 	}
 	if believed {
@@ -218,7 +218,7 @@ func (e *engine) left(label string, from netip.Addr) {
 // asked implements sink. A daemon gets an answer that all can hear as well: one sent to its port might reach another
 // socket on its host.
 func (e *engine) asked(index int, questions []dns.Question, known []string, daemon bool) {
-	e.gate.heard(index, questions)
+	e.filter.received(index, questions)
 	if !daemon {
 		return
 	}

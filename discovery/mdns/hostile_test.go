@@ -63,8 +63,9 @@ func TestHundredThousandForgedNodes(t *testing.T) {
 			if grown > 32<<20 {
 				t.Errorf("%d bytes more in use", grown)
 			}
-			if s.Records < fakes || s.Table.Nodes > 4096 || len(e.lapses.nodes) > maxLapses || len(e.sources.by) > maxSources {
-				t.Errorf("%d nodes, %d lapses, %d sources", s.Table.Nodes, len(e.lapses.nodes), len(e.sources.by))
+			if s.Records < fakes || s.Table.Nodes > 4096 || len(e.names.nodes) > maxCachedNodes ||
+				len(e.sources.by) > maxSources {
+				t.Errorf("%d nodes, %d names, %d sources", s.Table.Nodes, len(e.names.nodes), len(e.sources.by))
 			}
 			if mode == "group key" && v.count() != 1 {
 				t.Errorf("%d nodes, want the honest one only", v.count())

@@ -151,7 +151,8 @@ func (e *engine) serve(a *announcement, l *link) {
 	if a.servers[l.Index] != nil || l.group == [len(families)]conn{} {
 		return
 	}
-	if s, err := e.config.network.serve(l.iface, &zone{a: a, iface: l.iface, seen: make(map[asking]uint64)}); err == nil {
+	z := &zone{a: a, iface: l.iface, seen: make(map[questionKey]uint64)}
+	if s, err := e.config.network.serve(l.iface, z); err == nil {
 		a.servers[l.Index] = s
 	}
 }

@@ -92,11 +92,11 @@ func TestGoodbyeIsAttributedRightly(t *testing.T) {
 func TestNodeIsAskedForByItsID(t *testing.T) {
 	now := time.Now()
 	id, foreign := discovery.ID{1}, discovery.ID{2}
-	var l lapses
-	l.heard(id.String(), id, time.Second, now)
-	l.heard("false", id, time.Second, now)
-	l.heard("one", foreign, time.Second, now)
-	l.heard("two", foreign, time.Second, now)
+	var c nameCache
+	c.heard(id.String(), id, time.Second, now)
+	c.heard("false", id, time.Second, now)
+	c.heard("one", foreign, time.Second, now)
+	c.heard("two", foreign, time.Second, now)
 	for _, tc := range []struct {
 		id   discovery.ID
 		want []string
@@ -104,21 +104,21 @@ func TestNodeIsAskedForByItsID(t *testing.T) {
 		{id, []string{id.String()}},
 		{foreign, []string{"one", "two"}},
 	} {
-		if labels, known, lately := l.confirm(tc.id, now); !known || lately || !slices.Equal(labels, tc.want) {
+		if labels, known, lately := c.confirm(tc.id, now); !known || lately || !slices.Equal(labels, tc.want) {
 			t.Errorf("%v: %v, known: %t, asked lately: %t; want %v", tc.id, labels, known, lately, tc.want)
 		}
 	}
-	due := l.due(now.Add(900*time.Millisecond), false)
+	due := c.due(now.Add(900*time.Millisecond), false)
 	slices.Sort(due)
 	if want := []string{id.String(), "one", "two"}; !slices.Equal(due, want) {
 		t.Errorf("due are %v, want %v", due, want)
 	}
-	l.heard(foreign.String(), foreign, time.Second, now) // a node of ours after all
-	if got := l.due(now.Add(time.Second), true); len(got) != 0 {
+	c.heard(foreign.String(), foreign, time.Second, now) // a node of ours after all
+	if got := c.due(now.Add(time.Second), true); len(got) != 0 {
 		t.Errorf("of the nodes of others %v are due", got)
 	}
-	l.due(now.Add(time.Hour), false)
-	if len(l.nodes) != 0 || len(l.named) != 0 {
-		t.Errorf("left behind: %v, %v", l.nodes, l.named)
+	c.due(now.Add(time.Hour), false)
+	if len(c.nodes) != 0 || len(c.named) != 0 {
+		t.Errorf("left behind: %v, %v", c.nodes, c.named)
 	}
 }

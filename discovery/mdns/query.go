@@ -89,7 +89,7 @@ func (e *engine) newRound() {
 // confirm asks a node whether it is still there, and expires it if it does not answer. If a packet from the network is
 // the reason, no question is sent about nodes that were never heard of.
 func (e *engine) confirm(id discovery.ID, stranger bool) {
-	labels, known, lately := e.lapses.confirm(id, time.Now())
+	labels, known, lately := e.names.confirm(id, time.Now())
 	if lately || stranger && !known || !e.confirms.take() {
 		return
 	}
@@ -108,12 +108,12 @@ func (e *engine) askFor(labels []string) {
 	}
 }
 
-// askLapsing asks for nodes whose records are about to run out: other mDNS daemons announce once and then wait to be
+// askExpiring asks for nodes whose records are about to run out: other mDNS daemons announce once and then wait to be
 // asked (RFC 6762 section 5.2). Yodel nodes announce in time; they are asked as well, in case packets were lost, but
 // not where there are many.
-func (e *engine) askLapsing() {
+func (e *engine) askExpiring() {
 	if !e.watched() {
 		return
 	}
-	e.askFor(e.lapses.due(time.Now(), e.peers() > manyPeers))
+	e.askFor(e.names.due(time.Now(), e.peers() > manyPeers))
 }

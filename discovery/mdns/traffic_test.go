@@ -111,7 +111,7 @@ func TestLoss(t *testing.T) {
 }
 
 // Where three of ten packets are lost, a node is seldom forgotten while it is there: once in half an hour. If those
-// that lapse were not asked for, it would be ten times as often.
+// that expire were not asked for, it would be ten times as often.
 func TestLossAtRest(t *testing.T) {
 	const pairs, limit = 40, 40 // 15 are to be expected
 	expired := 0
@@ -225,12 +225,12 @@ func TestAnswersAreBounded(t *testing.T) {
 		h := l.host()
 		b := on(h)
 		a := announce(t, b, node(h)).(*announcement)
-		z := &zone{a: a, seen: make(map[asking]uint64)}
+		z := &zone{a: a, seen: make(map[questionKey]uint64)}
 		z.iface.Index = 2
 		q := dns.Question{Name: serviceType, Qtype: dns.TypePTR, Qclass: dns.ClassINET}
 		answers := 0
 		for range 3 * answersBurst {
-			b.engine.gate.heard(2, []dns.Question{q, q, q})
+			b.engine.filter.received(2, []dns.Question{q, q, q})
 			if z.Records(q) != nil {
 				answers++
 			}
@@ -242,7 +242,7 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Error("a question was answered twice")
 		}
 		time.Sleep(time.Second)
-		b.engine.gate.heard(2, []dns.Question{q})
+		b.engine.filter.received(2, []dns.Question{q})
 		if z.Records(q) == nil {
 			t.Error("no answer after a pause")
 		}

@@ -169,7 +169,7 @@ func addresses(i *iface, r *discovery.Record) (some []netip.Addr) {
 type zone struct {
 	a     *announcement
 	iface iface
-	seen  map[asking]uint64 // see gate
+	seen  map[questionKey]uint64 // see questionFilter
 }
 
 // Records implements the Zone of hashicorp/mdns. The server waits for it, so that a delay here delays the answer.
@@ -180,7 +180,7 @@ func (z *zone) Records(q dns.Question) []dns.RR {
 		return nil
 	}
 	if _, one := labelOf(q.Name); one || isType(q.Name) {
-		if !z.a.engine.gate.admit(z.iface.Index, q, z.seen, z.a.stop) {
+		if !z.a.engine.filter.admit(z.iface.Index, q, z.seen, z.a.stop) {
 			return nil
 		}
 	} else if z.iface.loopback() && len(*z.a.engine.links.Load()) > 1 {
@@ -189,6 +189,6 @@ func (z *zone) Records(q dns.Question) []dns.RR {
 	if !z.a.answers.take() {
 		return nil
 	}
-	z.a.hesitate()
+	z.a.delayAnswer()
 	return rrs
 }
