@@ -90,7 +90,7 @@ func (s *session) found(n *memberlist.Node) {
 	}
 	before := m.sum()
 	m.alive, m.meta = true, append(make([]byte, 0, len(n.Meta)), n.Meta...)
-	s.news(before, m.sum())
+	s.noteChange(before, m.sum())
 	m.by = s.id
 	s.forgetLost(addr)
 	s.touch(id)
@@ -108,7 +108,7 @@ func (s *session) gone(n *memberlist.Node) {
 
 // drop has a member's records go, unless another has them too. s.mu is held.
 func (s *session) drop(m *member) {
-	s.news(m.sum(), 0)
+	s.noteChange(m.sum(), 0)
 	m.alive, m.applied = false, nil
 	s.touch(m.id)
 }

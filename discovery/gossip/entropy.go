@@ -32,11 +32,11 @@ func (m *member) sum() uint64 {
 	return binary.BigEndian.Uint64(h[:])
 }
 
-// news notes that a member is another than before. s.mu is held.
-func (s *session) news(before, after uint64) {
+// noteChange notes that a member is another than before. s.mu is held.
+func (s *session) noteChange(before, after uint64) {
 	if before != after {
 		s.sum ^= before ^ after
-		s.newsAt, s.syncPause = time.Now(), 0
+		s.changedAt, s.syncPause = time.Now(), 0
 	}
 }
 
@@ -52,8 +52,8 @@ func (s *session) compare() {
 		case <-timer.C:
 		}
 		s.mu.Lock()
-		to := s.some(sumTo)
-		age := time.Since(s.newsAt)
+		to := s.randomMembers(sumTo)
+		age := time.Since(s.changedAt)
 		msg, list := sumMessage(s.id, s.sum, age), s.list
 		s.mu.Unlock()
 		for _, n := range to {
@@ -67,8 +67,8 @@ func (s *session) compare() {
 	}
 }
 
-// some returns up to n other members. s.mu is held.
-func (s *session) some(n int) (nodes []*memberlist.Node) {
+// randomMembers returns up to n other members. s.mu is held.
+func (s *session) randomMembers(n int) (nodes []*memberlist.Node) {
 	seen := 0
 	for id, m := range s.members {
 		if id == s.id || !m.alive {
@@ -92,7 +92,7 @@ func (s *session) compared(id discovery.ID, sum uint64, age time.Duration) {
 		return
 	}
 	now := time.Now()
-	if age < quiet || now.Sub(s.newsAt) < quiet || now.Sub(s.syncedAt) < s.syncPause {
+	if age < quiet || now.Sub(s.changedAt) < quiet || now.Sub(s.syncedAt) < s.syncPause {
 		return
 	}
 	s.syncing = true

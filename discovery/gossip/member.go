@@ -47,10 +47,10 @@ func (m *member) node() *memberlist.Node {
 // look sees to all members that have changed. It reports whether records are still being asked for.
 func (s *session) look() (pending bool) {
 	s.mu.Lock()
-	dirty := s.dirty
-	s.dirty = make(map[discovery.ID]struct{})
+	changed := s.changedMembers
+	s.changedMembers = make(map[discovery.ID]struct{})
 	s.mu.Unlock()
-	for id := range dirty {
+	for id := range changed {
 		s.lookAt(id)
 	}
 	s.mu.Lock()
@@ -219,6 +219,6 @@ func (s *session) touch(id discovery.ID) {
 		t.Stop()
 		delete(s.timers, id)
 	}
-	s.dirty[id] = struct{}{}
+	s.changedMembers[id] = struct{}{}
 	s.kick()
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/yodel-mq/yodel/discovery"
 )
 
-// A board is a backend within this process, to which all records come from loopback.
+// A memoryBackend is a backend within this process, to which all records come from loopback.
 type memoryBackend struct {
 	mu      sync.Mutex
 	records map[discovery.ID]discovery.Record
@@ -59,7 +59,7 @@ func (n *note) Close(context.Context) error {
 	return nil
 }
 
-func TestHints(t *testing.T) {
+func TestSeedAddrs(t *testing.T) {
 	from := []netip.Addr{netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("fe80::1%eth0")}
 	service := func(endpoints ...string) []discovery.Service {
 		return []discovery.Service{
@@ -91,7 +91,7 @@ func TestHints(t *testing.T) {
 		"other service": {discovery.Record{Configured: true, Services: service()}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := hintsOf(&c.r, near); !slices.Equal(got, c.want) {
+			if got := seedAddrs(&c.r, near); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})

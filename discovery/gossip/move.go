@@ -22,7 +22,7 @@ const (
 	unheard   = 10 * time.Second // how long those that the new member has not heard of count
 )
 
-var errMetNobody = errors.New("gossip: no member answers at the new address")
+var errNoneAnswered = errors.New("gossip: no member answers at the new address")
 
 // An instanceDelegate takes the calls of one instance of memberlist. They count if it is the current instance.
 type instanceDelegate struct {
@@ -30,8 +30,8 @@ type instanceDelegate struct {
 	self discovery.ID
 
 	// Guarded by mu.
-	joining bool // it is about to become the current one: its calls are kept until then
-	kept    []func()
+	joining  bool // it is about to become the current one: its calls are deferred until then
+	deferred []func()
 }
 
 // NotifyJoin implements [memberlist.EventDelegate].
@@ -52,7 +52,7 @@ func (e *instanceDelegate) deliver(n *memberlist.Node, do func(*memberlist.Node)
 	case e.joining:
 		kept := *n // memberlist changes it with the next news
 		kept.Addr, kept.Meta = slices.Clone(n.Addr), slices.Clone(n.Meta)
-		e.kept = append(e.kept, func() { do(&kept) })
+		e.deferred = append(e.deferred, func() { do(&kept) })
 	}
 }
 
@@ -127,19 +127,19 @@ func (s *session) public() netip.AddrPort {
 // nothing has gone.
 func (s *session) move(to netip.Addr) error {
 	at := netip.AddrPortFrom(to, s.public().Port())
-	seat := s.transport.addInstance(at)
+	instance := s.transport.addInstance(at)
 	e := &instanceDelegate{session: s, self: discovery.NewID(), joining: true}
-	list, err := s.enter(e, seat)
+	list, err := s.enter(e, instance)
 	if err != nil {
-		_ = seat.Shutdown()
+		_ = instance.Shutdown()
 		return err
 	}
 	s.mu.Lock()
-	others := s.some(moveTo)
+	others := s.randomMembers(moveTo)
 	s.mu.Unlock()
-	if len(others) > 0 && !meetAny(list, others) {
+	if len(others) > 0 && !joinAny(list, others) {
 		_ = list.Shutdown()
-		return errMetNobody
+		return errNoneAnswered
 	}
 
 	s.mu.Lock()
@@ -148,15 +148,34 @@ func (s *session) move(to netip.Addr) error {
 		_ = list.Shutdown()
 		return nil
 	}
-	before, old := s.members[s.id], s.list
+	old := s.list
+	s.become(e, list, at)
+	s.mu.Unlock()
+
+	s.wg.Go(func() {
+		wait := time.NewTimer(overlap)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-s.ctx.Done():
+		}
+		_ = old.Leave(leaveTime) // or others find out
+		_ = old.Shutdown()
+	})
+	return nil
+}
+
+// become makes a member that has joined the one that this process is, in place of the one before. s.mu is held.
+func (s *session) become(e *instanceDelegate, list *memberlist.Memberlist, at netip.AddrPort) {
+	before := s.members[s.id]
 	s.id, s.list, s.transport.public = e.self, list, at
-	for _, tell := range e.kept {
-		tell()
+	for _, call := range e.deferred {
+		call()
 	}
-	e.kept, e.joining = nil, false
+	e.deferred, e.joining = nil, false
 	if now := s.members[s.id]; before != nil && now != nil {
 		for _, id := range before.records { // none of them is gone
-			s.owners[id] = owner{member: now.id, addr: to}
+			s.owners[id] = owner{member: now.id, addr: at.Addr()}
 		}
 		now.records, before.records = before.records, nil
 	}
@@ -174,23 +193,10 @@ func (s *session) move(to netip.Addr) error {
 			}
 		}
 	})
-	s.mu.Unlock()
-
-	s.wg.Go(func() {
-		wait := time.NewTimer(overlap)
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-s.ctx.Done():
-		}
-		_ = old.Leave(leaveTime) // or others find out
-		_ = old.Shutdown()
-	})
-	return nil
 }
 
-// meetAny joins some members at once, and reports whether one has answered.
-func meetAny(list *memberlist.Memberlist, members []*memberlist.Node) bool {
+// joinAny joins some members at once, and reports whether one has answered.
+func joinAny(list *memberlist.Memberlist, members []*memberlist.Node) bool {
 	var wg sync.WaitGroup
 	var answered atomic.Bool
 	for _, n := range members {

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	firstRetry = 500 * time.Millisecond // while nobody has been met; doubles
-	lookupTime = 5 * time.Second
-	parallel   = 8  // seeds that are tried at a time
-	maxTried   = 8  // records of those that watchers found
-	maxHints   = 16 // addresses from one of them
-	keepLost   = time.Hour
+	firstRetry   = 500 * time.Millisecond // while nobody has been met; doubles
+	lookupTime   = 5 * time.Second
+	parallel     = 8  // seeds that are tried at a time
+	maxTried     = 8  // records of those that watchers found
+	maxSeedAddrs = 16 // addresses from one of them
+	keepLost     = time.Hour
 )
 
 // join joins the seeds, and goes on to see to it that they and we are in one group.
@@ -68,7 +68,7 @@ func (s *session) joinOnce() error {
 	seeds := append([]string(nil), s.config.seeds...)
 	s.mu.Lock()
 	n := 0
-	for _, list := range s.hints { // in an order that is another each time
+	for _, list := range s.foundSeeds { // in an order that is another each time
 		if n++; n > maxTried {
 			break
 		}
@@ -89,7 +89,7 @@ func (s *session) joinOnce() error {
 		if err != nil {
 			errs = append(errs, err)
 		}
-		strange = append(strange, s.strangers(addrs)...)
+		strange = append(strange, s.nonMembers(addrs)...)
 	}
 	var (
 		wg    sync.WaitGroup
@@ -101,7 +101,7 @@ func (s *session) joinOnce() error {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			if ap, err := netip.ParseAddrPort(addr); err != nil || s.ctx.Err() != nil ||
-				len(s.strangers([]netip.AddrPort{ap})) == 0 {
+				len(s.nonMembers([]netip.AddrPort{ap})) == 0 {
 				return // a member meanwhile, which another has told us of
 			}
 			if _, err := s.memberlist().Join([]string{addr}); err != nil {
@@ -149,8 +149,8 @@ func (s *session) resolve(seed string) ([]netip.AddrPort, error) {
 	return out, err
 }
 
-// strangers leaves out members, ourselves among them.
-func (s *session) strangers(addrs []netip.AddrPort) (out []string) {
+// nonMembers leaves out members, ourselves among them.
+func (s *session) nonMembers(addrs []netip.AddrPort) (out []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := map[netip.AddrPort]bool{s.transport.public: true, s.transport.bound: true}
@@ -188,9 +188,9 @@ func (s *session) followSeeds(w discovery.Watcher) {
 		s.mu.Lock()
 		switch e.Kind {
 		case discovery.Added, discovery.Updated:
-			if list := hintsOf(&e.Record, onLink); e.Record.ID != s.seedID && len(list) > 0 &&
-				len(s.hints) < s.config.limits.Nodes {
-				s.hints[e.Record.ID] = list
+			if list := seedAddrs(&e.Record, onLink); e.Record.ID != s.seedID && len(list) > 0 &&
+				len(s.foundSeeds) < s.config.limits.Nodes {
+				s.foundSeeds[e.Record.ID] = list
 				if len(s.members) <= 1 {
 					select {
 					case s.poked <- struct{}{}:
@@ -199,16 +199,16 @@ func (s *session) followSeeds(w discovery.Watcher) {
 				}
 			}
 		case discovery.Left, discovery.Expired:
-			delete(s.hints, e.Record.ID)
+			delete(s.foundSeeds, e.Record.ID)
 		default:
 		}
 		s.mu.Unlock()
 	}
 }
 
-// hintsOf returns where a record says that a member is. A stranger can announce anything; so what counts is where the
+// seedAddrs returns where a record says that a member is. A stranger can announce anything; so what counts is where the
 // record came from, and what is on the networks that we are on. onLink tells these.
-func hintsOf(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
+func seedAddrs(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
 	for _, service := range r.Services {
 		if service.Name != ServiceName {
 			continue
@@ -228,7 +228,7 @@ func hintsOf(r *discovery.Record, onLink func(netip.Addr) bool) (out []string) {
 			}
 		}
 	}
-	return out[:min(len(out), maxHints)]
+	return out[:min(len(out), maxSeedAddrs)]
 }
 
 // onLink reports whether packets to a need no router.

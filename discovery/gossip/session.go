@@ -49,20 +49,20 @@ type session struct {
 	bundle         []byte // the records of own
 	changed        bool   // memberlist does not know of it yet
 	members        map[discovery.ID]*member
-	dirty          map[discovery.ID]struct{} // members that run has to look at
+	changedMembers map[discovery.ID]struct{} // members that run has to look at
 	owners         map[discovery.ID]owner    // of records
 	lost           []lostMember              // the latest last
-	hints          map[discovery.ID][]string // seeds that watchers found
+	foundSeeds     map[discovery.ID][]string // seeds that watchers found
 	joined         bool                      // seeds have been asked
 	answers        int
 	unsentGoodbyes [][]byte // goodbyes while there was no other member
 
 	sum       uint64 // of what is known, see entropy.go
-	newsAt    time.Time
+	changedAt time.Time
 	syncing   bool
 	syncedAt  time.Time
 	syncPause time.Duration
-	timers    map[discovery.ID]*time.Timer // that make a member dirty, or forget an owner
+	timers    map[discovery.ID]*time.Timer // that have run look at a member again, or forget an owner
 }
 
 // open makes this process a member, which is alone until start.
@@ -79,17 +79,17 @@ func open(c *config) (*session, error) {
 	t.keyless.Store(len(c.keys) == 0)
 	s := &session{
 		config: c, id: discovery.NewID(), seedID: discovery.NewID(), transport: t,
-		table:   discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),
-		moved:   make(chan struct{}),
-		wake:    make(chan struct{}, 1),
-		poked:   make(chan struct{}, 1),
-		ready:   make(chan struct{}),
-		joinEnd: make(chan struct{}),
-		members: make(map[discovery.ID]*member),
-		dirty:   make(map[discovery.ID]struct{}),
-		owners:  make(map[discovery.ID]owner),
-		hints:   make(map[discovery.ID][]string),
-		timers:  make(map[discovery.ID]*time.Timer),
+		table:          discovery.NewTable("gossip", discovery.TableConfig{Trust: c.trust, Limits: c.limits, Wire: c.wire}),
+		moved:          make(chan struct{}),
+		wake:           make(chan struct{}, 1),
+		poked:          make(chan struct{}, 1),
+		ready:          make(chan struct{}),
+		joinEnd:        make(chan struct{}),
+		members:        make(map[discovery.ID]*member),
+		changedMembers: make(map[discovery.ID]struct{}),
+		owners:         make(map[discovery.ID]owner),
+		foundSeeds:     make(map[discovery.ID][]string),
+		timers:         make(map[discovery.ID]*time.Timer),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.byes = &memberlist.TransmitLimitedQueue{RetransmitMult: c.profile.memberlist().RetransmitMult, NumNodes: s.size}
@@ -198,11 +198,11 @@ func (s *session) waitForPeer(ctx context.Context) {
 		break
 	}
 	s.mu.Lock()
-	to, untold := s.some(maxDirect), s.unsentGoodbyes
+	to, unsent := s.randomMembers(maxDirect), s.unsentGoodbyes
 	s.unsentGoodbyes = nil
 	s.mu.Unlock()
-	for _, msg := range untold {
-		s.tell(to, msg)
+	for _, msg := range unsent {
+		s.sendTo(to, msg)
 	}
 }
 
@@ -216,7 +216,7 @@ func (s *session) peerExpected() bool {
 	}
 }
 
-func (s *session) tell(to []*memberlist.Node, msg []byte) {
+func (s *session) sendTo(to []*memberlist.Node, msg []byte) {
 	list := s.memberlist()
 	for _, n := range to {
 		_ = list.SendBestEffort(n, msg) // gossip makes up for what is lost
@@ -352,7 +352,7 @@ func (s *session) goodbye(a *announcement) error {
 		ID: a.record.ID, Incarnation: a.record.Incarnation, Revision: a.record.Revision, Group: a.record.Group, Goodbye: true,
 	}
 	err := s.setOwn(own)
-	to := s.some(maxDirect)
+	to := s.randomMembers(maxDirect)
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -373,7 +373,7 @@ func (s *session) goodbye(a *announcement) error {
 		s.unsentGoodbyes = s.unsentGoodbyes[max(0, len(s.unsentGoodbyes)-maxRecords):]
 		return nil
 	}
-	s.tell(to, msg)
+	s.sendTo(to, msg)
 	return nil
 }
 

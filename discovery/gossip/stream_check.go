@@ -35,8 +35,8 @@ const (
 
 var errClaim = errors.New("gossip: not what a member sends")
 
-// A vetted stream passes what it has looked at.
-type vetted struct {
+// A checkedStream passes what it has looked at.
+type checkedStream struct {
 	*stream
 	in     *bufio.Reader
 	answer bool         // it was opened by us: what comes has no label before it
@@ -44,54 +44,54 @@ type vetted struct {
 	next   func() error // looks at more
 }
 
-// looked has all that is read from a stream looked at first, where that is called for.
-func (t *transport) looked(s *stream, answer bool) net.Conn {
+// checked has all that is read from a stream looked at first, where that is called for.
+func (t *transport) checked(s *stream, answer bool) net.Conn {
 	if !t.keyless.Load() {
 		return s
 	}
-	v := &vetted{stream: s, in: bufio.NewReader(s), answer: answer}
-	v.next = v.begin
-	return v
+	c := &checkedStream{stream: s, in: bufio.NewReader(s), answer: answer}
+	c.next = c.begin
+	return c
 }
 
 // Read implements [net.Conn].
-func (v *vetted) Read(b []byte) (int, error) {
-	for v.out.Len() == 0 {
-		if err := v.next(); err != nil {
-			v.out.Reset() // it is not to be read by half
-			v.next = func() error { return err }
+func (c *checkedStream) Read(b []byte) (int, error) {
+	for c.out.Len() == 0 {
+		if err := c.next(); err != nil {
+			c.out.Reset() // it is not to be read by half
+			c.next = func() error { return err }
 			return 0, err
 		}
 	}
-	return v.out.Read(b)
+	return c.out.Read(b)
 }
 
 // begin takes the label.
-func (v *vetted) begin() error {
-	v.next = v.message
-	first, err := v.in.Peek(1)
-	if err != nil || v.answer || first[0] != streamLabel {
+func (c *checkedStream) begin() error {
+	c.next = c.message
+	first, err := c.in.Peek(1)
+	if err != nil || c.answer || first[0] != streamLabel {
 		return err
 	}
-	head, err := v.in.Peek(2)
+	head, err := c.in.Peek(2)
 	if err != nil {
 		return err
 	}
-	return v.pass(v.in, 2+int(head[1]))
+	return c.pass(c.in, 2+int(head[1]))
 }
 
 // message takes the kind of a message, and what is claimed at its beginning.
-func (v *vetted) message() error {
-	kind, err := v.in.ReadByte()
+func (c *checkedStream) message() error {
+	kind, err := c.in.ReadByte()
 	if err != nil {
 		return err
 	}
 	if kind != streamCompress {
-		return v.kind(v.in, kind)
+		return c.kind(c.in, kind)
 	}
 	// It is passed on as it was before it was compressed: small as it is it may claim to be 40 MB.
 	var packed, size int
-	err = v.fields(v.in, nil, func(name string, n int, isBytes bool) error {
+	err = c.fields(c.in, nil, func(name string, n int, isBytes bool) error {
 		switch {
 		case name == "Buf" && isBytes:
 			packed++
@@ -105,11 +105,11 @@ func (v *vetted) message() error {
 	if err != nil && !errors.Is(err, errPayload) || packed != 1 {
 		return errors.Join(errClaim, err)
 	}
-	plain := bufio.NewReader(&charged{lzw.NewReader(io.LimitReader(v.in, int64(size)), lzw.LSB, 8), v.stream})
+	plain := bufio.NewReader(&charged{lzw.NewReader(io.LimitReader(c.in, int64(size)), lzw.LSB, 8), c.stream})
 	if kind, err = plain.ReadByte(); err != nil {
 		return err
 	}
-	return v.kind(plain, kind)
+	return c.kind(plain, kind)
 }
 
 // errPayload says that what follows is not for fields to read.
@@ -130,27 +130,27 @@ func (c *charged) Read(b []byte) (int, error) {
 }
 
 // kind looks at a message of that kind.
-func (v *vetted) kind(r *bufio.Reader, kind byte) error {
-	v.out.WriteByte(kind)
-	v.next = func() error { return io.EOF }
+func (c *checkedStream) kind(r *bufio.Reader, kind byte) error {
+	c.out.WriteByte(kind)
+	c.next = func() error { return io.EOF }
 	switch kind {
 	case streamPing, streamAck, streamErr:
-		v.next = func() error {
-			v.next = func() error { return io.EOF }
-			return v.fields(r, &v.out, nil)
+		c.next = func() error {
+			c.next = func() error { return io.EOF }
+			return c.fields(r, &c.out, nil)
 		}
 	case streamUser:
-		v.next = func() error { return v.claims(r, "UserMsgLen") }
+		c.next = func() error { return c.claims(r, "UserMsgLen") }
 	case streamPushPull:
-		v.next = func() error { return v.claims(r, "Nodes", "UserStateLen", "Join") }
+		c.next = func() error { return c.claims(r, "Nodes", "UserStateLen", "Join") }
 	}
 	return nil // memberlist refuses all others without reading on
 }
 
 // claims takes a header, and counts what it claims.
-func (v *vetted) claims(r *bufio.Reader, names ...string) error {
+func (c *checkedStream) claims(r *bufio.Reader, names ...string) error {
 	claimed := make(map[string]int, len(names))
-	err := v.fields(r, &v.out, func(name string, n int, isBytes bool) error {
+	err := c.fields(r, &c.out, func(name string, n int, isBytes bool) error {
 		if _, twice := claimed[name]; twice || isBytes || n < 0 || n > maxStream {
 			return errClaim
 		}
@@ -166,27 +166,27 @@ func (v *vetted) claims(r *bufio.Reader, names ...string) error {
 		}
 	}
 	nodes, rest := claimed["Nodes"], claimed["UserStateLen"]+claimed["UserMsgLen"]
-	if len(claimed) != len(names) || !v.charge(nodes*nodeSize+rest) {
+	if len(claimed) != len(names) || !c.charge(nodes*nodeSize+rest) {
 		return fmt.Errorf("%w: %d nodes and %d bytes", errClaim, nodes, rest)
 	}
-	v.next = func() error {
+	c.next = func() error {
 		if nodes > 0 {
 			nodes--
-			return v.fields(r, &v.out, nil)
+			return c.fields(r, &c.out, nil)
 		}
 		some := min(rest, 32<<10)
 		if some == 0 {
 			return io.EOF
 		}
 		rest -= some
-		return v.pass(r, some)
+		return c.pass(r, some)
 	}
 	return nil
 }
 
 // pass passes n bytes on.
-func (v *vetted) pass(r io.Reader, n int) error {
-	_, err := io.CopyN(&v.out, r, int64(n))
+func (c *checkedStream) pass(r io.Reader, n int) error {
+	_, err := io.CopyN(&c.out, r, int64(n))
 	return halfway(err)
 }
 
@@ -201,7 +201,9 @@ func halfway(err error) error {
 // fields reads one map of msgpack, as memberlist's messages are, of names to nothing, truths, whole numbers and
 // bytes, and writes it to w, which may be nil. look, if not nil, is told of each: of bytes how many there are, before
 // they are read.
-func (v *vetted) fields(r *bufio.Reader, w *bytes.Buffer, look func(name string, n int, isBytes bool) error) error {
+func (c *checkedStream) fields(
+	r *bufio.Reader, w *bytes.Buffer, look func(name string, n int, isBytes bool) error,
+) error {
 	if w == nil {
 		w = new(bytes.Buffer)
 	}

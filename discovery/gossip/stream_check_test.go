@@ -99,7 +99,7 @@ func TestStreamsWithoutKeyAreLookedAt(t *testing.T) {
 			tr.keyless.Store(true)
 			label := append([]byte{streamLabel, 5}, "label"...)
 			s := tr.track(talker{Reader: bytes.NewReader(slices.Concat(label, tc.says))}, true)
-			got, err := io.ReadAll(tr.looked(s, false))
+			got, err := io.ReadAll(tr.checked(s, false))
 			if (err != nil) != tc.bad {
 				t.Errorf("it ends with %v", err)
 			}

@@ -143,14 +143,14 @@ func (t *transport) accept() {
 		if s == nil {
 			continue
 		}
-		seats := t.currentInstances()
-		if len(seats) == 0 {
+		instances := t.currentInstances()
+		if len(instances) == 0 {
 			_ = s.Close()
 			continue
 		}
-		last := seats[len(seats)-1]
+		last := instances[len(instances)-1]
 		select {
-		case last.streams <- t.looked(s, false):
+		case last.streams <- t.checked(s, false):
 		case <-last.left:
 			_ = s.Close()
 		case <-t.done.Done():
@@ -210,18 +210,18 @@ func (t *transport) DialAddressTimeout(addr memberlist.Address, timeout time.Dur
 		return nil, err
 	}
 	if s := t.track(c, false); s != nil {
-		return t.looked(s, true), nil
+		return t.checked(s, true), nil
 	}
 	return nil, errDown
 }
 
-// PacketCh is that of the first seat.
+// PacketCh is that of the first instance.
 func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.first.packets }
 
 // StreamCh likewise.
 func (t *transport) StreamCh() <-chan net.Conn { return t.first.streams }
 
-// Shutdown ends it with all its seats. Whoever reads, writes or dials gets an error.
+// Shutdown ends it with all its instances. Whoever reads, writes or dials gets an error.
 func (t *transport) Shutdown() error {
 	t.stop()
 	_ = t.tcp.Close()
