@@ -175,7 +175,9 @@ func (s *session) become(e *instanceDelegate, list *memberlist.Memberlist, at ne
 	e.deferred, e.joining = nil, false
 	if now := s.members[s.id]; before != nil && now != nil {
 		for _, id := range before.records { // none of them is gone
-			s.owners[id] = owner{member: now.id, addr: at.Addr()}
+			o := s.owners[id]
+			o.member = now.id
+			s.owners[id] = o
 		}
 		now.records, before.records = before.records, nil
 	}
