@@ -1,0 +1,83 @@
+package reliable
+
+// Room reports whether more may be written: the window is not used up. One write may go beyond it.
+func (s *Sender[P]) Room() bool { return s.up && !s.window.reached(s.unacked, s.unackedLen) }
+
+// Place is asked about a message that goes behind queued others which this link has taken and Wrote has not been told of
+// yet. It returns what NEXT has to say ahead of the message, and whether NEXT is needed at all.
+//
+// It must be called for each message whose number does not follow from the one before: what Opened says is to be sent
+// again, with its number, attempts and redelivered; the first message behind those, and what comes from another stream or
+// was given back, with the number 0, for a number of its own. All other messages need no call: they have the number of the
+// one before them plus one. A message that was placed must not be taken back as long as the link is up (Pinned).
+func (s *Sender[P]) Place(queued uint64, m Next) (next Next, needed bool) {
+	pos := s.written + queued
+	expected := s.places.number(pos)
+	if m.Number == 0 {
+		m.Number = max(s.nextFree, expected)
+	}
+	needed = m.Number != expected || m.Attempts > 0 || m.Redelivered
+	if needed {
+		s.places.add(run{pos: pos, number: m.Number, attempts: m.Attempts, redelivered: m.Redelivered})
+		s.placedEnd = pos + 1
+	}
+	return m, needed
+}
+
+// Pinned reports whether a message that NEXT was said for has not been written yet. Until it is none of those queued may
+// be taken back: numbers go by position.
+func (s *Sender[P]) Pinned() bool { return s.placedEnd > s.written }
+
+// Wrote records that the next count messages were written whole, bytes altogether, all of those that payload has, in
+// order. It returns what has been acknowledged meanwhile.
+//
+// Of a write that failed, count every message of which it is not certain that a part of it never left.
+func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[P] {
+	s.begin()
+	if link != s.link || !s.opened || count == 0 {
+		return s.settled
+	}
+	pos := s.written
+	s.written += count
+	if last := s.places.number(s.written-1) + 1; last > s.nextFree {
+		s.nextFree = last
+	}
+	left := count
+	if s.done.End() > pos { // acknowledged before the write returned
+		left = 0
+		for gap := range s.done.Gaps(pos, s.written) {
+			left += gap.Len()
+		}
+		s.settled.Messages = count - left
+		s.enterDone(pos)
+	}
+	if left == 0 {
+		s.settled.Bytes = bytes
+		s.settled.Payloads = append(s.settled.Payloads, payload)
+		s.places.prune(s.done.Floor())
+		return s.settled
+	}
+	s.unacked += left
+	s.unackedLen += bytes
+	s.records = append(s.records, record[P]{pos: pos, count: count, left: left, bytes: bytes, payload: payload})
+	return s.settled
+}
+
+// enterDone enters as settled what was acknowledged before the write that begins at pos was over.
+func (s *Sender[P]) enterDone(pos uint64) {
+	for gap := range s.done.Gaps(pos, s.written) {
+		s.enter(pos, gap.From)
+		pos = gap.To
+	}
+	s.enter(pos, s.written)
+}
+
+// TellLow reports whether the receiver of a shared stream should be told that low is the lowest number not settled now
+// (the command LOW), and takes it for told. It is due once in a quarter of the window.
+func (s *Sender[P]) TellLow(low uint64) bool {
+	if !s.up || low < s.told || low-s.told < max(1, s.window.Messages/4) {
+		return false
+	}
+	s.told = low
+	return true
+}
