@@ -147,7 +147,9 @@ func (n *negotiation) overBytes(ctx context.Context, rw io.ReadWriter) (*Session
 		if err != nil {
 			return nil, err
 		}
-		s.Opener, _ = n.ex.(Opener)
+		if o, ok := n.ex.(Opener); ok { // a nil interface from a failed assertion may still hold on to n.ex
+			s.Opener = o
+		}
 		if len(c.in.buf) > 0 {
 			s.Rest = bytes.Clone(c.in.buf) // do not pin the whole buffer
 		}

@@ -201,5 +201,6 @@ func (n *negotiation) end() (*Session, error) {
 	if !n.peerKnown || !n.authenticated {
 		return nil, fmt.Errorf("zmtp: handshake: %s: %w", n.s.Mechanism, errShort)
 	}
-	return &n.s, nil
+	s := n.s // a copy, so that a session that lives for months does not keep all of the handshake
+	return &s, nil
 }

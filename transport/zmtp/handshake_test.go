@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // result is what one side of a handshake ended with.
@@ -70,6 +72,28 @@ func TestHandshakeOursWithOurs(t *testing.T) {
 		wantError(t, ra.err, ErrSocketType, "peer's PULL", "our PUB")
 		wantError(t, rb.err, ErrSocketType, "peer's PUB", "our PULL")
 	})
+}
+
+// A connection lives for months: its session must not keep what only the handshake needed, about 1 KiB.
+func TestSessionKeepsNothingOfTheHandshake(t *testing.T) {
+	property := make([]byte, 1000)
+	gone := make(chan struct{})
+	runtime.AddCleanup(&property[0], func(done chan struct{}) { close(done) }, gone)
+	ra, rb := both(t, Config{SocketType: Push, Properties: Metadata{{"X-Large", property}}}, Config{SocketType: Pull})
+	wantError(t, ra.err, nil)
+	wantError(t, rb.err, nil)
+	property = nil
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			runtime.KeepAlive(ra.s)
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("the session still refers to the configuration of its handshake")
+	runtime.KeepAlive(ra.s)
 }
 
 // Who asks first is known to the peer only once it has been admitted.
