@@ -41,7 +41,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 	}
 	unread := c.end(func() time.Time { return time.Now().Add(closeWait) }, c.untilRead(ctx))
 	c.out.mu.Lock()
-	lost := c.out.counts.dropped[SocketClosed].plus(c.out.counts.queued) // still queued: of a connection that does not end
+	lost := c.out.counts.dropped[SocketClosed]
 	c.out.mu.Unlock()
 	c.mu.Lock()
 	unread.peers += c.lostUnconfirmed.peers
@@ -67,6 +67,9 @@ func (c *core) Shutdown(ctx context.Context) error {
 // and to close first. For one that takes longer the connection stays half-closed, without a goroutine, until it
 // closes, for at most two minutes and while the process lasts, so that it can read the rest (on Linux); to know that
 // it has, use Shutdown. To close again does nothing; to close during a Shutdown ends that.
+//
+// When it has returned the ledger is final: Stats shows no peers, and nothing queued or unread. What is still being
+// written then, to a connection that does not end within the second, counts as dropped.
 func (c *core) Close() error {
 	begin := time.Now()
 	c.out.stopAccepting()
@@ -140,6 +143,7 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	c.waitFor(func() { hangUp(links) }, by)
 	c.waitFor(c.wg.Wait, by)
 	c.waitFor(c.heartbeats.close, by)
+	c.settle()
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {

@@ -20,11 +20,12 @@ type inbox struct {
 	recv     lockorder.Mutex[lockorder.Recv] // held by whoever takes messages out
 	prefetch prefetchBuffer                  // guarded by recv
 
-	mu     lockorder.Mutex[lockorder.Inbox]
-	round  round // of the links with something in their queue
-	closed bool
-	counts inCounts
-	unread waitlist.List // receivers that wait for messages
+	mu      lockorder.Mutex[lockorder.Inbox]
+	round   round // of the links with something in their queue
+	closed  bool
+	settled bool // nothing is counted any more
+	counts  inCounts
+	unread  waitlist.List // receivers that wait for messages
 
 	members  atomic.Int32 // links that were admitted and have not left; changes under mu
 	notices  *notices     // of an XPub; nil in all others

@@ -126,6 +126,9 @@ func (q *inbox) reject(l *link, why Reason, size int) {
 }
 
 func (q *inbox) rejectLocked(l *link, why Reason, n Count) {
+	if q.settled {
+		return
+	}
 	q.ledger(l).reject(why, n)
 	l.wasUseless(why, n)
 }

@@ -30,6 +30,7 @@ type link struct {
 
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
+	toldUp   atomic.Bool // PeerUp has told of the peer, and no event of its end
 
 	carrier carrier // moves the messages
 

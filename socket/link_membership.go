@@ -71,6 +71,7 @@ func (c *core) join(l *link) {
 	c.role.joined(l)
 	c.in.pullFromPrevious()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+	l.toldUp.Store(true)
 	l.startHeartbeat()
 
 	c.mu.Lock()
@@ -122,7 +123,7 @@ func (c *core) endMembership(l *link, cause error) {
 	c.peers.WakeAll()
 	c.mu.Unlock()
 	defer l.release()
-	c.events.add(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})
+	l.tellDown(cause)
 	if c.known.ended(l, cause) {
 		c.events.add(Event{Kind: HeartbeatOff, Endpoint: l.ep.name, Peer: l.peer, Err: ErrNoHeartbeat})
 	}

@@ -143,6 +143,9 @@ func (l *link) settled(b *batch) {
 	n := b.count
 	b.recycle()
 	l.out.further = 0
+	if l.out.finished { // Close did not wait any longer
+		return
+	}
 	l.out.box.delivered(l, n)
 	l.reopen()
 }

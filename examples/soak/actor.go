@@ -31,6 +31,8 @@ type actor struct {
 	unwatch   context.CancelFunc
 	stopProxy context.CancelFunc // nil: no proxy
 
+	flushing sync.Mutex // held from taking what is to be reported until it is
+
 	mu      sync.Mutex
 	paused  time.Time // receive nothing until then
 	lanes   map[int]*lane
@@ -153,8 +155,11 @@ func (a *actor) lasts() map[int]uint64 {
 	return out
 }
 
-// flush reports what was sent and received since the last time.
+// flush reports what was sent and received since the last time. One caller at a time does, or what one has taken later
+// could be reported before what another has taken earlier.
 func (a *actor) flush() {
+	a.flushing.Lock()
+	defer a.flushing.Unlock()
 	var rs []report
 	a.mu.Lock()
 	for n, l := range a.lanes {
