@@ -195,6 +195,10 @@ func (a *actor) quiet() {
 	a.quietOnce.Do(func() { close(a.stop) })
 	a.sending.Wait()
 	a.flush()
+	for _, p := range a.sock.Stats().Peers {
+		n := p.Accepted.Messages - total(ledgerOf(p.Ledger).Dropped)
+		a.report(report{Says: saysFor, Conn: a.incoming(p.Peer).id, Last: n})
+	}
 }
 
 // end shuts the socket down, or closes it, and reports its last ledger.

@@ -94,7 +94,9 @@ func (x *planted) cut(before, after runs) {
 	first := &conn{Peer: key{2, 0}, Up: at(0), Down: true, DownAt: at(2), Sent: map[int]uint64{x.lane: 7}}
 	x.s.Conns = []*conn{first, &last}
 	second := &conn{Peer: key{1, 0}, Up: at(3), Down: true, DownAt: at(6)}
-	second.Got = map[stream]runs{{key{1, 0}, x.lane}: after}
+	if len(after) > 0 {
+		second.Got = map[stream]runs{{key{1, 0}, x.lane}: after}
+	}
 	x.r.Conns = append(x.r.Conns, second)
 	x.r.Ledger.Handed += after.count()
 	x.r.Ledger.Received += after.count()
@@ -224,6 +226,23 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 		"lost before a cut": {spread, func(x *planted) { x.cut(rs(1, 3, 4), runs{{8, 10, 1}}) }, found{lost: 1}, 3},
 		"lost after a cut":  {spread, func(x *planted) { x.cut(upTo(4), runs{{9, 10, 1}}) }, found{lost: 1}, 3},
 		"a topic, by a cut": {fan, func(x *planted) { x.cut(upTo(4), runs{{8, 10, 1}}) }, nil, 3},
+		"a topic, its subscription not back at the end": {fan, func(x *planted) { x.cut(upTo(4), nil) }, nil, 6},
+		"a topic, its subscription not back before another one's": {fan, func(x *planted) {
+			x.cut(upTo(4), nil)
+			x.s.Conns[1].Assigned = 3
+			x.r.Conns[1].Got = map[stream]runs{{key{1, 0}, 2}: upTo(3)}
+			x.s.Sent[2] = &sent{Last: 3}
+			x.delivers(13)
+			x.r.Ledger.Handed, x.r.Ledger.Received = 7, 7
+		}, nil, 6},
+		"a topic, its subscription back and nothing came": {fan, func(x *planted) {
+			x.cut(upTo(4), nil)
+			x.s.Conns[1].Assigned = 3
+		}, found{lost: 6}, 0},
+		"a topic, its subscriber back when all was over": {fan, func(x *planted) {
+			x.cut(upTo(4), nil)
+			x.r.Conns = x.r.Conns[:1]
+		}, nil, 6},
 		"a topic, then its publisher was killed": {fan, func(x *planted) {
 			x.gets(rs(1, 2, 4))
 			x.s.Killed = true

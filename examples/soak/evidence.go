@@ -44,6 +44,8 @@ type conn struct {
 	Err    string
 	Sent   map[int]uint64 // when it ended: the last number of each lane
 	Got    map[stream]runs
+
+	Assigned uint64 // messages for its peer, less those dropped; of one that lasted until nothing was sent any more
 }
 
 // take adds a report. What it adds to must be nobody else's.
@@ -72,6 +74,8 @@ func (e *evidence) take(r report) {
 	case saysDown:
 		c := e.conn(r.Conn)
 		c.Down, c.DownAt, c.Ending, c.Clean, c.Err, c.Sent = true, r.At, r.Ending, r.Clean, r.Text, r.Sent
+	case saysFor:
+		e.conn(r.Conn).Assigned = r.Last
 	case saysNamed:
 		e.Named = [2]uint64{r.Last, r.Other}
 	case saysLedger:

@@ -17,7 +17,8 @@ func laneOf(topic string) int {
 }
 
 // subscriber checks what of a stream came to one subscriber of it: from the first message that it got, all, less what
-// was sent between the end of one of its connections and the first message on the next.
+// was sent between the end of one of its connections and the first message on the next. If that brought none, nothing
+// more need have been sent when the subscription was back.
 func (x *flowCheck) subscriber(s, r *evidence, id stream, t tally) {
 	asked := slices.Contains(x.plan.member(r.Member).Topics, topicOf(id.Lane))
 	if id.Lane == upstream {
@@ -44,7 +45,7 @@ func (x *flowCheck) subscriber(s, r *evidence, id stream, t tally) {
 		}
 		rs.each(func(n uint64) { last = max(last, n) })
 	}
-	if x.late(s, r) {
+	if x.late(s, r) || x.back(s, r, id) {
 		cuts = append(cuts, window{last, forever})
 	}
 	if first == 0 {
@@ -55,6 +56,20 @@ func (x *flowCheck) subscriber(s, r *evidence, id stream, t tally) {
 	}
 	t.first = first
 	x.account(s, t, cuts)
+}
+
+// back: the last connection between a publisher and a subscriber came after one that ended, and brought nothing of a
+// stream. It must have brought something if the publisher's ledger has messages for it.
+func (x *flowCheck) back(s, r *evidence, id stream) bool {
+	theirs, mine := r.with(s.key), s.with(r.key)
+	n := len(theirs)
+	if len(mine) > n {
+		return true // it was not up yet, as the subscriber saw it
+	}
+	if n < 2 || len(theirs[n-1].Got[id]) > 0 {
+		return false
+	}
+	return len(theirs[n-1].Got) > 0 || len(mine) < n || mine[len(mine)-1].Assigned == 0
 }
 
 // viaOf is what cuts explain when there is a proxy in between.

@@ -49,6 +49,7 @@ const (
 	saysGot    = "got"    // the numbers that came on a connection
 	saysUp     = "up"     // a connection to Peer
 	saysDown   = "down"   // its end, why, and the last numbers sent by then
+	saysFor    = "for"    // how many messages were for the peer of a connection, less those dropped, when no more is sent
 	saysLedger = "ledger" // the socket's last ledger, or, with ID, the present one
 	saysNamed  = "named"  // how many messages its ledger has dropped (Last) and discarded (Other) so far
 	saysFault  = "fault"  // what must not be: Column and Text
