@@ -62,7 +62,8 @@ type lateEnd struct {
 }
 
 // TestLedgerIsFinalAfterClose: also that of connections whose goroutines do not end within the second that Close has.
-// Their peers are gone, and told to be, what they had queued is dropped, and what happens to them later changes nothing.
+// Their peers are gone, and told to be, what they had queued is dropped, and what happens to them later changes
+// nothing.
 func TestLedgerIsFinalAfterClose(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
