@@ -14,11 +14,14 @@ import (
 // link_write.go, its way in in link_read.go, its heartbeats in link_heartbeat.go and, for a peer in the same
 // process, all three in link_inproc.go.
 type link struct {
-	core     *core
-	ep       *endpointState
-	peer     *Peer
-	id       string // by which a Router knows the peer
-	conn     net.Conn
+	core *core
+	ep   *endpointState
+	peer *Peer
+	id   string // by which a Router knows the peer
+	conn net.Conn
+
+	// Of a peer over a connection alone, as are flight, reading, in.handoff and most of life. They are not fields of wire
+	// because whoever writes, reads or looks after the peer goes to and fro between them and the link's queues.
 	sess     *zmtp.Session
 	try      transport.TryWriter    // nil if conn cannot write without blocking
 	canceler transport.ReadCanceler // nil if a read of conn in progress cannot be ended
