@@ -212,8 +212,8 @@ func (a *autoConnector) stopTimer(at **timer) {
 	}
 }
 
-// tell calls Policy.OnChange.
-func (a *autoConnector) tell(kind ChangeKind, n *nodeState, endpoint string, err error) {
+// notify calls Policy.OnChange.
+func (a *autoConnector) notify(kind ChangeKind, n *nodeState, endpoint string, err error) {
 	if a.p.OnChange != nil {
 		a.p.OnChange(Change{Kind: kind, Record: n.record, Endpoint: endpoint, Err: err})
 	}

@@ -79,7 +79,7 @@ func (a *autoConnector) replan(n *nodeState, anew bool) {
 		l := n.live // the node is another process now; this link leads to the one before
 		n.live = nil
 		a.release(n, l)
-		a.tell(PeerLost, n, l.endpoint, ErrWrongNode)
+		a.notify(PeerLost, n, l.endpoint, ErrWrongNode)
 	case dialing:
 		for _, l := range slices.Clone(n.tries) {
 			if !slices.Contains(n.plan, l.endpoint) {
@@ -137,7 +137,7 @@ func (a *autoConnector) again(n *nodeState, why error) {
 		a.enqueue(n)
 	case n.phase != refused:
 		a.enter(n, refused)
-		a.tell(PeerRefused, n, "", why)
+		a.notify(PeerRefused, n, "", why)
 	}
 }
 
@@ -154,7 +154,7 @@ func (a *autoConnector) follow(n *nodeState) {
 	}
 	n.live = l
 	a.release(n, old)
-	a.tell(PeerConnected, n, l.endpoint, nil)
+	a.notify(PeerConnected, n, l.endpoint, nil)
 }
 
 // enter begins a phase, and ends all that belonged to the one before but live.
@@ -191,7 +191,7 @@ func (a *autoConnector) forget(n *nodeState) {
 	a.enter(n, fresh)
 	delete(a.nodes, n.id)
 	if n.wasConnected {
-		a.tell(PeerDisconnected, n, endpoint, nil)
+		a.notify(PeerDisconnected, n, endpoint, nil)
 	}
 }
 
@@ -287,14 +287,14 @@ func (a *autoConnector) connected(n *nodeState, l *link) {
 	n.fails, n.skip = 0, 0
 	a.enter(n, connected)
 	a.rememberSources(n)
-	a.tell(PeerConnected, n, l.endpoint, nil)
+	a.notify(PeerConnected, n, l.endpoint, nil)
 }
 
 // lost takes note that the connection is down. The socket tries to restore it, and the other endpoints are tried
 // beside.
 func (a *autoConnector) lost(n *nodeState) {
 	l := n.live
-	a.tell(PeerLost, n, l.endpoint, nil)
+	a.notify(PeerLost, n, l.endpoint, nil)
 	if n.gone == Left {
 		a.forget(n)
 		return
@@ -318,7 +318,7 @@ func (a *autoConnector) lost(n *nodeState) {
 func (a *autoConnector) broken(n *nodeState, l *link, err error) {
 	if n.live == l {
 		n.live = nil
-		a.tell(PeerLost, n, l.endpoint, err)
+		a.notify(PeerLost, n, l.endpoint, err)
 		a.failed(n, err)
 		return
 	}
@@ -339,7 +339,7 @@ func (a *autoConnector) failed(n *nodeState, err error) {
 		a.forget(n)
 		return
 	}
-	a.tell(PeerFailed, n, "", err)
+	a.notify(PeerFailed, n, "", err)
 	a.confirm(n)
 	pause := backoffLimit
 	if n.fails < 6 {

@@ -318,8 +318,8 @@ func onStage(t *testing.T, p Policy, connector func(*fakeSocket) Connector, test
 	})
 }
 
-// tell sends an event, and lets it take effect.
-func (g *stage) tell(k EventKind, r Record) {
+// emit sends an event, and lets it take effect.
+func (g *stage) emit(k EventKind, r Record) {
 	g.Helper()
 	select {
 	case g.w.events <- Event{Kind: k, Record: r}:
@@ -344,8 +344,8 @@ func (g *stage) want(when string, endpoints ...string) {
 	}
 }
 
-// told checks what OnChange was told since the last time.
-func (g *stage) told(want ...string) {
+// notified checks what OnChange was told since the last time.
+func (g *stage) notified(want ...string) {
 	g.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -355,7 +355,7 @@ func (g *stage) told(want ...string) {
 	g.changes = nil
 }
 
-// count is how often OnChange was called since the last told.
+// count is how often OnChange was called since the last call of notified.
 func (g *stage) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

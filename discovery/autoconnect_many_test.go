@@ -16,18 +16,18 @@ import (
 func TestShared(t *testing.T) {
 	onStage(t, Policy{}, nil, func(g *stage) {
 		g.s.open(0, epA)
-		g.tell(Added, offer(1, epA))
+		g.emit(Added, offer(1, epA))
 		g.after(0)
-		g.tell(Added, offer(2, epA)) // forged, or the same socket by another backend
-		g.told("connected", "connected")
-		g.tell(Left, offer(2, epA))
+		g.emit(Added, offer(2, epA)) // forged, or the same socket by another backend
+		g.notified("connected", "connected")
+		g.emit(Left, offer(2, epA))
 		g.after(time.Hour)
 		g.want("the other one is still there", epA+"+")
-		g.tell(Added, offer(3, epA))
-		g.tell(Left, offer(1, epA))
+		g.emit(Added, offer(3, epA))
+		g.emit(Left, offer(1, epA))
 		g.after(time.Hour)
 		g.want("one is left", epA+"+")
-		g.tell(Left, offer(3, epA))
+		g.emit(Left, offer(3, epA))
 		g.after(time.Hour)
 		g.want("none is left")
 		if len(g.s.dialled()) != 1 {
@@ -43,12 +43,12 @@ func TestLimits(t *testing.T) {
 			for i := range 3000 { // forged, all from one address
 				r := offer(i, endpoint(i), endpoint(i+3000))
 				r.From = addrs("10.0.0.66")
-				g.tell(Added, r)
+				g.emit(Added, r)
 			}
 			real := offer(5000, epA)
 			real.From = addrs("10.0.0.7")
 			g.s.open(0, epA)
-			g.tell(Added, real)
+			g.emit(Added, real)
 			start := time.Now()
 			for !slices.Contains(g.s.state(), epA+"+") {
 				if g.after(100 * time.Millisecond); time.Since(start) > 6*time.Second {
@@ -65,7 +65,7 @@ func TestLimits(t *testing.T) {
 		onStage(t, Policy{MaxPeers: 10}, nil, func(g *stage) {
 			for i := range 30 {
 				g.s.open(0, endpoint(i))
-				g.tell(Added, offer(i, endpoint(i)))
+				g.emit(Added, offer(i, endpoint(i)))
 			}
 			g.after(time.Minute)
 			first := g.s.state()
@@ -75,7 +75,7 @@ func TestLimits(t *testing.T) {
 			g.s.shut(strings.TrimSuffix(first[0], "+"))
 			for i := range 30 {
 				if endpoint(i)+"+" == first[0] {
-					g.tell(Left, offer(i, endpoint(i)))
+					g.emit(Left, offer(i, endpoint(i)))
 				}
 			}
 			g.after(time.Minute)
@@ -88,7 +88,7 @@ func TestLimits(t *testing.T) {
 		onStage(t, Policy{MaxPeers: 1, MaxDials: 1}, nil, func(g *stage) {
 			g.s.open(0, epA)
 			for i := range 100 {
-				g.tell(Added, offer(i, epA))
+				g.emit(Added, offer(i, epA))
 			}
 			g.after(0)
 			g.want("one connection", epA+"+")
@@ -100,7 +100,7 @@ func TestLimits(t *testing.T) {
 	t.Run("each endpoint has its turn", func(t *testing.T) {
 		onStage(t, Policy{MaxPeers: 1}, nil, func(g *stage) {
 			g.s.open(0, epC)
-			g.tell(Added, offer(1, epA, epB, epC))
+			g.emit(Added, offer(1, epA, epB, epC))
 			g.after(20 * time.Second)
 			g.want("the third", epC+"+")
 			if most, _ := g.s.peak(); most != 1 {
@@ -111,7 +111,7 @@ func TestLimits(t *testing.T) {
 	t.Run("nodes", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			for i := range maxKnown + 10 {
-				g.tell(Added, offer(i, "tcp://192.0.2.1:1"))
+				g.emit(Added, offer(i, "tcp://192.0.2.1:1"))
 			}
 			if g.count() != maxKnown {
 				g.Errorf("%d nodes are remembered, want %d", g.count(), maxKnown)
@@ -124,8 +124,8 @@ func TestOwnInterfacesChange(t *testing.T) {
 	onStage(t, Policy{}, nil, func(g *stage) {
 		const far = "tcp://10.1.0.7:5001"
 		g.s.open(0, far)
-		g.tell(Added, offer(1, far))
-		g.told("refused")
+		g.emit(Added, offer(1, far))
+		g.notified("refused")
 		g.after(time.Minute)
 		g.want("not in our network")
 		g.move(append(slices.Clone(home), ifaces.Interface{Name: "eth1", Index: 3, Addrs: prefixes("10.1.0.1/16")}))
@@ -137,11 +137,11 @@ func TestOwnInterfacesChange(t *testing.T) {
 		g.s.shut(far)
 		g.after(0)
 		g.want("not any more")
-		g.told("connected", "lost", "refused")
-		g.tell(Expired, offer(1, far))
+		g.notified("connected", "lost", "refused")
+		g.emit(Expired, offer(1, far))
 	})
 	onStage(t, Policy{}, nil, func(g *stage) {
-		g.tell(Added, offer(1, epA))
+		g.emit(Added, offer(1, epA))
 		for g.w.confirms() < 8 {
 			g.after(time.Second)
 		}
@@ -155,27 +155,27 @@ func TestOwnInterfacesChange(t *testing.T) {
 func TestWithoutWaitConnected(t *testing.T) {
 	blind := func(s *fakeSocket) Connector { return simple{s} }
 	onStage(t, Policy{}, blind, func(g *stage) {
-		g.tell(Added, offer(1, epA, epB))
+		g.emit(Added, offer(1, epA, epB))
 		g.after(time.Hour)
 		g.want("the first, for ever", epA)
-		g.tell(Updated, offer(1, epB, epA))
+		g.emit(Updated, offer(1, epB, epA))
 		g.want("as long as it is there", epA)
-		g.tell(Updated, offer(1, epB))
+		g.emit(Updated, offer(1, epB))
 		g.want("then the next", epB)
-		g.tell(Expired, offer(1, epB))
+		g.emit(Expired, offer(1, epB))
 		g.after(9 * time.Second)
 		g.want("expired", epB)
-		g.tell(Added, offer(1, epB))
+		g.emit(Added, offer(1, epB))
 		g.after(time.Hour)
 		g.want("and back", epB)
-		g.tell(Expired, offer(1, epB))
+		g.emit(Expired, offer(1, epB))
 		g.after(10 * time.Second)
 		g.want("gone")
-		g.told("connected", "connected", "disconnected")
-		g.tell(Added, offer(1, epA))
-		g.tell(Expired, offer(1, epA))
+		g.notified("connected", "connected", "disconnected")
+		g.emit(Added, offer(1, epA))
+		g.emit(Expired, offer(1, epA))
 		g.after(9 * time.Second)
-		g.tell(Left, offer(1, epA))
+		g.emit(Left, offer(1, epA))
 		g.after(9 * time.Second)
 		g.want("the goodbye counts", epA)
 		g.after(time.Second)
@@ -187,19 +187,19 @@ func TestWithoutWaitConnected(t *testing.T) {
 func TestTakenAway(t *testing.T) {
 	onStage(t, Policy{}, nil, func(g *stage) {
 		g.s.open(0, epA)
-		g.tell(Added, offer(1, epA))
+		g.emit(Added, offer(1, epA))
 		g.after(0)
 		if err := g.s.Disconnect(epA); err != nil {
 			g.Fatal(err)
 		}
 		g.after(0)
-		g.told("connected", "lost", "failed")
+		g.notified("connected", "lost", "failed")
 		g.after(time.Second)
 		g.want("after a pause", epA+"+")
 	})
 	onStage(t, Policy{}, nil, func(g *stage) {
 		g.s.open(0, epB)
-		g.tell(Added, offer(1, epA, epB))
+		g.emit(Added, offer(1, epA, epB))
 		if err := g.s.Disconnect(epA); err != nil {
 			g.Fatal(err)
 		}
@@ -249,23 +249,23 @@ func TestComeAndGo(t *testing.T) {
 		name string
 		back func(g *stage, i int)
 	}{
-		{"goodbye", func(g *stage, i int) { g.tell(Left, offer(i, epOf(i))) }},
+		{"goodbye", func(g *stage, i int) { g.emit(Left, offer(i, epOf(i))) }},
 		{"another service", func(g *stage, i int) {
 			r := offer(i, epOf(i))
 			r.Services[0].Name = "other"
-			g.tell(Updated, r)
+			g.emit(Updated, r)
 		}},
 		{"no endpoint, and then one", func(g *stage, i int) {
-			g.tell(Updated, offer(i, "tcp://192.0.2.1:1"))
-			g.tell(Updated, offer(i, epOf(i+20_000)))
-			g.tell(Left, offer(i, epA))
+			g.emit(Updated, offer(i, "tcp://192.0.2.1:1"))
+			g.emit(Updated, offer(i, epOf(i+20_000)))
+			g.emit(Left, offer(i, epA))
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{MaxDials: 4}, nil, func(g *stage) {
 				const nodes, pause = 2000, 5 * time.Millisecond
 				for i := 1; i <= nodes; i++ {
-					g.tell(Added, offer(i, epOf(i)))
+					g.emit(Added, offer(i, epOf(i)))
 					g.after(pause)
 					tc.back(g, i)
 				}
@@ -274,7 +274,7 @@ func TestComeAndGo(t *testing.T) {
 				}
 				g.after(time.Second)
 				g.s.open(0, epB)
-				g.tell(Added, offer(nodes+1, epB))
+				g.emit(Added, offer(nodes+1, epB))
 				g.after(0)
 				g.want("an honest one after that", epB+"+")
 			})

@@ -22,16 +22,16 @@ func TestAutoConnect(t *testing.T) {
 		if want := (Query{Group: "prod", Service: "orders"}); g.w.asked != want {
 			g.Errorf("watches for %+v, want %+v", g.w.asked, want)
 		}
-		g.tell(Added, offer(1, epA))
+		g.emit(Added, offer(1, epA))
 		g.want("at once", epA)
 		g.after(time.Millisecond)
 		g.want("connected", epA+"+")
-		g.tell(Synced, Record{})
-		g.tell(Trouble, Record{})
-		g.tell(Added, offer(2, epB))
+		g.emit(Synced, Record{})
+		g.emit(Trouble, Record{})
+		g.emit(Added, offer(2, epB))
 		g.after(time.Hour)
 		g.want("both", epA+"+", epB+"+")
-		g.told("connected", "connected")
+		g.notified("connected", "connected")
 		if n := g.w.confirms(); n != 0 {
 			g.Errorf("asked %d times to confirm nodes that are connected", n)
 		}
@@ -43,14 +43,14 @@ func TestOrders(t *testing.T) {
 	t.Run("first the listener", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(0)
 			g.want("at once", epA+"+")
 		})
 	})
 	t.Run("first the record", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(3 * time.Second)
 			g.s.open(0, epA)
 			g.after(0)
@@ -79,10 +79,10 @@ func TestIgnored(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{Self: nth(9), Types: []string{"PUB"}}, nil, func(g *stage) {
-				g.tell(tc.kind, tc.r)
+				g.emit(tc.kind, tc.r)
 				g.after(time.Minute)
 				g.want("after that")
-				g.told()
+				g.notified()
 			})
 		})
 	}
@@ -112,7 +112,7 @@ func TestTypes(t *testing.T) {
 				for i, typ := range []string{"PUB", "REP", ""} {
 					r := offer(i, []string{epA, epB, epC}[i])
 					r.Services[0].Type = typ
-					g.tell(Added, r)
+					g.emit(Added, r)
 				}
 				g.after(0)
 				g.want("in the end", tc.want...)
@@ -150,7 +150,7 @@ func TestHappyEyeballs(t *testing.T) {
 						g.s.open(d, e)
 					}
 				}
-				g.tell(Added, offer(1, epA, epB, epC))
+				g.emit(Added, offer(1, epA, epB, epC))
 				g.after(tc.after - ms)
 				for _, e := range g.s.state() {
 					if strings.HasSuffix(e, "+") {
@@ -164,7 +164,7 @@ func TestHappyEyeballs(t *testing.T) {
 				if len(g.s.dialled()) != tc.dials {
 					g.Errorf("dialled %v, want %d", g.s.dialled(), tc.dials)
 				}
-				g.told("connected")
+				g.notified("connected")
 			})
 		})
 	}
@@ -174,7 +174,7 @@ func TestNoAnswer(t *testing.T) {
 	onStage(t, Policy{DialTimeout: 4 * time.Second}, nil, func(g *stage) {
 		start := time.Now()
 		var rounds []time.Duration
-		g.tell(Added, offer(1, epA, epB))
+		g.emit(Added, offer(1, epA, epB))
 		for n := 1; n <= 12; n++ {
 			for g.w.confirms() < n {
 				g.after(10 * time.Millisecond)
@@ -208,8 +208,8 @@ func TestNoAnswer(t *testing.T) {
 func TestConnectFails(t *testing.T) {
 	onStage(t, Policy{}, nil, func(g *stage) {
 		g.s.err = errors.New("closed")
-		g.tell(Added, offer(1, epA, epB))
-		g.told("failed")
+		g.emit(Added, offer(1, epA, epB))
+		g.notified("failed")
 		if want := []string{epA, epB}; !slices.Equal(g.s.dialled(), want) {
 			g.Errorf("tried %v, want %v, at once", g.s.dialled(), want)
 		}
@@ -224,7 +224,7 @@ func TestLost(t *testing.T) {
 	t.Run("and back", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Second)
 			g.s.shut(epA)
 			g.after(0)
@@ -239,13 +239,13 @@ func TestLost(t *testing.T) {
 			if len(g.s.dialled()) != 1 {
 				g.Errorf("dialled %v: what was lost comes back by itself", g.s.dialled())
 			}
-			g.told("connected", "lost", "connected")
+			g.notified("connected", "lost", "connected")
 		})
 	})
 	t.Run("another endpoint", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA, epB)
-			g.tell(Added, offer(1, epA, epB))
+			g.emit(Added, offer(1, epA, epB))
 			g.after(time.Second)
 			g.s.shut(epA)
 			g.after(251 * time.Millisecond)
@@ -255,15 +255,15 @@ func TestLost(t *testing.T) {
 	t.Run("for ever", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Second)
 			g.s.shut(epA)
 			g.after(5 * time.Second)
 			g.want("given up for a while")
-			g.tell(Expired, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 			g.after(time.Hour)
 			g.want("gone")
-			g.told("connected", "lost", "failed", "disconnected")
+			g.notified("connected", "lost", "failed", "disconnected")
 		})
 	})
 }
@@ -272,8 +272,8 @@ func TestExpired(t *testing.T) {
 	t.Run("a connection that works stays", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
-			g.tell(Expired, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 			g.after(time.Hour)
 			g.want("an hour later", epA+"+")
 			g.s.shut(epA)
@@ -288,16 +288,16 @@ func TestExpired(t *testing.T) {
 			if g.w.confirms() != 0 {
 				g.Error("asked to confirm what has expired")
 			}
-			g.told("connected", "lost", "disconnected")
+			g.notified("connected", "lost", "disconnected")
 		})
 	})
 	t.Run("and is announced again", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
-			g.tell(Expired, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 			g.after(time.Minute)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Minute)
 			g.want("in the end", epA+"+")
 			g.s.shut(epA)
@@ -309,8 +309,8 @@ func TestExpired(t *testing.T) {
 	})
 	t.Run("while dialled", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
-			g.tell(Expired, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 			g.want("the round goes on", epA)
 			g.after(5 * time.Second)
 			g.want("to its end")
@@ -322,9 +322,9 @@ func TestExpired(t *testing.T) {
 	})
 	t.Run("between rounds", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(5*time.Second + time.Millisecond)
-			g.tell(Expired, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 			g.after(time.Hour)
 			if len(g.s.dialled()) != 1 {
 				g.Errorf("dialled %v", g.s.dialled())
@@ -336,8 +336,8 @@ func TestExpired(t *testing.T) {
 func TestLeft(t *testing.T) {
 	begin := func(g *stage) {
 		g.s.open(0, epA)
-		g.tell(Added, offer(1, epA))
-		g.tell(Left, offer(1, epA))
+		g.emit(Added, offer(1, epA))
+		g.emit(Left, offer(1, epA))
 	}
 	t.Run("the connection ends", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
@@ -347,20 +347,20 @@ func TestLeft(t *testing.T) {
 			g.s.shut(epA)
 			g.after(0)
 			g.want("at once")
-			g.told("connected", "lost", "disconnected")
+			g.notified("connected", "lost", "disconnected")
 		})
 	})
 	t.Run("the connection does not end", func(t *testing.T) {
 		onStage(t, Policy{Drain: 3 * time.Second}, nil, func(g *stage) {
 			begin(g)
 			g.after(2 * time.Second)
-			g.tell(Left, offer(1, epA)) // said three times, but it is one goodbye
-			g.tell(Expired, offer(1, epA))
+			g.emit(Left, offer(1, epA)) // said three times, but it is one goodbye
+			g.emit(Expired, offer(1, epA))
 			g.after(time.Second - time.Millisecond)
 			g.want("before Drain", epA+"+")
 			g.after(time.Millisecond)
 			g.want("after Drain")
-			g.told("connected", "disconnected")
+			g.notified("connected", "disconnected")
 		})
 	})
 	t.Run("no drain", func(t *testing.T) {
@@ -374,13 +374,13 @@ func TestLeft(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			begin(g)
 			g.after(9 * time.Second)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Hour)
 			g.want("nothing has happened", epA+"+")
 			if len(g.s.dialled()) != 1 {
 				g.Errorf("dialled %v", g.s.dialled())
 			}
-			g.told("connected")
+			g.notified("connected")
 		})
 	})
 	t.Run("it is asked whether it said goodbye", func(t *testing.T) {
@@ -402,7 +402,7 @@ func TestLeft(t *testing.T) {
 				}
 				if tc.stays {
 					g.after(tc.answer - 2*time.Second)
-					g.tell(Added, offer(1, epA))
+					g.emit(Added, offer(1, epA))
 				}
 				g.after(time.Minute)
 				if n := g.w.confirms(); n != tc.asked {
@@ -419,9 +419,9 @@ func TestLeft(t *testing.T) {
 	t.Run("after it expired", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
-			g.tell(Expired, offer(1, epA))
-			g.tell(Left, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
+			g.emit(Left, offer(1, epA))
 			g.after(10 * time.Second)
 			g.want("in the end")
 		})
@@ -431,9 +431,9 @@ func TestLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, Policy{}, nil, func(g *stage) {
-				g.tell(Added, offer(1, epA))
+				g.emit(Added, offer(1, epA))
 				g.after(wait)
-				g.tell(Left, offer(1, epA))
+				g.emit(Left, offer(1, epA))
 				g.want("at once")
 				g.after(time.Hour)
 				if len(g.s.dialled()) != 1 {
@@ -445,10 +445,10 @@ func TestLeft(t *testing.T) {
 	t.Run("it no longer has the service", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			r := offer(1, epA)
 			r.Services[0].Name = "other"
-			g.tell(Updated, r)
+			g.emit(Updated, r)
 			g.after(10 * time.Second)
 			g.want("in the end")
 		})
@@ -459,8 +459,8 @@ func TestUpdated(t *testing.T) {
 	t.Run("other endpoints while connected", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA, epB)
-			g.tell(Added, offer(1, epA))
-			g.tell(Updated, offer(1, epB))
+			g.emit(Added, offer(1, epA))
+			g.emit(Updated, offer(1, epB))
 			g.after(time.Hour)
 			g.want("what works is kept", epA+"+")
 			g.s.shut(epA)
@@ -471,9 +471,9 @@ func TestUpdated(t *testing.T) {
 	t.Run("other endpoints while dialled", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epB)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Second)
-			g.tell(Updated, offer(1, epB))
+			g.emit(Updated, offer(1, epB))
 			g.after(0)
 			g.want("at once", epB+"+")
 		})
@@ -481,9 +481,9 @@ func TestUpdated(t *testing.T) {
 	t.Run("one more endpoint while dialled", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epB)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(time.Second)
-			g.tell(Updated, offer(1, epA, epB))
+			g.emit(Updated, offer(1, epA, epB))
 			g.want("the first goes on", epA)
 			g.after(250 * time.Millisecond)
 			g.want("the other has its turn", epB+"+")
@@ -491,49 +491,49 @@ func TestUpdated(t *testing.T) {
 	})
 	t.Run("other endpoints between rounds", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			for g.w.confirms() < 8 { // the pause is half a minute at least now
 				g.after(time.Second)
 			}
 			g.s.open(0, epB)
-			g.tell(Updated, offer(1, epB))
+			g.emit(Updated, offer(1, epB))
 			g.after(time.Second)
 			g.want("soon", epB+"+")
 		})
 	})
 	t.Run("no endpoint any more, while dialled", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
-			g.tell(Updated, offer(1, "tcp://192.0.2.1:1"))
+			g.emit(Added, offer(1, epA))
+			g.emit(Updated, offer(1, "tcp://192.0.2.1:1"))
 			g.want("off-link")
-			g.told("refused")
-			g.tell(Updated, offer(1, epA))
+			g.notified("refused")
+			g.emit(Updated, offer(1, epA))
 			g.want("and back", epA)
 		})
 	})
 	t.Run("the node was restarted", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			g.s.open(0, epA)
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			g.after(0)
 			g.s.shut(epA)
 			g.s.open(0, epB)
 			r := offer(1, epB)
 			r.Incarnation = 2
-			g.tell(Updated, r)
+			g.emit(Updated, r)
 			g.after(0)
 			g.want("the new process", epB+"+")
 		})
 	})
 	t.Run("the node was restarted after many failures", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
-			g.tell(Added, offer(1, epA))
+			g.emit(Added, offer(1, epA))
 			for g.w.confirms() < 8 {
 				g.after(time.Second)
 			}
 			r := offer(1, epB)
 			r.Incarnation = 2
-			g.tell(Updated, r)
+			g.emit(Updated, r)
 			g.after(8 * time.Second) // one more round
 			if n := g.w.confirms(); n < 9 {
 				g.Fatalf("%d confirms", n)
@@ -558,7 +558,7 @@ func TestFlapping(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{DialTimeout: 100 * time.Millisecond}, nil, func(g *stage) {
 				for i := range 4000 {
-					g.tell(Updated, offer(1, fmt.Sprintf("tcp://10.0.0.7:%d", 1000+i%tc.endpoints)))
+					g.emit(Updated, offer(1, fmt.Sprintf("tcp://10.0.0.7:%d", 1000+i%tc.endpoints)))
 					g.after(5 * time.Millisecond)
 				}
 				if n := len(g.s.dialled()); n > 20*tc.most {
@@ -570,10 +570,10 @@ func TestFlapping(t *testing.T) {
 	onStage(t, Policy{}, nil, func(g *stage) {
 		g.s.open(0, epA)
 		for range 1000 {
-			g.tell(Added, offer(1, epA))
-			g.tell(Left, offer(1, epA))
-			g.tell(Added, offer(1, epA))
-			g.tell(Expired, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Left, offer(1, epA))
+			g.emit(Added, offer(1, epA))
+			g.emit(Expired, offer(1, epA))
 		}
 		g.after(time.Hour)
 		g.want("in the end", epA+"+")

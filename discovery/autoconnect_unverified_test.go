@@ -72,22 +72,22 @@ func TestStrangers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			onStage(t, Policy{}, nil, func(g *stage) {
 				g.s.open(0, epA)
-				g.tell(Added, tc.first)
+				g.emit(Added, tc.first)
 				g.after(tc.wait)
 				for _, e := range tc.then {
-					g.tell(e.Kind, e.Record)
+					g.emit(e.Kind, e.Record)
 				}
 				g.after(time.Hour)
 				if !tc.stays {
 					g.want("in the end")
-					g.told("connected", "disconnected")
+					g.notified("connected", "disconnected")
 					return
 				}
 				g.want("an hour later", epA+"+")
 				g.s.shut(epA)
 				g.after(5 * time.Second)
 				g.want("the peer has ended it")
-				g.told("connected", "lost", "disconnected")
+				g.notified("connected", "lost", "disconnected")
 				if len(g.s.dialled()) != 1 {
 					g.Errorf("dialled %v", g.s.dialled())
 				}
@@ -100,8 +100,8 @@ func TestStrangers(t *testing.T) {
 func TestStrangersEndpoints(t *testing.T) {
 	begin := func(g *stage) {
 		g.s.open(0, epA)
-		g.tell(Added, offer(1, epA))
-		g.tell(Updated, from(offer(1, epB), "10.0.0.201"))
+		g.emit(Added, offer(1, epA))
+		g.emit(Updated, from(offer(1, epB), "10.0.0.201"))
 		g.after(time.Hour)
 		g.want("what works is kept", epA+"+")
 	}
@@ -116,7 +116,7 @@ func TestStrangersEndpoints(t *testing.T) {
 			g.s.open(0, epA)
 			g.after(0)
 			g.want("in the end", epA+"+")
-			g.tell(Left, from(offer(1, epB), "10.0.0.201"))
+			g.emit(Left, from(offer(1, epB), "10.0.0.201"))
 			g.after(time.Hour)
 			g.want("the other is a stranger still", epA+"+")
 		})
@@ -124,7 +124,7 @@ func TestStrangersEndpoints(t *testing.T) {
 	t.Run("and the node says where it is", func(t *testing.T) {
 		onStage(t, Policy{}, nil, func(g *stage) {
 			begin(g)
-			g.tell(Updated, offer(1, epA, epC))
+			g.emit(Updated, offer(1, epA, epC))
 			g.s.shut(epA)
 			g.after(4 * time.Second)
 			g.want("that counts", epA, epC)
@@ -137,7 +137,7 @@ func TestStrangersEndpoints(t *testing.T) {
 			g.s.shut(epA)
 			g.after(250 * time.Millisecond)
 			g.want("the node has moved", epB+"+")
-			g.tell(Left, from(offer(1, epB), "10.0.0.201"))
+			g.emit(Left, from(offer(1, epB), "10.0.0.201"))
 			g.after(10 * time.Second)
 			g.want("and leaves from there")
 		})
@@ -147,10 +147,10 @@ func TestStrangersEndpoints(t *testing.T) {
 // Of a Connector that does not tell whether there is a connection, what is said is all that is known.
 func TestStrangersBlind(t *testing.T) {
 	onStage(t, Policy{}, func(s *fakeSocket) Connector { return simple{s} }, func(g *stage) {
-		g.tell(Added, offer(1, epA))
-		g.tell(Updated, from(offer(1, epB), stranger))
+		g.emit(Added, offer(1, epA))
+		g.emit(Updated, from(offer(1, epB), stranger))
 		g.want("where it is said to be", epB)
-		g.tell(Left, from(offer(1, epB), "10.0.0.67"))
+		g.emit(Left, from(offer(1, epB), "10.0.0.67"))
 		g.after(10 * time.Second)
 		g.want("in the end")
 	})
@@ -204,7 +204,7 @@ func TestForgerPersists(t *testing.T) {
 					}
 					if tc.stays {
 						g.want("half a minute later", epA+"+")
-						g.told("connected")
+						g.notified("connected")
 					} else {
 						g.want("who has the key is believed")
 					}

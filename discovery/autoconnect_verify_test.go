@@ -74,7 +74,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		test func(g *stage, s *asker)
 	}{
 		{"the next endpoint has its turn at once", func(g *stage, s *asker) {
-			g.tell(Added, shows(offer(1, first, second), a))
+			g.emit(Added, shows(offer(1, first, second), a))
 			g.want("at first", first)
 			if s.answers(g, first, b) {
 				g.Error("another node was accepted")
@@ -84,26 +84,26 @@ func TestAnotherNodeAnswers(t *testing.T) {
 				g.Error("the node was refused")
 			}
 			g.want("in the end", second+"+")
-			g.told("connected")
+			g.notified("connected")
 		}},
 		{"a peer that shows no id is another", func(g *stage, s *asker) {
-			g.tell(Added, shows(offer(1, first), a))
+			g.emit(Added, shows(offer(1, first), a))
 			if s.answers(g, first, ID{}) {
 				g.Error("it was accepted")
 			}
-			g.told("failed")
+			g.notified("failed")
 		}},
 		{"without an id in the record whoever answers is the node", func(g *stage, s *asker) {
-			g.tell(Added, offer(1, first))
+			g.emit(Added, offer(1, first))
 			if !s.answers(g, first, b) {
 				g.Error("it was refused")
 			}
-			g.told("connected")
+			g.notified("connected")
 		}},
 		{"no endpoint is left", func(g *stage, s *asker) {
-			g.tell(Added, shows(offer(1, first), a))
+			g.emit(Added, shows(offer(1, first), a))
 			s.answers(g, first, b)
-			g.told("failed")
+			g.notified("failed")
 			if len(g.errs) != 1 || !errors.Is(g.errs[0], ErrWrongNode) {
 				g.Errorf("the reasons are %v", g.errs)
 			}
@@ -111,62 +111,62 @@ func TestAnotherNodeAnswers(t *testing.T) {
 			if !s.answers(g, first, a) {
 				g.Error("now it is the node, and was refused")
 			}
-			g.told("connected")
+			g.notified("connected")
 		}},
 		{"two nodes with one endpoint: who answers is connected, the other not", func(g *stage, s *asker) {
 			one, two := shows(offer(1, first), a), shows(offer(2, first), b)
 			one.From, two.From = addrs("10.0.0.101"), addrs("10.0.0.101")
-			g.tell(Added, one)
-			g.tell(Added, two)
+			g.emit(Added, one)
+			g.emit(Added, two)
 			if !s.answers(g, first, b) {
 				g.Error("the second was refused")
 			}
-			g.told("connected")
-			g.tell(Expired, one)
-			g.tell(Expired, two)
+			g.notified("connected")
+			g.emit(Expired, one)
+			g.emit(Expired, two)
 			g.after(5 * time.Second)
-			g.told() // the first never was there; the second is, for as long as its connection
+			g.notified() // the first never was there; the second is, for as long as its connection
 			g.want("after all", first+"+")
 			s.shut(first)
 			g.after(0)
-			g.told("lost")
+			g.notified("lost")
 			g.after(5 * time.Second)
-			g.told("disconnected")
+			g.notified("disconnected")
 			g.want("without", []string{}...)
 		}},
 		{"another node on the second connection", func(g *stage, s *asker) {
-			g.tell(Added, shows(offer(1, first, second), a))
+			g.emit(Added, shows(offer(1, first, second), a))
 			s.answers(g, first, a)
-			g.told("connected")
+			g.notified("connected")
 			s.shut(first)
 			g.after(0)
-			g.told("lost")
+			g.notified("lost")
 			if s.answers(g, first, b) {
 				g.Error("another node was accepted")
 			}
 			s.answers(g, second, a)
-			g.told("connected")
+			g.notified("connected")
 			g.want("in the end", second+"+")
 		}},
 		{"a second connection before the end of the first was told", func(g *stage, s *asker) {
 			one, two := shows(offer(1, first), a), shows(offer(2, first), b)
 			one.From, two.From = addrs("10.0.0.101"), addrs("10.0.0.101")
-			g.tell(Added, one)
+			g.emit(Added, one)
 			s.answers(g, first, a)
-			g.tell(Added, two)
-			g.told("connected")
+			g.emit(Added, two)
+			g.notified("connected")
 			if !s.answers(g, first, b) {
 				g.Error("the second was refused")
 			}
-			g.told("lost", "connected")
+			g.notified("lost", "connected")
 		}},
 		{"the node was restarted under its id", func(g *stage, s *asker) {
 			r := shows(offer(1, first), a)
-			g.tell(Added, r)
+			g.emit(Added, r)
 			s.answers(g, first, a)
 			r.Incarnation++
-			g.tell(Updated, shows(r, b))
-			g.told("connected", "lost")
+			g.emit(Updated, shows(r, b))
+			g.notified("connected", "lost")
 			if len(g.errs) != 1 || !errors.Is(g.errs[0], ErrWrongNode) {
 				g.Errorf("the reasons are %v", g.errs)
 			}
@@ -174,19 +174,19 @@ func TestAnotherNodeAnswers(t *testing.T) {
 			if s.answers(g, first, a) {
 				g.Error("the process before was accepted")
 			}
-			g.told("failed")
+			g.notified("failed")
 			g.after(time.Second)
 			if !s.answers(g, first, b) {
 				g.Error("the process now was refused")
 			}
-			g.told("connected")
+			g.notified("connected")
 		}},
 		{"a stranger's word does not change who is expected", func(g *stage, s *asker) {
-			g.tell(Added, shows(offer(1, first), a))
+			g.emit(Added, shows(offer(1, first), a))
 			s.answers(g, first, a)
 			r := shows(offer(1, first, second), b)
 			r.Revision, r.From = 9, addrs("10.0.0.66")
-			g.tell(Updated, r)
+			g.emit(Updated, r)
 			g.want("as before", first+"+")
 			s.shut(first)
 			g.after(stagger)
@@ -196,7 +196,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 			if !s.answers(g, second, b) { // it may have moved
 				g.Error("the other was refused")
 			}
-			g.told("connected", "lost", "connected")
+			g.notified("connected", "lost", "connected")
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) { onAskingStage(t, Policy{}, tc.test) })

@@ -40,12 +40,12 @@ func newEventQueue(group string) *eventQueue {
 func (f *eventQueue) present(source string, r *Record, incompatible bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	wasIncompatible, told := f.delivered[r.ID]
+	wasIncompatible, delivered := f.delivered[r.ID]
 	n := &queuedEvent{kind: Added, source: source, rec: r}
 	switch {
 	case incompatible:
 		n.kind = Incompatible
-	case told && !wasIncompatible:
+	case delivered && !wasIncompatible:
 		n.kind = Updated
 	}
 	f.change(n)
@@ -55,7 +55,7 @@ func (f *eventQueue) present(source string, r *Record, incompatible bool) {
 func (f *eventQueue) gone(source string, r *Record, k EventKind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, told := f.delivered[r.ID]; told {
+	if _, delivered := f.delivered[r.ID]; delivered {
 		f.change(&queuedEvent{kind: k, source: source, rec: r})
 	} else if e := f.pending[r.ID]; e != nil {
 		f.order.Remove(e)

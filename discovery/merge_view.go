@@ -83,7 +83,7 @@ func (v *view) seen(backend int, ev Event) {
 		s.by = make(map[int]sighting, 1)
 	}
 	s.by[backend] = sighting{rec: &r, incompatible: ev.Kind == Incompatible}
-	v.tell(r.ID, s, ev.Source)
+	v.notify(r.ID, s, ev.Source)
 }
 
 // lost removes a node from what a backend knows; from is the source of the goodbye, see [Event].
@@ -104,11 +104,11 @@ func (v *view) lost(backend int, id ID, source string, k EventKind, from []netip
 		v.queue.gone(source, &last, k)
 		return
 	}
-	v.tell(id, s, source)
+	v.notify(id, s, source)
 }
 
-// tell merges what the backends know of a node, and tells the reader if that has changed.
-func (v *view) tell(id ID, s sightings, source string) {
+// notify merges what the backends know of a node, and tells the reader if that has changed.
+func (v *view) notify(id ID, s sightings, source string) {
 	r, incompatible := s.merge()
 	if s.delivered == nil || s.incompatible != incompatible || differs(s.delivered, r) {
 		v.queue.present(source, r, incompatible)

@@ -150,7 +150,7 @@ func (t *Table) add(n *entry) error {
 	t.index(n)
 	t.scheduleExpiry(n)
 	t.stats.Added++
-	t.tell(n, nil)
+	t.notify(n, nil)
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (t *Table) refresh(n, heard *entry) error {
 	t.scheduleExpiry(n)
 	if news {
 		t.stats.Updated++
-		t.tell(n, old)
+		t.notify(n, old)
 	}
 	return nil
 }
@@ -287,7 +287,7 @@ func (t *Table) remove(n *entry, k EventKind) {
 			t.tombstones.add(n.rec.ID, versionOf(n.rec), false, true)
 		}
 	}
-	t.tellGone(n, k)
+	t.notifyGone(n, k)
 }
 
 // refused counts an error that was found before the table was locked.

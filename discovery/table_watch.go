@@ -75,8 +75,8 @@ func (t *Table) Watch(ctx context.Context, q Query) (<-chan Event, error) {
 	return w.queue.out, nil
 }
 
-// tell says that n is new or has changed; before is what was known of it.
-func (t *Table) tell(n *entry, before *Record) {
+// notify says that n is new or has changed; before is what was known of it.
+func (t *Table) notify(n *entry, before *Record) {
 	var last *Record // what was known before, and who has changed that
 	for w := range t.watches {
 		if w.matches(n) {
@@ -92,7 +92,7 @@ func (t *Table) tell(n *entry, before *Record) {
 	}
 }
 
-func (t *Table) tellGone(n *entry, k EventKind) {
+func (t *Table) notifyGone(n *entry, k EventKind) {
 	for w := range t.watches {
 		w.queue.gone(t.source, n.rec, k)
 	}

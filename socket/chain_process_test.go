@@ -60,9 +60,9 @@ func TestProxyChainPipelineOfProcesses(t *testing.T) {
 		take := func(i, n int) { // by worker i
 			t.Helper()
 			took[i] += n
-			crew[i].tell(t, n)
+			crew[i].command(t, n)
 			for range n {
-				id, ok := crew[i].hear()
+				id, ok := crew[i].readLine()
 				if !ok {
 					t.Fatal("a worker has ended")
 				}
@@ -148,7 +148,7 @@ func TestProxyChainRequestsOfProcesses(t *testing.T) {
 		start := func() *child {
 			c := startChild(t, "rep", p.backAt)
 			listening.Go(func() {
-				for line, ok := c.hear(); ok; line, ok = c.hear() {
+				for line, ok := c.readLine(); ok; line, ok = c.readLine() {
 					if what, id, _ := strings.Cut(line, " "); what == "seen" {
 						seen.add(id)
 					} else {

@@ -65,15 +65,15 @@ func startChild(t testing.TB, name string, args ...string) *child {
 	return c
 }
 
-// tell gives the child a command.
-func (c *child) tell(t testing.TB, args ...any) {
+// command gives the child a command.
+func (c *child) command(t testing.TB, args ...any) {
 	t.Helper()
 	_, err := fmt.Fprintln(c.to, args...)
 	must(t, err)
 }
 
-// hear returns the next line that the child says; ok is false at their end.
-func (c *child) hear() (line string, ok bool) {
+// readLine returns the next line that the child says; ok is false at their end.
+func (c *child) readLine() (line string, ok bool) {
 	for c.lines.Scan() {
 		if said, ok := strings.CutPrefix(c.lines.Text(), childSays+" "); ok {
 			return said, true
@@ -86,7 +86,7 @@ func (c *child) hear() (line string, ok bool) {
 // await waits until the child says a line.
 func (c *child) await(t testing.TB, line string) {
 	t.Helper()
-	if said, ok := c.hear(); !ok || said != line {
+	if said, ok := c.readLine(); !ok || said != line {
 		t.Fatalf("the child says %q, want %q", said, line)
 	}
 }
@@ -96,7 +96,7 @@ func (c *child) finish(t testing.TB) {
 	t.Helper()
 	must(t, c.to.Close())
 	for {
-		if _, ok := c.hear(); !ok {
+		if _, ok := c.readLine(); !ok {
 			break
 		}
 	}
@@ -111,7 +111,7 @@ func (c *child) kill(t testing.TB) (said []string) {
 	t.Helper()
 	must(t, c.cmd.Process.Kill())
 	for {
-		line, ok := c.hear()
+		line, ok := c.readLine()
 		if !ok {
 			break
 		}

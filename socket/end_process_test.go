@@ -36,11 +36,11 @@ func TestStoppedReceiverGetsAll(t *testing.T) {
 			return ev.Kind == socket.PeerDown && errors.Is(ev.Err, socket.ErrHeartbeat)
 		})
 		must(t, c.cmd.Process.Signal(syscall.SIGCONT))
-		c.tell(t, count)
+		c.command(t, count)
 		must(t, <-sent)
 		got := make(map[string]bool, count)
 		for range count {
-			line, ok := c.hear()
+			line, ok := c.readLine()
 			if !ok || got[line] {
 				t.Fatalf("after %d of %d messages the child says %.20q again, or nothing: %v; %+v", len(got), count, line, ok,
 					push.Stats())

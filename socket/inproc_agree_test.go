@@ -143,14 +143,14 @@ func TestToldAfterItHasLeft(t *testing.T) {
 			first, err := xpub.Recv(t.Context())
 			must(t, err)
 			balance := make(map[string]int)
-			hear := func(m Msg) {
+			receives := func(m Msg) {
 				if s, _ := ParseSubscription(m); s.Add {
 					balance[s.Topic]++
 				} else {
 					balance[s.Topic]--
 				}
 			}
-			hear(first)
+			receives(first)
 			here := sub.snapshot()[0]
 			carrier := here.carrier.(*inproc)
 			there := carrier.peerLink
@@ -161,7 +161,7 @@ func TestToldAfterItHasLeft(t *testing.T) {
 				t.Errorf("the publisher has %q", topics)
 			}
 			for m, err := xpub.TryRecv(); err == nil; m, err = xpub.TryRecv() {
-				hear(m)
+				receives(m)
 			}
 			if balance["early"] != 0 || balance["late"] != 0 {
 				t.Errorf("it has heard %v", balance)

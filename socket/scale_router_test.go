@@ -41,14 +41,14 @@ func TestRouterOfThousandsByWire(t *testing.T) {
 		// Those that were refused for the name of one that was killed are in by now: what such a dealer sends before it
 		// knows that it is refused is lost.
 		waitUntil(t, "all are in", func() bool { return called(router, word) == n })
-		dealers.tell(t, "exchange")
+		dealers.command(t, "exchange")
 		dealers.await(t, "exchanged")
 		waitUntil(t, "each is one peer", func() bool { return len(router.Stats().Peers) == n }) // the killed ones are gone
 		balanced(t, router)
 		if end == "leave" {
 			dealers.finish(t)
 		} else {
-			dealers.tell(t, "flood")
+			dealers.command(t, "flood")
 			dealers.await(t, "flooding")
 			dealers.kill(t)
 			continue // the next wave comes while the router still finds out

@@ -30,25 +30,25 @@ type session struct {
 	poked   chan struct{}
 
 	// Of run:
-	views    []view // of each source, the last one that was had
-	known    map[discovery.ID]discovery.Record
-	doubt    []bool                // of each source: it listed nobody just now, and did before
-	refused  map[discovery.ID]bool // by the table, and told
-	failures int                   // in a row
+	views       []view // of each source, the last one that was had
+	known       map[discovery.ID]discovery.Record
+	unconfirmed []bool                // of each source: it listed nobody just now, and did before
+	refused     map[discovery.ID]bool // by the table, and told
+	failures    int                   // in a row
 }
 
 func (b *Backend) open() (*session, error) {
 	limits := b.config.limits
 	limits.NodesPerSource = math.MaxInt32
 	s := &session{
-		backend: b,
-		table:   discovery.NewTable(b.Name(), discovery.TableConfig{Limits: limits}),
-		done:    make(chan struct{}),
-		poked:   make(chan struct{}, 1),
-		views:   make([]view, len(b.config.sources)),
-		known:   make(map[discovery.ID]discovery.Record),
-		doubt:   make([]bool, len(b.config.sources)),
-		refused: make(map[discovery.ID]bool),
+		backend:     b,
+		table:       discovery.NewTable(b.Name(), discovery.TableConfig{Limits: limits}),
+		done:        make(chan struct{}),
+		poked:       make(chan struct{}, 1),
+		views:       make([]view, len(b.config.sources)),
+		known:       make(map[discovery.ID]discovery.Record),
+		unconfirmed: make([]bool, len(b.config.sources)),
+		refused:     make(map[discovery.ID]bool),
 	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
@@ -110,7 +110,7 @@ func (s *session) pause() time.Duration {
 			break
 		}
 	}
-	if slices.Contains(s.doubt, true) {
+	if slices.Contains(s.unconfirmed, true) {
 		d = min(d, confirmAfter)
 	}
 	return d - d/10 + rand.N(d/5+1)
@@ -129,8 +129,8 @@ func (s *session) round(ctx context.Context) {
 	}
 	var troubles []error
 	for i, v := range found {
-		old, wasDoubt := s.views[i], s.doubt[i]
-		s.doubt[i] = false
+		old, wasUnconfirmed := s.views[i], s.unconfirmed[i]
+		s.unconfirmed[i] = false
 		switch {
 		case v.err != nil:
 			troubles = append(troubles, v.err)
@@ -142,8 +142,8 @@ func (s *session) round(ctx context.Context) {
 					v.nodes[id] = r
 				}
 			}
-		case len(v.nodes) == 0 && len(old.nodes) > 0 && !wasDoubt:
-			s.doubt[i] = true
+		case len(v.nodes) == 0 && len(old.nodes) > 0 && !wasUnconfirmed:
+			s.unconfirmed[i] = true
 			continue
 		}
 		s.views[i] = v

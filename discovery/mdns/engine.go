@@ -167,9 +167,9 @@ func (e *engine) troubled(err error) {
 	e.mu.Lock()
 	was := e.trouble
 	e.trouble = err
-	tell := err != nil && (was == nil || errors.Is(err, ErrPort) != errors.Is(was, ErrPort)) && e.watches > 0
+	notify := err != nil && (was == nil || errors.Is(err, ErrPort) != errors.Is(was, ErrPort)) && e.watches > 0
 	e.mu.Unlock()
-	if tell {
+	if notify {
 		e.table.Trouble(err)
 	}
 }

@@ -88,9 +88,9 @@ func (e *engine) newRound() {
 
 // confirm asks a node whether it is still there, and expires it if it does not answer. If a packet from the network is
 // the reason, no question is sent about nodes that were never heard of.
-func (e *engine) confirm(id discovery.ID, stranger bool) {
+func (e *engine) confirm(id discovery.ID, unsolicited bool) {
 	labels, known, lately := e.names.confirm(id, time.Now())
-	if lately || stranger && !known || !e.confirms.take() {
+	if lately || unsolicited && !known || !e.confirms.take() {
 		return
 	}
 	e.table.Suspect(id, confirmTimeout)
