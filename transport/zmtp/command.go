@@ -77,6 +77,12 @@ func commandName(b []byte) string {
 		return CommandPing
 	case CommandPong:
 		return CommandPong
+	case CommandAck:
+		return CommandAck
+	case CommandNext:
+		return CommandNext
+	case CommandLow:
+		return CommandLow
 	}
 	return string(b)
 }

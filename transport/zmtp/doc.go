@@ -24,12 +24,21 @@
 // of one process. A [Reader] decodes the traffic that follows, starting with [Session.Rest], and tells a [Handler] of
 // the commands where they stand between the messages.
 //
+// # Beyond RFC 37
+//
+// Two Yodel sockets know each other by a property of READY, X-Yodel ([PropertyYodel]), whose feature bits say what more they
+// understand. The commands of reliable links go only to a peer with [FeatureReliable]: OPEN and OPENED before the first
+// message, then NEXT, LOW, GAP and BYE from the side that sends and ACK, NAK, TERM, WIP, BYE and DSUB from the one that
+// receives. Their bytes are drawn in the comments of yodel.go and the files that begin with reliable_. What they mean is
+// not this package's business.
+//
 // # Where to start reading
 //
 // handshake.go for the conversation, with mechanism.go for its second part, mechanism_null.go for the simplest one and
 // handshake_negotiate.go for who judges the peer; reader.go for the traffic, with reader_handler.go for what happens to
 // commands and encrypted frames, and reader_body.go, reader_arena.go and body_pool.go for the memory it is in;
-// greeting.go, frame.go, command.go and metadata.go for the bytes; errors.go for what can go wrong. Sizes and flags are
+// greeting.go, frame.go, command.go and metadata.go for the bytes; yodel.go and
+// reliable_open.go for what goes beyond RFC 37; errors.go for what can go wrong. Sizes and flags are
 // those of RFC 37; where libzmq is known to behave otherwise, the comment at the place says so.
 //
 // All functions are safe for concurrent use on distinct slices. The only state of the package is in pools of buffers.

@@ -1,0 +1,119 @@
+package zmtp
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+// What a receiver says of messages, by their positions on the connection: 0 is the first behind OPENED, but for those that
+// OPENED has as held, which have the first positions. Data of these commands, big endian:
+//
+//	ACK   0  upto    u64   the first so many are settled, or were given back
+//	     [8  ranges  u16   how many follow; left out if there are none
+//	     10  ranges  16    each: from u64, to u64 (exclusive): settled out of order]
+//
+//	NAK   0  at      u64   this one is given back
+//	      8  delay   u32   milliseconds before it is to be sent again
+//
+//	TERM  0  at      u64   this one is settled, and nobody wants it
+//	      8  length  u8    of the reason
+//	      9  reason
+//
+//	WIP   0  at      u64   this one is being worked on
+//
+// Bytes behind the last field are left to later versions.
+const (
+	CommandAck  = "ACK"
+	CommandNak  = "NAK"
+	CommandTerm = "TERM"
+	CommandWip  = "WIP"
+)
+
+const positionSize = 8
+
+// AppendAck adds an ACK command, whole frame. There may be up to 65,535 ranges.
+func AppendAck(b []byte, upto uint64, ranges ...Range) []byte {
+	size := positionSize
+	if len(ranges) > 0 {
+		size += 2 + rangeSize*len(ranges)
+	}
+	b = appendCommandHead(b, CommandAck, size)
+	b = binary.BigEndian.AppendUint64(b, upto)
+	if len(ranges) > 0 {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(ranges)))
+		b = appendRanges(b, ranges)
+	}
+	return b
+}
+
+// ParseAck reads the data of an ACK command, and adds its ranges to a slice of the caller's. Data that is cut short, and
+// an empty range, is ErrMalformed.
+func ParseAck(data []byte, ranges []Range) (upto uint64, all []Range, err error) {
+	if len(data) < positionSize {
+		return 0, ranges, short("ACK command", data, positionSize)
+	}
+	upto = binary.BigEndian.Uint64(data)
+	if len(data) < positionSize+2 {
+		return upto, ranges, nil
+	}
+	n := int(binary.BigEndian.Uint16(data[positionSize:]))
+	if want := positionSize + 2 + rangeSize*n; len(data) < want {
+		return 0, ranges, short("ACK command", data, want)
+	}
+	all, err = parseRanges("ACK command", slices.Grow(ranges, n), data[positionSize+2:], n)
+	return upto, all, err
+}
+
+// AppendNak adds a NAK command, whole frame. The delay is rounded up to milliseconds, as far as they fit.
+func AppendNak(b []byte, at uint64, delay time.Duration) []byte {
+	b = appendCommandHead(b, CommandNak, positionSize+4)
+	b = binary.BigEndian.AppendUint64(b, at)
+	return binary.BigEndian.AppendUint32(b, milliseconds(delay))
+}
+
+// ParseNak reads the data of a NAK command. Data that is cut short is ErrMalformed.
+func ParseNak(data []byte) (at uint64, delay time.Duration, err error) {
+	if len(data) < positionSize+4 {
+		return 0, 0, short("NAK command", data, positionSize+4)
+	}
+	ms := binary.BigEndian.Uint32(data[positionSize:])
+	return binary.BigEndian.Uint64(data), time.Duration(ms) * time.Millisecond, nil
+}
+
+// AppendTerm adds a TERM command, whole frame. Of a reason over 255 bytes the first 255 are sent.
+func AppendTerm(b []byte, at uint64, reason string) []byte {
+	reason = reason[:min(len(reason), maxShortString)]
+	b = appendCommandHead(b, CommandTerm, positionSize+1+len(reason))
+	b = binary.BigEndian.AppendUint64(b, at)
+	b = append(b, byte(len(reason)))
+	return append(b, reason...)
+}
+
+// ParseTerm reads the data of a TERM command. The reason is untrusted text. Data that is cut short is ErrMalformed.
+func ParseTerm(data []byte) (at uint64, reason string, err error) {
+	const size = positionSize + 1
+	if len(data) < size || len(data) < size+int(data[size-1]) {
+		return 0, "", short("TERM command", data, size)
+	}
+	return binary.BigEndian.Uint64(data), string(data[size:][:data[size-1]]), nil
+}
+
+// AppendWip adds a WIP command, whole frame.
+func AppendWip(b []byte, at uint64) []byte { return appendNumber(b, CommandWip, at) }
+
+// ParseWip reads the data of a WIP command. Data that is cut short is ErrMalformed.
+func ParseWip(data []byte) (at uint64, err error) { return parseNumber("WIP command", data) }
+
+// appendNumber adds a command that is a number.
+func appendNumber(b []byte, name string, n uint64) []byte {
+	b = appendCommandHead(b, name, 8)
+	return binary.BigEndian.AppendUint64(b, n)
+}
+
+func parseNumber(op string, data []byte) (uint64, error) {
+	if len(data) < 8 {
+		return 0, short(op, data, 8)
+	}
+	return binary.BigEndian.Uint64(data), nil
+}
