@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -117,10 +118,7 @@ func whereabouts(ep *endpointState, conn net.Conn) string {
 // from another.
 func whoabouts(l *link) string {
 	who := []string{whereabouts(l.ep, l.conn), l.peer.Type, string(l.peer.Identity)}
-	for _, p := range l.sess.Metadata {
-		who = append(who, p.Name)
-	}
-	return strings.Join(who, "\x00")
+	return strings.Join(append(who, slices.Sorted(maps.Keys(l.peer.Metadata))...), "\x00")
 }
 
 // recent is a short list without doubles, the newest entry last.

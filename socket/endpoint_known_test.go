@@ -220,16 +220,18 @@ func TestPeersThatStandHeartbeats(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		first []func(r *raw) // what the peer does on its first connections
+		says  string         // a property that it sends on those alone; none if empty
 	}{
-		{"it answers, and leaves at the next", []func(*raw){func(r *raw) { answers(r); bye(r) }}},
+		{"it answers, and leaves at the next", []func(*raw){func(r *raw) { answers(r); bye(r) }}, ""},
 		{"it leaves some time after a PING", []func(*raw){func(r *raw) {
 			r.frame()
 			time.Sleep(3 * time.Second)
 			r.Close()
-		}}},
-		{"it has answered on an earlier connection", []func(*raw){func(r *raw) { answers(r); r.Close() }, bye}},
-		{"it sends PINGs itself, and leaves at ours", []func(*raw){func(r *raw) { asks(r); bye(r) }}},
-		{"it was spared, and sends PINGs all the same", []func(*raw){bye, func(r *raw) { asks(r); r.Close() }}},
+		}}, ""},
+		{"it has answered on an earlier connection", []func(*raw){func(r *raw) { answers(r); r.Close() }, bye}, ""},
+		{"it sends PINGs itself, and leaves at ours", []func(*raw){func(r *raw) { asks(r); bye(r) }}, ""},
+		{"it was spared, and sends PINGs all the same", []func(*raw){bye, func(r *raw) { asks(r); r.Close() }}, ""},
+		{"another implementation on its host has left at one", []func(*raw){bye}, "Resource"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -238,7 +240,11 @@ func TestPeersThatStandHeartbeats(t *testing.T) {
 				bindAt(t, push)
 				for _, f := range tt.first {
 					r := rawSim(t, network, "them")
-					r.shake("PULL")
+					if tt.says == "" {
+						r.shake("PULL")
+					} else {
+						r.shake("PULL", zmtp.Property{Name: tt.says})
+					}
 					f(r)
 					time.Sleep(time.Second)
 				}

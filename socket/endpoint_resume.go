@@ -29,7 +29,6 @@ func (c *core) resume(ctx context.Context, l *link) error {
 
 func (w *wire) converse(ctx context.Context, ex zmtp.Exchange, first zmtp.Command) error {
 	l := w.link
-	l.reading.reader = l.newReader()
 	err := zmtp.Converse(ctx, &linkConduit{l: l}, ex, first)
 	if err != nil && l.over() { // a failed write may be why nothing came
 		l.core.out.mu.Lock()

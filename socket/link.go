@@ -22,7 +22,7 @@ type link struct {
 
 	// Of a peer over a connection alone, as are flight, reading, in.handoff and most of life. They are not fields of wire
 	// because whoever writes, reads or looks after the peer goes to and fro between them and the link's queues.
-	sess     *zmtp.Session
+	version  zmtp.Version           // to speak
 	try      transport.TryWriter    // nil if conn cannot write without blocking
 	canceler transport.ReadCanceler // nil if a read of conn in progress cannot be ended
 

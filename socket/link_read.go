@@ -38,31 +38,26 @@ type readState struct {
 }
 
 // newReader makes the reader of what follows the handshake.
-func (l *link) newReader() *zmtp.Reader {
+func (l *link) newReader(sess *zmtp.Session) *zmtp.Reader {
 	lim := l.core.cfg.limits
 	maxCommand := max(minCommand, lim.MaxTopic+16)
 	if lim.MaxTopic == 0 {
 		maxCommand = math.MaxInt
 	}
-	rest := l.sess.Rest
-	l.sess.Rest = nil // it is read once
-	r := zmtp.NewReader(lifeReader{l}, rest, zmtp.Limits{
+	r := zmtp.NewReader(lifeReader{l}, sess.Rest, zmtp.Limits{
 		MaxMessage: lim.MaxMessage,
 		MaxFrames:  lim.MaxFrames,
 		MaxCommand: maxCommand,
 		Room:       func(total int64) bool { return l.core.in.room(l, total) },
 	})
-	if l.sess.Opener != nil {
-		r.SetOpener(l.sess.Opener)
+	if sess.Opener != nil {
+		r.SetOpener(sess.Opener)
 	}
 	return r
 }
 
 // read runs until the connection ends and returns why.
 func (l *link) read() error {
-	if l.reading.reader == nil {
-		l.reading.reader = l.newReader()
-	}
 	r := l.reading.reader
 	defer l.reading.ballast.End()
 	l.reading.yields = l.core.now()

@@ -15,11 +15,12 @@ type wire struct{ link *link }
 func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, peer *Peer) *link {
 	l := newLink(c, ep, conn)
 	l.carrier = &wire{l}
-	l.sess = sess
+	l.version = sess.Version
 	l.try, _ = conn.(transport.TryWriter)
 	l.canceler, _ = conn.(transport.ReadCanceler)
 	l.in.resume = make(chan struct{}, 1)
 	l.life.pingable = sess.Version.HasCommands()
+	l.reading.reader = l.newReader(sess)
 	l.describe(peer)
 	return l
 }

@@ -149,6 +149,6 @@ func (l *link) sendSubscriptions() {
 // core.out.mu is held.
 func (l *link) loadSubscriptions() {
 	if o := &l.out; o.behind && !o.dead && len(o.control) < commandChunk {
-		o.control, o.behind = o.commands.next(o.control, l.sess.Version)
+		o.control, o.behind = o.commands.next(o.control, l.version)
 	}
 }
