@@ -92,8 +92,8 @@ func (g *commandLog) reader() *commandReader {
 	return &commandReader{log: g, since: g.last}
 }
 
-// A commandReader is how much of the log one peer has been sent. It is guarded by the log's mutex, as the peer's link is
-// by core.out.mu.
+// A commandReader is how much of the log one peer has been sent. It is guarded by the log's mutex, as the peer's link
+// is by core.out.mu.
 type commandReader struct {
 	log     *commandLog
 	upTo    uint64     // what has been sent

@@ -225,7 +225,7 @@ func TestMemberBecomesAnother(t *testing.T) {
 				s.mu.Lock()
 				s.become(e, nil, at)
 				s.mu.Unlock()
-				if m := s.session.members[old]; s.id != e.self || m != nil && m.alive {
+				if m := s.members[old]; s.id != e.self || m != nil && m.alive {
 					t.Error("the old member still counts")
 				}
 				tc.then(s, old, r)

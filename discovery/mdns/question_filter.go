@@ -20,8 +20,8 @@ const (
 	filterSize         = 1024        // questions
 )
 
-// A questionFilter lets the servers of hashicorp/mdns answer only questions that this backend's own listener has read on
-// the same interface from an address on the link. Without it a server also answers questions that came in on another
+// A questionFilter lets the servers of hashicorp/mdns answer only questions that this backend's own listener has read
+// on the same interface from an address on the link. Without it a server also answers questions that came in on another
 // interface, with addresses that are of no use there; questions sent to this host from anywhere in the world; and each
 // repetition of a question in one packet.
 type questionFilter struct {
