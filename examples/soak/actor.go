@@ -86,6 +86,7 @@ func (a *actor) followEvents(ctx context.Context) {
 			if e.Err != nil {
 				r.Text = e.Err.Error()
 				r.Clean = errors.Is(e.Err, socket.ErrDisconnected) || errors.Is(e.Err, io.EOF)
+				r.Silent = errors.Is(e.Err, socket.ErrHeartbeat)
 			}
 			a.report(r)
 		case socket.Missed:

@@ -50,11 +50,14 @@ func check(p *plan, all []*evidence) verdict {
 	return v
 }
 
-// silent: a member with heartbeats of a fraction of a second gave up a peer, which on a busy machine proves nothing.
+// silent: a member gave another one up for its silence, which on a busy machine proves nothing where either of them has
+// heartbeats of a fraction of a second: a PING says how long its sender may be silent, so that one with the default
+// gives up as soon.
 func silent(p *plan, all []*evidence) bool {
+	short := func(k key) bool { return p.member(k.Member).Options.Heartbeat > 0 }
 	for _, e := range all {
 		for _, c := range e.Conns {
-			if c.Down && !c.Clean && p.member(e.Member).Options.Heartbeat > 0 {
+			if c.Silent && c.Peer != (key{}) && (short(e.key) || short(c.Peer)) {
 				return true
 			}
 		}

@@ -102,6 +102,18 @@ func (x *planted) cut(before, after runs) {
 	x.r.Ledger.Received += after.count()
 }
 
+// silence has a request go without its reply, and its requester give a peer up that was silent. One member has short
+// heartbeats.
+func silence(short, peer int) func(x *planted) {
+	return func(x *planted) {
+		x.p.Members[0].Role, x.s.Asked.Lost = roleReq, 1
+		if short > 0 {
+			x.p.member(short).Options.Heartbeat = time.Millisecond
+		}
+		x.s.Conns = append(x.s.Conns, &conn{Peer: key{Member: peer}, Up: at(1), Down: true, DownAt: at(2), Silent: true})
+	}
+}
+
 // TestCloseKeepsWhatWasDelivered: where the system lets it.
 func TestCloseKeepsWhatWasDelivered(t *testing.T) {
 	x := newPlanted(spread)
@@ -152,11 +164,10 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.p.Members[0].Role, x.s.Asked.Lost = roleReq, 1
 		}, found{lost: 1}, 0},
 
-		"a request when short heartbeats failed": {spread, func(x *planted) {
-			x.p.Members[0].Role, x.s.Asked.Lost = roleReq, 1
-			x.p.Members[0].Options.Heartbeat = time.Millisecond
-			x.s.Conns = append(x.s.Conns, &conn{Peer: key{3, 0}, Up: at(1), Down: true, DownAt: at(2), Err: "no sign of life"})
-		}, nil, 0},
+		"a request, its peer was silent for its own short heartbeats":    {spread, silence(1, 2), nil, 0},
+		"a request, its peer was silent for the peer's short heartbeats": {spread, silence(2, 2), nil, 0},
+		"a request, its peer was silent for the default":                 {spread, silence(0, 2), found{lost: 1}, 0},
+		"a request, a stranger was silent":                               {spread, silence(1, 0), found{lost: 1}, 0},
 
 		"through a proxy":         {spread, func(x *planted) { x.proxied() }, nil, 0},
 		"lost through a proxy":    {spread, func(x *planted) { x.proxied(); x.gets(but4) }, found{lost: 1}, 0},

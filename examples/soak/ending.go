@@ -163,7 +163,8 @@ func (s *scenario) progress(ctx context.Context, ids, alone []int) (now string, 
 		}
 		l := r.Ledger
 		now += fmt.Sprintf("%d: %d %d %d %d; ", id, l.Delivered, l.Queued, l.Received, l.Unread)
-		open = open || l.Queued > 0 || l.Unread > 0
+		// What is unread at a requester that asks no more is the reply to a request that was given up.
+		open = open || l.Queued > 0 || l.Unread > 0 && s.plan.member(id).Role != roleReq
 		if slices.Contains(alone, id) {
 			peers += r.Peers
 		}

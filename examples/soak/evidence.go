@@ -41,6 +41,7 @@ type conn struct {
 	DownAt time.Time
 	Ending bool // it ended when the socket itself was ending
 	Clean  bool // because of one side's end, not of a fault
+	Silent bool // because the peer gave no sign of life
 	Err    string
 	Sent   map[int]uint64 // when it ended: the last number of each lane
 	Got    map[stream]runs
@@ -73,7 +74,8 @@ func (e *evidence) take(r report) {
 		c.Peer, c.Up = r.Peer, r.At
 	case saysDown:
 		c := e.conn(r.Conn)
-		c.Down, c.DownAt, c.Ending, c.Clean, c.Err, c.Sent = true, r.At, r.Ending, r.Clean, r.Text, r.Sent
+		c.Down, c.DownAt, c.Ending, c.Clean, c.Silent = true, r.At, r.Ending, r.Clean, r.Silent
+		c.Err, c.Sent = r.Text, r.Sent
 	case saysFor:
 		e.conn(r.Conn).Assigned = r.Last
 	case saysNamed:

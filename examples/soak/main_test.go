@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -117,6 +118,25 @@ func TestKilledReceiverIsACutAndNoFault(t *testing.T) {
 	}
 	if !v.ok() || v.Received == 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestLateReply: one that comes when its requester has given it up, and asks no more, is waited for by nobody.
+func TestLateReply(t *testing.T) {
+	t.Parallel()
+	p := small("tcp")
+	req, rep := &p.Members[0], &p.Members[1]
+	req.Role, rep.Role = roleReq, roleRep
+	p.Steps = []step{{At: 100 * time.Millisecond, Do: stepPause, Member: 2, For: patience + time.Second}}
+	p.Settle = true
+	p.Flows = append(p.Flows, flow{Kind: direct, From: []int{2}, To: []int{1}})
+	v, err := carryOut(t.Context(), p, shortDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing was cut, and so the request counts as one that should have had its reply.
+	if want := map[string]uint64{lost: 1}; !maps.Equal(v.Columns, want) {
+		t.Errorf("found %v, want %v: %q", v.Columns, want, v.Notes)
 	}
 }
 

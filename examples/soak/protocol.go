@@ -72,6 +72,7 @@ type report struct {
 	Sent     map[int]uint64 `json:"sent,omitempty"`
 	Ending   bool           `json:"ending,omitempty"`
 	Clean    bool           `json:"clean,omitempty"`
+	Silent   bool           `json:"silent,omitempty"`
 	Column   string         `json:"column,omitempty"`
 	Other    uint64         `json:"other,omitempty"` // handed over and not of this program, or not messages
 	Answers  uint64         `json:"answers,omitempty"`
