@@ -19,14 +19,21 @@ func impatient() socket.Option {
 }
 
 // takeSlowly receives count numbered messages, each once: for a while one each millisecond, then as fast as they
-// come. back, if set, is called after each.
-func takeSlowly(t *testing.T, s socket.Receiver, count int, back func(m socket.Msg)) {
+// come. back, if set, is called after each. With ended it leaves a quarter of them until that is closed.
+func takeSlowly(t *testing.T, s socket.Receiver, count int, ended <-chan struct{}, back func(m socket.Msg)) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
 	slow := time.Now().Add(1500 * time.Millisecond)
 	got := make([]bool, count)
 	for n := range count {
+		if n == count*3/4 && ended != nil {
+			select {
+			case <-ended:
+			case <-within(t).Done():
+				t.Fatal("the sender has not ended")
+			}
+		}
 		m := recv(t, s)
 		number := atoi(t, m.Frames[len(m.Frames)-1][:6])
 		if got[number] {
@@ -50,24 +57,41 @@ func paddedNumber(n int) []byte {
 // receiver writes meanwhile, and however the sender ends.
 func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 	const count = 2500
-	ends := map[string]func(t *testing.T, s ender){
-		"Shutdown": func(t *testing.T, s ender) { must(t, s.Shutdown(context.WithoutCancel(t.Context()))) },
-		"Shutdown with a deadline": func(t *testing.T, s ender) {
+	type ending struct {
+		behind bool // the receiver stands still until it is over: else that may have everything by then
+		end    func(t *testing.T, s ender)
+	}
+	ends := map[string]ending{
+		"Shutdown": {false, func(t *testing.T, s ender) { must(t, s.Shutdown(context.WithoutCancel(t.Context()))) }},
+		"Shutdown with a deadline": {false, func(t *testing.T, s ender) {
 			must(t, s.Shutdown(within(t)))
-		},
-		"Shutdown that runs out of time": func(t *testing.T, s ender) {
+		}},
+		"Shutdown that runs out of time": {true, func(t *testing.T, s ender) {
 			wantDelivered(t, s)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			if err := s.Shutdown(ctx); !errors.Is(err, socket.ErrUnconfirmed) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Shutdown says %v, want ErrUnconfirmed and the end of its context", err)
 			}
-		},
-		"Close": func(t *testing.T, s ender) {
+		}},
+		"Close": {true, func(t *testing.T, s ender) {
 			wantDelivered(t, s)
 			must(t, s.Close())
-		},
+		}},
 	}
+	// begin ends a socket and returns what is closed when that is over, and what the receiver waits for.
+	begin := func(t *testing.T, e ending, s ender) (ended, awaited chan struct{}) {
+		ended = make(chan struct{})
+		go func() {
+			defer close(ended)
+			e.end(t, s)
+		}()
+		if e.behind {
+			awaited = ended
+		}
+		return ended, awaited
+	}
+	const unread = 100 // messages in the receiver's queue, so that the rest waits in the kernel
 	for scheme, endpoint := range transports(t) {
 		if scheme == "inproc" {
 			continue // what was delivered is in the receiver's own queue
@@ -75,18 +99,14 @@ func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 		for name, end := range ends {
 			t.Run(scheme+"/"+name+"/PULL", func(t *testing.T) {
 				t.Parallel()
-				pull, push := closing(t, socket.NewPull(impatient())),
+				pull, push := closing(t, socket.NewPull(impatient(), socket.WithRecvHWM(unread))),
 					closing(t, socket.NewPush(impatient(), socket.WithSendHWM(0)))
 				link(t, pull, push, endpoint)
 				for n := range count {
 					must(t, push.Send(within(t), socket.NewMsg(paddedNumber(n))))
 				}
-				ended := make(chan struct{})
-				go func() {
-					defer close(ended)
-					end(t, push)
-				}()
-				takeSlowly(t, pull, count, nil)
+				ended, awaited := begin(t, end, push)
+				takeSlowly(t, pull, count, awaited, nil)
 				<-ended
 				if d := push.Stats().Delivered.Messages; d != count {
 					t.Errorf("%d messages delivered, want %d", d, count)
@@ -95,35 +115,29 @@ func TestSlowReceiverGetsAllAfterTheSenderHasEnded(t *testing.T) {
 			})
 			t.Run(scheme+"/"+name+"/DEALER that acknowledges", func(t *testing.T) {
 				t.Parallel()
-				worker := closing(t, socket.NewDealer())
+				worker := closing(t, socket.NewDealer(socket.WithRecvHWM(unread)))
 				boss := closing(t, socket.NewDealer(socket.WithSendHWM(0)))
 				link(t, worker, boss, endpoint)
 				for n := range count {
 					must(t, boss.Send(within(t), socket.NewMsg(paddedNumber(n))))
 				}
-				ended := make(chan struct{})
-				go func() {
-					defer close(ended)
-					end(t, boss)
-				}()
-				takeSlowly(t, worker, count, func(m socket.Msg) { _ = worker.TrySend(socket.NewMsg(m.Frames[0][:6])) })
+				ended, awaited := begin(t, end, boss)
+				takeSlowly(t, worker, count, awaited, func(m socket.Msg) {
+					_ = worker.TrySend(socket.NewMsg(m.Frames[0][:6]))
+				})
 				<-ended
 			})
 			t.Run(scheme+"/"+name+"/SUB that subscribes", func(t *testing.T) {
 				t.Parallel()
 				pub := closing(t, socket.NewPub(socket.WithSendHWM(0)))
-				sub := closing(t, socket.NewSub(socket.WithSubscription("0")))
+				sub := closing(t, socket.NewSub(socket.WithSubscription("0"), socket.WithRecvHWM(unread)))
 				link(t, sub, pub, endpoint)
 				must(t, pub.WaitSubscribers(within(t), "0", 1))
 				for n := range count {
 					must(t, pub.Send(within(t), socket.NewMsg(paddedNumber(n))))
 				}
-				ended := make(chan struct{})
-				go func() {
-					defer close(ended)
-					end(t, pub)
-				}()
-				takeSlowly(t, sub, count, func(m socket.Msg) { must(t, sub.Subscribe(string(m.Frames[0][:6]))) })
+				ended, awaited := begin(t, end, pub)
+				takeSlowly(t, sub, count, awaited, func(m socket.Msg) { must(t, sub.Subscribe(string(m.Frames[0][:6]))) })
 				<-ended
 			})
 		}
@@ -162,8 +176,8 @@ func TestDisconnectLosesNothing(t *testing.T) {
 				return near.Stats().Queued.Messages+far.Stats().Queued.Messages == 0
 			})
 			must(t, near.Disconnect(at))
-			takeSlowly(t, far, count, nil)
-			takeSlowly(t, near, count, nil)
+			takeSlowly(t, far, count, nil, nil)
+			takeSlowly(t, near, count, nil, nil)
 			balanced(t, near)
 			balanced(t, far)
 		})

@@ -17,15 +17,24 @@ import (
 
 var testKey = []byte("0123456789abcdef")
 
-// fast makes failure detection take a second instead of six, and memberlist forget the dead soon.
+// fast makes news travel fast, and memberlist forget the dead soon. A member that is only slow to answer is suspected
+// for six seconds before it counts as dead: a busy machine does not kill it.
 var fast = option(func(c *config) {
-	c.tune = func(m *memberlist.Config) {
-		m.ProbeInterval, m.ProbeTimeout = 200*time.Millisecond, 100*time.Millisecond
-		m.SuspicionMult, m.SuspicionMaxTimeoutMult = 3, 2
-		m.GossipInterval = 30 * time.Millisecond
-		m.GossipToTheDeadTime = 300 * time.Millisecond
-	}
+	c.tune = func(m *memberlist.Config) { tune(m, 30) }
 })
+
+// hasty makes failure detection take a second instead of six as well, for tests that wait for it and in which a member
+// may be given up that is only slow.
+var hasty = option(func(c *config) {
+	c.tune = func(m *memberlist.Config) { tune(m, 3) }
+})
+
+func tune(m *memberlist.Config, suspicion int) {
+	m.ProbeInterval, m.ProbeTimeout = 200*time.Millisecond, 100*time.Millisecond
+	m.SuspicionMult, m.SuspicionMaxTimeoutMult = suspicion, 2
+	m.GossipInterval = 30 * time.Millisecond
+	m.GossipToTheDeadTime = 300 * time.Millisecond
+}
 
 // A cluster is a group of members on addresses of their own, between which links can be cut.
 type cluster struct {
@@ -33,6 +42,7 @@ type cluster struct {
 	opts  []Option
 	seed  string // the first member
 	peers []*peer
+	clock *watchtest.Clock
 
 	mu   sync.Mutex
 	side map[netip.Addr]int // those on different sides do not reach each other
@@ -48,7 +58,12 @@ type peer struct {
 }
 
 func newCluster(t *testing.T, opts ...Option) *cluster {
-	return &cluster{t: t, opts: append([]Option{WithKey(testKey)}, opts...), side: make(map[netip.Addr]int)}
+	return newOpenCluster(t, append([]Option{WithKey(testKey)}, opts...)...)
+}
+
+// newOpenCluster is newCluster without a key.
+func newOpenCluster(t *testing.T, opts ...Option) *cluster {
+	return &cluster{t: t, opts: opts, clock: watchtest.NewClock(t), side: make(map[netip.Addr]int)}
 }
 
 // member makes a backend that has joined nobody yet, on the next address.
@@ -154,11 +169,11 @@ func (p *peer) sees(others ...*peer) time.Duration {
 // allSee waits until these know each other and nobody else.
 func (c *cluster) allSee(peers ...*peer) time.Duration {
 	c.t.Helper()
-	began := time.Now()
+	began := c.clock.Now()
 	for _, p := range peers {
 		p.sees(peers...)
 	}
-	return time.Since(began)
+	return c.clock.Since(began)
 }
 
 // split puts these on a side of their own, none joins all again.

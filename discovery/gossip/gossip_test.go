@@ -14,8 +14,8 @@ import (
 	"github.com/yodel-mq/yodel/discovery/internal/watchtest"
 )
 
-// atMost fails when something took longer than the project promises. The race detector makes all slower, but not that
-// much.
+// atMost fails when something took longer than the project promises, by a [watchtest.Clock]. The race detector makes
+// all slower, but not that much.
 func atMost(t *testing.T, what string, took, most time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v", what, took.Round(time.Millisecond))
@@ -69,7 +69,7 @@ func TestNineMembers(t *testing.T) {
 		ninth.rec.Revision++
 		ninth.rec.Services = append(ninth.rec.Services,
 			discovery.Service{Name: "prices", Type: "REP", Endpoints: []string{"tcp://*:6000"}})
-		began := time.Now()
+		began := c.clock.Now()
 		if err := ninth.ann.Update(ninth.rec); err != nil {
 			t.Fatal(err)
 		}
@@ -79,24 +79,24 @@ func TestNineMembers(t *testing.T) {
 				t.Errorf("updated to %v", e.Record.Services)
 			}
 		}
-		took["update seen by all"] = time.Since(began)
-		began = time.Now()
+		took["update seen by all"] = c.clock.Since(began)
+		began = c.clock.Now()
 		ninth.leave()
 		for _, p := range c.peers {
 			p.log.About(discovery.Left, ninth.rec.ID)
 		}
-		took["goodbye seen by all"] = time.Since(began)
+		took["goodbye seen by all"] = c.clock.Since(began)
 		ninth.log.Stop()
 		return took
 	})
 
 	eighth := eight[7]
-	began := time.Now()
+	began := c.clock.Now()
 	eighth.kill()
 	for _, p := range eight[:7] {
 		p.log.About(discovery.Expired, eighth.rec.ID)
 	}
-	atMost(t, "kill seen by all", time.Since(began), 10*time.Second)
+	atMost(t, "kill seen by all", c.clock.Since(began), 10*time.Second)
 }
 
 // A goodbye is told even when the whole process ends with it, and before the member itself is gone for the others.
@@ -106,13 +106,13 @@ func TestGoodbyeOfTheLastUser(t *testing.T) {
 	b := c.member()
 	b.announce(record("", 1))
 	a.log.About(discovery.Added, b.rec.ID)
-	began := time.Now()
+	began := c.clock.Now()
 	b.leave()
 	if _, ok := b.b.shared.Current(); ok {
 		t.Error("still open after the last Close")
 	}
 	a.log.About(discovery.Left, b.rec.ID)
-	atMost(t, "goodbye", time.Since(began), time.Second)
+	atMost(t, "goodbye", c.clock.Since(began), time.Second)
 	b.leave() // again
 	if err := b.ann.Update(b.rec); !errors.Is(err, discovery.ErrClosed) {
 		t.Errorf("Update after Close: %v, want ErrClosed", err)
@@ -286,7 +286,7 @@ func TestGroupsDoNotMeet(t *testing.T) {
 func TestPartitionHeals(t *testing.T) {
 	for name, seeds := range map[string]bool{"by the seed": true, "by those that were lost": false} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, fast, WithRejoin(300*time.Millisecond))
+			c := newCluster(t, hasty, WithRejoin(300*time.Millisecond))
 			for i := range 4 {
 				first := c.seed
 				if !seeds {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/memberlist"
+
 	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/discovery/internal/ifaces"
 	"github.com/yodel-mq/yodel/discovery/internal/watchtest"
@@ -52,11 +54,13 @@ func TestAddressChanges(t *testing.T) {
 		others int
 		update bool // the record changes as well, as that of a Node does
 		lapse  bool // there is no address for a while
+		dead   bool // the old member is given up before it leaves
 	}{
-		{"two members", 1, true, false},
-		{"four members", 3, true, false},
-		{"the record stays as it is", 3, false, false},
-		{"after a while without any", 1, true, true},
+		{"two members", 1, true, false, false},
+		{"four members", 3, true, false, false},
+		{"the record stays as it is", 3, false, false, false},
+		{"after a while without any", 1, true, true, false},
+		{"the old member counts as dead", 3, true, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCluster(t, fast)
@@ -91,6 +95,11 @@ func TestAddressChanges(t *testing.T) {
 					r, ok := nodes[mover.rec.ID]
 					return ok && slices.Contains(r.From, other) && r.Revision == mover.rec.Revision
 				})
+			}
+			for _, p := range c.peers[:tc.others] {
+				if s := p.session(); tc.dead { // as memberlist says it
+					(&instanceDelegate{session: s, self: s.memberID()}).NotifyLeave(&memberlist.Node{Name: before.String()})
+				}
 			}
 			until(t, "the old member has left", func() bool {
 				for _, p := range c.peers {

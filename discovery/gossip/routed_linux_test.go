@@ -121,6 +121,7 @@ func all(who []*process, kind string, of *process, nth int) {
 // Nine processes on nine hosts of two networks, which multicast does not cross: with the options as they are.
 func TestRoutedNetworks(t *testing.T) {
 	t.Parallel()
+	clock := watchtest.NewClock(t)
 	near := lan.New(t)
 	hosts := make([]*lan.Host, 0, 10)
 	for range 5 {
@@ -144,16 +145,16 @@ func TestRoutedNetworks(t *testing.T) {
 	best(t, time.Second, func() map[string]time.Duration {
 		took := make(map[string]time.Duration)
 		ninth := spawn(t, hosts[8], seed, key)
-		began := time.Now()
+		began := clock.Now()
 		all(members, "added", ninth, 1)
 		for _, m := range append(members, ninth) {
 			ninth.says("added " + m.id)
 		}
-		took["join seen by all"] = time.Since(began)
-		began = time.Now()
+		took["join seen by all"] = clock.Since(began)
+		began = clock.Now()
 		_ = ninth.stdin.Close()
 		all(members, "left", ninth, 1)
-		took["goodbye seen by all"] = time.Since(began)
+		took["goodbye seen by all"] = clock.Since(began)
 		<-ninth.ended
 		return took
 	})
@@ -164,10 +165,10 @@ func TestRoutedNetworks(t *testing.T) {
 	}
 
 	eighth := members[7]
-	began := time.Now()
+	began := clock.Now()
 	_ = eighth.cmd.Process.Kill()
 	all(members[:7], "expired", eighth, 1)
-	atMost(t, "kill seen by all", time.Since(began), 10*time.Second)
+	atMost(t, "kill seen by all", clock.Since(began), 10*time.Second)
 
 	// A host without its cable is gone for the others, and back soon after it is plugged in. (That it is alone is
 	// something it takes a minute to believe.)
@@ -176,10 +177,10 @@ func TestRoutedNetworks(t *testing.T) {
 	hosts[6].Unplug()
 	all(members, "expired", cut, 1)
 	hosts[6].Plug()
-	began = time.Now()
+	began = clock.Now()
 	all(members, "added", cut, 2)
 	// the pause of 15 s, a quarter, and a dial under way
-	atMost(t, "back after the cable", time.Since(began), 30*time.Second)
+	atMost(t, "back after the cable", clock.Since(began), 30*time.Second)
 
 	for _, m := range members {
 		if n := m.count("added " + stranger.id); n > 0 {

@@ -149,7 +149,7 @@ func TestClaimsAllocateNothing(t *testing.T) {
 
 // Members without a key understand each other all the same, by small and by large messages.
 func TestMembersWithoutKey(t *testing.T) {
-	c := &cluster{t: t, opts: []Option{WithoutEncryption(), fast}, side: make(map[netip.Addr]int)}
+	c := newOpenCluster(t, WithoutEncryption(), fast)
 	for range 4 {
 		p := c.member()
 		r := record("", 10)

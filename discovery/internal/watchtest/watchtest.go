@@ -15,7 +15,7 @@ import (
 )
 
 // Patience is how long to wait for what must happen before a test gives up. Machines under load are slow.
-const Patience = 30 * time.Second
+const Patience = 90 * time.Second
 
 // A Log is what a watch has told.
 type Log struct {
