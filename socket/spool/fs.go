@@ -24,7 +24,7 @@ type FS interface {
 	Remove(name string) error
 	// Rename gives a file another name in one step; a file that has that name already is removed by the same step.
 	Rename(from, to string) error
-	// List returns the names of all files, sorted.
+	// List returns the names of all files, sorted, but not that of the file that Lock may need.
 	List() ([]string, error)
 	// SyncDir makes all changes of names so far durable. After an error each of them may or may not be durable, for
 	// good: a later SyncDir tells nothing about them, only about the changes that came after the error.
