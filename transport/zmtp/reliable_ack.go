@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What a receiver says of messages, by their positions on the connection: 0 is the first behind OPENED, but for those that
-// OPENED has as held, which have the first positions. Data of these commands, big endian:
+// What a receiver says of messages, by their positions on the connection: 0 is the first behind OPENED, but for those
+// that OPENED has as held, which have the first positions. Data of these commands, big endian:
 //
 //	ACK   0  upto    u64   the first so many are settled, or were given back
 //	     [8  ranges  u16   how many follow; left out if there are none
@@ -47,8 +47,8 @@ func AppendAck(b []byte, upto uint64, ranges ...Range) []byte {
 	return b
 }
 
-// ParseAck reads the data of an ACK command, and adds its ranges to a slice of the caller's. Data that is cut short, and
-// an empty range, is ErrMalformed.
+// ParseAck reads the data of an ACK command, and adds its ranges to a slice of the caller's. Data that is cut short,
+// and an empty range, is ErrMalformed.
 func ParseAck(data []byte, ranges []Range) (upto uint64, all []Range, err error) {
 	if len(data) < positionSize {
 		return 0, ranges, short("ACK command", data, positionSize)

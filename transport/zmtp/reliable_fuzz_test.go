@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Each target: bytes that are refused are refused by one named error; any others give a value that goes out as bytes which
-// give the same value again, and which are a prefix of what came where nothing of a later version was in it.
+// Each target: bytes that are refused are refused by one named error; any others give a value that goes out as bytes
+// which give the same value again, and which are a prefix of what came where nothing of a later version was in it.
 
 // body is the data of a command frame.
 func body(t *testing.T, frame []byte) []byte {

@@ -6,19 +6,20 @@ import (
 	"slices"
 )
 
-// How a stream begins or goes on over a new connection: between READY and the first message the side that sends says OPEN
-// and the side that receives answers OPENED; where both send, both do both. Data of these commands, big endian:
+// How a stream begins or goes on over a new connection: between READY and the first message the side that sends says
+// OPEN and the side that receives answers OPENED; where both send, both do both. Data of these commands, big endian:
 //
 //	OPEN    0  flags     u8    2 the stream outlives the sender's process, 4 others get some of its messages
 //	        1  stream    16
 //	       17  epoch     u64   which incarnation of the sender
 //	       25  nonce     u64   drawn for it
-//	       33  low       u64   all below is settled
-//	       41  next      u64   the first number that was never sent
-//	       49  window    u32   messages that may be unacknowledged, 0 for any number
-//	       53  window    u32   KiB
-//	       57  length    u8    of the name
-//	       58  name
+//	       33  link      u64   how many connections of this incarnation have carried the stream, with this one
+//	       41  low       u64   all below is settled
+//	       49  next      u64   the first number that was never sent
+//	       57  window    u32   messages that may be unacknowledged, 0 for any number
+//	       61  window    u32   KiB
+//	       65  length    u8    of the name
+//	       66  name
 //
 //	OPENED  0  status    u8    0 ok, 1 fenced, 2 forked, 3 refused
 //	        1  flags     u8    1 more follows: the sender says MORE and gets another OPENED with further ranges
@@ -34,7 +35,8 @@ import (
 //
 //	MORE    nothing
 //
-// Bytes behind the last field, values of flags that are not here, and of status as "refused", are left to later versions.
+// Bytes behind the last field, values of flags that are not here, and of status as "refused", are left to later
+// versions.
 const (
 	CommandOpen   = "OPEN"
 	CommandOpened = "OPENED"
@@ -50,7 +52,7 @@ const rangeSize = 16
 type Open struct {
 	Durable, Shared             bool
 	Stream                      [16]byte
-	Epoch, Nonce                uint64
+	Epoch, Nonce, Link          uint64
 	Low, Next                   uint64
 	WindowMessages, WindowBytes uint64 // they travel as at most 2^32-1 messages and KiB; bytes are rounded up
 	Name                        string // at most 255 bytes; what is longer is cut
@@ -59,7 +61,7 @@ type Open struct {
 const (
 	openDurable = 2
 	openShared  = 4
-	openSize    = 58
+	openSize    = 66
 )
 
 // Command returns the OPEN command.
@@ -70,6 +72,7 @@ func (o *Open) Command() Command {
 	b = append(b, o.Stream[:]...)
 	b = binary.BigEndian.AppendUint64(b, o.Epoch)
 	b = binary.BigEndian.AppendUint64(b, o.Nonce)
+	b = binary.BigEndian.AppendUint64(b, o.Link)
 	b = binary.BigEndian.AppendUint64(b, o.Low)
 	b = binary.BigEndian.AppendUint64(b, o.Next)
 	b = binary.BigEndian.AppendUint32(b, clip(o.WindowMessages))
@@ -87,10 +90,11 @@ func ParseOpen(data []byte) (o Open, err error) {
 	o.Stream = [16]byte(data[1:])
 	o.Epoch = binary.BigEndian.Uint64(data[17:])
 	o.Nonce = binary.BigEndian.Uint64(data[25:])
-	o.Low = binary.BigEndian.Uint64(data[33:])
-	o.Next = binary.BigEndian.Uint64(data[41:])
-	o.WindowMessages = uint64(binary.BigEndian.Uint32(data[49:]))
-	o.WindowBytes = uint64(binary.BigEndian.Uint32(data[53:])) << 10
+	o.Link = binary.BigEndian.Uint64(data[33:])
+	o.Low = binary.BigEndian.Uint64(data[41:])
+	o.Next = binary.BigEndian.Uint64(data[49:])
+	o.WindowMessages = uint64(binary.BigEndian.Uint32(data[57:]))
+	o.WindowBytes = uint64(binary.BigEndian.Uint32(data[61:])) << 10
 	o.Name = string(data[openSize:][:data[openSize-1]])
 	return o, nil
 }
@@ -112,7 +116,7 @@ type OpenStatus byte
 // What the receiver may think.
 const (
 	OpenOK      OpenStatus = iota
-	OpenFenced             // it knows a later epoch
+	OpenFenced             // it knows a later epoch, or a later connection of this one
 	OpenForked             // it knows another sender with this epoch, or messages that this one does not
 	OpenRefused            // it takes no such stream
 )
@@ -127,9 +131,9 @@ const (
 	MaxOpenedTotal = 1 << 16
 )
 
-// Commands returns the OPENED commands that say all of o, at least one. Those behind the first go out one by one, each when
-// the sender has said MORE. Of more than MaxOpenedTotal ranges the rest is left out, those done first: their messages come
-// again.
+// Commands returns the OPENED commands that say all of o, at least one. Those behind the first go out one by one, each
+// when the sender has said MORE. Of more than MaxOpenedTotal ranges the rest is left out, those done first: their
+// messages come again.
 func (o *Opened) Commands() []Command {
 	all := o.Held[:min(len(o.Held), MaxOpenedTotal)]
 	done := o.Done[:min(len(o.Done), MaxOpenedTotal-len(all))]
@@ -159,8 +163,9 @@ func (o *Opened) command(done int, ranges []Range, more bool) Command {
 	return Command{CommandOpened, appendRanges(b, ranges)}
 }
 
-// Add reads the data of an OPENED command, the first or one that follows a MORE, into o. more says that another one is to
-// be asked for. Data that is cut short, or an empty range, is ErrMalformed, more than MaxOpenedTotal ranges ErrTooLarge.
+// Add reads the data of an OPENED command, the first or one that follows a MORE, into o. more says that another one is
+// to be asked for. Data that is cut short, or an empty range, is ErrMalformed, more than MaxOpenedTotal ranges
+// ErrTooLarge.
 func (o *Opened) Add(data []byte) (more bool, err error) {
 	if len(data) < openedSize {
 		return false, short("OPENED command", data, openedSize)

@@ -10,10 +10,10 @@ import (
 
 var (
 	plainOpen = Open{
-		Stream: sixteen('A'), Epoch: 1, Nonce: 2, Low: 3, Next: 4, WindowMessages: 1 << 20, WindowBytes: 8 << 20,
+		Stream: sixteen('A'), Epoch: 1, Nonce: 2, Link: 5, Low: 3, Next: 4, WindowMessages: 1 << 20, WindowBytes: 8 << 20,
 	}
-	plainOpenData = "00 " + sixteenA + " 0000000000000001 0000000000000002 0000000000000003 0000000000000004 " +
-		"00100000 00002000 00"
+	plainOpenData = "00 " + sixteenA + " 0000000000000001 0000000000000002 0000000000000005 0000000000000003 " +
+		"0000000000000004 00100000 00002000 00"
 )
 
 func TestOpenBytes(t *testing.T) {
@@ -206,8 +206,10 @@ func TestParseOpened(t *testing.T) {
 		{"too short", "00 00" + openedHead + "0000 00", 0, false, ErrMalformed},
 		{"ranges past the end", "00 00" + openedHead + "0001 0000 0000000000000001", 0, false, ErrMalformed},
 		{"an empty range", "00 00" + openedHead + "0001 0000 0000000000000001 0000000000000001", 0, false, ErrMalformed},
-		{"a range that is held, turned around", "00 01" + openedHead + "0000 0001 0000000000000002 0000000000000001", 0, false,
-			ErrMalformed},
+		{
+			"a range turned around", "00 01" + openedHead + "0000 0001 0000000000000002 0000000000000001", 0, false,
+			ErrMalformed,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var o Opened

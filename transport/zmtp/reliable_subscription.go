@@ -2,7 +2,8 @@ package zmtp
 
 import "encoding/binary"
 
-// A durable subscription: one that its publisher keeps for while the subscriber is away. Data of the command, big endian:
+// A durable subscription: one that its publisher keeps for while the subscriber is away. Data of the command, big
+// endian:
 //
 //	DSUB  0  flags   u8    1 the subscription ends, and what is kept for it goes
 //	      1  start   u8    where it begins, if it is new: 0 now, 1 at the oldest kept, 2 at a number, 3 at a time
@@ -48,8 +49,8 @@ func AppendDurableSubscribe(b []byte, d *DurableSubscription) []byte {
 	return append(b, d.Topic...)
 }
 
-// ParseDurableSubscribe reads the data of a DSUB command; the topic points into it. Data that is cut short, a start that is
-// not in the table and an empty name are ErrMalformed. The name is untrusted text.
+// ParseDurableSubscribe reads the data of a DSUB command; the topic points into it. Data that is cut short, a start
+// that is not in the table and an empty name are ErrMalformed. The name is untrusted text.
 func ParseDurableSubscribe(data []byte) (d DurableSubscription, err error) {
 	const op = CommandDurableSubscribe + " command"
 	if len(data) < dsubSize || len(data) < dsubSize+int(data[dsubSize-1]) {

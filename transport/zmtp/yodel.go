@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// PropertyYodel is the property of READY by which two Yodel sockets know each other. Commands beyond RFC 37 go only to a
-// peer that has sent it with the bit of the feature that they belong to.
+// PropertyYodel is the property of READY by which two Yodel sockets know each other. Commands beyond RFC 37 go only to
+// a peer that has sent it with the bit of the feature that they belong to.
 //
 //	 0  version   u8      1
 //	 1  features  u32     a bit each, see [Features]
@@ -58,8 +58,8 @@ func AppendYodel(b []byte, y *Yodel) []byte {
 	return append(b, y.Receiver[:]...)
 }
 
-// ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed. Of
-// one without a receiver that is zero, and FeatureReliable is taken away, as it cannot be used without.
+// ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed.
+// Of one without a receiver that is zero, and FeatureReliable is taken away, as it cannot be used without.
 func ParseYodel(v []byte) (y Yodel, err error) {
 	if len(v) < yodelShortest {
 		return y, fail(PropertyYodel, ErrMalformed, "%d bytes; want at least %d", len(v), yodelShortest)

@@ -26,19 +26,23 @@ func TestYodelBytes(t *testing.T) {
 	}{
 		{"nothing", Yodel{}, "01 00000000 00000000000000000000000000000000 00000000 00000000000000000000000000000000"},
 		{
-			"all", Yodel{FeatureReliable, sixteen('A'), 15 * time.Second, sixteen('B')},
+			"all",
+			Yodel{FeatureReliable, sixteen('A'), 15 * time.Second, sixteen('B')},
 			"01 00000001 " + sixteenA + " 00003A98 " + sixteenB,
 		},
 		{
-			"heartbeat rounded up", Yodel{0, sixteen('A'), time.Microsecond, sixteen('B')},
+			"heartbeat rounded up",
+			Yodel{0, sixteen('A'), time.Microsecond, sixteen('B')},
 			"01 00000000 " + sixteenA + " 00000001 " + sixteenB,
 		},
 		{
-			"heartbeat that does not fit", Yodel{0, sixteen('A'), math.MaxInt64, sixteen('B')},
+			"heartbeat that does not fit",
+			Yodel{0, sixteen('A'), math.MaxInt64, sixteen('B')},
 			"01 00000000 " + sixteenA + " FFFFFFFF " + sixteenB,
 		},
 		{
-			"negative heartbeat", Yodel{0, sixteen('A'), -1, sixteen('B')},
+			"negative heartbeat",
+			Yodel{0, sixteen('A'), -1, sixteen('B')},
 			"01 00000000 " + sixteenA + " 00000000 " + sixteenB,
 		},
 	} {
@@ -58,15 +62,17 @@ func TestParseYodel(t *testing.T) {
 		err  error
 	}{
 		{"all", "01 00000001 " + sixteenA + " 00003A98 " + sixteenB, Yodel{FeatureReliable, a, 15 * time.Second, b}, nil},
-		{"before there were receivers", "01 00000000 " + sixteenA + " 00003A98", Yodel{0, a, 15 * time.Second, [16]byte{}}, nil},
+		{"without a receiver", "01 00000000 " + sixteenA + " 00003A98", Yodel{0, a, 15 * time.Second, [16]byte{}}, nil},
 		{
 			"a feature that needs a receiver, without one", "01 00000003 " + sixteenA + " 00000000",
-			Yodel{2, a, 0, [16]byte{}}, nil,
+			Yodel{2, a, 0, [16]byte{}},
+			nil,
 		},
 		{"half a receiver", "01 00000001 " + sixteenA + " 00000000 'BBBB'", Yodel{0, a, 0, [16]byte{}}, nil},
 		{
 			"of a later version", "09 80000001 " + sixteenA + " 00000001 " + sixteenB + " 'later'",
-			Yodel{FeatureReliable | 1<<31, a, time.Millisecond, b}, nil,
+			Yodel{FeatureReliable | 1<<31, a, time.Millisecond, b},
+			nil,
 		},
 		{"empty", "", Yodel{}, ErrMalformed},
 		{"too short", "01 00000001 " + sixteenA + " 000000", Yodel{}, ErrMalformed},

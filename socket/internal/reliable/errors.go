@@ -4,7 +4,8 @@ import "errors"
 
 // Reasons for which a stream does not go on. The text of an error adds what was seen.
 var (
-	// ErrFenced means that the receiver has heard of a later epoch of the stream: this sender is an old copy.
+	// ErrFenced means that the receiver has heard of a later epoch of the stream, so that this sender is an old copy, or
+	// of a later link, so that this connection is an old one.
 	ErrFenced = errors.New("fenced: the receiver knows a later incarnation of the sender")
 
 	// ErrForked means that two senders continue one stream: a copied spool, or one that was put back to an earlier state.

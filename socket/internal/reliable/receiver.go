@@ -29,14 +29,15 @@ type Memory struct {
 	Settled      ranges.Set
 }
 
-// A Receiver is the receiving side of one stream. It outlives links; one link at a time owns it, and what others bring is
-// void. The caller sees to it that it is used by one goroutine at a time.
+// A Receiver is the receiving side of one stream. It outlives links; one link at a time owns it, and what others bring
+// is void. The caller sees to it that it is used by one goroutine at a time.
 type Receiver struct {
 	cfg      ReceiverConfig
 	ackEvery Limit // on this link
 	known    Knowledge
 	epoch    uint64
 	nonce    uint64
+	sender   Link // the last one of this epoch, as the sender counts
 
 	link  Link // the last one
 	owned bool // it is up
@@ -48,6 +49,7 @@ type Receiver struct {
 	places  places // their numbers
 	done    ranges.Set
 	next    uint64 // number of the next message
+	top     uint64 // behind the greatest number that ever arrived
 	flagged Next   // said of the next message, with a Number, or nothing
 
 	owed      uint64 // settled and not acknowledged
@@ -82,12 +84,12 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	switch {
 	case o.Next < o.Low || o.Low == 0 || o.Next >= mostNumber:
 		return refuse(Refused)
-	case r.known != Nothing && o.Epoch < r.epoch:
+	case r.known != Nothing && (o.Epoch < r.epoch || o.Epoch == r.epoch && o.Link != 0 && o.Link <= r.sender):
 		return refuse(Fenced)
 	case r.known != Nothing && o.Epoch == r.epoch && r.nonce != 0 && o.Nonce != r.nonce, r.taken.End() > o.Next:
 		return refuse(Forked)
 	}
-	r.epoch, r.nonce = o.Epoch, o.Nonce
+	r.epoch, r.nonce, r.sender = o.Epoch, o.Nonce, o.Link
 	held := r.held()
 	done := r.taken.Clone()
 	for _, h := range held {
@@ -136,7 +138,7 @@ func (r *Receiver) restart(held []Range) {
 		r.places.add(run{pos: r.arrived, number: h.From})
 		r.arrived += h.Len()
 	}
-	r.next = r.taken.End()
+	r.next = max(r.top, r.taken.End())
 	r.places.add(run{pos: r.arrived, number: r.next})
 	r.owed, r.owedBytes, r.fresh = 0, 0, r.fresh[:0]
 }
@@ -167,8 +169,9 @@ const (
 )
 
 // Judge looks at n messages that have arrived on a link: the first k of them, at least one, have the same verdict. Then
-// the caller takes as many of these as it has room for and says how many by Took, drops duplicates and says so by Dropped,
-// and drops void ones without a word. The first message was the subject of flags, if there are any: then k is 1.
+// the caller takes as many of these as it has room for and says how many by Took, drops duplicates and says so by
+// Dropped, and drops void ones without a word. The first message was the subject of flags, if there are any: then k is
+// 1.
 func (r *Receiver) Judge(link Link, n uint64) (v Verdict, k uint64) {
 	switch {
 	case link != r.link || !r.owned:
@@ -188,8 +191,8 @@ func (r *Receiver) Judge(link Link, n uint64) (v Verdict, k uint64) {
 	return Duplicate, n
 }
 
-// Flags is what NEXT has said of the message that arrives next; zero if nothing. Its Attempts and Redelivered go with the
-// message to the application.
+// Flags is what NEXT has said of the message that arrives next; zero if nothing. Its Attempts and Redelivered go with
+// the message to the application.
 func (r *Receiver) Flags() Next { return r.flagged }
 
 // NextNumber is the number of the message that arrives next.
@@ -200,6 +203,7 @@ func (r *Receiver) Took(k uint64) {
 	r.taken.AddRange(r.next, r.next+k)
 	r.arrived += k
 	r.next += k
+	r.top = max(r.top, r.next)
 	r.flagged = Next{}
 }
 

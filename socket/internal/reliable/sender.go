@@ -29,9 +29,9 @@ type SenderConfig[P any] struct {
 // A Sender is the sending side of one stream to one receiver. It outlives links: of what was written it keeps a record
 // until the receiver has acknowledged it, and says what has to be sent again over the next link.
 //
-// P is what stands for the messages of one write, such as the batch that was written; a sender with a spool, which reads
-// again what it has to send again, has nothing there. The caller sees to it that a Sender is used by one goroutine at a
-// time.
+// P is what stands for the messages of one write, such as the batch that was written; a sender with a spool, which
+// reads again what it has to send again, has nothing there. The caller sees to it that a Sender is used by one
+// goroutine at a time.
 type Sender[P any] struct {
 	cfg    SenderConfig[P]
 	window Limit // of this link: the own one and the receiver's credit
@@ -43,6 +43,8 @@ type Sender[P any] struct {
 	lost     bool // since lostAt
 	lostAt   time.Duration
 	spoken   bool   // the receiver has answered before
+	given    bool   // numbers are given: OpenAt
+	again    Range  // from the first number to be sent again on this link up to the last, until that is written
 	told     uint64 // the lowest number not settled, as the receiver knows it
 	nextFree uint64 // the number of the next message that was never sent
 
@@ -66,6 +68,7 @@ type record[P any] struct {
 	payload    P
 	skip       uint64 // index of the first message in the payload
 	part       bool   // others have the same payload
+	adopted    bool   // there is no payload
 	freed      bool   // all are done, and the payload is given up
 }
 
@@ -80,8 +83,8 @@ type Settlement[P any] struct {
 	Payloads []P
 }
 
-// A Piece is messages that have to be sent again: Count of a payload from index Skip on, whose numbers begin with Number
-// and follow each other.
+// A Piece is messages that have to be sent again: Count of a payload from index Skip on, whose numbers begin with
+// Number and follow each other.
 type Piece[P any] struct {
 	Payload     P
 	Skip, Count uint64
@@ -91,15 +94,21 @@ type Piece[P any] struct {
 	// have. Both are what Place is to be told.
 	Attempts    uint16
 	Redelivered bool
+
+	adopted bool // there is no payload
 }
 
 // Resumption is what becomes of unacknowledged messages when their stream goes on over a new link.
 type Resumption[P any] struct {
-	// Settled have arrived and been acknowledged, as the receiver now says.
+	// Settled have arrived and been acknowledged, as the receiver now says. Where numbers are given, its numbers are all
+	// that the receiver says are settled, also those that an earlier life has sent.
 	Settled Settlement[P]
-	// Again are to be sent on this link, in this order, ahead of anything else. They are the caller's again: the Sender
-	// knows nothing more of them until they are placed and written.
+	// Again are to be sent on this link, in this order, which is that of their numbers, ahead of anything else. They are
+	// the caller's again: the Sender knows nothing more of them until they are placed and written.
 	Again []Piece[P]
+	// Held is what the receiver has though this Sender has not written it: an earlier life of a sender whose numbers are
+	// given did. It counts as written now, without a payload, and need not be sent.
+	Held []Range
 	// StateLost says that the receiver has forgotten what it was sent: of those to be sent again some may be doubled.
 	StateLost bool
 }
@@ -121,13 +130,18 @@ func orDefault[T uint64 | time.Duration](v, otherwise T) T {
 	return v
 }
 
-// Open begins a link: it returns what to say in OPEN, of a sender that gives the numbers itself. ErrLinkUp says that the
-// link before has not been Lost yet.
-func (s *Sender[P]) Open() (Link, Open, error) { return s.OpenAt(s.Low(), s.nextFree) }
+// Open begins a link: it returns what to say in OPEN, of a sender that gives the numbers itself. ErrLinkUp says that
+// the link before has not been Lost yet.
+func (s *Sender[P]) Open() (Link, Open, error) { return s.open(s.Low(), s.nextFree) }
 
-// OpenAt is Open for a sender whose numbers are given, such as a spool's: low is the lowest that is not settled, over all
-// receivers, next the first that was never sent.
+// OpenAt is Open for a sender whose numbers are given, such as a spool's: low is the lowest that is not settled, over
+// all receivers, next the one behind the last that may have been sent, also in an earlier life.
 func (s *Sender[P]) OpenAt(low, next uint64) (Link, Open, error) {
+	s.given = true
+	return s.open(low, next)
+}
+
+func (s *Sender[P]) open(low, next uint64) (Link, Open, error) {
 	if s.opened {
 		return 0, Open{}, ErrLinkUp
 	}
@@ -135,13 +149,13 @@ func (s *Sender[P]) OpenAt(low, next uint64) (Link, Open, error) {
 	s.opened, s.up = true, false
 	s.nextFree, s.told = max(s.nextFree, next), low
 	return s.link, Open{
-		Stream: s.cfg.Stream, Epoch: s.cfg.Epoch, Nonce: s.cfg.Nonce, Low: low, Next: s.nextFree, Window: s.cfg.Window,
-		Durable: s.cfg.Durable, Shared: s.cfg.Shared, Name: s.cfg.Name,
+		Stream: s.cfg.Stream, Epoch: s.cfg.Epoch, Nonce: s.cfg.Nonce, Link: s.link, Low: low, Next: s.nextFree,
+		Window: s.cfg.Window, Durable: s.cfg.Durable, Shared: s.cfg.Shared, Name: s.cfg.Name,
 	}, nil
 }
 
-// Opened takes the receiver's answer to the OPEN of the link. An error ends the link; what is unacknowledged stays as it
-// is.
+// Opened takes the receiver's answer to the OPEN of the link. An error ends the link; what is unacknowledged stays as
+// it is.
 func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 	var r Resumption[P]
 	if link != s.link || !s.opened || s.up {
@@ -168,9 +182,9 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 				switch {
 				case rest.settled: // held, that is
 					kept = append(kept, rest.Piece)
-				case o.Known == Everything: // it has not arrived
+				case o.Known == Everything && rest.Number >= o.Next: // it has not arrived
 					r.Again = append(r.Again, rest.Piece)
-				default:
+				default: // or has and was given back
 					r.Again = append(r.Again, rest.again())
 				}
 			}
@@ -178,8 +192,19 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 	}
 	s.settled.Bytes = s.unackedLen
 	s.weigh(r.Again)
-	s.restart(&o, kept)
+	s.again = Range{}
+	if n := len(r.Again); n > 0 {
+		slices.SortFunc(r.Again, func(a, b Piece[P]) int { return compare(a.Number, b.Number) })
+		s.again = Range{From: r.Again[0].Number, To: r.Again[n-1].Number + r.Again[n-1].Count}
+	}
+	r.Held = s.restart(&o, kept)
 	s.settled.Bytes -= s.unackedLen // of what is kept
+	if s.given {
+		s.settled.Numbers = append(s.settled.Numbers[:0], o.Done.Above()...)
+		if o.Done.Floor() > s.told {
+			s.settled.Numbers = append(s.settled.Numbers, Range{From: s.told, To: o.Done.Floor()})
+		}
+	}
 	r.Settled = s.settled
 	s.up, s.lost, s.spoken = true, false, true
 	s.window = s.cfg.Window.within(o.Credit)
@@ -205,35 +230,50 @@ func (s *Sender[P]) judge(o *Opened) (held ranges.Set, err error) {
 	case total != 0:
 		return held, fmt.Errorf("%w: ranges in OPENED overlap", ErrProtocol)
 	case o.Done.End() > s.nextFree || o.Next > s.nextFree:
-		return held, fmt.Errorf("%w: it has number %d, the next one is %d", ErrForked, max(o.Done.End(), o.Next)-1, s.nextFree)
+		has := max(o.Done.End(), o.Next) - 1
+		return held, fmt.Errorf("%w: it has number %d, the next one is %d", ErrForked, has, s.nextFree)
 	case o.Next == 0:
 		return held, fmt.Errorf("%w: OPENED expects number 0", ErrProtocol)
 	}
 	return held, nil
 }
 
-// restart begins with the positions of a new link, of which the messages that the receiver holds have the first.
-func (s *Sender[P]) restart(o *Opened, kept []Piece[P]) {
+// restart begins with the positions of a new link, of which the messages that the receiver holds have the first. It
+// returns those of them that were not known.
+func (s *Sender[P]) restart(o *Opened, kept []Piece[P]) (adopted []Range) {
+	other := func(from, to uint64) {
+		switch {
+		case from == to:
+		case s.given:
+			s.keep(Piece[P]{Number: from, Count: to - from, adopted: true})
+			adopted = append(adopted, Range{From: from, To: to})
+		default:
+			s.retire(to - from)
+		}
+	}
 	slices.SortFunc(kept, func(a, b Piece[P]) int { return compare(a.Number, b.Number) })
 	s.clear()
 	for _, r := range o.Held {
 		s.places.add(run{pos: s.written, number: r.From})
 		at := r.From
-		i, _ := slices.BinarySearchFunc(kept, r.From, func(p Piece[P], n uint64) int { return compare(p.Number+p.Count-1, n) })
+		i, _ := slices.BinarySearchFunc(kept, r.From, func(p Piece[P], n uint64) int {
+			return compare(p.Number+p.Count-1, n)
+		})
 		for ; i < len(kept) && kept[i].Number < r.To; i++ {
 			p := kept[i]
 			if p.Number < at { // the range has the rest of it
 				p = p.from(at)
 			}
 			p = p.to(r.To - p.Number)
-			s.retire(p.Number - at)
+			other(at, p.Number)
 			s.keep(p)
 			at = p.Number + p.Count
 		}
-		s.retire(r.To - at)
+		other(at, r.To)
 	}
 	s.places.add(run{pos: s.written, number: o.Next})
 	s.placedEnd = s.written
+	return adopted
 }
 
 // keep has the next positions be those of messages that the receiver holds.
@@ -244,6 +284,7 @@ func (s *Sender[P]) keep(p Piece[P]) {
 	}
 	s.records = append(s.records, record[P]{
 		pos: s.written, count: p.Count, left: p.Count, bytes: bytes, payload: p.Payload, skip: p.Skip, part: true,
+		adopted: p.adopted,
 	})
 	s.written += p.Count
 	s.unacked += p.Count
@@ -272,19 +313,20 @@ func (s *Sender[P]) Lost(link Link, now time.Duration) {
 	}
 	s.opened, s.up = false, false
 	s.lost, s.lostAt = true, now
+	s.again = Range{} // what was not written has no number any more
 	s.places.cut(s.written)
 	s.placedEnd = s.written
 }
 
-// Expires returns when a receiver that is lost need not be waited for any longer; ok is false if that is never, or if it
-// is not lost or nothing is unacknowledged.
+// Expires returns when a receiver that is lost need not be waited for any longer; ok is false if that is never, or if
+// it is not lost or nothing is unacknowledged.
 func (s *Sender[P]) Expires() (at time.Duration, ok bool) {
 	return s.lostAt + s.cfg.Grace, s.lost && s.unacked > 0 && s.cfg.Grace > 0
 }
 
-// Abandon gives up on the receiver: all that it has not acknowledged is to be sent to another or dropped, and from now on
-// this Sender counts it as settled. reached says that an application may have got some of it: it is for a receiver that is
-// lost, not for one that has said that it leaves (BYE). The link must have been lost before.
+// Abandon gives up on the receiver: all that it has not acknowledged is to be sent to another or dropped, and from now
+// on this Sender counts it as settled. reached says that an application may have got some of it: it is for a receiver
+// that is lost, not for one that has said that it leaves (BYE). The link must have been lost before.
 func (s *Sender[P]) Abandon(reached bool) (r Resumption[P]) {
 	s.begin()
 	s.settled.Bytes = s.unackedLen
@@ -308,11 +350,18 @@ func (s *Sender[P]) Abandon(reached bool) (r Resumption[P]) {
 // acknowledged all bytes count.
 func (s *Sender[P]) Unacknowledged() (messages, bytes uint64) { return s.unacked, s.unackedLen }
 
-// Low is the lowest number that is written and not acknowledged, or else that of the next message, of a sender that gives
-// the numbers itself. They are in order there.
+// Low is the lowest number that was given to a message and is not settled, or else that of the next message, of a
+// sender that gives the numbers itself.
 func (s *Sender[P]) Low() uint64 {
+	low := s.nextFree
 	for p := range s.pieces() {
-		return p.Number
+		low = min(low, p.Number)
+		if len(s.places.runs) == 1 {
+			break // numbers ascend
+		}
 	}
-	return s.nextFree
+	if s.again.Len() > 0 {
+		low = min(low, s.again.From)
+	}
+	return low
 }

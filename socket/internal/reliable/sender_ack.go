@@ -6,8 +6,8 @@ import (
 	"sort"
 )
 
-// Ack takes the receiver's ACK on a link. queued is how many messages the link has taken that Wrote has not been told of:
-// some of them may have arrived. Acknowledgements of an earlier link count for nothing.
+// Ack takes the receiver's ACK on a link. queued is how many messages the link has taken that Wrote has not been told
+// of: some of them may have arrived. Acknowledgements of an earlier link count for nothing.
 func (s *Sender[P]) Ack(link Link, queued uint64, a Ack) (Settlement[P], error) {
 	s.begin()
 	if link != s.link || !s.up {
@@ -28,10 +28,10 @@ func (s *Sender[P]) Ack(link Link, queued uint64, a Ack) (Settlement[P], error) 
 	return s.settled, nil
 }
 
-// GiveBack takes the receiver's NAK or TERM of the message at a position on a link. It returns the message; ok is false if
-// that was settled before. The caller has it sent again, by this or another link, or gives it up: this Sender knows
-// nothing more of it. queued is as in Ack. ErrNotWritten says that Wrote has not been told of the message yet: ask again
-// when it has.
+// GiveBack takes the receiver's NAK or TERM of the message at a position on a link. It returns the message; ok is false
+// if that was settled before. The caller has it sent again, by this or another link, or gives it up: this Sender knows
+// nothing more of it. queued is as in Ack. ErrNotWritten says that Wrote has not been told of the message yet: ask
+// again when it has.
 func (s *Sender[P]) GiveBack(link Link, queued, pos uint64) (p Piece[P], freed Settlement[P], ok bool, err error) {
 	s.begin()
 	switch {
@@ -123,5 +123,5 @@ func (s *Sender[P]) release() {
 		}
 	}
 	s.records = slices.Delete(s.records, 0, first)
-	s.places.prune(s.done.Floor())
+	s.places.prune(min(s.done.Floor(), s.written)) // of what was acknowledged ahead of Wrote the numbers are still needed
 }

@@ -32,6 +32,7 @@ func (s *Sender[P]) piecesOf(r *record[P], at Range, yield func(Piece[P]) bool) 
 	s.places.each(at.From, at.To, func(pos, number, n uint64, first run) {
 		p := Piece[P]{
 			Payload: r.payload, Skip: r.skip + pos - r.pos, Count: n, Number: number, Bytes: r.bytes / r.count * n,
+			adopted: r.adopted,
 		}
 		if first.attempts > 0 || first.redelivered { // which is true of this message alone
 			one := p.to(1)
@@ -101,7 +102,7 @@ func split[P any](p Piece[P], set *ranges.Set) iter.Seq[part[P]] {
 
 // sizeOf is the bytes of a piece.
 func (s *Sender[P]) sizeOf(p *Piece[P]) uint64 {
-	if s.cfg.Size == nil {
+	if s.cfg.Size == nil || p.adopted {
 		return p.Bytes
 	}
 	return s.cfg.Size(p.Payload, p.Skip, p.Count)

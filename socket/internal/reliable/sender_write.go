@@ -3,13 +3,13 @@ package reliable
 // Room reports whether more may be written: the window is not used up. One write may go beyond it.
 func (s *Sender[P]) Room() bool { return s.up && !s.window.reached(s.unacked, s.unackedLen) }
 
-// Place is asked about a message that goes behind queued others which this link has taken and Wrote has not been told of
-// yet. It returns what NEXT has to say ahead of the message, and whether NEXT is needed at all.
+// Place is asked about a message that goes behind queued others which this link has taken and Wrote has not been told
+// of yet. It returns what NEXT has to say ahead of the message, and whether NEXT is needed at all.
 //
 // It must be called for each message whose number does not follow from the one before: what Opened says is to be sent
-// again, with its number, attempts and redelivered; the first message behind those, and what comes from another stream or
-// was given back, with the number 0, for a number of its own. All other messages need no call: they have the number of the
-// one before them plus one. A message that was placed must not be taken back as long as the link is up (Pinned).
+// again, with its number, attempts and redelivered; the first message behind those, and what comes from another stream
+// or was given back, with the number 0, for a number of its own. All other messages need no call: they have the number
+// of the one before them plus one. A message that was placed must not be taken back as long as the link is up (Pinned).
 func (s *Sender[P]) Place(queued uint64, m Next) (next Next, needed bool) {
 	pos := s.written + queued
 	expected := s.places.number(pos)
@@ -24,8 +24,8 @@ func (s *Sender[P]) Place(queued uint64, m Next) (next Next, needed bool) {
 	return m, needed
 }
 
-// Pinned reports whether a message that NEXT was said for has not been written yet. Until it is none of those queued may
-// be taken back: numbers go by position.
+// Pinned reports whether a message that NEXT was said for has not been written yet. Until it is none of those queued
+// may be taken back: numbers go by position.
 func (s *Sender[P]) Pinned() bool { return s.placedEnd > s.written }
 
 // Wrote records that the next count messages were written whole, bytes altogether, all of those that payload has, in
@@ -39,8 +39,10 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	}
 	pos := s.written
 	s.written += count
-	if last := s.places.number(s.written-1) + 1; last > s.nextFree {
-		s.nextFree = last
+	end := s.places.number(s.written-1) + 1
+	s.nextFree = max(s.nextFree, end)
+	if end >= s.again.To {
+		s.again = Range{}
 	}
 	left := count
 	if s.done.End() > pos { // acknowledged before the write returned
@@ -54,7 +56,7 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	if left == 0 {
 		s.settled.Bytes = bytes
 		s.settled.Payloads = append(s.settled.Payloads, payload)
-		s.places.prune(s.done.Floor())
+		s.places.prune(min(s.done.Floor(), s.written))
 		return s.settled
 	}
 	s.unacked += left

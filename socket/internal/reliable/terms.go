@@ -33,6 +33,7 @@ func (l Limit) reached(messages, bytes uint64) bool {
 }
 
 // A Link tells the links of one stream apart, from its first on, in the order in which they were opened. Zero is none.
+// The sender and the receiver each count their own.
 type Link uint64
 
 // Open is what a sender says when a stream begins or goes on over a new link (the command OPEN).
@@ -41,6 +42,9 @@ type Open struct {
 	// Epoch grows with each incarnation of the sender that goes on with the stream, and Nonce was drawn for this one:
 	// the same epoch with another nonce is a copy. A sender without a disk has one incarnation.
 	Epoch, Nonce uint64
+	// Link counts the links of this incarnation. An OPEN that is late, from a connection that the sender has given up,
+	// does not take the stream from a later one.
+	Link Link
 	// Low is the lowest number that is not settled: the receiver need not remember any below it.
 	Low uint64
 	// Next is the number of the first message that was never sent to anybody.
@@ -60,7 +64,7 @@ type Status uint8
 // The values are those on the wire.
 const (
 	OK      Status = iota // the stream may go on
-	Fenced                // the receiver knows a later epoch
+	Fenced                // the receiver knows a later epoch, or a later link
 	Forked                // two senders continue the stream
 	Refused               // the receiver takes no such stream
 )
@@ -92,13 +96,14 @@ const (
 	Everything
 )
 
-// Opened is the receiver's answer to an OPEN (the command OPENED). It is exact: from then on the receiver takes nothing of
-// the stream that comes by an earlier link.
+// Opened is the receiver's answer to an OPEN (the command OPENED). It is exact: from then on the receiver takes nothing
+// of the stream that comes by an earlier link.
 type Opened struct {
 	Status   Status
 	Receiver ID
 	Known    Knowledge
-	// Next is the number that the receiver takes the first message on the link for, unless NEXT says otherwise.
+	// Next is the number that the receiver takes the first message on the link for, unless NEXT says otherwise: it is
+	// behind every number that has arrived.
 	Next uint64
 	// Credit is how much may be unacknowledged. The receiver has room for it.
 	Credit Limit
@@ -109,8 +114,8 @@ type Opened struct {
 	Held []Range
 }
 
-// Next is what is said ahead of one message whose number does not follow from the one before it, or that is not sent for
-// the first time (the command NEXT).
+// Next is what is said ahead of one message whose number does not follow from the one before it, or that is not sent
+// for the first time (the command NEXT).
 type Next struct {
 	Number      uint64
 	Attempts    uint16 // deliveries begun before this one
