@@ -278,15 +278,14 @@ func (w *world) ack(g *receiving) {
 
 // listen has the sender read what a receiver says.
 func (w *world) listen() bool {
+	if w.rnd.IntN(5) == 0 && w.listenBehind() {
+		return true
+	}
 	c := w.up(func(c *session) bool { return len(c.pipe.toSender) > 0 })
 	if c == nil {
 		return false
 	}
 	f := c.pipe.toSender[0]
-	link := c.link
-	if !w.holds(positionsOfLink) {
-		link = c.s.link
-	}
 	switch f.kind {
 	case 'O':
 		r, err := c.s.Opened(c.link, f.yes)
@@ -305,9 +304,7 @@ func (w *world) listen() bool {
 		}
 		c.unnamed = !w.durable
 	case 'a':
-		done, err := c.s.Ack(link, c.queued(), f.ack)
-		w.check(err)
-		w.settle(c, done)
+		w.acked(c, c.link, f.ack)
 		if low := w.low(c); w.holds(floorIsTold) && c.s.TellLow(low) {
 			w.push(c, frame{kind: 'l', at: low})
 		}
@@ -329,6 +326,33 @@ func (w *world) listen() bool {
 	}
 	c.pipe.toSender = c.pipe.toSender[1:]
 	return true
+}
+
+func (w *world) acked(c *session, link Link, a Ack) {
+	done, err := c.s.Ack(link, c.queued(), a)
+	w.check(err)
+	w.settle(c, done)
+}
+
+// listenBehind has the sender read what came by a connection that it has given up.
+func (w *world) listenBehind() bool {
+	for _, c := range w.tx.sessions {
+		for i, o := range c.old {
+			if len(o.pipe.toSender) == 0 {
+				c.old = slices.Delete(c.old, i, i+1)
+				return true
+			}
+			if f := o.pipe.toSender[0]; f.kind == 'a' {
+				if !w.holds(positionsOfLink) {
+					o.link = c.link
+				}
+				w.acked(c, o.link, f.ack)
+			}
+			o.pipe.toSender = o.pipe.toSender[1:]
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) low(c *session) uint64 {
@@ -362,7 +386,11 @@ func (w *world) entries(pieces []Piece[[]entry], numbered bool) (es []entry) {
 		for i := range p.Count {
 			e := entry{number: p.Number + i, attempts: p.Attempts, redelivered: p.Redelivered}
 			if w.durable {
-				e.id = w.tx.stored[e.number-1]
+				all := slices.Concat(w.tx.stored, w.tx.unsynced)
+				if e.number > uint64(len(all)) {
+					continue // was lost with the process, for want of a sync
+				}
+				e.id = all[e.number-1]
 			} else {
 				e.id = p.Payload[p.Skip+i].id
 			}
@@ -416,6 +444,7 @@ func (w *world) lose(c *session) {
 	unsent := append(c.open, c.again...)
 	c.again, c.open = nil, nil
 	c.pipe.senderGone, c.pipe.broken = true, true
+	c.old = append(c.old, oldPipe{c.pipe, c.link})
 	c.pipe = nil
 	if !w.durable {
 		for i := range unsent {
@@ -432,6 +461,7 @@ func (w *world) cut() bool {
 		return false
 	}
 	p := c.pipe
+	w.cuts++
 	p.broken = true
 	p.toReceiver = p.toReceiver[:w.rnd.IntN(len(p.toReceiver)+1)]
 	p.toSender = p.toSender[:w.rnd.IntN(len(p.toSender)+1)]
@@ -442,18 +472,19 @@ func (w *world) cut() bool {
 // crash ends a process, and has it begin again.
 func (w *world) crash() bool {
 	if w.durable && w.rnd.IntN(2) == 0 {
+		w.deaths++
 		w.crashSender()
 		return true
 	}
 	if !w.crashes {
 		return false
 	}
+	w.deaths++
 	i := w.rnd.IntN(len(w.rx))
 	g := w.rx[i]
 	w.log("receiver %d.%d dies", g.name, g.lives)
 	for _, p := range g.pipes {
 		p.broken = true
-		p.to = nil
 		p.toReceiver = nil
 		p.toSender = p.toSender[:w.rnd.IntN(len(p.toSender)+1)]
 	}

@@ -71,10 +71,9 @@ type frame struct {
 // A pipe is one connection, seen from both ends.
 type pipe struct {
 	toReceiver, toSender []frame
-	broken               bool // nothing more gets in at either end
-	senderGone           bool // the sender has noticed
-	receiverGone         bool
-	to                   *receiving
+	broken               bool   // nothing more gets in at either end
+	senderGone           bool   // the sender has noticed
+	receiverGone         bool   // the receiver has noticed
 	owner                Link   // of the receiver's stream
 	queue                []item // what the receiver has queued of it
 }
@@ -106,6 +105,13 @@ type session struct {
 	flight  []entry // on the wire, of which Wrote is not told yet
 	unnamed bool    // the first message behind again has to be placed
 	twin    *Sender[[]entry]
+	old     []oldPipe
+}
+
+// An oldPipe is a connection that the sender has given up and still reads.
+type oldPipe struct {
+	pipe *pipe
+	link Link
 }
 
 func (c *session) queued() uint64 { return uint64(len(c.open) + len(c.flight)) }
@@ -153,6 +159,8 @@ type world struct {
 	settledBy []int // how often the application was done with it
 	errs      []error
 	most      int // ranges that a receiver remembered at once
+	cuts      int
+	deaths    int
 	trace     []string
 }
 
@@ -239,7 +247,7 @@ func (w *world) produce() bool {
 		w.sync()
 		return true
 	}
-	if w.next == w.total {
+	if w.next == w.total || len(tx.queue) > 20 {
 		return false
 	}
 	id := w.next
@@ -275,7 +283,7 @@ func (w *world) connect() bool {
 	if c.pipe != nil {
 		return false
 	}
-	p := &pipe{to: g}
+	p := &pipe{}
 	var open Open
 	var err error
 	if w.durable {
@@ -399,16 +407,16 @@ func (w *world) write() bool {
 		return true
 	}
 	n := 1 + w.rnd.IntN(len(c.open))
-	for _, e := range c.open[:n] {
-		w.put(c, e)
+	for i, e := range c.open[:n] {
+		w.put(c, e, uint64(len(c.flight)+i))
 	}
 	c.flight = append(c.flight, c.open[:n]...)
 	c.open = slices.Clone(c.open[n:])
 	return true
 }
 
-// put sends one message. Numbers are settled here in place of where the link takes it, which comes to the same.
-func (w *world) put(c *session, e entry) {
+// put sends one message, which has others ahead of it of which Wrote is not told. Numbers are settled here in place of where the link takes it, which comes to the same.
+func (w *world) put(c *session, e entry, ahead uint64) {
 	place := Next{Number: e.number, Attempts: e.attempts, Redelivered: e.redelivered}
 	if !w.holds(redeliveredIsSaid) {
 		place.Attempts, place.Redelivered = 0, false
@@ -417,18 +425,13 @@ func (w *world) put(c *session, e entry) {
 		if e.number == 0 {
 			c.unnamed = false
 		}
-		next, needed := c.s.Place(uint64(len(c.flight))+c.ahead(e), place)
+		next, needed := c.s.Place(ahead, place)
 		if needed && w.holds(numbersAreSaid) {
 			w.push(c, frame{kind: 'n', next: next})
 		}
 	}
 	w.push(c, frame{kind: 'm', id: e.id})
 	w.log("  sends %d number %d to %d", e.id, e.number, c.to.name)
-}
-
-// ahead is how many of the messages that are being put are ahead of e.
-func (c *session) ahead(e entry) uint64 {
-	return uint64(slices.IndexFunc(c.open, func(o entry) bool { return o.id == e.id }))
 }
 
 func (w *world) push(c *session, f frame) {
