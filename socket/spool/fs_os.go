@@ -154,21 +154,13 @@ func (e *noSpaceError) Unwrap() error        { return e.err }
 func (e *noSpaceError) Is(target error) bool { return target == syscall.ENOSPC }
 
 // An osFile is the File of the operating system.
-type osFile struct {
-	*os.File
-	raw syscall.RawConn
-}
+type osFile struct{ *os.File }
 
 func newFile(f *os.File, err error) (File, error) {
 	if err != nil {
 		return nil, noSpace(err)
 	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return &osFile{f, raw}, nil
+	return &osFile{f}, nil
 }
 
 // WriteVec is that of File.
@@ -209,23 +201,6 @@ func (f *osFile) failed(op string, err error) error {
 		return err
 	}
 	return &fs.PathError{Op: op, Path: f.Name(), Err: err}
-}
-
-// control makes a system call with the file's descriptor, which stays open meanwhile, and again if a signal interrupted
-// it.
-func (f *osFile) control(call func(fd uintptr) error) error {
-	var err error
-	closed := f.raw.Control(func(fd uintptr) {
-		for {
-			if err = call(fd); !errors.Is(err, syscall.EINTR) {
-				return
-			}
-		}
-	})
-	if closed != nil {
-		return fs.ErrClosed
-	}
-	return err
 }
 
 // maxVec is how many buffers a system takes at a time.
