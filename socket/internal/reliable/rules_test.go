@@ -17,7 +17,7 @@ func TestRules(t *testing.T) {
 	}{
 		{"a number goes out before its message is on disk", durableBeforeSent, "disk to disk", "lost"},
 		{"an ACK goes out before the commit", commitBeforeAck, "disk to disk", "lost"},
-		{"a message is acknowledged as it comes, not as it is received", commitBeforeAck, "disk to several, which die", "lost"},
+		{"an ACK goes out before the message is received", commitBeforeAck, "disk to several, which die", "lost"},
 		{"what was taken is not on disk", memoryOnDisk, "disk to disk", "doubled"},
 		{"the greatest number in place of a set", setNotWatermark, "disk to disks, reassigned", "lost"},
 		{"what is told as settled is not", lowIsUnsettled, "memory to memory", "lost"},
