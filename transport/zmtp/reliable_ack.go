@@ -32,37 +32,43 @@ const (
 
 const positionSize = 8
 
-// AppendAck adds an ACK command, whole frame. There may be up to 65,535 ranges.
+// AppendAck adds an ACK command, whole frame. There may be up to 65,535 ranges; of more than 240 the frame is over 4
+// KiB.
 func AppendAck(b []byte, upto uint64, ranges ...Range) []byte {
-	size := positionSize
-	if len(ranges) > 0 {
-		size += 2 + rangeSize*len(ranges)
-	}
-	b = appendCommandHead(b, CommandAck, size)
-	b = binary.BigEndian.AppendUint64(b, upto)
-	if len(ranges) > 0 {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(ranges)))
-		b = appendRanges(b, ranges)
-	}
-	return b
+	return appendRanged(b, CommandAck, upto, ranges)
 }
 
 // ParseAck reads the data of an ACK command, and adds its ranges to a slice of the caller's. Data that is cut short,
 // and an empty range, is ErrMalformed.
 func ParseAck(data []byte, ranges []Range) (upto uint64, all []Range, err error) {
+	return parseRanged("ACK command", data, ranges)
+}
+
+// appendRanged adds a command that is a number and, unless there are none, ranges.
+func appendRanged(b []byte, name string, n uint64, ranges []Range) []byte {
+	if len(ranges) == 0 {
+		return appendNumber(b, name, n)
+	}
+	b = appendCommandHead(b, name, positionSize+2+rangeSize*len(ranges))
+	b = binary.BigEndian.AppendUint64(b, n)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(ranges)))
+	return appendRanges(b, ranges)
+}
+
+func parseRanged(op string, data []byte, ranges []Range) (n uint64, all []Range, err error) {
 	if len(data) < positionSize {
-		return 0, ranges, short("ACK command", data, positionSize)
+		return 0, ranges, short(op, data, positionSize)
 	}
-	upto = binary.BigEndian.Uint64(data)
+	n = binary.BigEndian.Uint64(data)
 	if len(data) < positionSize+2 {
-		return upto, ranges, nil
+		return n, ranges, nil
 	}
-	n := int(binary.BigEndian.Uint16(data[positionSize:]))
-	if want := positionSize + 2 + rangeSize*n; len(data) < want {
-		return 0, ranges, short("ACK command", data, want)
+	count := int(binary.BigEndian.Uint16(data[positionSize:]))
+	if want := positionSize + 2 + rangeSize*count; len(data) < want {
+		return 0, ranges, short(op, data, want)
 	}
-	all, err = parseRanges("ACK command", slices.Grow(ranges, n), data[positionSize+2:], n)
-	return upto, all, err
+	all, err = parseRanges(op, slices.Grow(ranges, count), data[positionSize+2:], count)
+	return n, all, err
 }
 
 // AppendNak adds a NAK command, whole frame. The delay is rounded up to milliseconds, as far as they fit.

@@ -148,7 +148,7 @@ func TestReliableAllocatesNothing(t *testing.T) {
 			case CommandNext:
 				_, _ = ParseNext(data)
 			case CommandLow:
-				_, _ = ParseLow(data)
+				_, _, _ = ParseLow(data, nil)
 			}
 		}
 	}); n != 0 {

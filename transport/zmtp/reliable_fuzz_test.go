@@ -144,9 +144,9 @@ func FuzzStream(f *testing.F) {
 				t.Fatalf("%+v became %+v, %v", n, back, err)
 			}
 		case 1:
-			low, err := ParseLow(data)
-			if !refused(t, err) && !bytes.HasPrefix(data, body(t, AppendLow(nil, low))) {
-				t.Fatalf("% x became %d", data, low)
+			low, settled, err := ParseLow(data, nil)
+			if !refused(t, err) && !bytes.HasPrefix(data, body(t, AppendLow(nil, low, settled...))) {
+				t.Fatalf("% x became %d %v", data, low, settled)
 			}
 		case 2:
 			gap, why, err := ParseGap(data)

@@ -14,6 +14,8 @@ import (
 //	     11  ttl       u32   milliseconds that it is still worth something, 0 for ever
 //
 //	LOW   0  low       u64   all below is settled, and may be forgotten
+//	     [8  ranges    u16   how many follow; left out if there are none
+//	     10  ranges    16    each: from u64, to u64 (exclusive): settled too]
 //
 //	GAP   0  from      u64   the messages from this number
 //	      8  to        u64   up to this one (exclusive) will not come
@@ -64,11 +66,17 @@ func ParseNext(data []byte) (n Next, err error) {
 	return n, nil
 }
 
-// AppendLow adds a LOW command, whole frame.
-func AppendLow(b []byte, low uint64) []byte { return appendNumber(b, CommandLow, low) }
+// AppendLow adds a LOW command, whole frame. There may be up to 65,535 ranges; of more than 240 the frame is over 4
+// KiB.
+func AppendLow(b []byte, low uint64, settled ...Range) []byte {
+	return appendRanged(b, CommandLow, low, settled)
+}
 
-// ParseLow reads the data of a LOW command. Data that is cut short is ErrMalformed.
-func ParseLow(data []byte) (low uint64, err error) { return parseNumber("LOW command", data) }
+// ParseLow reads the data of a LOW command, and adds its ranges to a slice of the caller's. Data that is cut short, and
+// an empty range, is ErrMalformed.
+func ParseLow(data []byte, settled []Range) (low uint64, all []Range, err error) {
+	return parseRanged("LOW command", data, settled)
+}
 
 // A GapReason says why messages will not come. Values beyond those here are of later versions.
 type GapReason byte

@@ -22,6 +22,10 @@ func TestStreamCommandBytes(t *testing.T) {
 			"04 14 04 'NEXT' 0000000000000009 0000 00 000003E8",
 		},
 		{"LOW", AppendLow(nil, 9), "04 0C 03 'LOW' 0000000000000009"},
+		{
+			"LOW with what is settled above", AppendLow(nil, 9, Range{11, 15}),
+			"04 1E 03 'LOW' 0000000000000009 0001 000000000000000B 000000000000000F",
+		},
 		{"GAP", AppendGap(nil, Range{5, 9}, GapLimit), "04 15 03 'GAP' 0000000000000005 0000000000000009 01"},
 		{"BYE", AppendBye(nil, ByeReceiving), "04 05 03 'BYE' 02"},
 		{
@@ -49,7 +53,10 @@ func TestStreamCommandBytes(t *testing.T) {
 
 func TestParseStreamCommands(t *testing.T) {
 	next := func(b []byte) (any, error) { return ParseNext(b) }
-	low := func(b []byte) (any, error) { return ParseLow(b) }
+	low := func(b []byte) (any, error) {
+		low, settled, err := ParseLow(b, nil)
+		return [2]any{low, len(settled)}, err
+	}
 	gap := func(b []byte) (any, error) {
 		g, why, err := ParseGap(b)
 		return [3]uint64{g.From, g.To, uint64(why)}, err
@@ -70,9 +77,14 @@ func TestParseStreamCommands(t *testing.T) {
 		{"NEXT", next, "0000000000000009 0003 01 000003E8", Next{9, 3, true, time.Second}, nil},
 		{"NEXT of a later version", next, "0000000000000009 0003 FE 00000000 'later'", Next{9, 3, false, 0}, nil},
 		{"NEXT, cut short", next, "0000000000000009 0003 01 000003", Next{}, ErrMalformed},
-		{"LOW", low, "0000000000000009", uint64(9), nil},
-		{"LOW of a later version", low, "0000000000000009 'later'", uint64(9), nil},
-		{"LOW, cut short", low, "00000000000009", uint64(0), ErrMalformed},
+		{"LOW", low, "0000000000000009", [2]any{uint64(9), 0}, nil},
+		{
+			"LOW with what is settled above", low, "0000000000000009 0001 000000000000000B 000000000000000F",
+			[2]any{uint64(9), 1}, nil,
+		},
+		{"LOW with a range past the end", low, "0000000000000009 0001 000000000000000B", [2]any{uint64(0), 0}, ErrMalformed},
+		{"LOW of a later version", low, "0000000000000009 0000 'later'", [2]any{uint64(9), 0}, nil},
+		{"LOW, cut short", low, "00000000000009", [2]any{uint64(0), 0}, ErrMalformed},
 		{"GAP", gap, "0000000000000005 0000000000000009 02", [3]uint64{5, 9, 2}, nil},
 		{"GAP of a later version", gap, "0000000000000005 0000000000000009 77 'later'", [3]uint64{5, 9, 0x77}, nil},
 		{"GAP, cut short", gap, "0000000000000005 0000000000000009", [3]uint64{}, ErrMalformed},

@@ -35,9 +35,10 @@
 //     a NAK it is sent again, here or elsewhere, through Place with number 0 (a spool: with its own number); after a
 //     TERM it is dropped.
 //  5. When the link is lost and its writer has finished: first Wrote, for what is whole on the wire of the last write,
-//     then [Sender.Lost]. What was not written has no number and goes wherever it may. If the same receiver comes back
-//     it goes on with 1; the caller may not Open a second link meanwhile. If it has not by [Sender.Expires], or has
-//     said BYE, [Sender.Abandon] returns what is left, for another receiver.
+//     then [Sender.Lost]. What was not written has no number and goes wherever it may; what was to be sent again and
+//     was not keeps its number, for this receiver, or [Sender.Forget] is told. If the same receiver comes back it goes
+//     on with 1; the caller may not Open a second link meanwhile. If it has not by [Sender.Expires], or has said BYE,
+//     [Sender.Abandon] returns what is left, for another receiver.
 //
 // # The receiver's side: Receiver
 //

@@ -106,6 +106,9 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	return r.link, opened
 }
 
+// MaxGaps is how many gaps between the numbers it has got a receiver remembers. A sender closes them by LOW.
+const MaxGaps = 1 << 16
+
 // mostNumber is beyond every number.
 const mostNumber = 1 << 63
 
@@ -225,6 +228,9 @@ func (r *Receiver) Next(link Link, n Next) error {
 	if n.Number == 0 || n.Number >= mostNumber {
 		return fmt.Errorf("%w: NEXT with number %d", ErrProtocol, n.Number)
 	}
+	if len(r.taken.Above()) > MaxGaps {
+		return fmt.Errorf("%w: more than %d gaps between numbers", ErrProtocol, MaxGaps)
+	}
 	if n.Number != r.next {
 		r.next = n.Number
 		r.places.add(run{pos: r.arrived, number: n.Number})
@@ -233,13 +239,19 @@ func (r *Receiver) Next(link Link, n Next) error {
 	return nil
 }
 
-// Low takes what LOW says on a link: everything below is settled.
-func (r *Receiver) Low(link Link, low uint64) error {
+// Low takes what LOW says on a link: everything below is settled, and what is in the ranges, by whomever.
+func (r *Receiver) Low(link Link, low uint64, settled ...Range) error {
 	if link != r.link || !r.owned {
 		return nil
 	}
 	if low >= mostNumber {
 		return fmt.Errorf("%w: LOW of %d", ErrProtocol, low)
+	}
+	for _, s := range settled {
+		if s.Len() == 0 || s.To > mostNumber {
+			return fmt.Errorf("%w: LOW with %d to %d", ErrProtocol, s.From, s.To)
+		}
+		r.taken.AddRange(s.From, s.To)
 	}
 	r.taken.Raise(low)
 	return nil

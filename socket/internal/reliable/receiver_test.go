@@ -129,6 +129,8 @@ func TestWhatTheSenderSaysIsJudged(t *testing.T) {
 		{"NEXT without an end", r.Next(link, Next{Number: 1 << 63}), ErrProtocol},
 		{"NEXT of another link", r.Next(link+1, Next{}), nil},
 		{"LOW without an end", r.Low(link, 1<<63), ErrProtocol},
+		{"LOW with nothing, in a range", r.Low(link, 1, span(5, 5)), ErrProtocol},
+		{"LOW with a range without an end", r.Low(link, 1, span(5, 1<<63+1)), ErrProtocol},
 		{"LOW of another link", r.Low(link+1, 1<<63), nil},
 		{"GAP of nothing", r.Gap(link, span(5, 5)), ErrProtocol},
 		{"GAP from 0", r.Gap(link, span(0, 5)), ErrProtocol},
@@ -153,6 +155,30 @@ func TestWhatTheSenderSaysIsJudged(t *testing.T) {
 	}
 	if v, k := r.Judge(link+1, 9); v != Void || k != 9 {
 		t.Errorf("verdict %d for %d of another link", v, k)
+	}
+}
+
+// LOW closes gaps of which others have the messages; a sender that leaves ever more of them is refused.
+func TestGaps(t *testing.T) {
+	r, link := opened(ReceiverConfig{}, Open{})
+	var err error
+	n := uint64(1)
+	for ; err == nil && n < 4*MaxGaps; n += 2 {
+		if err = r.Next(link, Next{Number: n}); err == nil {
+			r.Judge(link, 1)
+			r.Took(1)
+		}
+		if n == MaxGaps+1 {
+			if err := r.Low(link, 100, span(101, n)); err != nil {
+				t.Fatal(err)
+			}
+			if a := r.taken.Above(); len(a) != 1 || a[0] != span(101, n+1) {
+				t.Errorf("%d gaps are left", len(a))
+			}
+		}
+	}
+	if !errors.Is(err, ErrProtocol) || n < 3*MaxGaps {
+		t.Errorf("%v at number %d", err, n)
 	}
 }
 

@@ -42,11 +42,11 @@ type Sender[P any] struct {
 
 	lost     bool // since lostAt
 	lostAt   time.Duration
-	spoken   bool   // the receiver has answered before
-	given    bool   // numbers are given: OpenAt
-	again    Range  // from the first number to be sent again on this link up to the last, until that is written
-	told     uint64 // the lowest number not settled, as the receiver knows it
-	nextFree uint64 // the number of the next message that was never sent
+	spoken   bool       // the receiver has answered before
+	given    bool       // numbers are given: OpenAt
+	owed     ranges.Set // numbers that are to be sent again and are not written yet, above a floor of 0
+	told     uint64     // the lowest number not settled, as the receiver knows it
+	nextFree uint64     // the number of the next message that was never sent
 
 	// Positions on the link.
 	written    uint64     // messages written whole
@@ -104,7 +104,7 @@ type Resumption[P any] struct {
 	// that the receiver says are settled, also those that an earlier life has sent.
 	Settled Settlement[P]
 	// Again are to be sent on this link, in this order, which is that of their numbers, ahead of anything else. They are
-	// the caller's again: the Sender knows nothing more of them until they are placed and written.
+	// the caller's again, and keep their numbers until they are written, if need be over a later link; or Forget is told.
 	Again []Piece[P]
 	// Held is what the receiver has though this Sender has not written it: an earlier life of a sender whose numbers are
 	// given did. It counts as written now, without a payload, and need not be sent.
@@ -134,8 +134,8 @@ func orDefault[T uint64 | time.Duration](v, otherwise T) T {
 // the link before has not been Lost yet.
 func (s *Sender[P]) Open() (Link, Open, error) { return s.open(s.Low(), s.nextFree) }
 
-// OpenAt is Open for a sender whose numbers are given, such as a spool's: low is the lowest that is not settled, over
-// all receivers, next the one behind the last that may have been sent, also in an earlier life.
+// OpenAt is Open for a sender whose numbers are given, such as a spool's: low is the lowest that this receiver may
+// still be sent, over all receivers, next the one behind the last that may have been sent, also in an earlier life.
 func (s *Sender[P]) OpenAt(low, next uint64) (Link, Open, error) {
 	s.given = true
 	return s.open(low, next)
@@ -192,10 +192,11 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 	}
 	s.settled.Bytes = s.unackedLen
 	s.weigh(r.Again)
-	s.again = Range{}
-	if n := len(r.Again); n > 0 {
-		slices.SortFunc(r.Again, func(a, b Piece[P]) int { return compare(a.Number, b.Number) })
-		s.again = Range{From: r.Again[0].Number, To: r.Again[n-1].Number + r.Again[n-1].Count}
+	slices.SortFunc(r.Again, func(a, b Piece[P]) int { return compare(a.Number, b.Number) })
+	if !s.given {
+		for _, p := range r.Again {
+			s.owed.AddRange(p.Number, p.Number+p.Count)
+		}
 	}
 	r.Held = s.restart(&o, kept)
 	s.settled.Bytes -= s.unackedLen // of what is kept
@@ -313,10 +314,13 @@ func (s *Sender[P]) Lost(link Link, now time.Duration) {
 	}
 	s.opened, s.up = false, false
 	s.lost, s.lostAt = true, now
-	s.again = Range{} // what was not written has no number any more
 	s.places.cut(s.written)
 	s.placedEnd = s.written
 }
+
+// Forget is told of messages that were to be sent again and are not to be sent with their numbers any more: they go
+// elsewhere, or nowhere.
+func (s *Sender[P]) Forget(number, count uint64) { s.owed.RemoveRange(number, number+count) }
 
 // Expires returns when a receiver that is lost need not be waited for any longer; ok is false if that is never, or if
 // it is not lost or nothing is unacknowledged.
@@ -326,7 +330,8 @@ func (s *Sender[P]) Expires() (at time.Duration, ok bool) {
 
 // Abandon gives up on the receiver: all that it has not acknowledged is to be sent to another or dropped, and from now
 // on this Sender counts it as settled. reached says that an application may have got some of it: it is for a receiver
-// that is lost, not for one that has said that it leaves (BYE). The link must have been lost before.
+// that is lost, not for one that has said that it leaves (BYE). The link must have been lost before. What Opened has
+// returned and is not written yet the caller has anyway.
 func (s *Sender[P]) Abandon(reached bool) (r Resumption[P]) {
 	s.begin()
 	s.settled.Bytes = s.unackedLen
@@ -338,6 +343,7 @@ func (s *Sender[P]) Abandon(reached bool) (r Resumption[P]) {
 	}
 	s.weigh(r.Again)
 	r.Settled = s.settled
+	s.owed = ranges.Set{}
 	written, at := s.written, s.places.number(s.written)
 	s.clear()
 	s.places.reset(written, at)
@@ -360,8 +366,8 @@ func (s *Sender[P]) Low() uint64 {
 			break // numbers ascend
 		}
 	}
-	if s.again.Len() > 0 {
-		low = min(low, s.again.From)
+	if owed := s.owed.Above(); len(owed) > 0 {
+		low = min(low, owed[0].From)
 	}
 	return low
 }

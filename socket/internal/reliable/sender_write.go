@@ -39,10 +39,9 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	}
 	pos := s.written
 	s.written += count
-	end := s.places.number(s.written-1) + 1
-	s.nextFree = max(s.nextFree, end)
-	if end >= s.again.To {
-		s.again = Range{}
+	s.nextFree = max(s.nextFree, s.places.number(s.written-1)+1)
+	if len(s.owed.Above()) > 0 {
+		s.places.each(pos, s.written, func(_, number, n uint64, _ run) { s.Forget(number, n) })
 	}
 	left := count
 	if s.done.End() > pos { // acknowledged before the write returned
@@ -74,8 +73,10 @@ func (s *Sender[P]) enterDone(pos uint64) {
 	s.enter(pos, s.written)
 }
 
-// TellLow reports whether the receiver of a shared stream should be told that low is the lowest number not settled now
-// (the command LOW), and takes it for told. It is due once in a quarter of the window.
+// TellLow reports whether the receiver should be told that low is the lowest number that it may still be sent (the
+// command LOW), and takes it for told. It is due once in a quarter of the window. Of a shared stream LOW also says
+// which numbers above are settled, so that one message that waits somewhere does not make everybody remember all that
+// follow.
 func (s *Sender[P]) TellLow(low uint64) bool {
 	if !s.up || low < s.told || low-s.told < max(1, s.window.Messages/4) {
 		return false

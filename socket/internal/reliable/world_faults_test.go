@@ -40,13 +40,26 @@ func (w *world) lose(c *session) {
 	}
 	c.s.Lost(c.link, w.now)
 	unsent := append(c.open, c.again...)
-	c.again, c.open = nil, nil
+	c.again = nil
+	if w.stays { // what has a number waits for this receiver
+		numbered := func(e entry) bool { return e.number > 0 }
+		for _, e := range unsent {
+			if numbered(e) {
+				c.again = append(c.again, e)
+			}
+		}
+		unsent = slices.DeleteFunc(unsent, numbered)
+	}
+	c.open = nil
 	c.pipe.senderGone, c.pipe.broken = true, true
 	c.old = append(c.old, oldPipe{c.pipe, c.link})
 	c.pipe = nil
 	if !w.durable {
-		for i := range unsent {
-			unsent[i].number = 0
+		for i, e := range unsent {
+			if e.number > 0 {
+				c.s.Forget(e.number, 1)
+				unsent[i].number = 0
+			}
 		}
 	}
 	w.tx.queue = append(unsent, w.tx.queue...)
@@ -100,7 +113,7 @@ func (w *world) crashSender() {
 		}
 	}
 	*tx = sending{
-		alive: true, stored: tx.stored, settled: tx.settled, epoch: tx.epoch + 1, reserved: tx.reserved,
+		stored: tx.stored, settled: tx.settled, epoch: tx.epoch + 1, reserved: tx.reserved,
 		done: tx.settled.Clone(), lives: tx.lives + 1,
 	}
 	for gap := range tx.done.Gaps(1, uint64(len(tx.stored))+1) {

@@ -38,7 +38,7 @@ func (w *world) listen() bool {
 	case 'a':
 		w.acked(c, c.link, f.ack)
 		if low := w.low(c); w.holds(floorIsTold) && c.s.TellLow(low) {
-			w.push(c, frame{kind: 'l', at: low})
+			w.push(c, frame{kind: 'l', at: low, above: slices.Clone(w.above())})
 		}
 	case 'k', 't':
 		piece, freed, ok, err := c.s.GiveBack(c.link, c.queued(), f.at)
@@ -90,6 +90,14 @@ func (w *world) listenBehind() bool {
 		return true
 	}
 	return false
+}
+
+// above is what is settled beyond the lowest number that is not.
+func (w *world) above() []Range {
+	if !w.durable {
+		return nil
+	}
+	return w.tx.done.Above()
 }
 
 func (w *world) low(c *session) uint64 {

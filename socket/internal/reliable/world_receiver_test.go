@@ -41,7 +41,7 @@ func (w *world) read(g *receiving, p *pipe) bool {
 	case 'n':
 		w.check(g.r.Next(owner, f.next))
 	case 'l':
-		w.check(g.r.Low(owner, f.at))
+		w.check(g.r.Low(owner, f.at, f.above...))
 	case 'm':
 		if len(p.queue) >= 12 {
 			return false

@@ -58,13 +58,14 @@ const (
 
 // A frame is what travels.
 type frame struct {
-	kind rune // o OPEN, O OPENED, m message, n NEXT, a ACK, k NAK, t TERM, l LOW
-	open Open
-	yes  Opened
-	id   int
-	next Next
-	ack  Ack
-	at   uint64
+	kind  rune // o OPEN, O OPENED, m message, n NEXT, a ACK, k NAK, t TERM, l LOW
+	open  Open
+	yes   Opened
+	id    int
+	next  Next
+	ack   Ack
+	at    uint64
+	above []Range
 }
 
 // A pipe is one connection, seen from both ends.
@@ -117,7 +118,6 @@ type oldPipe struct {
 func (c *session) queued() uint64 { return uint64(len(c.open) + len(c.flight)) }
 
 type sending struct {
-	alive    bool
 	sessions []*session
 	queue    []entry // to go to whoever comes
 	// The disk.
@@ -146,6 +146,7 @@ type world struct {
 	setting
 	broken rule
 	rnd    *rand.Rand
+	stays  bool // what was to be sent again waits for its receiver
 	now    time.Duration
 	calm   bool // nothing bad happens any more
 	tx     sending
@@ -176,7 +177,8 @@ func newWorld(s setting, seed uint64, total int, broken rule) *world {
 		setting: s, broken: broken, rnd: rand.New(rand.NewPCG(seed, 7)), total: total, next: 0,
 		unflagged: make([]int, total), times: make([]int, total), settledBy: make([]int, total),
 	}
-	w.tx.alive, w.tx.epoch = true, 1
+	w.tx.epoch = 1
+	w.stays = !s.durable && !s.crashes && seed%2 == 0
 	w.tx.done.Raise(1)
 	w.tx.settled.Raise(1)
 	for i := range s.receivers {
