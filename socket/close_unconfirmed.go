@@ -3,7 +3,6 @@ package socket
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 )
 
@@ -43,8 +42,7 @@ func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*lin
 }
 
 // noteLost notes what a connection that breaks while Shutdown waits for the queues had been sent and may not have
-// read; later halfCloseAll sees to it. It is called before what is queued for the link goes elsewhere. A peer that
-// closed knows what it has not read.
+// read; later halfCloseAll sees to it. It is called before what is queued for the link goes elsewhere.
 func (c *core) noteLost(l *link, cause error) {
 	sent := l.unconfirmed()
 	c.mu.Lock()
@@ -52,7 +50,7 @@ func (c *core) noteLost(l *link, cause error) {
 	switch {
 	case !c.draining, c.closing, sent.Messages == 0:
 		return
-	case errors.Is(cause, ErrDisconnected), errors.Is(cause, io.EOF):
+	case readToEnd(cause):
 		return
 	}
 	c.lostUnconfirmed.peers++
@@ -116,7 +114,7 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 	for {
 		select {
 		case <-l.gone:
-			return errors.Is(l.cause(), ErrDisconnected) // by a reset it says that it has not read to the end
+			return readToEnd(l.cause())
 		case <-ctx.Done():
 			return false
 		case <-c.closeCalled:
@@ -139,6 +137,12 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 			}
 		}
 	}
+}
+
+// readToEnd reports whether a peer had read to the end, as far as can be known, when its link ended: it has closed, as it
+// was told to or, just before that, by itself. By a reset it says that it has not.
+func readToEnd(cause error) bool {
+	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, errPeerClosed)
 }
 
 // waitNoLinks waits until every link has ended or until the deadline.

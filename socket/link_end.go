@@ -30,6 +30,9 @@ import (
 // errPeerClosed is the cause when the peer has ended the connection.
 var errPeerClosed = fmt.Errorf("the peer closed the connection: %w", io.EOF)
 
+// errClosedEarly is the cause when it has done so though it cannot have read all that it was sent.
+var errClosedEarly = fmt.Errorf("the peer closed the connection before it had got everything: %w", io.EOF)
+
 // fail ends the link for the given cause; the first cause stands. It may be called from anywhere but under
 // core.out.mu. The first to call it closes the connection, which takes until nobody reads that any more.
 func (l *link) fail(cause error) {
@@ -118,16 +121,15 @@ func (l *link) endOfReading(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	l.out.box.mu.Lock()
-	cause := l.out.cause
-	l.out.box.mu.Unlock()
-	if !errors.Is(cause, ErrDisconnected) {
-		return errPeerClosed
-	}
 	if state, known := l.inspect(); known && state.Unacknowledged > endOfStream {
-		return errPeerClosed // by itself, for its host has not even got everything
+		return errClosedEarly // by itself, for its host has not even got everything
 	}
-	return cause // the peer did as it was told
+	l.out.box.mu.Lock()
+	defer l.out.box.mu.Unlock()
+	if errors.Is(l.out.cause, ErrDisconnected) {
+		return l.out.cause // the peer did as it was told
+	}
+	return errPeerClosed
 }
 
 // endOfStream is what the end of our stream counts among the bytes that are not acknowledged over TCP.

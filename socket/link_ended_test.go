@@ -1,0 +1,66 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// inspected is a connection of which the operating system knows how much the peer's host has not acknowledged; nothing
+// if that is below 0.
+type inspected struct {
+	net.Conn
+	unacknowledged int
+}
+
+func (c inspected) Inspect() (transport.ConnState, bool) {
+	return transport.ConnState{Unacknowledged: c.unacknowledged}, c.unacknowledged >= 0
+}
+func (inspected) Ended() (ended, reset bool) { return false, false }
+func (inspected) ProbeWithin(int)            {}
+
+// What the end of a peer's stream says of what the peer was sent, whether it comes before our own end or behind it: a
+// Shutdown may begin while a peer closes by itself.
+func TestEndOfReading(t *testing.T) {
+	late := errors.New("something else")
+	for name, c := range map[string]struct {
+		unacknowledged int
+		ours           error // why our way out is over; nil if it is not
+		err, want      error
+		read           bool // the peer has read to the end
+	}{
+		"we ended first, and it has all":          {endOfStream, ErrDisconnected, io.EOF, ErrDisconnected, true},
+		"we ended first, nothing is known":        {-1, ErrDisconnected, io.EOF, ErrDisconnected, true},
+		"we ended first, it has not all":          {endOfStream + 1, ErrDisconnected, io.EOF, errClosedEarly, false},
+		"it ended first, and has all":             {0, nil, io.EOF, errPeerClosed, true},
+		"it ended first, nothing is known":        {-1, nil, io.EOF, errPeerClosed, true},
+		"it ended first, and has not all":         {5, nil, io.EOF, errClosedEarly, false},
+		"it ended in a message, and has not all":  {5, nil, io.ErrUnexpectedEOF, errClosedEarly, false},
+		"it has all, our way out had ended badly": {0, late, io.EOF, errPeerClosed, true},
+		"a reset":         {0, ErrDisconnected, errPeerReset, errPeerReset, false},
+		"another failure": {0, nil, late, late, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
+			core.out.closed = true // nothing is sent
+			here, there := net.Pipe()
+			defer there.Close()
+			defer here.Close()
+			l := newWireLink(core, nil, inspected{here, c.unacknowledged}, &zmtp.Session{}, &Peer{})
+			l.out.cause = c.ours
+			cause := l.endOfReading(c.err)
+			if !errors.Is(cause, c.want) {
+				t.Errorf("the link ends because: %v; want %v", cause, c.want)
+			}
+			l.fail(cause)
+			if read := core.waitRead(context.Background(), l); read != c.read {
+				t.Errorf("the peer has read to the end: %v, want %v", read, c.read)
+			}
+		})
+	}
+}
