@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 )
 
@@ -27,6 +28,9 @@ func (s *Spool) birth(size int, n need) error {
 	s.mu.Unlock()
 	cp := bundle{batch: batch{kind: kindCheckpoint, first: s.written}}
 	cp.add(recs...)
+	if cp.size < maxTwice { // so that one that is damaged is not missed
+		cp.add(twice(recs)...)
+	}
 
 	seg := &segment{salt: s.env.random(), number: 1, first: s.written, headed: true}
 	seg.seed = s.env.seed(seg.salt)
@@ -58,6 +62,18 @@ func (s *Spool) birth(size int, n need) error {
 	s.newest = seg
 	s.grown()
 	return nil
+}
+
+// maxTwice is up to what size of a checkpoint its records stand in it twice.
+const maxTwice = 256 << 10
+
+// twice copies records that are to stand in a batch once more: for what is worth so much more than its size.
+func twice(recs []record) []record {
+	again := slices.Clone(recs)
+	for i := range again {
+		again[i].head = slices.Clone(again[i].head)
+	}
+	return again
 }
 
 // fill writes all of a new segment but for its batches.

@@ -36,6 +36,9 @@ type run struct {
 	model    *model
 	fs       *memfs.FS
 	opts     spool.Options
+	hurt     func(*memfs.FS) // what happens to the medium in a life
+	steps    int             // of a life; 0: any number
+	strict   bool            // no call may return an error
 	images   int
 
 	mu  sync.Mutex
@@ -53,7 +56,21 @@ func newRun(seed uint64, m spool.Mutation) *run {
 		r.opts.SyncEvery = 5 * time.Millisecond
 	}
 	r.fs = memfs.New(memfs.Config{Seed: seed, Grow: rng.IntN(6) == 0})
+	r.hurt = r.anyHurt
 	return r
+}
+
+// anyHurt has a life end early, or go on with a medium that fails now and then, or both.
+func (r *run) anyHurt(fs *memfs.FS) {
+	switch r.rng.IntN(3) {
+	case 0:
+		fs.StopAt(1 + r.rng.IntN(20))
+	case 1:
+		fs.StopAt(1 + r.rng.IntN(300))
+	}
+	if r.rng.IntN(3) == 0 {
+		fs.FailRate(memfs.Changes&^memfs.Allocate, []float64{0.01, 0.05, 0.2}[r.rng.IntN(3)])
+	}
 }
 
 // now is a clock that is past the beginning of 2026.
@@ -122,33 +139,33 @@ func (r *run) all(ctx context.Context) error {
 		if err := r.live(ctx); err != nil {
 			return fmt.Errorf("life %d: %w", life, err)
 		}
-		if !r.fs.Stopped() {
-			r.fs.Stop()
+		if err := r.die(ctx, memfs.Policies[:]...); err != nil {
+			return fmt.Errorf("life %d, %w", life, err)
 		}
-		r.fs.Heal()
-		seed := r.rng.Uint64()
-		next := memfs.Policies[r.rng.IntN(len(memfs.Policies))]
-		for _, p := range memfs.Policies {
-			if err := r.check(ctx, r.fs.Cut(p, seed)); err != nil {
-				return fmt.Errorf("life %d, cut %v: %w", life, p, err)
-			}
-		}
-		r.fs = r.fs.Cut(next, seed)
 	}
+	return nil
+}
+
+// die ends a life, checks what it leaves under some policies, and goes on with one of them.
+func (r *run) die(ctx context.Context, policies ...memfs.Policy) error {
+	if !r.fs.Stopped() {
+		r.fs.Stop()
+	}
+	r.fs.Heal()
+	seed := r.rng.Uint64()
+	next := policies[r.rng.IntN(len(policies))]
+	for _, p := range policies {
+		if err := r.check(ctx, r.fs.Cut(p, seed)); err != nil {
+			return fmt.Errorf("cut %v: %w", p, err)
+		}
+	}
+	r.fs = r.fs.Cut(next, seed)
 	return nil
 }
 
 // live opens the spool and works with it until it dies.
 func (r *run) live(ctx context.Context) error {
-	switch r.rng.IntN(3) {
-	case 0:
-		r.fs.StopAt(1 + r.rng.IntN(20))
-	case 1:
-		r.fs.StopAt(1 + r.rng.IntN(300))
-	}
-	if r.rng.IntN(3) == 0 {
-		r.fs.FailRate(memfs.Changes&^memfs.Allocate, []float64{0.01, 0.05, 0.2}[r.rng.IntN(3)])
-	}
+	r.hurt(r.fs)
 	s, err := r.open(r.fs)
 	if err != nil {
 		if r.fs.Stopped() || errors.Is(err, errFault) {
@@ -173,7 +190,11 @@ func (r *run) live(ctx context.Context) error {
 		r.model.cursors[""] = &cursorModel{told: map[uint64]bool{}, tried: map[uint64]bool{}}
 	}
 	w := &work{run: r, s: s}
-	for range 20 + r.rng.IntN(60) {
+	steps := r.steps
+	if steps == 0 {
+		steps = 20 + r.rng.IntN(60)
+	}
+	for range steps {
 		if err := w.step(ctx); err != nil {
 			return err
 		}
@@ -249,14 +270,23 @@ func (w *work) settled() {
 // end notes how a commit ended.
 func (w *work) end(what string, t try, first uint64, err error) error {
 	w.note("%s -> %d %v", what, first, err)
-	if err != nil && !errors.Is(err, spool.ErrUncertain) && !errors.Is(err, errStopped) && !errors.Is(err, errFault) &&
-		!errors.Is(err, spool.ErrFull) {
+	if err != nil && (w.strict || !tolerable(err)) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if err == nil {
 		w.settled()
 	}
 	return w.model.done(t, first, err)
+}
+
+// tolerable reports whether a call may return an error on a medium that is hurt.
+func tolerable(err error) bool {
+	for _, may := range []error{spool.ErrUncertain, errStopped, errFault, spool.ErrFull} {
+		if errors.Is(err, may) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *work) id() uint64 {
@@ -452,7 +482,7 @@ func (w *work) bury(ctx context.Context) error {
 	}
 	w.model.cursors[""].tried[seqs[0]] = true
 	err = c.Bury(ctx, seqs[0], "for a test")
-	if err != nil && !errors.Is(err, spool.ErrUncertain) && !errors.Is(err, errStopped) {
+	if err != nil && (w.strict || !errors.Is(err, spool.ErrUncertain)) && !errors.Is(err, errStopped) {
 		delete(w.model.cursors[""].tried, seqs[0])
 	}
 	return w.end(fmt.Sprintf("bury %d", seqs[0]), try{bury: seqs[0]}, 0, err)

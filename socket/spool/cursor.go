@@ -144,6 +144,7 @@ func (s *Spool) putCursor(name string, old *cursorState, opts CursorOptions) err
 	r := s.newRequest(forState)
 	r.urgent = true
 	r.add(c.record())
+	r.add(c.record()) // damage to one is not to cost a subscription
 	r.then = func() {
 		if st := s.st.cursors[c.id]; st != nil && len(s.segs) > 0 { // what is gone meanwhile is no loss
 			for g := range st.set.Gaps(1, s.segs[0].first) {

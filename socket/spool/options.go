@@ -31,7 +31,10 @@ type Options struct {
 	// Fork makes a new stream of a directory that was copied or rolled back: it gets a new ID. Without it, receivers
 	// refuse the stream, which has gone on elsewhere.
 	Fork bool
-	// FS is where the files are. Default (nil): the operating system's directory.
+	// Network allows a directory on another machine, where the server says what a sync and a lock are worth. Without it
+	// such a directory is refused.
+	Network bool
+	// FS is where the files are. Default (nil): the operating system's.
 	FS FS
 }
 

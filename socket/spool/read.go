@@ -216,7 +216,7 @@ func (r *reader) leave() (more bool) {
 		r.seq = max(r.seq, written)
 		return false
 	}
-	first, behind := s.segs[next].first, s.segs[next].number == r.seg.number+1
+	first, behind := s.segs[next].first, !r.seg.gone
 	s.mu.Unlock()
 	if behind { // or else enter finds what was moved meanwhile
 		r.miss(first)

@@ -17,8 +17,11 @@ func open(dir string, opts Options, e env) (*Spool, error) {
 		kick:    make(chan struct{}, 1), chore: make(chan struct{}, 1),
 	}
 	s.events.init(opts.Events)
-	var err error
-	if s.lock, err = s.fs.Lock(); err != nil {
+	err := s.isSpool() // before the lock's file is made
+	if err == nil {
+		s.lock, err = s.fs.Lock()
+	}
+	if err != nil {
 		return nil, s.wrap("open", err)
 	}
 	if err := s.recover(); err != nil {
@@ -57,20 +60,38 @@ func (s *Spool) recover() error {
 	return s.enter(im)
 }
 
-// look notes what else is in the directory: nothing that is not a spool's.
+// isSpool refuses a directory that has other things in it, and no segments.
+func (s *Spool) isSpool() error {
+	names, err := s.fs.List()
+	if err != nil {
+		return err
+	}
+	other := ""
+	for _, name := range names {
+		_, _, segment := parseSegmentName(name)
+		switch {
+		case segment:
+			return nil
+		case name != spareName:
+			other = name
+		}
+	}
+	if other != "" {
+		return fmt.Errorf("%w: there is %s in it", ErrNotSpool, other)
+	}
+	return nil
+}
+
+// look notes what takes room.
 func (s *Spool) look(im *image) error {
 	names, err := s.fs.List()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		_, _, segment := parseSegmentName(name)
-		switch {
-		case name == spareName:
+		if name == spareName {
 			s.spare = true
 			s.used += min(spareBytes, s.opts.SegmentBytes)
-		case len(im.segs) == 0 && !segment && name != "LOCK":
-			return fmt.Errorf("%w: %s is in the directory", ErrNotSpool, name)
 		}
 	}
 	for _, seg := range im.segs {

@@ -61,6 +61,7 @@ func (t *Tx) Set(key string, value []byte) error {
 		return t.s.wrap("set a value in", ErrTooLarge)
 	}
 	t.r.add(valueRecord(key, value))
+	t.r.add(valueRecord(key, value)) // damage to one is not to cost the value
 	t.r.values = append(t.r.values, keyValue{key, value})
 	return nil
 }
