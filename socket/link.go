@@ -108,7 +108,7 @@ type linkOut struct {
 	overflow Overflow            // what to do when full
 	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
 	cause    error               // why the way out is over, maybe before the link is
-	done     chan struct{}       // closed once what was unsent is accounted for
+	done     chan struct{}       // of a removed link: closed once what was unsent is accounted for
 	topics   map[string]struct{} // what this peer is subscribed to
 
 	lastFanOut uint64 // the number of the last fan-out that met this link
@@ -195,5 +195,4 @@ func (l *link) initOut(box *outbox) {
 	l.out.limit = box.env.cfg.sendMark
 	l.out.overflow = box.env.cfg.overflow
 	l.out.writeLoop = l.writeLoop
-	l.out.done = make(chan struct{})
 }

@@ -115,7 +115,7 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 		}
 	}
 	o.choose()
-	l.out.dead, l.out.removed = true, true
+	l.out.dead, l.out.removed, l.out.done = true, true, make(chan struct{})
 	l.finish()
 	o.spaceWaiters.WakeAll() // callers may wait for this very link
 	return l.out.done
