@@ -40,7 +40,34 @@ func openOn(dir string, network bool, networkKind func(path string) string) (*di
 				d.path, kind, errors.ErrUnsupported)
 		}
 	}
-	return d, d.checkPrivate()
+	fresh, err := d.look()
+	if err != nil {
+		return nil, err
+	}
+	return d, d.checkPrivate(fresh)
+}
+
+// look reports whether there is nothing yet in the directory. ErrNotSpool if there is something, and none of it is a
+// spool's: nothing is done to such a directory.
+func (d *directory) look() (fresh bool, err error) {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return false, err
+	}
+	other := ""
+	for _, e := range entries {
+		_, _, segment := parseSegmentName(e.Name())
+		switch {
+		case segment || e.Name() == spareName || e.Name() == lockName:
+			return false, nil
+		case e.Name() != "lost+found": // which each ext4 has at its root
+			other = e.Name()
+		}
+	}
+	if other != "" {
+		return false, fmt.Errorf("%w: %s is in the directory", ErrNotSpool, other)
+	}
+	return true, nil
 }
 
 // readDirectory returns the directory as an FS from which files can only be read.

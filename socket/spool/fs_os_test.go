@@ -131,11 +131,40 @@ func TestListNamesFiles(t *testing.T) {
 	dir := t.TempDir()
 	d, err := spool.OpenDirectory(dir)
 	must(t, err)
-	must(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
+	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 	file(t, d, "a", "")
 	if names, err := d.List(); err != nil || fmt.Sprint(names) != "[a]" {
 		t.Errorf("there are %v, %v", names, err)
 	}
+}
+
+// A directory with something else in it is left as it is, mode and all: it may be /tmp.
+func TestOtherDirectoriesAreLeftAlone(t *testing.T) {
+	for name, fill := range map[string]func(path string) error{
+		"a file":      func(path string) error { return os.WriteFile(path, nil, 0o644) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o755) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, fill(filepath.Join(dir, "letters")))
+			before, err := os.Stat(dir)
+			must(t, err)
+			_, err = spool.Open(dir, spool.Options{})
+			wantIs(t, "open", err, spool.ErrNotSpool)
+			after, err := os.Stat(dir)
+			must(t, err)
+			entries, err := os.ReadDir(dir)
+			must(t, err)
+			if len(entries) != 1 || after.Mode() != before.Mode() {
+				t.Errorf("there are %v, the mode is %v, was %v", entries, after.Mode(), before.Mode())
+			}
+		})
+	}
+	dir := t.TempDir() // the root of a file system of its own
+	must(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
+	s, err := spool.Open(dir, spool.Options{})
+	must(t, err)
+	must(t, s.Close())
 }
 
 func TestNetworkIsRefused(t *testing.T) {

@@ -12,18 +12,19 @@ import (
 
 const others = 0o077 // what group and others may do
 
-// checkPrivate sees to it that only the user who runs this can read the directory: messages may be secret.
-func (d *directory) checkPrivate() error {
+// checkPrivate sees to it that only the user who runs this can read the directory: messages may be secret. One that is
+// fresh is closed to others.
+func (d *directory) checkPrivate(fresh bool) error {
 	info, err := os.Stat(d.path)
 	if err != nil {
 		return err
 	}
+	if info.Mode().Perm()&others != 0 && (!fresh || os.Chmod(d.path, 0o700) != nil) {
+		return exposed(d.path, d.path, info, "700")
+	}
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		return err
-	}
-	if info.Mode().Perm()&others != 0 && (len(entries) > 0 || os.Chmod(d.path, 0o700) != nil) {
-		return exposed(d.path, d.path, info, "700")
 	}
 	for _, e := range entries {
 		info, err := e.Info()

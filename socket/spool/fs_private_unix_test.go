@@ -51,8 +51,8 @@ func TestExposedDirectories(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if test.file != 0 {
-				must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("secret"), test.file))
-				must(t, os.Chmod(filepath.Join(dir, "a"), test.file))
+				must(t, os.WriteFile(filepath.Join(dir, "spare"), []byte("secret"), test.file))
+				must(t, os.Chmod(filepath.Join(dir, "spare"), test.file))
 			}
 			must(t, os.Chmod(dir, test.dir))
 			_, err := spool.OpenDirectory(dir)
@@ -69,7 +69,7 @@ func TestExposedDirectories(t *testing.T) {
 				t.Fatalf("the error does not say %q: %v", mend, err)
 			}
 			must(t, os.Chmod(dir, 0o700)) // as it says
-			must(t, os.Chmod(filepath.Join(dir, "a"), 0o600))
+			must(t, os.Chmod(filepath.Join(dir, "spare"), 0o600))
 			_, err = spool.OpenDirectory(dir)
 			must(t, err)
 		})
