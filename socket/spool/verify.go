@@ -12,7 +12,6 @@ import (
 // A checker reads all of a snapshot. What is not whole it notes with the seqs that are missing there, by what stands
 // before and behind it: each batch and each segment says with which seq it begins.
 type checker struct {
-	ctx    context.Context
 	s      *Spool
 	report Report
 
@@ -22,7 +21,7 @@ type checker struct {
 	off    int64  // up to here all has been looked at
 }
 
-func (c *checker) run() error {
+func (c *checker) run(ctx context.Context) error {
 	c.front()
 	for i, seg := range c.s.segs {
 		next := c.s.written
@@ -33,7 +32,7 @@ func (c *checker) run() error {
 		if err := c.header(); err != nil {
 			return err
 		}
-		if err := c.batches(); err != nil {
+		if err := c.batches(ctx); err != nil {
 			return err
 		}
 		if i+1 == len(c.s.segs) || c.s.segs[i+1].number == seg.number+1 {
@@ -60,8 +59,8 @@ func (c *checker) front() {
 	}
 }
 
-// begin goes on to a segment. What is still needed of segments that are missing before it is lost; those of which nothing
-// is were removed, and older ones may have come back with a power cut.
+// begin goes on to a segment. What is still needed of segments that are missing before it is lost; those of which
+// nothing is were removed, and older ones may have come back with a power cut.
 func (c *checker) begin(i int) {
 	seg := c.s.segs[i]
 	if i > 0 {
@@ -94,10 +93,10 @@ func (c *checker) header() error {
 }
 
 // batches goes through a segment, in which one thing must follow the other without a gap.
-func (c *checker) batches() error {
+func (c *checker) batches(ctx context.Context) error {
 	w := c.seg.walker(c.seg.file, dataStart, c.seg.end)
 	for {
-		if err := context.Cause(c.ctx); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		it, err := w.next()
@@ -136,8 +135,8 @@ func (c *checker) passed(at int64) {
 	}
 }
 
-// missing notes that the seqs from the next one to seq, but without it, are not where they should be: by the damage just
-// before, or if there is none, they are missing without a trace.
+// missing notes that the seqs from the next one to seq, but without it, are not where they should be: by the damage
+// just before, or if there is none, they are missing without a trace.
 func (c *checker) missing(seq uint64, path string, off int64) {
 	gap := ranges.Range{From: c.expect, To: seq}
 	damaged := c.open

@@ -12,8 +12,8 @@ import (
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
 
-// A View looks into a spool beside its owner, or when it has none: it takes no lock, keeps nobody out, and cannot write.
-// Each call sees what is on disk when it is made, or a moment later. All methods may be called by any number of
+// A View looks into a spool beside its owner, or when it has none: it takes no lock, keeps nobody out, and cannot
+// write. Each call sees what is on disk when it is made, or a moment later. All methods may be called by any number of
 // goroutines.
 type View struct {
 	dir    string
@@ -207,8 +207,8 @@ type Damage struct {
 	Dead bool    // Seqs are dead letters
 }
 
-// Verify reads everything and checks every checksum. Damage is in the report, not an error. Beside an owner that writes,
-// a place counts as damaged if it is so twice.
+// Verify reads everything and checks every checksum. Damage is in the report, not an error. Beside an owner that
+// writes, a place counts as damaged if it is so twice.
 func (v *View) Verify(ctx context.Context) (Report, error) {
 	r, err := v.verify(ctx)
 	if err != nil || len(r.Damage) == 0 {
@@ -230,8 +230,8 @@ func (v *View) verify(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer s.letGo()
-	c := checker{ctx: ctx, s: s, report: Report{Segments: len(s.segs), Torn: im.tornSize}}
-	err = c.run()
+	c := checker{s: s, report: Report{Segments: len(s.segs), Torn: im.tornSize}}
+	err = c.run(ctx)
 	return c.report, err
 }
 
