@@ -87,7 +87,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	for _, v := range verbs {
 		root.AddCommand(a.socketCommand(v))
 	}
-	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(), a.versionCommand())
+	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(),
+		a.spoolCommand(), a.versionCommand())
 	return root
 }
 

@@ -112,7 +112,7 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	p.exit(0)
 	for _, verb := range []string{
 		"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor",
-		"peers", "version",
+		"peers", "spool", "version",
 	} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)
