@@ -128,13 +128,14 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 		l.carrier.pull()
 	}
 	c.in.close()
+	c.sayBye(links)
 	left = c.halfCloseAll(links, wait)
 	c.out.close()
 	by := deadline()
 	close(c.done)
 	links = append(links, readOnly...)
 	for _, l := range links {
-		if l.carrier.mayBeUnread() {
+		if l.carrier.mayBeUnread() || l.in.stream != nil {
 			l.stopWriting(ErrDisconnected)
 		} else {
 			l.dismiss(ErrDisconnected)

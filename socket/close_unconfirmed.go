@@ -25,7 +25,7 @@ func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*lin
 		c.out.mu.Unlock()
 		switch {
 		case !quiet && !ending:
-		case l.unconfirmed().Messages == 0:
+		case l.unconfirmed().Messages == 0 && l.in.stream == nil: // the last ACK is not to be lost
 			l.dismiss(ErrDisconnected)
 		case ending || l.closeWrite(ErrDisconnected): // it wakes a reader that waits for room, to see the peer close
 			peers = append(peers, l)
@@ -64,6 +64,9 @@ func (l *link) unconfirmed() Count {
 	}
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
+	if l.out.session != nil {
+		return l.out.counts.unacked
+	}
 	return l.out.counts.delivered
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -34,7 +35,7 @@ type config struct {
 	mechanism zmtp.Mechanism // nil is NULL
 
 	immediate        bool // queueing senders
-	maxAttempts      int  // the same
+	maxAttempts      int  // the same; 0 for the default
 	leastOutstanding bool // Push, Dealer
 	latest           bool // receivers
 	probe            bool // Req, Dealer, Router
@@ -50,6 +51,11 @@ type config struct {
 	welcome          Msg     // Pub, XPub
 	lastValues       int     // Pub, XPub
 	matcher          Matcher // Pub, XPub
+
+	reliable  bool // see WithReliable
+	yodelOnly bool
+	window    mark
+	grace     time.Duration // less than 0 for ever
 }
 
 // heartbeat holds the times of WithHeartbeat.
@@ -133,8 +139,12 @@ const (
 	defaultMaxAttempts      = 3
 	defaultSlowAfter        = 5 * time.Second
 	defaultLinger           = 500 * time.Millisecond
+	defaultReliableAttempts = 20 // of a network that breaks again and again nothing is concluded too soon
+	defaultGrace            = reliable.DefaultGrace
 	maxLinger               = 700 * time.Millisecond // Close returns within a second
 )
+
+var defaultWindow = mark{reliable.DefaultWindowMessages, reliable.DefaultWindowBytes}
 
 // defaultsDropping are the defaults of the roles that drop a message for a peer that is full.
 func defaultsDropping() config {
@@ -153,7 +163,6 @@ func defaults() config {
 		handshakeTimeout: defaultHandshakeTimeout,
 		heartbeat:        heartbeat{defaultInterval, defaultTimeout, defaultTimeout},
 		slowAfter:        defaultSlowAfter,
-		maxAttempts:      defaultMaxAttempts,
 		limits: Limits{
 			MaxMessage:       64 << 20,
 			MaxFrames:        1024,
@@ -165,12 +174,25 @@ func defaults() config {
 			MinRate:          128,
 		},
 		linger:     defaultLinger,
+		window:     defaultWindow,
+		grace:      defaultGrace,
 		transports: make(map[string]transport.Transport, 4),
 	}
 	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.DefaultInproc()} {
 		c.transports[t.Scheme()] = t
 	}
 	return c
+}
+
+// attempts is how often a message may be begun; less than 0 for any number.
+func (c *config) attempts() int {
+	switch {
+	case c.maxAttempts != 0:
+		return c.maxAttempts
+	case c.reliable:
+		return defaultReliableAttempts
+	}
+	return defaultMaxAttempts
 }
 
 // valid checks what the options, which cannot fail, have taken as it was.
@@ -188,8 +210,8 @@ func (c *config) validOptions() error {
 		}
 	}
 	for _, p := range c.metadata {
-		if !strings.HasPrefix(p.Name, "X-") || p.Name == yodelProperty {
-			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, yodelProperty)
+		if !strings.HasPrefix(p.Name, "X-") || p.Name == zmtp.PropertyYodel {
+			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, zmtp.PropertyYodel)
 		}
 	}
 	if err := c.metadata.Validate(); err != nil {

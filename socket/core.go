@@ -27,6 +27,7 @@ type core struct {
 	cfg       config
 	role      role
 	beginning beginning // nil for none
+	endID     endID     // by which peers at bound endpoints know the socket
 	born      time.Time
 	nameable  func(endpoint, id string) error // see behaviour
 
@@ -68,6 +69,7 @@ func newCore(cfg config, b behaviour) *core {
 		role:        b.role,
 		nameable:    b.nameable,
 		born:        time.Now(),
+		endID:       newEndID(),
 		done:        make(chan struct{}),
 		bound:       make(map[string]*endpointState),
 		connected:   make(map[string]*endpointState),
@@ -81,6 +83,7 @@ func newCore(cfg config, b behaviour) *core {
 	if c.role == nil {
 		c.role = baseRole{}
 	}
+	c.beginning = c.begin
 	lockorder.Own(c, &c.mu, &c.out.mu, &c.in.recv, &c.in.mu, &c.known.mu, &c.flood.mu, &c.heartbeats.mu, &c.events.mu)
 	c.out.outBehaviour = b.out
 	c.out.env = outEnv{
@@ -139,6 +142,7 @@ func (c *core) Stats() Stats {
 		l.carrier.flush()
 	}
 	c.out.counts.fill(&s.Ledger)
+	s.Redelivered, s.AtMostOnce = c.out.redelivered, c.out.atMostOnce
 	for i, l := range links {
 		l.out.counts.fill(&s.Peers[i].Ledger)
 	}

@@ -24,7 +24,9 @@ func (c *core) connect(endpoint string, cfg endpointConfig) error {
 	}
 	parsed = canonical(t, parsed, transport.ForConnect)
 	ctx, cancel := context.WithCancel(context.Background())
-	ep := &endpointState{name: endpoint, key: parsed.String(), endpointConfig: cfg, cancel: cancel}
+	ep := &endpointState{
+		name: endpoint, key: parsed.String(), endpointConfig: cfg, cancel: cancel, endID: newEndID(),
+	}
 	c.mu.Lock()
 	if c.closing || c.connected[ep.key] != nil {
 		closing := c.closing

@@ -95,7 +95,7 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 		l := newLink(c, ep, conn)
 		return l, c.handshakeInproc(ctx, d, l)
 	}
-	cfg := c.handshakeConfig()
+	cfg := c.handshakeConfig(ep)
 	cfg.Admit = ep.admit()
 	cfg.Staged = c.known.wary(ep, conn)
 	sess, err := zmtp.Handshake(ctx, conn, cfg)
@@ -107,12 +107,12 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 	return newWireLink(c, ep, conn, sess, peer), nil
 }
 
-// handshakeConfig is what all handshakes of the socket have in common.
-func (c *core) handshakeConfig() zmtp.Config {
+// handshakeConfig is what all handshakes at an endpoint have in common.
+func (c *core) handshakeConfig(ep *endpointState) zmtp.Config {
 	return zmtp.Config{
 		SocketType:  c.typ,
 		Identity:    c.cfg.identity,
-		Properties:  append(zmtp.Metadata{c.ourProperty()}, c.cfg.metadata...),
+		Properties:  append(zmtp.Metadata{c.ourProperty(ep)}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
 		Mechanism:   c.cfg.mechanism,
 	}

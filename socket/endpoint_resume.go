@@ -9,20 +9,23 @@ import (
 )
 
 // A beginning is what a socket has to say to a Yodel peer, and to hear from it, between the handshake and the first
-// message: where a stream goes on, for example. It runs before the link becomes a member of the socket and within the
+// message: where a stream goes on (reliable_open.go). It runs before the link becomes a member of the socket and within the
 // time of the handshake, over bytes by commands and over inproc without bytes. No command may come ahead of it, and
 // no message. Its commands may be sent only to a peer that has said it understands them; both sides have to come to
 // the same conclusion about that, from what READY says. A nil Exchange stands for nothing to say.
-type beginning func(*Peer) (ex zmtp.Exchange, first zmtp.Command)
+type beginning func(context.Context, *link) (ex zmtp.Exchange, first zmtp.Command, err error)
 
 // resume runs the socket's beginning with a new link, if there is one.
 func (c *core) resume(ctx context.Context, l *link) error {
+	if c.cfg.yodelOnly && c.foreign(l.peer) {
+		return ErrForeign
+	}
 	if c.beginning == nil || !l.peer.yodel {
 		return nil
 	}
-	ex, first := c.beginning(l.peer)
-	if ex == nil {
-		return nil
+	ex, first, err := c.beginning(ctx, l)
+	if ex == nil || err != nil {
+		return err
 	}
 	return l.carrier.converse(ctx, ex, first)
 }
@@ -49,7 +52,7 @@ type linkConduit struct {
 // Send implements [zmtp.Conduit]. Whoever writes for the link writes the command, so that two peers that both begin do
 // not wait for each other.
 func (c *linkConduit) Send(_ context.Context, command zmtp.Command) error {
-	c.l.sendCommand(true, func(b []byte) []byte { return zmtp.AppendCommand(b, command.Name, command.Data) })
+	c.l.sendCommand(func(b []byte) []byte { return zmtp.AppendCommand(b, command.Name, command.Data) })
 	return nil
 }
 

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,17 +14,17 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// An opening is a beginning in which both sides say OPEN, answer the other's with OPENED, and wait for both.
-type opening struct {
+// A hello is a beginning in which both sides say OPEN, answer the other's with OPENED, and wait for both.
+type hello struct {
 	opened, answered bool
 	at               func() // called at each step
 }
 
-func (o *opening) begin(*Peer) (zmtp.Exchange, zmtp.Command) {
-	return o, zmtp.Command{Name: "OPEN", Data: []byte("7")}
+func (o *hello) begin(context.Context, *link) (zmtp.Exchange, zmtp.Command, error) {
+	return o, zmtp.Command{Name: "OPEN", Data: []byte("7")}, nil
 }
 
-func (o *opening) Step(_ context.Context, c zmtp.Command) (send zmtp.Command, done bool, err error) {
+func (o *hello) Step(_ context.Context, c zmtp.Command) (send zmtp.Command, done bool, err error) {
 	o.at()
 	switch {
 	case c.Name == "OPEN" && string(c.Data) == "7" && !o.opened:
@@ -45,9 +44,9 @@ func TestBeginning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 20 {
 				xpub, sub := NewXPub(), NewSub(WithSubscription("a"))
-				var both []*opening
+				var both []*hello
 				for _, c := range []*core{xpub.core, sub.core} {
-					o := &opening{at: func() {
+					o := &hello{at: func() {
 						if len(c.snapshot()) > 0 {
 							t.Error("the peer is one already")
 						}
@@ -86,8 +85,10 @@ func TestBeginningRefused(t *testing.T) {
 			push, pull := NewPush(WithReconnect(time.Hour, time.Hour)), NewPull()
 			defer push.Close()
 			defer pull.Close()
-			push.beginning = (&opening{at: func() {}}).begin
-			pull.beginning = func(*Peer) (zmtp.Exchange, zmtp.Command) { return refusing{refusal}, zmtp.Command{} }
+			push.beginning = (&hello{at: func() {}}).begin
+			pull.beginning = func(context.Context, *link) (zmtp.Exchange, zmtp.Command, error) {
+				return refusing{refusal}, zmtp.Command{}, nil
+			}
 			at, err := pull.Bind(t.Context(), endpoint)
 			must(t, err)
 			must(t, push.Connect(at))
@@ -117,8 +118,10 @@ func TestBeginningTimeout(t *testing.T) {
 				pull := NewPull(WithTransport(network.Host("srv")), WithHandshakeTimeout(time.Hour))
 				defer push.Close()
 				defer pull.Close()
-				push.beginning = (&opening{at: func() {}}).begin
-				pull.beginning = func(*Peer) (zmtp.Exchange, zmtp.Command) { return silent{}, zmtp.Command{} }
+				push.beginning = (&hello{at: func() {}}).begin
+				pull.beginning = func(context.Context, *link) (zmtp.Exchange, zmtp.Command, error) {
+					return silent{}, zmtp.Command{}, nil
+				}
 				_, err := pull.Bind(t.Context(), endpoint)
 				must(t, err)
 				begin := time.Now()
@@ -144,8 +147,7 @@ func (silent) Step(context.Context, zmtp.Command) (zmtp.Command, bool, error) {
 // TestBeginningWith: what raw peers of a socket with a beginning can do: those that are no Yodel get none of it, and
 // those that are may send nothing ahead of it.
 func TestBeginningWith(t *testing.T) {
-	yodel := binary.BigEndian.AppendUint32(make([]byte, yodelSize-4), 0)
-	yodel[0] = yodelVersion
+	yodel := zmtp.AppendYodel(nil, new(zmtp.Yodel))
 	open := zmtp.AppendCommand(nil, "OPEN", []byte("7"))
 	opened := zmtp.AppendCommand(nil, "OPENED")
 	message := append(zmtp.AppendHeader(nil, 0, 1), 'x')
@@ -174,7 +176,7 @@ func TestBeginningWith(t *testing.T) {
 				network := simnet.New(simnet.Config{Latency: time.Millisecond})
 				pull := NewPull(WithTransport(network.Host("srv")))
 				defer pull.Close()
-				pull.beginning = (&opening{at: func() {}}).begin
+				pull.beginning = (&hello{at: func() {}}).begin
 				_, err := pull.Bind(t.Context(), "sim://srv")
 				must(t, err)
 				conn, err := network.Host("cli").Dial(t.Context(), "srv")
@@ -182,7 +184,7 @@ func TestBeginningWith(t *testing.T) {
 				defer conn.Close()
 				cfg := zmtp.Config{SocketType: zmtp.Push}
 				if tt.property != nil {
-					cfg.Properties = zmtp.Metadata{{Name: yodelProperty, Value: tt.property}}
+					cfg.Properties = zmtp.Metadata{{Name: zmtp.PropertyYodel, Value: tt.property}}
 				}
 				_, err = zmtp.Handshake(t.Context(), conn, cfg)
 				must(t, err)

@@ -64,6 +64,10 @@ var (
 	ErrIdentityInUse = errors.New("the identity is in use")
 	// ErrTakenOver: another peer took over the identity (see WithHandover).
 	ErrTakenOver = errors.New("another peer took over the identity")
+	// ErrSuperseded: another connection of the same peer has taken the place of this one, of a reliable link.
+	ErrSuperseded = errors.New("another connection of the same peer has taken its place")
+	// ErrForeign, of a HandshakeFailed event: the peer takes no part in reliable links (see WithYodelOnly).
+	ErrForeign = errors.New("the peer takes no part in reliable links")
 	// ErrBusy, of a HandshakeFailed event: a Pair has its one peer already.
 	ErrBusy = errors.New("this PAIR has a peer already")
 	// ErrDisconnected: this side ended the connection by Disconnect, Unbind, Shutdown or Close.

@@ -30,8 +30,8 @@ type EventKind int
 //	ZMQ_EVENT_MONITOR_STOPPED             Closed
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
-// DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled and Missed are ours
-// alone.
+// DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled, PeerForeign,
+// Redelivered and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -92,6 +92,12 @@ const (
 	// read no faster than the application takes its requests, and peers that have none waiting go first. Each peer is
 	// named once for either.
 	Throttled
+	// PeerForeign: Peer acknowledges nothing, so that a reliable socket sends it each message once and does not know
+	// whether it arrives, or it sends without asking for acknowledgements; see WithReliable and WithYodelOnly.
+	PeerForeign
+	// Redelivered: a reliable socket sends Count messages to another peer, for Peer was lost before it acknowledged them
+	// and has not come back in time; it may have received them.
+	Redelivered
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
@@ -111,7 +117,7 @@ var eventNames = [...]string{
 	LimitHit:      "limit hit", SubscriptionRefused: "subscription refused", HeartbeatOff: "heartbeat off",
 	Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
 	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed",
-	Missed: "missed",
+	Missed: "missed", PeerForeign: "peer foreign", Redelivered: "redelivered",
 }
 
 // String returns the kind in words, such as "peer up".
@@ -134,7 +140,7 @@ func (e Event) level() slog.Level {
 func (k EventKind) level() slog.Level {
 	switch k {
 	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped,
-		Undelivered, Throttled, BindFailed, AcceptFailed, Missed:
+		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 )
 
@@ -29,8 +30,11 @@ type inbox struct {
 
 	members  atomic.Int32 // links that were admitted and have not left; changes under mu
 	notices  *notices     // of an XPub; nil in all others
+	streams  map[reliable.ID]*stream
 	orphans  orphans
 	starving []*link // links that wait for the budget
+
+	lostStreams []*stream // without a link, the longest ago first; some may have one again
 
 	// The messages that have come in part (inbox_budget.go).
 	parts    uint64        // bytes that such messages take
@@ -99,11 +103,18 @@ func (c *config) inbox() inboxConfig {
 // admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close
 // has counted them as discarded for the socket, and they only have to be for the link.
 func (q *inbox) admit(l *link) {
+	if l.in.stream != nil { // what there is of it may be prefetched
+		q.recv.Lock()
+		defer q.recv.Unlock()
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		l.in.discardUnread(SocketClosed)
 		return
+	}
+	if l.in.stream != nil {
+		q.inherit(l)
 	}
 	l.in.ready = true
 	q.blockIfOrphansFull(l)
@@ -119,6 +130,9 @@ func (q *inbox) leave(l *link) {
 	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if l.in.stream != nil {
+		q.loseStream(l)
+	}
 	if l.in.ready {
 		q.members.Add(-1)
 		q.soleSender = nil
@@ -154,6 +168,7 @@ func (q *inbox) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.giveBack()
+	q.closeStreams()
 	q.closed = true
 	q.chooseSoleSender(nil)
 	q.revokeRead()

@@ -89,6 +89,9 @@ func (q *inbox) pop() (m Msg, l *link, why Reason) {
 		q.discard(l, why, n, further)
 	}
 	q.queueShrank(l)
+	if in.stream != nil {
+		q.received(l)
+	}
 	return m, l, why
 }
 

@@ -14,14 +14,22 @@ func (q *inbox) put(l *link, msgs [][][]byte) int {
 	if q.answers && l.in.counts.unread.Messages == 0 {
 		l.in.congestion.begin(time.Duration(l.life.read.Load()), q.arrivals+1)
 	}
+	if l.in.stream != nil {
+		return q.putStream(l, msgs)
+	}
+	n := q.pushSome(l, msgs)
+	q.announce(l, n)
+	return n
+}
+
+// pushSome queues as many messages as there is room for, and returns how many.
+func (q *inbox) pushSome(l *link, msgs [][][]byte) int {
 	for i, frames := range msgs {
 		if l.in.full.Load() {
-			q.announce(l, i)
 			return i
 		}
 		q.push(l, Msg{Frames: frames, From: l.peer})
 	}
-	q.announce(l, len(msgs))
 	return len(msgs)
 }
 
@@ -32,6 +40,9 @@ func (q *inbox) putAll(l *link, msgs [][][]byte) {
 	if q.closed {
 		q.rejectAll(l, SocketClosed, msgs)
 		return
+	}
+	if l.in.stream != nil {
+		return // what was not taken comes again
 	}
 	for _, frames := range msgs {
 		q.push(l, Msg{Frames: frames, From: l.peer})

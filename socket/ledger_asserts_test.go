@@ -10,6 +10,7 @@ func TestOutLedgerAsserts(t *testing.T) {
 		"deliver": outLedger.deliver,
 		"drop":    func(a outLedger, n Count) { a.drop(QueueFull, n) },
 		"requeue": func(a outLedger, n Count) { requeue(a.link, new(outCounts), n) },
+		"write":   outLedger.write,
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := outLedger{new(outCounts), new(outCounts)}

@@ -6,16 +6,17 @@ import "maps"
 // transport or dropped for a reason. The verbs below are all that changes a column: each enters the same in the account
 // of a link and in that of its socket, and leaves both balanced, so that
 //
-//	accepted = delivered + queued + requeued + the sum of dropped
+//	accepted = delivered + queued + unacked + requeued + the sum of dropped
 //
-// holds whenever core.out.mu is free. Messages that are for no link, or for none yet, have an account of their own
+// holds whenever core.out.mu is free. Over a reliable link a message is unacked between the two: written, and not known
+// to have been received. Messages that are for no link, or for none yet, have an account of their own
 // beside those of the links. What a sender has added to a batch for a peer in this process by appendFast is entered
 // later, before anybody looks.
 
 // outCounts is one account. It is guarded by core.out.mu.
 type outCounts struct {
-	accepted, delivered, queued, requeued Count
-	dropped                               reasons
+	accepted, delivered, queued, unacked, requeued Count
+	dropped                                        reasons
 }
 
 // An outLedger is the two accounts in which a message is entered: that of the link it is for, or of messages without a
@@ -58,6 +59,24 @@ func (a outLedger) drop(why Reason, n Count) {
 	a.socket.drop(why, n)
 }
 
+// write enters queued messages that the transport has, and that the peer is to acknowledge.
+func (a outLedger) write(n Count) {
+	a.link.write(n)
+	a.socket.write(n)
+}
+
+// acknowledge enters messages that the peer has acknowledged.
+func (a outLedger) acknowledge(n Count) {
+	a.link.acknowledge(n)
+	a.socket.acknowledge(n)
+}
+
+// recall makes messages that were not acknowledged queued ones again, for another peer.
+func (a outLedger) recall(n Count) {
+	a.link.recall(n)
+	a.socket.recall(n)
+}
+
 // miss enters messages that are accepted and dropped at once, and are never queued.
 func (a outLedger) miss(why Reason, n Count) {
 	a.accept(n)
@@ -70,6 +89,14 @@ func requeue(from, to *outCounts, n Count) {
 	from.unqueue(n)
 	from.requeued = from.requeued.plus(n)
 	to.accept(n)
+}
+
+// retain makes messages that were not acknowledged over a link that is lost those of its session, or the session's those
+// of the next link to the same peer.
+func retain(from, to *outCounts, n Count) {
+	from.unwrite(n)
+	from.requeued = from.requeued.plus(n)
+	to.accepted, to.unacked = to.accepted.plus(n), to.unacked.plus(n)
 }
 
 func (c *outCounts) accept(n Count) { // spelled out so that it is inlined in Send
@@ -89,6 +116,28 @@ func (c *outCounts) drop(why Reason, n Count) {
 	c.dropped.add(why, n)
 }
 
+func (c *outCounts) write(n Count) {
+	c.unqueue(n)
+	c.unacked = c.unacked.plus(n)
+}
+
+func (c *outCounts) acknowledge(n Count) {
+	c.unwrite(n)
+	c.delivered = c.delivered.plus(n)
+}
+
+func (c *outCounts) recall(n Count) {
+	c.unwrite(n)
+	c.queued = c.queued.plus(n)
+}
+
+func (c *outCounts) unwrite(n Count) {
+	if asserting && (c.unacked.Messages < n.Messages || c.unacked.Bytes < n.Bytes) {
+		panic("socket: a ledger is to give up more than is unacknowledged")
+	}
+	c.unacked = c.unacked.minus(n)
+}
+
 func (c *outCounts) unqueue(n Count) {
 	if asserting && (c.queued.Messages < n.Messages || c.queued.Bytes < n.Bytes) {
 		panic("socket: a ledger is to give up more than is queued")
@@ -98,5 +147,6 @@ func (c *outCounts) unqueue(n Count) {
 
 func (c *outCounts) fill(l *Ledger) {
 	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
+	l.Unacknowledged = c.unacked
 	l.Dropped = maps.Clone(c.dropped)
 }

@@ -64,13 +64,13 @@ type link struct {
 		paused   atomic.Bool  // not reading, because the application is behind
 		answered atomic.Bool  // the peer has sent PING or PONG
 		pingable bool         // the peer may be sent PING; set before there are any
+		stopped  bool         // guarded by core.heartbeats.mu
 
 		underwaySince atomic.Int64  // when the message under way began, and 1; 0 while none takes room
 		underwayBytes atomic.Uint64 // bytes that have come since
 		rate          rate          // used by check alone
 
 		// Guarded by core.heartbeats.mu.
-		stopped   bool
 		deadline  time.Duration // when check is due
 		heapIndex int           // the link's place among core.heartbeats.links, from 1; 0 if it is not among them
 	}
@@ -111,6 +111,8 @@ type linkOut struct {
 	done     chan struct{}       // of a removed link: closed once what was unsent is accounted for
 	topics   map[string]struct{} // what this peer is subscribed to
 
+	session *session // of a reliable link; nil of any other
+
 	lastFanOut uint64 // the number of the last fan-out that met this link
 
 	commands *commandReader // how many of our subscriptions it has been sent; nil if it is not to be
@@ -139,13 +141,14 @@ type linkIn struct {
 	resume     chan struct{} // tells the paused reader to go on
 	handoff    handoff       // who reads (link_handoff.go)
 	congestion congestion    // since when it has messages waiting (link_throttle.go)
+	stream     *stream       // of a peer that sends reliably; nil of any other
 
 	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)
 	starved  bool     // waits for the socket's budget (inbox_budget.go)
+	isOrphan bool     // the link is itself an orphan
 	underway underway // the message that has come in part (inbox_budget.go)
 
 	orphan      *link  // has what the link left unread; nil if there was nothing, or it is connected
-	isOrphan    bool   // the link is itself one
 	orphanBytes uint64 // what it adds to orphans.bytes then
 }
 

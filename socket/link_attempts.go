@@ -59,7 +59,7 @@ func (a *attempts) unshift(n int, front attempts) {
 // often. It returns the messages that are left. core.out.mu is held.
 func (l *link) begun(unsent []Msg) []Msg {
 	cause := l.out.cause
-	most := l.out.box.env.cfg.maxAttempts
+	most := l.out.box.env.cfg.attempts()
 	if most <= 0 || !byPeer(cause) {
 		return unsent
 	}

@@ -22,10 +22,11 @@ var slabs = sync.Pool{New: func() any { return new(slab) }}
 // No frame straddles two segments, except that a referenced body is a segment of its own, right behind the one that
 // ends with its header.
 type batch struct {
-	segs  []segment
-	base  int // segments that shift has taken off whole
-	head  int // bytes of segs[base] that it has taken off
-	count Count
+	segs   []segment
+	base   int32 // segments that shift has taken off whole
+	shared bool  // its first slab begins with bytes of an earlier batch (handOver)
+	head   int   // bytes of segs[base] that it has taken off
+	count  Count
 	// further is how many frames there are beyond the first of each message.
 	further uint64
 	pins    *pins // nil while no message is pinned (link_pinned.go)
@@ -42,12 +43,12 @@ func (b *batch) empty() bool { return b.count.Messages == 0 }
 
 // tail returns the last segment if it has room for need more bytes, or else a new one.
 func (b *batch) tail(need int) *segment {
-	if n := len(b.segs); n > b.base {
+	if n := len(b.segs); n > int(b.base) {
 		last := &b.segs[n-1]
 		if last.slab != nil && cap(last.b)-len(last.b) >= need {
 			return last
 		}
-		if last.slab == nil && n-1 > b.base { // a referenced body: the slab of its header goes on behind it
+		if last.slab == nil && n-1 > int(b.base) { // a referenced body: the slab of its header goes on behind it
 			if owner := &b.segs[n-2]; owner.slab != nil && cap(owner.b)-len(owner.b) >= need {
 				end := len(owner.b)
 				next := segment{b: owner.b[end:end:cap(owner.b)], slab: owner.slab}
@@ -81,10 +82,19 @@ func (b *batch) add(frames [][]byte, size int) {
 	b.count.add(size)
 }
 
+// append is add for a message that undo has given back.
+func (b *batch) append(m Msg) {
+	b.add(m.Frames, m.Size())
+	b.further += m.further()
+	if m.From == pinned {
+		b.pin()
+	}
+}
+
 // addFast is add for a message of one small frame, if that fits behind the last one.
 func (b *batch) addFast(body []byte) bool {
 	n := len(b.segs)
-	if n <= b.base {
+	if n <= int(b.base) {
 		return false
 	}
 	t := &b.segs[n-1]
@@ -131,7 +141,33 @@ func (b *batch) vectors(vec [][]byte) [][]byte {
 	return vec
 }
 
-// recycle empties the batch and gives its slabs back. Nobody may hold on to bytes of it.
+// handOver has next, which is empty and without a slab, go on in the slab that b leaves half full. Then b is kept for
+// long after it was written: it would otherwise hold on to a whole slab for one small message, and all of them would
+// have to be taken anew. A slab that two batches share is given back with the later one; the earlier one is done with
+// by then.
+func (b *batch) handOver(next *batch) {
+	n := len(b.segs)
+	if n == int(b.base) || len(next.segs) > int(next.base) {
+		return
+	}
+	owner := &b.segs[n-1]
+	if owner.slab == nil && n-1 > int(b.base) { // a referenced body, behind the slab with its header
+		owner = &b.segs[n-2]
+	}
+	end := len(owner.b)
+	if owner.slab == nil || cap(owner.b)-end < handOverLeast {
+		return
+	}
+	next.segs = append(next.segs, segment{b: owner.b[end:end:cap(owner.b)], slab: owner.slab})
+	next.shared = true
+	owner.slab = nil
+}
+
+// handOverLeast is the room below which a slab is not worth going on in.
+const handOverLeast = 512
+
+// recycle empties the batch and gives its slabs back. Nobody may hold on to bytes of it, nor of an earlier batch that
+// it shares a slab with.
 func (b *batch) recycle() {
 	for _, s := range b.segs[b.base:] {
 		if s.slab != nil {
@@ -139,6 +175,15 @@ func (b *batch) recycle() {
 		}
 	}
 	b.reset()
+}
+
+// discard empties the batch for good. Unless it shares a slab, nobody holds on to bytes of it.
+func (b *batch) discard() {
+	if b.shared {
+		b.reset()
+		return
+	}
+	b.recycle()
 }
 
 // reset empties the batch and leaves its slabs to those who hold messages in them.
@@ -150,7 +195,7 @@ func (b *batch) reset() {
 // first decodes the oldest message, which stays. wire is the number of bytes it takes up, next and off where the one
 // after it begins.
 func (b *batch) first() (frames [][]byte, wire, next, off int) {
-	next, off = b.base, b.head
+	next, off = int(b.base), b.head
 	for {
 		for off == len(b.segs[next].b) {
 			next, off = next+1, 0
@@ -176,15 +221,15 @@ func (b *batch) first() (frames [][]byte, wire, next, off int) {
 // shift takes the oldest message off. A slab it leaves behind is given back if nobody keeps the frames.
 func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 	frames, wire, next, off := b.first()
-	for i := b.base; i < next; i++ {
+	for i := int(b.base); i < next; i++ {
 		if s := b.segs[i].slab; s != nil && !keep {
 			slabs.Put(s)
 		}
 		b.segs[i] = segment{}
 	}
-	b.base = next
-	if b.base > len(b.segs)/2 { // move down now and then, not each time
-		b.segs = slices.Delete(b.segs, 0, b.base)
+	b.base = int32(next)
+	if next > len(b.segs)/2 { // move down now and then, not each time
+		b.segs = slices.Delete(b.segs, 0, next)
 		b.base = 0
 	}
 	b.head = off
@@ -197,17 +242,18 @@ func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 
 // dropOldest takes the oldest message off for good.
 func (b *batch) dropOldest() Count {
-	frames, _ := b.shift(false)
+	frames, _ := b.shift(b.shared)
 	n := Count{1, uint64(Msg{Frames: frames}.Size())}
 	if b.count.Messages == 0 {
-		b.recycle()
+		b.discard()
 	}
 	return n
 }
 
 // undo empties the batch: of its messages, those that lie whole in the first written bytes count as delivered, all
-// others become messages again, in order. begun says that the first of those was written in part.
-func (b *batch) undo(written int) (delivered Count, rest []Msg, begun bool) {
+// others become messages again, in order. begun says that the first of those was written in part. With keep, the
+// delivered ones are encoded there again.
+func (b *batch) undo(written int, keep *batch) (delivered Count, rest []Msg, begun bool) {
 	for b.count.Messages > 0 {
 		var from *Peer
 		if b.pins.isPinned() {
@@ -215,7 +261,11 @@ func (b *batch) undo(written int) (delivered Count, rest []Msg, begun bool) {
 		}
 		frames, wire := b.shift(true)
 		if wire <= written {
-			delivered.add(Msg{Frames: frames}.Size())
+			m := Msg{Frames: frames, From: from}
+			delivered.add(m.Size())
+			if keep != nil {
+				keep.append(m)
+			}
 		} else {
 			begun = begun || written > 0
 			rest = append(rest, Msg{Frames: frames, From: from})

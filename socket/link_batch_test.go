@@ -118,7 +118,7 @@ func TestBatchAddFast(t *testing.T) {
 			m := fresh(r, size)
 			m.Frames[0] = slices.Grow(m.Frames[0], 100) // room that is not ours to write to
 			var last segment
-			if n := len(b.segs); n > b.base {
+			if n := len(b.segs); n > int(b.base) {
 				last = b.segs[n-1]
 			}
 			want := last.slab != nil && size < referTo && 9+size <= cap(last.b)-len(last.b)
@@ -340,7 +340,7 @@ func TestBatchRecyclesEachSlabOnce(t *testing.T) {
 			})
 			wantBack(t, taken, back, c.slabs, c.slabs)
 
-			taken, back = slabsBack(t, func() { batchOf(c.messages...).undo(0) })
+			taken, back = slabsBack(t, func() { batchOf(c.messages...).undo(0, nil) })
 			wantBack(t, taken, back, c.slabs, 0) // the messages lie in them
 
 			taken, back = slabsBack(t, func() { batchOf(c.messages...).reset() })

@@ -81,9 +81,10 @@ func (f *flight) land() *batch {
 }
 
 // undo ends a flight before all of it is written. Of its messages those that are whole on the wire count as delivered,
-// the others are unsent; begun says that the first of those was written in part.
-func (f *flight) undo() (delivered Count, unsent []Msg, begun bool) {
-	delivered, unsent, begun = f.batch.undo(max(0, f.written-len(f.commands)))
+// the others are unsent; begun says that the first of those was written in part. With keep, those that are whole are
+// encoded there again.
+func (f *flight) undo(keep *batch) (delivered Count, unsent []Msg, begun bool) {
+	delivered, unsent, begun = f.batch.undo(max(0, f.written-len(f.commands)), keep)
 	*f = flight{}
 	return delivered, unsent, begun
 }

@@ -117,7 +117,7 @@ func TestFlightUndo(t *testing.T) {
 		}
 		of := max(0, written-len(commands))
 		n := wholeIn(ms, of)
-		delivered, unsent, begun := f.undo()
+		delivered, unsent, begun := f.undo(nil)
 		if delivered != countAll(ms[:n]) || !sameMessages(unsent, ms[n:]) {
 			t.Fatalf("after %d bytes %v are delivered and %d unsent, want %d and %d", written, delivered, len(unsent), n,
 				len(ms)-n)

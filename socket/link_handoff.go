@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // Normally a goroutine per link reads. Waking a receiver from it costs more than the rest of a round trip, because the
@@ -250,6 +252,14 @@ func (l *link) readInline() {
 	if len(msgs) > 0 {
 		n = q.put(l, msgs)
 		l.answer()
+		if r.superseded {
+			err = ErrSuperseded
+		}
+	}
+	if r.nextSaid && n == len(msgs) && (err == nil || errors.Is(err, zmtp.ErrPause)) {
+		err = l.enterNext()
+	} else if errors.Is(err, zmtp.ErrPause) {
+		err = nil // it is entered behind the rest
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -60,6 +60,7 @@ func (l *link) check(late time.Duration) {
 	now := l.core.now()
 	h := l.core.cfg.heartbeat
 	next := never
+	l.payAcks()
 	if by := time.Duration(l.life.closeAt.Load()); by > 0 {
 		if now >= by {
 			l.failLater(ErrDisconnected)

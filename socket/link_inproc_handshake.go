@@ -26,9 +26,11 @@ func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *li
 		Endpoint: l.ep.name,
 		Address:  conn.LocalAddr().String(),
 		Node:     thisNode(),
-		Metadata: c.metadata(),
+		Metadata: c.metadata(l.ep),
 		yodel:    true,
 		inproc:   true,
+		features: c.features(),
+		end:      c.endAt(l.ep),
 	}
 	ours := make(chan zmtp.Command, 2) // the last one of the mechanism, and the first of what follows
 	conduit := &inprocConduit{out: ours, done: conn.Done()}
@@ -50,7 +52,7 @@ func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *li
 		theirs, conduit.in = h, h.commands
 		return h.greeting, c.typ.Check(h.typ)
 	}
-	if _, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(), trade); err != nil {
+	if _, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(l.ep), trade); err != nil {
 		return err
 	}
 	l.describe(theirs.peer)

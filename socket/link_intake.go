@@ -15,6 +15,9 @@ func (l *link) queueAll(msgs [][][]byte) error {
 	var ended error // that a receiver met behind these messages
 	for parked := false; ; parked = !parked {
 		n := l.core.in.put(l, msgs)
+		if l.reading.superseded {
+			return ErrSuperseded
+		}
 		if msgs = msgs[n:]; len(msgs) == 0 {
 			return ended
 		}

@@ -20,7 +20,7 @@ func (l *link) sendPing() {
 	l.life.pings.Add(1)
 	l.life.ttlPending.Store(now)
 	ttl := l.core.cfg.heartbeat.ttl
-	l.sendCommand(true, func(b []byte) []byte {
+	l.sendCommand(func(b []byte) []byte {
 		if len(b) > maxKeepaliveBytes {
 			return b // the peer takes nothing: one PING that waits is as good as many
 		}
@@ -46,9 +46,13 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 	}
 }
 
-// answer answers the PINGs that one read has brought.
+// answer answers the PINGs that one read has brought, and acknowledges messages if much is owed.
 func (l *link) answer() {
 	r := &l.reading
+	if r.ackDue {
+		r.ackDue = false
+		l.payAcks()
+	}
 	if !r.pinged {
 		return
 	}
@@ -72,7 +76,7 @@ func (l *link) answer() {
 // sendPongs sends PONGs that are encoded already. A peer that does not read them gets no more than a few.
 func (l *link) sendPongs(pongs []byte) {
 	l.life.ttlPending.Store(0)
-	l.sendCommand(true, func(b []byte) []byte {
+	l.sendCommand(func(b []byte) []byte {
 		if len(b) > maxKeepaliveBytes {
 			return b
 		}
@@ -128,15 +132,15 @@ func (l *link) keepaliveDue(every time.Duration) time.Duration {
 	return time.Duration(l.life.wrote.Load()) + every - l.core.now()
 }
 
-// sendCommand queues a command and sees to it that it is written. With alone, as for PING and PONG, the caller
-// writes, as far as that goes without waiting, and wakes nobody; a run of commands is left to writeLoop.
-func (l *link) sendCommand(alone bool, encode func(b []byte) []byte) {
+// sendCommand queues a command and sees to it that it is written. The caller writes, as far as that goes without
+// waiting, and wakes nobody.
+func (l *link) sendCommand(encode func(b []byte) []byte) {
 	box := &l.core.out
 	box.mu.Lock()
 	now := false
 	if !box.closed {
 		l.control(encode)
-		now = l.start(alone)
+		now = l.start(true)
 	}
 	box.mu.Unlock()
 	if now {

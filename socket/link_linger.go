@@ -12,7 +12,7 @@ import (
 // lingeringClose.
 func (l *link) hangUp() {
 	l.out.box.mu.Lock()
-	linger := l.out.ending && l.out.counts.delivered.Messages > 0
+	linger := l.out.ending && (l.out.counts.delivered.Messages > 0 || l.in.stream != nil)
 	l.out.box.mu.Unlock()
 	if state, known := l.inspect(); !linger || !known || state.Ended || l.core.lingering.Load() >= maxLingering {
 		l.conn.Close()

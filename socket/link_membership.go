@@ -69,9 +69,20 @@ func (c *core) unwanted(l *link, err error) {
 // join makes a link that was admitted part of the socket.
 func (c *core) join(l *link) {
 	c.role.joined(l)
+	if l.out.session != nil {
+		c.out.mu.Lock()
+		superseded := !l.out.joined
+		c.out.mu.Unlock()
+		if superseded {
+			l.dismiss(ErrSuperseded)
+		}
+	}
 	c.in.pullFromPrevious()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	l.toldUp.Store(true)
+	if c.foreign(l.peer) {
+		c.events.add(Event{Kind: PeerForeign, Endpoint: l.ep.name, Peer: l.peer})
+	}
 	l.startHeartbeat()
 
 	c.mu.Lock()

@@ -39,7 +39,7 @@ func TestPinnedMessages(t *testing.T) {
 					b.shift(false)
 				}
 				add(c.then)
-				_, rest, _ := b.undo(0)
+				_, rest, _ := b.undo(0, nil)
 				got := ""
 				for _, m := range rest {
 					if m.From != pinned {

@@ -19,12 +19,15 @@ import (
 // A readState is what reading a link needs from one read to the next. It belongs to whoever reads, and is guarded by
 // nothing else: the link's goroutine, or the receiver that owns the reading (handoff.owner).
 type readState struct {
-	reader   *zmtp.Reader
-	last     time.Duration // when the link's goroutine read the time before
-	yields   time.Duration // when the reader last waited, or let others run
-	stream   bool          // the last read brought several messages
-	counting bool          // what is read counts in link.life.come
-	ballast  ballast.Share
+	reader     *zmtp.Reader
+	last       time.Duration // when the link's goroutine read the time before
+	yields     time.Duration // when the reader last waited, or let others run
+	stream     bool          // the last read brought several messages
+	counting   bool          // what is read counts in link.life.come
+	ackDue     bool          // much is to be acknowledged
+	nextSaid   bool          // NEXT has come, and is to be entered behind the messages ahead of it
+	superseded bool          // what the link brings is void, for the peer has made another
+	ballast    ballast.Share
 
 	pinged bool          // PINGs have come that were not answered yet
 	ttl    time.Duration // of the last of them
@@ -86,6 +89,9 @@ func (l *link) read() error {
 				continue
 			}
 		}
+		if r := &l.reading; r.nextSaid && (err == nil || errors.Is(err, zmtp.ErrPause)) {
+			err = l.enterNext()
+		}
 		if err != nil {
 			return err
 		}
@@ -96,6 +102,9 @@ func (l *link) read() error {
 			if e := l.core.role.intake(l, rest); e != nil {
 				return e
 			}
+		}
+		if l.reading.nextSaid && err == nil {
+			err = l.enterNext()
 		}
 		if err != nil {
 			return err
@@ -159,6 +168,13 @@ func (l *link) Command(name string, data []byte, _ int) error {
 			return err
 		}
 		return fmt.Errorf("%w: %w %q", ErrProtocol, errSentError, reason)
+	case zmtp.CommandAck:
+		return l.acked(data)
+	case zmtp.CommandNext, zmtp.CommandLow:
+		l.reading.useless += useless(1, len(data))
+		return l.core.in.said(l, name, data)
+	case zmtp.CommandBye:
+		return l.saidBye(data)
 	case zmtp.CommandSubscribe, zmtp.CommandCancel:
 		if l.readOnly.Load() {
 			return nil

@@ -138,8 +138,8 @@ func (w *wire) queued() uint64 { return w.link.out.counts.queued.Messages }
 // undo takes apart what is in flight and what waits behind it.
 func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {
 	l := w.link
-	delivered, unsent, begun = l.flight.undo()
-	_, waiting, _ := l.out.open.undo(0)
+	delivered, unsent, begun = l.flight.undo(nil)
+	_, waiting, _ := l.out.open.undo(0, nil)
 	l.out.control = nil
 	return delivered, append(unsent, waiting...), begun
 }
@@ -147,6 +147,6 @@ func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {
 // dropOpen drops what has not begun to leave, for Conflate.
 func (l *link) dropOpen() {
 	n := l.out.open.count
-	l.out.open.recycle()
+	l.out.open.discard()
 	l.dropped(QueueFull, n)
 }

@@ -59,6 +59,8 @@ func (l *link) load() bool {
 		return true
 	case o.behind: // no message overtakes a subscription
 		l.flight.load(&o.control, nil)
+	case o.session != nil:
+		o.session.load(l)
 	default:
 		o.further = o.open.further
 		l.flight.load(&o.control, &o.open)
@@ -76,7 +78,7 @@ func (l *link) writeNow() {
 	box := l.out.box
 	box.mu.Lock()
 	l.onWritten(n, err)
-	if o := &l.out; o.dead || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind {
+	if o := &l.out; o.dead || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind && !l.resends() {
 		l.handBack()
 	} else {
 		l.spawn()
@@ -130,11 +132,15 @@ func (l *link) onWritten(n int, err error) {
 	}
 }
 
-// written is called when a batch is on the wire whole, settled when it is done with. A peer that acknowledges messages
-// would come between the two; what goes to any other is done with once the kernel has it.
+// written is called when a batch is on the wire whole, settled when it is done with. Where the peer acknowledges
+// messages, the link's session comes between the two; what goes to any other is done with once the kernel has it.
 func (l *link) written(b *batch) {
 	if b.count.Messages > 0 {
 		l.life.ttlPending.Store(0)
+		if s := l.out.session; s != nil {
+			s.keep(l, b)
+			return
+		}
 	}
 	l.settled(b)
 }
@@ -153,7 +159,7 @@ func (l *link) settled(b *batch) {
 // reopen lets messages in again once the queue is down to half.
 func (l *link) reopen() {
 	o := &l.out
-	if o.full && !o.dead && o.limit.cleared(o.load()) {
+	if o.full && !o.dead && o.limit.cleared(o.load()) && (o.session == nil || o.session.hasRoom()) {
 		o.full = false
 		l.hasOpened()
 	}
@@ -176,6 +182,9 @@ func (l *link) handBack() {
 	l.sendRate.wrote(l.out.box.env.now())
 	l.out.writing = false
 	l.finish()
+	if l.out.box.writeWaiters.Len() > 0 {
+		l.out.box.writeWaiters.WakeAll()
+	}
 }
 
 // finish accounts for what a link that has left the socket did not write, once nobody writes to it.
@@ -185,6 +194,11 @@ func (l *link) finish() {
 		return
 	}
 	o.finished = true
+	if o.session != nil && o.joined {
+		o.session.lose(l)
+		close(o.done)
+		return
+	}
 	delivered, unsent, begun := l.carrier.undo()
 	l.out.box.delivered(l, delivered)
 	if begun && l.out.box.keeps {

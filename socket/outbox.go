@@ -33,6 +33,11 @@ type outbox struct {
 	unassigned   outCounts     // the part of counts for messages that are for no link, or for none yet
 	spaceWaiters waitlist.List // callers that wait for room in a link or in the backlog
 	drainWaiters waitlist.List // callers that wait until nothing is queued
+	writeWaiters waitlist.List // callers that wait until nobody writes to a link
+
+	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
+	redelivered Count                   // see Stats
+	atMostOnce  Count
 
 	scratch []byte // for the message that several links share
 	fanOuts uint64 // how many there were; see linkOut.lastFanOut
@@ -80,12 +85,20 @@ func (o *outbox) add(l *link) {
 	if l.out.removed { // its way out has ended before it began
 		return
 	}
+	if s := l.out.session; s != nil && !s.mayAttach(l) { // another link to the receiver was faster
+		l.out.dead = true
+		return
+	}
 	o.links = append(o.links, l)
 	l.out.joined = true
 	if o.env.cfg.connectOnce && !l.ep.bound {
 		o.spend(l.ep) // for a peer to come from
 	}
 	o.choose()
+	if s := l.out.session; s != nil {
+		s.attach(l)
+	}
+	o.endExpired()
 	if o.env.cfg.probe {
 		o.give(l, NewMsg(nil))
 	}
@@ -137,7 +150,10 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut, o.closed = true, true
-	o.ledger(nil).drop(SocketClosed, o.unassigned.queued)
+	a := o.ledger(nil)
+	a.recall(o.unassigned.unacked)
+	a.drop(SocketClosed, o.unassigned.queued)
+	o.endSessions()
 	o.backlog = backlog{}
 	o.links, o.soleLink = nil, nil // thousands of links need not be looked up as they leave
 	o.spaceWaiters.WakeAll()

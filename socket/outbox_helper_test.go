@@ -49,7 +49,7 @@ func (o *outbox) check(t *testing.T, when string) {
 	defer o.mu.Unlock()
 	queued := o.unassigned.queued
 	for _, c := range []*outCounts{&o.counts, &o.unassigned} {
-		if !c.accepted.isSum(c.dropped, c.delivered, c.queued, c.requeued) {
+		if !c.accepted.isSum(c.dropped, c.delivered, c.queued, c.unacked, c.requeued) {
 			t.Errorf("%s: %+v does not balance", when, *c)
 		}
 	}

@@ -26,12 +26,15 @@ func (o *outbox) delivered(l *link, n Count) {
 		l.out.attempts.take(int(n.Messages))
 	}
 	o.ledger(l).deliver(n)
+	if o.env.cfg.reliable {
+		o.atMostOnce.increase(n)
+	}
 	o.drained()
 }
 
 // drained wakes the callers that wait for the queues to drain, if they have.
 func (o *outbox) drained() {
-	if o.counts.queued.Messages == 0 {
+	if o.idle() {
 		o.drainWaiters.WakeAll()
 	}
 }
@@ -42,11 +45,14 @@ func (o *outbox) onRoom() {
 	o.spaceWaiters.WakeAll()
 }
 
-// waitIdle waits until nothing is queued.
+// idle reports whether nothing is queued, nor sent and to be acknowledged.
+func (o *outbox) idle() bool { return o.counts.queued.Messages == 0 && o.counts.unacked.Messages == 0 }
+
+// waitIdle waits until the socket is idle.
 func (o *outbox) waitIdle(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.counts.queued.Messages > 0 {
+	for !o.idle() {
 		w := o.drainWaiters.Join()
 		o.mu.Unlock()
 		err := w.Wait(ctx)

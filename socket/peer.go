@@ -3,10 +3,8 @@ package socket
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -32,9 +30,20 @@ type Peer struct {
 
 	yodel            bool
 	inproc           bool
+	features         zmtp.Features // of a Yodel peer
+	end              endID         // the same
 	conn             *peerLink     // nil if no socket made it
 	origin           *origin       // of subscriptions that an XPub received from it
 	heartbeatTimeout time.Duration // that a Yodel peer has told; 0 for none
+}
+
+// An endID names one end of a connection: the socket or, of the side that connects, its endpoint. It is the same for
+// the next connection of that endpoint, and another one for a connection by another endpoint.
+type endID = [16]byte
+
+func newEndID() (id endID) {
+	rand.Read(id[:])
+	return id
 }
 
 // A NodeID names one process that runs Yodel; it is drawn at random when the process makes its first socket.
@@ -62,29 +71,39 @@ var thisNode = sync.OnceValue(func() (id NodeID) {
 	return id
 })
 
-// The X-Yodel property of READY tells another Yodel what it may send us beyond ZMTP 3.1: a version byte, four bytes of
-// feature bits, the node id, and four bytes of the time in milliseconds after which it takes us for dead (0: never).
-const (
-	yodelProperty = "X-Yodel"
-	yodelVersion  = 1
-	yodelSize     = 1 + 4 + 16 + 4
-)
+// ourProperty is the X-Yodel property this socket sends over a connection of an endpoint.
+func (c *core) ourProperty(ep *endpointState) zmtp.Property {
+	return zmtp.Property{Name: zmtp.PropertyYodel, Value: zmtp.AppendYodel(nil, &zmtp.Yodel{
+		Features:  c.features(),
+		Node:      thisNode(),
+		Heartbeat: c.cfg.heartbeat.timeout,
+		Receiver:  c.endAt(ep),
+	})}
+}
 
-// ourProperty is the X-Yodel property this socket sends. No feature beyond ZMTP is spoken yet, so that no bit is set.
-func (c *core) ourProperty() zmtp.Property {
-	v := make([]byte, 0, yodelSize)
-	v = append(v, yodelVersion)
-	v = binary.BigEndian.AppendUint32(v, 0)
-	id := thisNode()
-	v = append(v, id[:]...)
-	v = binary.BigEndian.AppendUint32(v, uint32(min(c.cfg.heartbeat.timeout.Milliseconds(), math.MaxUint32)))
-	return zmtp.Property{Name: yodelProperty, Value: v}
+// endAt is by what name the peers at an endpoint know this socket.
+func (c *core) endAt(ep *endpointState) endID {
+	if ep.bound {
+		return c.endID
+	}
+	return ep.endID
+}
+
+// features are the feature bits of this socket.
+func (c *core) features() (bits zmtp.Features) {
+	if c.in.receives {
+		bits |= zmtp.FeatureReliable
+	}
+	if c.opens() {
+		bits |= zmtp.FeatureOpens
+	}
+	return bits
 }
 
 // metadata is what a peer in the same process sees as [Peer.Metadata]: what READY would carry.
-func (c *core) metadata() map[string]string {
+func (c *core) metadata(ep *endpointState) map[string]string {
 	m := map[string]string{zmtp.PropertySocketType: string(c.typ)}
-	for _, p := range append(c.cfg.metadata, c.ourProperty()) {
+	for _, p := range append(c.cfg.metadata, c.ourProperty(ep)) {
 		m[p.Name] = string(p.Value)
 	}
 	return m
@@ -104,11 +123,11 @@ func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 			p.Metadata[prop.Name] = string(prop.Value)
 		}
 	}
-	// A longer property comes from a later Yodel: what we know of it stands at its start.
-	if v, _ := s.Metadata.Get(yodelProperty); len(v) >= yodelSize {
-		p.yodel = true
-		p.Node = NodeID(v[5:21])
-		p.heartbeatTimeout = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
+	if v, _ := s.Metadata.Get(zmtp.PropertyYodel); len(v) > 0 {
+		if y, err := zmtp.ParseYodel(v); err == nil {
+			p.yodel, p.Node, p.heartbeatTimeout = true, y.Node, y.Heartbeat
+			p.features, p.end = y.Features, y.Receiver
+		}
 	}
 	return p
 }

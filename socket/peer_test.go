@@ -36,10 +36,7 @@ func TestThisNode(t *testing.T) {
 }
 
 func TestNewPeer(t *testing.T) {
-	ours := NewPush().ourProperty()
-	if len(ours.Value) != yodelSize {
-		t.Fatalf("our property has %d bytes, want %d", len(ours.Value), yodelSize)
-	}
+	ours := NewPush().ourProperty(&endpointState{bound: true})
 	for _, c := range []struct {
 		name  string
 		props zmtp.Metadata
@@ -52,12 +49,12 @@ func TestNewPeer(t *testing.T) {
 		{"in other letters", zmtp.Metadata{{Name: "x-yodel", Value: ours.Value}}, true, ThisNode()},
 		{
 			"a later Yodel",
-			zmtp.Metadata{{Name: yodelProperty, Value: append(bytes.Clone(ours.Value), "more"...)}},
+			zmtp.Metadata{{Name: zmtp.PropertyYodel, Value: append(bytes.Clone(ours.Value), "more"...)}},
 			true,
 			ThisNode(),
 		},
-		{"a property too short", zmtp.Metadata{{Name: yodelProperty, Value: ours.Value[:yodelSize-1]}}, false, NodeID{}},
-		{"an empty one", zmtp.Metadata{{Name: yodelProperty}}, false, NodeID{}},
+		{"a property too short", zmtp.Metadata{{Name: zmtp.PropertyYodel, Value: ours.Value[:24]}}, false, NodeID{}},
+		{"an empty one", zmtp.Metadata{{Name: zmtp.PropertyYodel}}, false, NodeID{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPeer(&zmtp.Session{PeerType: zmtp.Pull, Identity: []byte("me"), Metadata: c.props}, "tcp://a:1", "b:2")

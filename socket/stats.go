@@ -28,7 +28,7 @@ const (
 	Undeliverable Reason = "undeliverable"
 	// GivenUp: a request whose Req.Do ended before it left.
 	GivenUp Reason = "given up"
-	// SocketClosed: still queued when the socket closed.
+	// SocketClosed: still queued, or not acknowledged, when the socket closed.
 	SocketClosed Reason = "socket closed"
 )
 
@@ -49,6 +49,8 @@ const (
 	Refused Reason = "refused"
 	// Unexpected: a message to a socket that only sends, or from a peer that was refused.
 	Unexpected Reason = "unexpected"
+	// Duplicate: read from a connection in whose place the peer has made another, by which it is sent again.
+	Duplicate Reason = "duplicate"
 )
 
 // A Count is a number of messages and of the bytes in them.
@@ -96,18 +98,22 @@ func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.By
 
 // A Ledger accounts for every message. At every moment
 //
-//	Accepted = Delivered + Queued + Requeued + the sum of Dropped
+//	Accepted = Delivered + Queued + Unacknowledged + Requeued + the sum of Dropped
 //	Received = Handed + Unread + the sum of Discarded
 //
 // A message to n subscribers counts n times, once for each; one that nobody subscribed to counts once, as dropped.
 type Ledger struct {
 	// Accepted by a Send that returned nil; of a peer: assigned to it.
 	Accepted Count
-	// Delivered to the transport whole: written to the kernel or, over inproc, put in the peer's queue.
+	// Delivered to the transport whole: written to the kernel or, over inproc, put in the peer's queue. Over a reliable
+	// link (see [WithReliable]): acknowledged, which means that the peer's application has received it.
 	Delivered Count
 	// Queued in this process, for one peer or for the first that appears.
 	Queued Count
-	// Requeued to the socket's queue when this peer left, to go to another. Always zero for a whole socket.
+	// Unacknowledged: sent over a reliable link, and not known to have been received.
+	Unacknowledged Count
+	// Requeued to the socket when this peer left, to go to it when it comes back, or to another. Always zero for a whole
+	// socket.
 	Requeued Count
 	// Dropped on the way out, by reason.
 	Dropped map[Reason]Count
@@ -128,6 +134,9 @@ func (l Ledger) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "out: accepted %d, delivered %d, queued %d",
 		l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
+	if n := l.Unacknowledged.Messages; n > 0 {
+		fmt.Fprintf(&b, ", unacknowledged %d", n)
+	}
 	if n := l.Requeued.Messages; n > 0 {
 		fmt.Fprintf(&b, ", requeued %d", n)
 	}
@@ -151,6 +160,11 @@ type Stats struct {
 	Ledger
 	// Peers has one entry for each peer connected now, sorted by address.
 	Peers []PeerStats
+	// Redelivered is what a reliable socket (see WithReliable) has sent to a second peer, for the first was lost and may
+	// have received it.
+	Redelivered Count
+	// AtMostOnce is the part of Delivered that a reliable socket has sent to peers that acknowledge nothing.
+	AtMostOnce Count
 	// UnderWay is what messages take of which a part has come, of all peers together; see PeerStats.
 	UnderWay uint64
 }
@@ -193,9 +207,9 @@ func (p PeerStats) String() string {
 // Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the
 // total that it is part of does not balance, whatever the others are.
 func (l Ledger) Check() error {
-	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Requeued) {
-		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + requeued %v + dropped %v",
-			l.Accepted, l.Delivered, l.Queued, l.Requeued, l.Dropped)
+	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Unacknowledged, l.Requeued) {
+		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + unacknowledged %v + requeued %v +"+
+			" dropped %v", l.Accepted, l.Delivered, l.Queued, l.Unacknowledged, l.Requeued, l.Dropped)
 	}
 	if !l.Received.isSum(l.Discarded, l.Handed, l.Unread) {
 		return fmt.Errorf("socket: ledger: received %v is not handed %v + unread %v + discarded %v",

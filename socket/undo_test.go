@@ -25,7 +25,7 @@ func checkUndo(t *testing.T, b *batch, ms []Msg, written int) {
 			defer slabs.Put(s.slab) // the messages are not kept here
 		}
 	}
-	delivered, rest, begun := b.undo(written)
+	delivered, rest, begun := b.undo(written, nil)
 	whole := 0
 	for _, m := range ms[:n] {
 		whole += len(encoded(m))

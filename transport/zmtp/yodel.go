@@ -26,6 +26,8 @@ const (
 	// FeatureReliable: takes part in reliable links, which is what the commands OPEN, OPENED, MORE, ACK, NAK, TERM, WIP,
 	// NEXT, LOW, GAP, BYE and DSUB are for (reliable_open.go and the files behind it).
 	FeatureReliable Features = 1 << 0
+	// FeatureOpens: says OPEN to a peer that takes part in reliable links, which has to wait for it.
+	FeatureOpens Features = 1 << 1
 )
 
 // Has reports whether all features of g are in f.
@@ -59,7 +61,7 @@ func AppendYodel(b []byte, y *Yodel) []byte {
 }
 
 // ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed.
-// Of one without a receiver that is zero, and FeatureReliable is taken away, as it cannot be used without.
+// Of one without a receiver that is zero, and FeatureReliable and FeatureOpens, which need it, are taken away.
 func ParseYodel(v []byte) (y Yodel, err error) {
 	if len(v) < yodelShortest {
 		return y, fail(PropertyYodel, ErrMalformed, "%d bytes; want at least %d", len(v), yodelShortest)
@@ -68,7 +70,7 @@ func ParseYodel(v []byte) (y Yodel, err error) {
 	y.Node = [16]byte(v[5:])
 	y.Heartbeat = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
 	if len(v) < yodelSize {
-		y.Features &^= FeatureReliable
+		y.Features &^= FeatureReliable | FeatureOpens
 		return y, nil
 	}
 	y.Receiver = [16]byte(v[25:])

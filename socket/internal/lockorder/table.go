@@ -31,6 +31,7 @@ var Table = []Rule{
 		outbox, inbox, OneSocket,
 		"a link joins both ways: outbox.add; what the application waits for is told: inbox.notify, inbox.poke",
 	},
+	{outbox, recv, OneSocket, "what an earlier link has queued of a stream is put in front: inbox.inherit"},
 	{outbox, req, OneSocket, "the request goes to a peer, or to none: Req.assigned, Req.abandoned"},
 	{outbox, commandLog, OneSocket, "a link sends its socket's subscriptions: link.loadSubscriptions"},
 	{outbox, heartbeat, OneSocket, "a full link is to be looked after: link.filled"},
@@ -38,6 +39,7 @@ var Table = []Rule{
 
 	// Receiving.
 	{recv, inbox, OneSocket, "inbox.get"},
+	{recv, heartbeat, OneSocket, "what was received is to be acknowledged: stream.arm"},
 	{recv, wanted, OneSocket, "a message is looked at as it is handed out: subscriptions.filter"},
 	{recv, req, OneSocket, "Req.takeReply, Req.stop"},
 	{recv, rep, OneSocket, "Rep.takeRequest, Rep.ready"},

@@ -1,0 +1,210 @@
+package socket
+
+import (
+	"slices"
+	"time"
+)
+
+// What becomes of the messages of a reliable link that is lost:
+//
+//   - Those that were written and are not acknowledged wait for the same receiver, which may have them. When it is back
+//     it says what it has, and gets the rest. After the grace time they go to another peer, which may be the second to
+//     get them, or are dropped, as the role says; while there is no other peer they go on waiting.
+//   - Those that were not written go to another peer at once, in front of the backlog, where the role lets them; those
+//     that are for this receiver alone wait for it.
+
+// lose ends what a link has of the session. core.out.mu is held.
+func (s *session) lose(l *link) {
+	o := s.box
+	var landed batch
+	again := s.resending
+	s.resending = false
+	_, unsent, begun := l.flight.undo(&landed)
+	_, open, _ := l.out.open.undo(0, nil)
+	l.out.control = nil
+	if n := landed.count; n.Messages > 0 {
+		if !again {
+			s.sent(l, n)
+		}
+		s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, &landed))
+	}
+	if again {
+		s.putBack(s.flying+landed.count.Messages, unsent)
+		unsent, begun = nil, false
+	}
+	s.sender.Lost(s.on, o.env.now())
+	unsent = append(unsent, open...)
+	retain(&l.out.counts, &o.unassigned, s.unacked)
+	s.link = nil
+	if o.closed || o.env.cfg.connectOnce && !l.ep.bound {
+		s.drop(l.lostReason())
+		l.dropped(l.lostReason(), countOf(unsent))
+		o.drained()
+		return
+	}
+	if begun && o.keeps {
+		unsent = l.begun(unsent)
+	}
+	unsent = s.await(l, unsent)
+	if len(unsent) > 0 {
+		o.requeue(l, unsent)
+	}
+	if s.left {
+		s.giveUp(false)
+		return
+	}
+	s.startExpiry()
+}
+
+// endSession notes that the receiver at the other end of a link receives nothing more. The link ends, and what it has
+// not received goes elsewhere.
+func (o *outbox) endSession(l *link) {
+	o.mu.Lock()
+	s := l.out.session
+	mine := s != nil && s.link == l
+	if mine {
+		s.left = true
+	}
+	o.mu.Unlock()
+	if mine {
+		l.endOut(errPeerClosed)
+	}
+}
+
+// putBack has messages that were about to be sent again wait for the next link.
+func (s *session) putBack(number uint64, ms []Msg) {
+	if len(ms) == 0 {
+		return
+	}
+	b := s.empty()
+	for _, m := range ms {
+		b.append(m)
+	}
+	s.again = slices.Insert(s.again, 0, resend{batch: b, number: number})
+}
+
+// await keeps those of the unsent messages that are for this receiver alone, and returns the others.
+func (s *session) await(l *link, unsent []Msg) (others []Msg) {
+	var n Count
+	for _, m := range unsent {
+		if s.box.keeps && m.From != pinned {
+			others = append(others, m)
+			continue
+		}
+		l.out.attempts.remove(len(others))
+		s.waiting.append(m)
+		n.add(m.Size())
+	}
+	requeue(&l.out.counts, &s.box.unassigned, n)
+	return others
+}
+
+// startExpiry begins the time in which the receiver may come back.
+func (s *session) startExpiry() {
+	if grace := s.box.env.cfg.grace; grace > 0 {
+		s.expiry = time.AfterFunc(grace, s.expire)
+	}
+}
+
+func (s *session) stopExpiry() {
+	if s.expiry != nil {
+		s.expiry.Stop()
+		s.expiry = nil
+	}
+	s.expired = false
+}
+
+// expire ends the wait for the receiver.
+func (s *session) expire() {
+	o := s.box
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || s.link != nil || s.expiry == nil {
+		return
+	}
+	s.stopExpiry()
+	if s.unacked.Messages > 0 && o.keeps && !o.hasLive() {
+		s.expired = true
+		return
+	}
+	s.giveUp(true)
+}
+
+// giveUp ends the session: its messages go to another peer, or are dropped if they are for this one alone. reached says
+// that the receiver may have some of them.
+func (s *session) giveUp(reached bool) {
+	o := s.box
+	if !o.keeps {
+		s.drop(PeerGone)
+		o.drained()
+		return
+	}
+	var ms []Msg
+	r := s.sender.Abandon(reached)
+	s.settled(r.Settled)
+	for _, p := range r.Again {
+		ms = append(ms, p.Payload.messages(p.Skip, p.Count)...)
+	}
+	for _, a := range s.again {
+		ms = append(ms, a.messages(0, a.count.Messages)...)
+	}
+	var pinnedOnes Count
+	ms = slices.DeleteFunc(ms, func(m Msg) bool {
+		if m.From == pinned {
+			pinnedOnes.add(m.Size())
+		}
+		return m.From == pinned
+	})
+	a := o.ledger(nil)
+	a.recall(s.unacked)
+	a.drop(PeerGone, pinnedOnes.plus(s.waiting.count))
+	n := s.unacked.minus(pinnedOnes)
+	s.end()
+	if n.Messages > 0 && reached {
+		o.redelivered.increase(n)
+		o.env.events.add(Event{Kind: Redelivered, Peer: s.peer, Count: n.Messages})
+	}
+	o.backlog.unshift(ms, nil)
+	o.onRoom()
+	o.drained()
+}
+
+// drop ends the session and drops all it has, which is on no link.
+func (s *session) drop(why Reason) {
+	a := s.box.ledger(nil)
+	a.recall(s.unacked)
+	a.drop(why, s.unacked.plus(s.waiting.count))
+	s.end()
+}
+
+// end forgets the session.
+func (s *session) end() {
+	s.stopExpiry()
+	s.unacked, s.waiting, s.again, s.last = Count{}, batch{}, nil, nil
+	delete(s.box.sessions, s.key)
+}
+
+// endExpired gives up sessions that have waited for another peer to come.
+func (o *outbox) endExpired() {
+	for _, s := range o.sessions {
+		if s.expired {
+			s.giveUp(true)
+		}
+	}
+}
+
+// endSessions forgets all sessions of a socket that closes, whose messages have been dropped.
+func (o *outbox) endSessions() {
+	for _, s := range o.sessions {
+		if s.link == nil {
+			s.end()
+		}
+	}
+}
+
+func countOf(ms []Msg) (n Count) {
+	for _, m := range ms {
+		n.add(m.Size())
+	}
+	return n
+}

@@ -1,0 +1,276 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// How a reliable link begins. Each side that sends reliably opens a stream with OPEN, right behind the handshake; the
+// other says with OPENED what it has of it. Both know from READY which of the two will: who says that it acknowledges
+// is sent OPEN by who says that it opens. The link becomes a member of its socket when that is over.
+
+// opens reports whether the socket sends reliably.
+func (c *core) opens() bool {
+	if !c.cfg.reliable {
+		return false
+	}
+	switch c.typ {
+	case zmtp.Push, zmtp.Pub, zmtp.Req, zmtp.Rep, zmtp.Dealer, zmtp.Router:
+		return true
+	default:
+		return false
+	}
+}
+
+// foreign reports whether a reliable socket can only be with a peer as if it were not.
+func (c *core) foreign(p *Peer) bool {
+	switch {
+	case !c.cfg.reliable:
+		return false
+	case c.opens():
+		return !p.features.Has(zmtp.FeatureReliable)
+	default:
+		return !p.features.Has(zmtp.FeatureOpens)
+	}
+}
+
+// An opening is what both sides of a link say about their streams before it is a member.
+type opening struct {
+	link     *link
+	session  *session       // nil if this side opens no stream
+	opened   bool           // it is open, or there is none
+	verdict  zmtp.Opened    // what the peer has said of it
+	answer   []zmtp.Command // what there is still to say of the peer's stream
+	answered bool           // all is said, or the peer opens none
+}
+
+// begin is the beginning of every socket.
+func (c *core) begin(ctx context.Context, l *link) (zmtp.Exchange, zmtp.Command, error) {
+	o := &opening{
+		link:     l,
+		opened:   !c.opens() || !l.peer.features.Has(zmtp.FeatureReliable),
+		answered: !c.in.receives || !l.peer.features.Has(zmtp.FeatureOpens),
+	}
+	if o.opened && o.answered || l.peer.inproc {
+		return nil, zmtp.Command{}, nil
+	}
+	if o.opened {
+		return o, zmtp.Command{}, nil
+	}
+	first, err := o.open(ctx)
+	return o, first, err
+}
+
+// open opens the stream: what is left of an earlier link to the same receiver ends first.
+func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
+	l, box := o.link, &o.link.core.out
+	box.mu.Lock()
+	s := box.sessionFor(l)
+	for s.link != nil {
+		earlier := s.link
+		box.mu.Unlock()
+		earlier.fail(ErrSuperseded)
+		select {
+		case <-earlier.out.done:
+		case <-ctx.Done():
+			return zmtp.Command{}, context.Cause(ctx)
+		}
+		box.mu.Lock()
+	}
+	defer box.mu.Unlock()
+	s.sender.Lost(s.on, box.env.now()) // of a link that has not become a member
+	on, open, err := s.sender.Open()
+	if err != nil {
+		return zmtp.Command{}, err
+	}
+	o.session, l.out.session = s, s
+	s.on, s.opened = on, l
+	if s.expiry == nil {
+		s.startExpiry()
+	}
+	said := zmtp.Open{
+		Stream: open.Stream, Epoch: open.Epoch, Nonce: open.Nonce, Link: uint64(open.Link), Low: open.Low, Next: open.Next,
+		WindowMessages: open.Window.Messages, WindowBytes: open.Window.Bytes,
+	}
+	return said.Command(), nil
+}
+
+// Step implements [zmtp.Exchange].
+func (o *opening) Step(_ context.Context, c zmtp.Command) (send zmtp.Command, done bool, err error) {
+	switch {
+	case c.Name == zmtp.CommandOpen && !o.answered:
+		if o.answer, err = o.link.answerOpen(c.Data); err != nil {
+			return send, false, err
+		}
+		return o.next()
+	case c.Name == zmtp.CommandMore && len(o.answer) > 0:
+		return o.next()
+	case c.Name == zmtp.CommandOpened && !o.opened:
+		more, err := o.verdict.Add(c.Data)
+		if err != nil || more {
+			return zmtp.Command{Name: zmtp.CommandMore}, false, err
+		}
+		o.opened = true
+		return send, o.answered, o.take()
+	}
+	return send, false, fmt.Errorf("%w: %.64q where streams are opened", ErrProtocol, c.Name)
+}
+
+// next is the next part of the answer.
+func (o *opening) next() (send zmtp.Command, done bool, err error) {
+	send, o.answer = o.answer[0], o.answer[1:]
+	o.answered = len(o.answer) == 0
+	return send, o.answered && o.opened, nil
+}
+
+// answerOpen has the link own the stream that the peer opens, and returns what to say about it.
+func (l *link) answerOpen(data []byte) ([]zmtp.Command, error) {
+	open, err := zmtp.ParseOpen(data)
+	if err != nil {
+		return nil, err
+	}
+	opened := l.core.in.openStream(l, reliable.Open{
+		Stream: open.Stream, Epoch: open.Epoch, Nonce: open.Nonce, Link: reliable.Link(open.Link),
+		Low: open.Low, Next: open.Next,
+		Window:  reliable.Limit{Messages: open.WindowMessages, Bytes: open.WindowBytes},
+		Durable: open.Durable, Shared: open.Shared, Name: open.Name,
+	})
+	answer := zmtp.Opened{
+		Status: zmtp.OpenStatus(opened.Status), Known: byte(opened.Known), Receiver: opened.Receiver, Next: opened.Next,
+		CreditMessages: opened.Credit.Messages, CreditBytes: opened.Credit.Bytes,
+		Floor: opened.Done.Floor(), Done: toWire(opened.Done.Above()), Held: toWire(opened.Held),
+	}
+	return answer.Commands(), nil
+}
+
+func toWire(in []reliable.Range) (out []zmtp.Range) {
+	for _, r := range in {
+		out = append(out, zmtp.Range(r))
+	}
+	return out
+}
+
+func fromWire(in []zmtp.Range) (out []reliable.Range) {
+	for _, r := range in {
+		out = append(out, reliable.Range(r))
+	}
+	return out
+}
+
+// take goes on with the session as the receiver says.
+func (o *opening) take() error {
+	v := &o.verdict
+	opened := reliable.Opened{
+		Status: reliable.Status(v.Status), Receiver: v.Receiver, Known: reliable.Knowledge(v.Known), Next: v.Next,
+		Credit: reliable.Limit{Messages: v.CreditMessages, Bytes: v.CreditBytes},
+		Done:   ranges.From(v.Floor, fromWire(v.Done)...), Held: fromWire(v.Held),
+	}
+	s, box := o.session, &o.link.core.out
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	if s.opened != o.link {
+		return ErrSuperseded
+	}
+	r, err := s.sender.Opened(s.on, opened)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	s.resume(r)
+	s.window = windowOf(box.env.cfg.window, opened.Credit)
+	return nil
+}
+
+// windowOf is what the sender leaves unacknowledged, if the receiver has room for as much.
+func windowOf(m mark, credit reliable.Limit) mark {
+	if credit.Messages > 0 {
+		m.messages = min(m.messages, credit.Messages)
+	}
+	if credit.Bytes > 0 {
+		m.bytes = min(m.bytes, credit.Bytes)
+	}
+	return m
+}
+
+// sendAck tells the peer what the application has received.
+func (l *link) sendAck(a reliable.Ack) {
+	ranges := toWire(a.Ranges)
+	l.sendCommand(func(b []byte) []byte { return zmtp.AppendAck(b, a.Upto, ranges...) })
+}
+
+// acked takes an ACK.
+func (l *link) acked(data []byte) error {
+	upto, above, err := zmtp.ParseAck(data, nil)
+	if err != nil {
+		return err
+	}
+	box := l.out.box
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	if l.out.session == nil {
+		l.reading.useless += useless(1, len(data))
+		return nil
+	}
+	return l.out.session.ack(l, reliable.Ack{Upto: upto, Ranges: fromWire(above)})
+}
+
+// byeTimeout is how long a socket that closes waits until its last commands are written.
+const byeTimeout = 100 * time.Millisecond
+
+// sayBye tells the peers of reliable links, when the socket closes, what the application has received, and that it will
+// receive and send nothing more: what is not acknowledged can go to others at once.
+func (c *core) sayBye(links []*link) {
+	ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+	defer cancel()
+	var told []*link
+	for _, l := range links {
+		var bye zmtp.Bye
+		if l.in.stream != nil {
+			l.payAcks()
+			bye |= zmtp.ByeReceiving
+		}
+		if l.out.session != nil {
+			bye |= zmtp.ByeSending
+		}
+		if bye != 0 {
+			l.sendCommand(func(b []byte) []byte { return zmtp.AppendBye(b, bye) })
+			told = append(told, l)
+		}
+	}
+	for _, l := range told {
+		c.out.awaitWritten(ctx, l)
+	}
+}
+
+// awaitWritten waits until nobody writes to a link, because everything is written, or ctx ends.
+func (o *outbox) awaitWritten(ctx context.Context, l *link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for l.out.writing && !l.out.dead && ctx.Err() == nil {
+		w := o.writeWaiters.Join()
+		o.mu.Unlock()
+		err := w.Wait(ctx)
+		o.mu.Lock()
+		o.writeWaiters.Leave(w, err)
+	}
+}
+
+// saidBye takes a BYE.
+func (l *link) saidBye(data []byte) error {
+	bye, err := zmtp.ParseBye(data)
+	if err != nil {
+		return err
+	}
+	l.reading.useless += useless(1, len(data))
+	if bye&zmtp.ByeSending != 0 {
+		l.core.in.forgetStream(l)
+	}
+	if bye&zmtp.ByeReceiving != 0 {
+		l.out.box.endSession(l)
+	}
+	return nil
+}

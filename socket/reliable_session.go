@@ -1,0 +1,337 @@
+package socket
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A session is what a reliable socket owes one receiver, over however many connections:
+//
+//	attach ── a link to the receiver has joined; what the receiver has not got is written to it first
+//	  │
+//	keep ──── a batch is on the wire: it is unacknowledged, and stays
+//	  │
+//	ack ───── the receiver's application has received the first so many messages
+//	  │
+//	lose ──── the link is lost (reliable_lost.go): what is unacknowledged waits for the next link to the receiver
+//	  │
+//	giveUp ── none has come in time: it goes to another peer or is dropped, as the role says
+//
+// What is acknowledged, and what to send again, internal/reliable knows; a session moves batches and keeps the ledger.
+// All of it is guarded by outbox.mu.
+type session struct {
+	box    *outbox
+	key    sessionKey
+	sender *reliable.Sender[*batch]
+	opened *link         // the link that was opened last, which may not have joined yet
+	on     reliable.Link // which of the sender's links that is
+	link   *link         // that serves it; nil while there is none
+	last   *link         // that served it last: acknowledgements may come by it for a while
+	peer   *Peer         // its far end
+	window mark          // how much may be unacknowledged on the link
+
+	again     []resend   // to be written ahead of anything else, oldest first
+	fresh     *zmtp.Next // goes ahead of the first message that is new on the link; nil for nothing
+	resending bool       // the link's flight has what was the first of again
+	flying    uint64     // the number of the first of those messages
+	spare     []*batch   // emptied
+
+	unacked Count // of the messages that the ledger has as unacknowledged
+	waiting batch // messages for this receiver alone that were not sent
+
+	left    bool        // the receiver has said that it receives nothing more
+	expiry  *time.Timer // runs while there is no link
+	expired bool        // it has run out, and there is no other peer to go to
+}
+
+// A resend is messages that were sent over a link that is lost.
+type resend struct {
+	*batch
+	number uint64     // of the first
+	next   *zmtp.Next // goes ahead of it; nil for nothing
+}
+
+// A sessionKey tells the receivers of a socket apart. Two connections between the same two sockets, by two endpoints,
+// lead to two receivers.
+type sessionKey struct {
+	peer endID
+	at   *endpointState // ours, if it is the one that connects
+}
+
+func (l *link) sessionKey() sessionKey {
+	k := sessionKey{peer: l.peer.end}
+	if !l.ep.bound {
+		k.at = l.ep
+	}
+	return k
+}
+
+// sessionFor returns the session with the receiver at the other end of a link, a new one if need be.
+func (o *outbox) sessionFor(l *link) *session {
+	key := l.sessionKey()
+	s := o.sessions[key]
+	if s == nil {
+		cfg := o.env.cfg
+		s = &session{box: o, key: key, sender: reliable.NewSender(reliable.SenderConfig[*batch]{
+			Stream: newStreamID(),
+			Epoch:  uint64(time.Now().UnixNano()),
+			Window: reliable.Limit{Messages: cfg.window.messages, Bytes: cfg.window.bytes},
+			Grace:  cfg.grace,
+			Size:   (*batch).sizeOf,
+		})}
+		if o.sessions == nil {
+			o.sessions = make(map[sessionKey]*session)
+		}
+		o.sessions[key] = s
+	}
+	return s
+}
+
+// newStreamID names a stream for good: a later session with the same receiver is another stream.
+func newStreamID() (id reliable.ID) {
+	rand.Read(id[:])
+	return id
+}
+
+// full reports whether the window is used up.
+func (s *session) full() bool { return s.window.reached(s.inFlight()) }
+
+// hasRoom reports whether the window is free down to half.
+func (s *session) hasRoom() bool { return s.window.cleared(s.inFlight()) }
+
+func (s *session) inFlight() Count {
+	messages, bytes := s.sender.Unacknowledged()
+	return Count{messages, bytes}
+}
+
+// resends reports whether a link has to write what was sent over an earlier one first.
+func (s *session) resends(l *link) bool { return s.link == l && len(s.again) > 0 }
+
+// resume takes note of what the receiver has got, and of what has to be sent again. If that was about to happen over an
+// earlier link already, it comes behind what that had written.
+func (s *session) resume(r reliable.Resumption[*batch]) {
+	s.settled(r.Settled)
+	var again []resend
+	for _, p := range r.Again {
+		b := p.Payload
+		if p.Skip > 0 || p.Count < b.count.Messages {
+			b = s.empty()
+			for _, m := range p.Payload.messages(p.Skip, p.Count) {
+				b.append(m)
+			}
+		}
+		again = append(again, resend{batch: b, number: p.Number})
+	}
+	s.again = append(again, s.again...)
+}
+
+// mayAttach reports whether the session goes on over a link that is about to join: unless another one has been opened
+// meanwhile, or has another session taken its place.
+func (s *session) mayAttach(l *link) bool {
+	other := s.box.sessions[s.key]
+	return s.link == nil && s.opened == l && (other == s || other == nil)
+}
+
+// attach has a link that joins serve the session. It takes over what was sent and has not arrived, and then what has
+// been waiting.
+func (s *session) attach(l *link) {
+	s.stopExpiry()
+	s.box.sessions[s.key] = s
+	s.link, s.last, s.peer = l, l, l.peer
+	var placed uint64
+	for i := range s.again {
+		r := &s.again[i]
+		r.next = s.place(placed, r.number)
+		placed += r.count.Messages
+	}
+	s.fresh = s.place(placed, 0)
+	retain(&s.box.unassigned, &l.out.counts, s.unacked)
+	if !s.waiting.empty() {
+		requeue(&s.box.unassigned, &l.out.counts, s.waiting.count)
+		l.out.open, s.waiting = s.waiting, batch{}
+	}
+	if s.full() || l.out.limit.reached(l.out.load()) {
+		l.reachedMark()
+	}
+	if s.resends(l) || !l.out.open.empty() || len(l.out.control) > 0 {
+		l.start(false)
+	}
+}
+
+// place returns what has to be said ahead of the message behind so many others on the link, which has a number or, with
+// zero, a new one; nil for nothing, as a rule.
+func (s *session) place(behind, number uint64) *zmtp.Next {
+	next, needed := s.sender.Place(behind, reliable.Next{Number: number})
+	if !needed {
+		return nil
+	}
+	return &zmtp.Next{Number: next.Number, Attempts: next.Attempts, Redelivered: next.Redelivered}
+}
+
+// announce says what has to be said ahead of the messages that the flight is about to take.
+func (o *linkOut) announce(next *zmtp.Next) {
+	if next != nil {
+		o.control = zmtp.AppendNext(o.control, *next)
+	}
+}
+
+// load hands the link's flight what is to be written next: what was sent before, then what waits, as far as the window
+// allows.
+func (s *session) load(l *link) {
+	o := &l.out
+	switch {
+	case s.link != l: // it has not joined
+		l.flight.load(&o.control, nil)
+	case len(s.again) > 0:
+		s.resend(l)
+	case s.full():
+		l.flight.load(&o.control, nil)
+	default:
+		if s.fresh != nil && !o.open.empty() {
+			o.announce(s.fresh)
+			s.fresh = nil
+		}
+		o.further = o.open.further
+		l.flight.load(&o.control, &o.open)
+		l.flight.batch.handOver(&o.open)
+	}
+}
+
+// resends reports whether the link has to write what was sent over an earlier one.
+func (l *link) resends() bool { return l.out.session != nil && l.out.session.resends(l) }
+
+// resend hands the link's flight the next of the messages that were sent before.
+func (s *session) resend(l *link) {
+	first := s.again[0]
+	s.resending, s.flying, s.again = true, first.number, s.again[1:]
+	l.out.announce(first.next)
+	l.flight.load(&l.out.control, first.batch)
+	s.recycled(first.batch)
+}
+
+// keep takes over a batch that is on the wire whole.
+func (s *session) keep(l *link, b *batch) {
+	n := b.count
+	if s.resending {
+		s.resending = false
+	} else {
+		l.out.further = 0
+		s.sent(l, n)
+	}
+	kept := s.empty()
+	*kept, *b = *b, *kept
+	s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, kept))
+	if s.full() {
+		l.reachedMark()
+	}
+	l.reopen()
+}
+
+// sent enters messages that are on the wire.
+func (s *session) sent(l *link, n Count) {
+	if len(l.out.attempts) > 0 {
+		l.out.attempts.take(int(n.Messages))
+	}
+	s.box.ledger(l).write(n)
+	s.unacked = s.unacked.plus(n)
+}
+
+// ack takes what the receiver has acknowledged.
+func (s *session) ack(l *link, a reliable.Ack) error {
+	if s.last != l || s.opened != l { // the next one has been opened
+		return nil
+	}
+	set, err := s.sender.Ack(s.on, s.underway(l), a)
+	s.settled(set)
+	return err
+}
+
+// underway is how many messages have been begun to be written, or may have been.
+func (s *session) underway(l *link) uint64 {
+	if s.link != l || !l.out.writing {
+		return 0
+	}
+	return l.flight.batch.count.Messages
+}
+
+// settled accounts for messages that were acknowledged, and gives back what held them.
+func (s *session) settled(set reliable.Settlement[*batch]) {
+	if set.Messages == 0 && set.Bytes == 0 && len(set.Payloads) == 0 {
+		return
+	}
+	for _, b := range set.Payloads {
+		b.recycle()
+		s.recycled(b)
+	}
+	n := Count{set.Messages, set.Bytes}
+	s.unacked = s.unacked.minus(n)
+	s.box.ledger(s.link).acknowledge(n)
+	if l := s.link; l != nil {
+		if s.unacked.Messages == 0 && !l.out.writing && l.out.open.empty() {
+			l.out.open.recycle() // an idle link holds on to no slab
+		}
+		if !l.out.open.empty() && !s.full() {
+			l.start(false)
+		}
+		l.reopen()
+	}
+	s.box.drained()
+}
+
+// empty returns an empty batch, and recycled takes one back.
+func (s *session) empty() *batch {
+	if n := len(s.spare); n > 0 {
+		b := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return b
+	}
+	return new(batch)
+}
+
+func (s *session) recycled(b *batch) {
+	if len(s.spare) < maxSpare {
+		s.spare = append(s.spare, b)
+	}
+}
+
+// maxSpare is how many empty batches a session keeps.
+const maxSpare = 32
+
+// sizeOf is the payload of n messages from the one behind skip others on.
+func (b *batch) sizeOf(skip, n uint64) (size uint64) {
+	for _, m := range b.messages(skip, n) {
+		size += uint64(m.Size())
+	}
+	return size
+}
+
+// messages decodes n messages behind skip others. They stay in the batch, whose slabs must not be given back then.
+func (b *batch) messages(skip, n uint64) (ms []Msg) {
+	c := batch{segs: slices.Clone(b.segs[b.base:]), head: b.head, count: b.count, further: b.further, pins: b.pins.clone()}
+	for i := uint64(0); i < skip+n && !c.empty(); i++ {
+		if m := c.shiftMsg(); i >= skip {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// shiftMsg takes the oldest message off and leaves the slab to it.
+func (b *batch) shiftMsg() (m Msg) {
+	if b.pins.isPinned() {
+		m.From = pinned
+	}
+	m.Frames, _ = b.shift(true)
+	return m
+}
+
+func (p *pins) clone() *pins {
+	if p == nil {
+		return nil
+	}
+	return &pins{at: slices.Clone(p.at), front: p.front}
+}

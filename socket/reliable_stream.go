@@ -1,0 +1,330 @@
+package socket
+
+import (
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// A stream is what a reliable peer sends this socket, over however many connections. One link at a time owns it, the
+// last that has opened it: what an earlier one still brings comes again by that, and is dropped. What an earlier link
+// has queued is put in front of the queue of the owner when that joins, so that the order stays.
+//
+// A message is acknowledged once the application has received it, which costs nothing for each: the ledger knows how
+// many of a link's messages are still unread. The acknowledgement leaves by whoever reads the link once much is owed,
+// and otherwise ackDelay after the first message, by the heartbeat timer (link.check).
+//
+// All of it is guarded by inbox.mu.
+type stream struct {
+	receiver *reliable.Receiver
+	id       reliable.ID
+	owner    *link         // whose messages count; nil while there is none
+	on       reliable.Link // which of the receiver's links that is
+	holder   *link         // whose queue has what is unread of it, or whose orphan does
+	entered  Count         // of the holder's messages, those that the receiver knows to be received
+	hurry    Count         // with so much owed it is acknowledged at once
+	armed    bool          // the timer has been set
+	hurried  bool          // and to now
+	closed   bool          // what is received from now on is nobody's
+	over     bool          // the sender sends nothing more, for good
+	next     *zmtp.Next    // was said of the next message, and is not entered yet
+}
+
+// maxLostStreams is how many streams without a link an inbox remembers: of one that is forgotten messages may come
+// twice.
+const maxLostStreams = 16 << 10
+
+const ackDelay = reliable.DefaultAckDelay
+
+// openStream has a link own the stream that its peer opens, from now on.
+func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
+	q.recv.Lock()
+	defer q.recv.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.streams[o.Stream]
+	if s == nil {
+		s = &stream{id: o.Stream, receiver: reliable.NewReceiver(reliable.ReceiverConfig{
+			ID:     l.core.endAt(l.ep),
+			Credit: l.core.credit(l.peer),
+		}, nil)}
+	}
+	q.giveBack()
+	s.settle(q.env.now())
+	on, opened := s.receiver.Open(o)
+	if opened.Status != reliable.OK {
+		return opened
+	}
+	if q.streams == nil {
+		q.streams = make(map[reliable.ID]*stream)
+	}
+	q.streams[o.Stream] = s
+	s.owner, s.on, l.in.stream = l, on, s
+	l.in.limit = l.in.limit.beyond(opened.Credit)
+	s.hurry = Count{quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
+		quarterOf(o.Window.Bytes, reliable.DefaultAckBytes)}
+	return opened
+}
+
+// credit is how much a reliable peer may leave unacknowledged, zero for as much as it likes. Where both sides send
+// reliably this side has to read on however much that is, for the acknowledgements of what it sends come behind it: if
+// both sides stopped, neither would go on.
+func (c *core) credit(p *Peer) reliable.Limit {
+	if !c.opens() || !p.features.Has(zmtp.FeatureReliable) {
+		return reliable.Limit{}
+	}
+	return reliable.Limit{Messages: c.cfg.window.messages, Bytes: c.cfg.window.bytes}
+}
+
+// beyond is the mark at which reading stops for a peer that was given credit: so far beyond it that one write more
+// finds room.
+func (m mark) beyond(credit reliable.Limit) mark {
+	if credit.Messages > 0 && m.messages > 0 {
+		m.messages += credit.Messages + creditSlack
+	}
+	if credit.Bytes > 0 && m.bytes > 0 {
+		m.bytes += credit.Bytes + credit.Messages*queuedFrame + defaultHWMBytes
+	}
+	return m
+}
+
+const creditSlack = 64 << 10
+
+func quarterOf(window, most uint64) uint64 {
+	if window == 0 {
+		return most
+	}
+	return min(most, max(1, window/4))
+}
+
+// inherit puts what an earlier link of the stream has queued in front of what a link that joins will bring. recv and mu
+// are held.
+func (q *inbox) inherit(l *link) {
+	s := l.in.stream
+	if s.owner != l {
+		return // another one has opened it meanwhile
+	}
+	q.giveBack()
+	s.settle(q.env.now())
+	old := s.holding()
+	s.holder, s.entered = l, Count{}
+	if old != nil && old.in.counts.unread.Messages > 0 {
+		n, further := old.in.counts.unread, old.in.counts.further
+		l.in.queue, old.in.queue = old.in.queue, queue{}
+		transfer(&old.in.counts, &l.in.counts, n, further)
+		if q.round.replace(old, l) {
+			old.in.active, l.in.active = false, true
+		}
+		q.queueShrank(old)
+		q.limit(l)
+	}
+	s.arm(q)
+}
+
+// holding is the link, or its orphan, in whose queue the unread messages are.
+func (s *stream) holding() *link {
+	if s.holder != nil && s.holder.in.orphan != nil {
+		return s.holder.in.orphan
+	}
+	return s.holder
+}
+
+// loseStream notes that a link has ended.
+func (q *inbox) loseStream(l *link) {
+	s := l.in.stream
+	if s.owner != l {
+		return
+	}
+	s.owner, s.armed = nil, false
+	s.receiver.Lost(s.on)
+	if s.over {
+		delete(q.streams, s.id)
+		return
+	}
+	q.lostStreams = append(q.lostStreams, s)
+	for len(q.lostStreams) > maxLostStreams {
+		if oldest := q.lostStreams[0]; oldest.owner == nil {
+			delete(q.streams, oldest.id)
+		}
+		q.lostStreams = q.lostStreams[1:]
+	}
+}
+
+// putStream is put for a link whose peer sends reliably.
+func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
+	s := l.in.stream
+	taken := 0
+	for n < len(msgs) {
+		rest := msgs[n:]
+		verdict, k := s.judge(l, len(rest))
+		rest = rest[:k]
+		if verdict == reliable.Take {
+			k := q.pushSome(l, rest)
+			s.receiver.Took(uint64(k))
+			n, taken = n+k, taken+k
+			if k < len(rest) {
+				break
+			}
+			continue
+		}
+		q.rejectAll(l, Duplicate, rest)
+		n += len(rest)
+		if verdict == reliable.Duplicate {
+			s.receiver.Dropped(q.env.now(), k, 0)
+			s.entered = s.entered.plus(countFrames(rest)) // which the ledger has as received and not unread
+			continue
+		}
+		l.reading.superseded = true
+	}
+	q.announce(l, taken)
+	if s.owner == l && s.settle(q.env.now()) {
+		l.reading.ackDue = true
+	}
+	return n
+}
+
+// judge says what becomes of the next messages of a link, and of how many of them.
+func (s *stream) judge(l *link, n int) (reliable.Verdict, uint64) {
+	if s.owner != l {
+		return reliable.Void, uint64(n)
+	}
+	return s.receiver.Judge(s.on, uint64(n))
+}
+
+func countFrames(msgs [][][]byte) (n Count) {
+	for _, frames := range msgs {
+		n.add(Msg{Frames: frames}.Size())
+	}
+	return n
+}
+
+// received is called when a message of the link was taken out of its queue: if nobody looks after the acknowledgement,
+// the timer does.
+func (q *inbox) received(l *link) {
+	s := l.in.stream
+	if !s.armed {
+		s.arm(q)
+	} else if !s.hurried && s.closeToWindow() {
+		s.hurried = true
+		q.env.schedule(s.owner, 0)
+	}
+}
+
+// arm has the timer look after the acknowledgement.
+func (s *stream) arm(q *inbox) {
+	if s.owner != nil && s.holder == s.owner {
+		s.armed = true
+		q.env.schedule(s.owner, ackDelay)
+	}
+}
+
+// owes is what has been received and the receiver does not know of.
+func (s *stream) owes() Count {
+	h := s.holding()
+	if h == nil {
+		return Count{}
+	}
+	return h.in.counts.received.minus(h.in.counts.unread).minus(s.entered)
+}
+
+func (s *stream) closeToWindow() bool {
+	n := s.owes()
+	return n.Messages >= s.hurry.Messages || n.Bytes >= s.hurry.Bytes
+}
+
+// settle tells the receiver what has been received. It reports whether an acknowledgement is due.
+func (s *stream) settle(now time.Duration) (due bool) {
+	n := s.owes()
+	if n.Messages == 0 || s.closed {
+		return false
+	}
+	s.entered = s.entered.plus(n)
+	return s.receiver.Settle(now, n.Messages, n.Bytes)
+}
+
+// acknowledge returns what is to be acknowledged over the link, if anything is.
+func (q *inbox) acknowledge(l *link) (a reliable.Ack, due bool) {
+	q.recv.Lock()
+	defer q.recv.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := l.in.stream
+	if s.owner != l {
+		return a, false
+	}
+	if q.prefetch.link == l {
+		q.giveBack() // who receives next says so
+	}
+	s.settle(q.env.now())
+	s.armed, s.hurried = false, false
+	return s.receiver.Acknowledge()
+}
+
+// closeStreams notes what has been received when the socket closes: what it discards is not. recv and mu are held.
+func (q *inbox) closeStreams() {
+	now := q.env.now()
+	for _, s := range q.streams {
+		s.settle(now)
+		s.closed = true
+	}
+}
+
+// payAcks acknowledges what has been received over a link. It is called by whoever comes first: the reader, once much
+// is owed, or the heartbeat timer.
+func (l *link) payAcks() {
+	if l.in.stream == nil {
+		return
+	}
+	if a, due := l.core.in.acknowledge(l); due {
+		l.sendAck(a)
+	}
+}
+
+// forgetStream notes that nothing more follows on the stream of a link.
+func (q *inbox) forgetStream(l *link) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if s := l.in.stream; s != nil && s.owner == l {
+		s.over = true
+	}
+}
+
+// said takes a NEXT or LOW of the link's peer. A NEXT is about the message behind it: it is entered once those ahead of
+// it are queued, for which the reader pauses.
+func (q *inbox) said(l *link, name string, data []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := l.in.stream
+	if s == nil || s.owner != l {
+		return nil
+	}
+	if name == zmtp.CommandLow {
+		low, settled, err := zmtp.ParseLow(data, nil)
+		if err != nil {
+			return err
+		}
+		return s.receiver.Low(s.on, low, fromWire(settled)...)
+	}
+	next, err := zmtp.ParseNext(data)
+	if err != nil {
+		return err
+	}
+	s.next, l.reading.nextSaid = &next, true
+	return zmtp.ErrPause
+}
+
+// enterNext enters what NEXT has said of the message that comes next.
+func (l *link) enterNext() error {
+	l.reading.nextSaid = false
+	q := &l.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := l.in.stream
+	n := s.next
+	if s.owner != l || n == nil {
+		return nil
+	}
+	s.next = nil
+	return s.receiver.Next(s.on, reliable.Next{Number: n.Number, Attempts: n.Attempts, Redelivered: n.Redelivered})
+}

@@ -1,0 +1,205 @@
+package socket_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/transport/simnet"
+)
+
+// TestReliableDelivered: a message counts as delivered once it was received, not when it was sent.
+func TestReliableDelivered(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{Latency: time.Millisecond})
+		push := socket.NewPush(on(net, "cli"), socket.WithReliable())
+		pull := socket.NewPull(on(net, "srv"))
+		bindAt(t, pull)
+		must(t, push.Connect(server))
+		for n := range 100 {
+			must(t, push.Send(aDay(t), numbered(n, 10)))
+		}
+		time.Sleep(time.Second)
+		if st := push.Stats(); st.Unacknowledged.Messages != 100 || st.Delivered.Messages != 0 {
+			t.Errorf("before anything was received PUSH counts %v", st.Ledger)
+		}
+		for range 30 {
+			_, err := pull.Recv(aDay(t))
+			must(t, err)
+		}
+		time.Sleep(time.Second)
+		if st := push.Stats(); st.Unacknowledged.Messages != 70 || st.Delivered.Messages != 30 {
+			t.Errorf("after 30 were received PUSH counts %v", st.Ledger)
+		}
+		done := make(chan error)
+		go func() { done <- push.Shutdown(aDay(t)) }()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("Shutdown returned %v before all was received", err)
+		default:
+		}
+		for range 70 {
+			_, err := pull.Recv(aDay(t))
+			must(t, err)
+		}
+		must(t, <-done)
+		if st := push.Stats(); st.Delivered.Messages != 100 {
+			t.Errorf("at the end PUSH counts %v", st.Ledger)
+		}
+		balanced(t, push)
+		shut(t, pull)
+	})
+}
+
+// TestReliableReceiverCloses: what a Pull has not received when it closes goes to another one, each message once.
+func TestReliableReceiverCloses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{Latency: time.Millisecond})
+		push := socket.NewPush(on(net, "srv"), socket.WithReliable())
+		bindAt(t, push)
+		one, two := socket.NewPull(on(net, "one")), socket.NewPull(on(net, "two"))
+		must(t, one.Connect(server))
+		must(t, push.WaitPeers(aDay(t), 1))
+		for n := range 500 {
+			must(t, push.Send(aDay(t), numbered(n, 10)))
+		}
+		for n := range 123 {
+			m, err := one.Recv(aDay(t))
+			must(t, err)
+			if number(m) != n {
+				t.Fatalf("received %d, want %d", number(m), n)
+			}
+		}
+		must(t, one.Close())
+		must(t, two.Connect(server))
+		wantNumbers(t, drainAll(t, two), 123, 500-123)
+		if st := push.Stats(); st.Delivered.Messages != 500 || st.Redelivered.Messages != 0 {
+			t.Errorf("PUSH counts %v, %v redelivered", st.Ledger, st.Redelivered)
+		}
+		shut(t, push)
+		shut(t, two)
+	})
+}
+
+// TestReliableReassign: what a peer that is lost has not acknowledged goes to another after the grace time, and is
+// waited with while there is no other.
+func TestReliableReassign(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		t.Run(fmt.Sprintf("alone %v", alone), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net := simnet.New(simnet.Config{Latency: time.Millisecond})
+				push := socket.NewPush(on(net, "srv"), socket.WithReliable(), socket.WithReassign(10*time.Second))
+				bindAt(t, push)
+				one, two := socket.NewPull(on(net, "one")), socket.NewPull(on(net, "two"))
+				must(t, one.Connect(server))
+				must(t, push.WaitPeers(aDay(t), 1))
+				for n := range 100 {
+					must(t, push.Send(aDay(t), numbered(n, 10)))
+				}
+				for range 40 {
+					_, err := one.Recv(aDay(t))
+					must(t, err)
+				}
+				time.Sleep(time.Second) // acknowledged
+				begin := time.Now()
+				net.Partition("one")
+				net.Cut("one")
+				if !alone {
+					must(t, two.Connect(server))
+				}
+				time.Sleep(9 * time.Second)
+				if st := two.Stats(); st.Received.Messages != 0 {
+					t.Errorf("after %v another peer has %v", time.Since(begin), st.Received)
+				}
+				time.Sleep(30 * time.Second)
+				if alone {
+					if st := push.Stats(); st.Unacknowledged.Messages != 60 {
+						t.Errorf("without another peer PUSH counts %v", st.Ledger)
+					}
+					must(t, two.Connect(server))
+				}
+				wantNumbers(t, drainAll(t, two), 40, 60)
+				if st := push.Stats(); st.Delivered.Messages != 100 || st.Redelivered.Messages != 60 {
+					t.Errorf("PUSH counts %v, %v redelivered", st.Ledger, st.Redelivered)
+				}
+				balanced(t, push)
+				shut(t, one)
+				shut(t, push)
+				shut(t, two)
+			})
+		})
+	}
+}
+
+// TestReliableDealers: two Dealers, each with as much to send as it can, each receiving only when the other's window is
+// full: no acknowledgement waits behind messages for ever.
+func TestReliableDealers(t *testing.T) {
+	at := "tcp://127.0.0.1:*"
+	a := closing(t, socket.NewDealer(socket.WithReliable(), socket.WithWindow(1000, 1<<20), socket.WithRecvHWM(10)))
+	b := closing(t, socket.NewDealer(socket.WithReliable(), socket.WithWindow(1000, 1<<20), socket.WithRecvHWM(10)))
+	link(t, a, b, at)
+	const total = 20_000
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, d := range []*socket.Dealer{a, b} {
+		all.Go(func() {
+			for n := range uint64(total) {
+				if err := d.Send(ctx, numberedBody(n, 1000)); err != nil {
+					t.Errorf("send: %v", err)
+					return
+				}
+			}
+		})
+		all.Go(func() {
+			for n := range uint64(total) {
+				m, err := d.Recv(ctx)
+				if err != nil {
+					t.Errorf("recv: %v", err)
+					return
+				}
+				if got := binary.BigEndian.Uint64(m.Frames[0]); got != n {
+					t.Errorf("received %d, want %d", got, n)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	waitUntil(t, "all is acknowledged", func() bool {
+		return a.Stats().Delivered.Messages == total && b.Stats().Delivered.Messages == total
+	})
+}
+
+// TestReliableDealerWhoDoesNotReceive: a Dealer that never receives gets rid of what it sends all the same, though its
+// own queue is full of what the other has sent.
+func TestReliableDealerWhoDoesNotReceive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 4 << 10})
+		opts := []socket.DealerOption{
+			socket.WithReliable(), socket.WithWindow(200, 1<<20), socket.WithRecvHWM(10), socket.WithSendHWM(10),
+		}
+		a, b := socket.NewDealer(append(opts, on(net, "srv"))...), socket.NewDealer(append(opts, on(net, "cli"))...)
+		bindAt(t, a)
+		must(t, b.Connect(server))
+		fill(t, b, 100)
+		for n := range 2000 {
+			must(t, a.Send(aDay(t), numbered(n, 100)))
+			m, err := b.Recv(aDay(t))
+			must(t, err)
+			if number(m) != n {
+				t.Fatalf("received %d, want %d", number(m), n)
+			}
+		}
+		balanced(t, a)
+		balanced(t, b)
+		must(t, a.Close())
+		must(t, b.Close())
+	})
+}
