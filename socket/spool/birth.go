@@ -160,8 +160,7 @@ func (s *Spool) allocate(seg *segment, least int64, n need) (blank bool, err err
 		return false, err
 	}
 	for {
-		if err = seg.file.Allocate(size); err == nil {
-			seg.size = size
+		if err = s.reserveRoom(seg, size, least); err == nil {
 			return false, nil
 		}
 		if !errors.Is(err, syscall.ENOSPC) || size == smallest {
@@ -177,6 +176,18 @@ func (s *Spool) allocate(seg *segment, least int64, n need) (blank bool, err err
 	return true, s.useSpare(seg, least)
 }
 
+// reserveRoom makes a file as large as size, or, where the file system cannot reserve room, at least as large as least.
+func (s *Spool) reserveRoom(seg *segment, size, least int64) (err error) {
+	if err = seg.file.Allocate(size); err != nil {
+		return err
+	}
+	if seg.backed, err = seg.file.Size(); err != nil {
+		return err
+	}
+	seg.size = size
+	return seg.back(least)
+}
+
 // useSpare makes a segment of the spare file.
 func (s *Spool) useSpare(seg *segment, least int64) (err error) {
 	if seg.file, err = s.fs.Open(spareName); err != nil {
@@ -185,7 +196,8 @@ func (s *Spool) useSpare(seg *segment, least int64) (err error) {
 		s.mu.Unlock()
 		return err
 	}
-	if seg.size, err = seg.file.Size(); err == nil && seg.size < least {
+	seg.size, err = seg.file.Size()
+	if seg.backed = seg.size; err == nil && seg.size < least {
 		err = fmt.Errorf("the spare file has %d of %d bytes: %w", seg.size, least, syscall.ENOSPC)
 	}
 	if err == nil {

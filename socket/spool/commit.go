@@ -58,7 +58,7 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 	}
 	for _, r := range s.queue {
 		switch {
-		case r.need == forMessages && s.full != nil:
+		case r.need == forMessages && s.full != nil && !r.try:
 			if s.closing {
 				continue
 			}
@@ -204,7 +204,7 @@ func (s *Spool) write(g *group) error {
 	end := n.end + size
 	ahead := max(n.dirty-end, 0)
 	if end > n.zeroed && size < aheadLimit {
-		ahead = max(ahead, min(zeroAhead, n.size-end))
+		ahead = max(ahead, min(zeroAhead, n.backed-end))
 	}
 	for left := ahead; left > 0; left -= int64(len(zeros)) {
 		out = append(out, zeros[:min(left, int64(len(zeros)))])
@@ -221,6 +221,7 @@ func (s *Spool) write(g *group) error {
 		return err
 	}
 	n.number1, n.zeroed, n.dirty = g.number, max(n.zeroed, end+ahead), 0
+	n.backed = max(n.backed, end+ahead)
 	return nil
 }
 
@@ -243,6 +244,7 @@ func (s *Spool) publish(g *group, began time.Time) {
 		switch r.kind {
 		case typeMessage:
 			n.mark(r.seq, at)
+			s.mayExpire = s.mayExpire || r.expiry != 0
 			s.stats.messages++
 		default:
 			s.st.apply(&stored{r.recordHead, r.head[recordHeader:]}, place{n.number, at})

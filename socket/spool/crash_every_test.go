@@ -9,7 +9,7 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
 
-var crashPairs = flag.Int("spool.pairs", 600, "how many of the pairs of operations are failed; 0: all")
+var crashPairs = flag.Int("spool.pairs", 150, "how many of the pairs of operations are failed; 0: all")
 
 // fixed runs the same life again and again, hurt in another way each time, and checks what it leaves.
 func fixed(t *testing.T, strict bool, hurt func(*memfs.FS), policies ...memfs.Policy) (changes int) {

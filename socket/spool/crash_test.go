@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	crashImages = flag.Int("spool.images", 4000, "how many images of crashes the spool is opened from")
+	crashImages = flag.Int("spool.images", 1000, "how many images of crashes the spool is opened from")
 	crashSeed   = flag.Uint64("spool.seed", 1, "where the crash test begins")
 )
 

@@ -59,15 +59,25 @@ const expireSweep = 4096
 // expire makes room by what has expired at the front, and reports whether there was any. Only the committer calls it.
 func (s *Spool) expire() bool {
 	s.mu.Lock()
-	r := reader{s: s, seq: s.st.low()}
+	r, may := reader{s: s, seq: s.st.low()}, s.mayExpire
 	s.mu.Unlock()
+	if !may {
+		return false
+	}
 	defer r.close()
-	n := 0
+	n, any := 0, false
 	for range expireSweep {
 		m, ok, err := r.next()
-		if err != nil || !ok {
+		if err != nil {
 			break
 		}
+		if !ok { // all were seen
+			s.mu.Lock()
+			s.mayExpire = any
+			s.mu.Unlock()
+			break
+		}
+		any = any || !m.Expires.IsZero()
 		if m.Expires.IsZero() || m.Expires.After(s.env.now()) {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
 
-var flipEvery = flag.Int("spool.flip-every", 23, "of how many bytes of a log one is changed")
+var flipEvery = flag.Int("spool.flip-every", 97, "of how many bytes of a log one is changed")
 
 // A flipped log is a small log of which one bit is wrong.
 type flipped struct {

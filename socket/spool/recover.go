@@ -126,7 +126,7 @@ func (s *Spool) removeStrays(im *image) error {
 // succeeds now would tell. To write the same bytes again can harm nothing, however it ends.
 func (s *Spool) resume(im *image) error {
 	n := im.segs[len(im.segs)-1]
-	n.number1, n.zeroed = im.number, n.end
+	n.number1, n.zeroed, n.backed = im.number, n.end, n.size
 	s.newest = n
 	s.written = max(im.written, n.first)
 	if im.last.size > 0 && !s.env.is(lastBatchNotRewriten) {
@@ -206,7 +206,7 @@ func (s *Spool) enter(im *image) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.written = st.next
+	s.written, s.mayExpire = st.next, true
 	s.stats = counters{damaged: s.stats.damaged}
 	s.emit(Event{Kind: Opened, Count: Count{Messages: s.lag(0, s.written)}})
 	s.grown()

@@ -30,6 +30,7 @@ type request struct {
 	numbered bool // first was given when it was queued
 	values   []keyValue
 	done     chan error
+	gaveUp   error  // why the caller does not wait for room any more
 	then     func() // called with the lock held when it is durable
 }
 
@@ -73,6 +74,10 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
+	if r.try && r.need == forMessages && s.full != nil && s.env.now().Before(s.fullUntil) {
+		defer s.mu.Unlock()
+		return fullError(s.full)
+	}
 	if s.opts.SyncEvery > 0 && r.messages > 0 { // seqs ascend in the file, and this one is told at once
 		r.first, r.numbered = s.st.next, true
 		s.st.next += uint64(r.messages)
@@ -97,6 +102,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 		s.mu.Unlock()
 		return context.Cause(ctx)
 	}
+	r.gaveUp = context.Cause(ctx) // a commit is under way; if it finds no room, that is the end
 	s.mu.Unlock()
 	return <-r.done
 }

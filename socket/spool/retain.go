@@ -147,8 +147,9 @@ func (s *Spool) makeSpare() {
 	if err != nil {
 		return
 	}
-	err = f.Allocate(size)
-	_ = f.Close() // nothing was written
+	spare := segment{file: f}
+	err = s.reserveRoom(&spare, size, size)
+	_ = f.Close() // what was written is room
 	if err != nil {
 		_ = s.fs.Remove(spareName) // what a full disk has given is not enough
 		return

@@ -72,6 +72,9 @@ func (s *Spool) refuse(g *group, err error) {
 		switch {
 		case r.need == forState:
 			kept = append(kept, r)
+		case r.gaveUp != nil:
+			s.abandon(r)
+			s.finish(r, r.gaveUp)
 		case full && r.need == forMessages && !r.try && !s.closing:
 			wait = append(wait, r)
 			s.queued += r.size
@@ -112,9 +115,18 @@ func (s *Spool) ensure(size int, n need) error {
 	if n != forState {
 		limit -= reserve(seg.size)
 	}
-	if seg.failed == nil && seg.end+int64(size) <= limit {
+	if seg.failed != nil || seg.end+int64(size) > limit {
+		return s.rotate(size, n)
+	}
+	if n == forState {
 		return nil
 	}
+	err := seg.back(seg.end + int64(size) + reserve(seg.size))
+	if err == nil || isFull(err) {
+		return err
+	}
+	s.failed(err)
+	seg.failed = err
 	return s.rotate(size, n)
 }
 

@@ -31,6 +31,7 @@ type segment struct {
 	number1 uint64 // of the last batch
 	zeroed  int64  // up to here the file holds zeros behind end
 	dirty   int64  // up to here it may hold something that counts for nothing
+	backed  int64  // up to here the file has its room; below size where the file system cannot reserve any
 	failed  error  // a write or a sync that failed: it is never written to again
 }
 
@@ -90,17 +91,17 @@ func (s *segment) indexRecord() record {
 }
 
 // parseIndex reads what indexRecord has written.
-func parseIndex(data []byte) (marks []mark, ok bool) {
+func parseIndex(data []byte) []mark {
 	f := field{b: data}
 	n := f.u32()
 	if f.bad || uint64(n)*12 != uint64(len(f.b)) {
-		return nil, false
+		return nil
 	}
-	marks = make([]mark, n)
+	marks := make([]mark, n)
 	for i := range marks {
 		marks[i] = mark{f.u64(), int64(f.u32()) * align}
 	}
-	return marks, true
+	return marks
 }
 
 // loadIndex reads the index of a segment that is not written to any more; if it has none, or it is damaged, reading
@@ -116,6 +117,25 @@ func loadIndex(f File, at, size int64, seed uint32) []mark {
 	if ok, err := w.isRecord(at + batchHeader); !ok || err != nil || w.rec.kind != typeIndex {
 		return nil
 	}
-	marks, _ := parseIndex(w.rec.data)
-	return marks
+	return parseIndex(w.rec.data)
 }
+
+// back sees that the file has its room up to to: where the file system cannot reserve any, by writing zeros. So a full
+// disk is found out ahead of a commit, and what is kept at the end of the file for settling is really there.
+func (s *segment) back(to int64) error {
+	if s.backed >= to {
+		return nil
+	}
+	to = min((to+backAhead-1)/backAhead*backAhead, max(s.size, to))
+	for s.backed < to {
+		n := min(to-s.backed, int64(len(zeros)))
+		if err := s.file.WriteVec([][]byte{zeros[:n]}, s.backed); err != nil {
+			return err
+		}
+		s.backed += n
+	}
+	return nil
+}
+
+// backAhead is how much is written at a time by back.
+const backAhead = 64 << 10

@@ -32,6 +32,7 @@ type Spool struct {
 	full       error      // why there is no room; nil: there is, as far as is known
 	fullUntil  time.Time  // when to look again
 	stuck      error      // why the last commit was not made; nil: it was
+	mayExpire  bool       // some message may have a time to expire
 	lastTry    bool       // at Close
 	lastCommit time.Time
 	asyncErr   error // of commits that nobody waited for

@@ -1,0 +1,201 @@
+package spool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/spool"
+	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
+)
+
+const maxBytes = 2 << 20
+
+func TestOverflow(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		overflow spool.Overflow
+	}{{"block", spool.Block}, {"reject", spool.Reject}} {
+		t.Run(test.name, func(t *testing.T) {
+			opts := spool.Options{MaxBytes: maxBytes, SegmentBytes: maxBytes / 16, Overflow: test.overflow}
+			virtually(t, memfs.Config{}, opts, func(b *bench) {
+				n := b.fill()
+				if st := b.s.Stats(); st.Files > maxBytes || n < maxBytes*7/10/1024 {
+					b.Errorf("%d messages in %d of %d bytes", n, st.Files, st.MaxBytes)
+				}
+				if full := b.told(spool.Full); len(full) != 1 {
+					b.Errorf("Full was told %d times", len(full))
+				}
+				ctx, cancel := context.WithTimeout(b.Context(), 3*time.Second)
+				defer cancel()
+				began := time.Now()
+				_, err := b.s.Append(ctx, text(big("more", 1000)))
+				switch {
+				case test.overflow == spool.Reject:
+					if !errors.Is(err, spool.ErrFull) || time.Since(began) > 100*time.Millisecond {
+						b.Errorf("append says %v after %v", err, time.Since(began))
+					}
+				case !errors.Is(err, context.DeadlineExceeded):
+					b.Errorf("append says %v", err)
+				}
+				// What is settled makes room, and who waits gets it.
+				done := make(chan error, 1)
+				go func() {
+					_, err := b.s.Append(b.Context(), text(big("again", 1000)))
+					done <- err
+				}()
+				synctest.Wait()
+				if test.overflow == spool.Reject {
+					if err := <-done; !errors.Is(err, spool.ErrFull) {
+						b.Errorf("append says %v", err)
+					}
+				}
+				b.c.Settle(spool.Range{From: 1, To: uint64(n / 2)})
+				b.sync()
+				if test.overflow == spool.Reject {
+					go func() {
+						_, err := b.s.Append(b.Context(), text(big("again", 1000)))
+						done <- err
+					}()
+				}
+				if err := <-done; err != nil {
+					b.Errorf("with room append says %v", err)
+				}
+				if len(b.told(spool.Room)) != 1 {
+					b.Error("Room was not told")
+				}
+			})
+		})
+	}
+}
+
+func TestDropOldestIsCounted(t *testing.T) {
+	opts := spool.Options{MaxBytes: maxBytes, SegmentBytes: maxBytes / 16, Overflow: spool.DropOldest}
+	virtually(t, memfs.Config{}, opts, func(b *bench) {
+		const n = 5000
+		for i := range n {
+			b.append(big(fmt.Sprint(i), 1000))
+		}
+		st := b.s.Stats()
+		if st.Live.Messages+st.Dropped.Messages != n || st.Dropped.Messages == 0 || st.Files > maxBytes {
+			b.Errorf("%+v", st)
+		}
+		var told uint64
+		for _, e := range b.told(spool.Dropped) {
+			told += e.Count.Messages
+		}
+		if told != st.Dropped.Messages {
+			b.Errorf("%d dropped, %d told", st.Dropped.Messages, told)
+		}
+		b.reopen()
+		ms, err := drain(b.Context(), b.c)
+		if err != nil || uint64(len(ms)) != st.Live.Messages || ms[0].Seq != st.First || ms[len(ms)-1].Seq != n {
+			b.Errorf("%d messages, %v, want %+v", len(ms), err, st)
+		}
+	})
+}
+
+func TestMaxMessages(t *testing.T) {
+	for _, overflow := range []spool.Overflow{spool.Block, spool.Reject, spool.DropOldest} {
+		virtually(t, memfs.Config{}, spool.Options{MaxMessages: 3, Overflow: overflow}, func(b *bench) {
+			b.append("a", "b", "c")
+			_, err := b.s.TryAppend(text("d"))
+			if overflow == spool.DropOldest {
+				if err != nil || b.s.Stats().Dropped.Messages != 1 {
+					b.Errorf("append says %v, %+v", err, b.s.Stats())
+				}
+				b.want("left", b.got(b.c), "b c d")
+				return
+			}
+			if !errors.Is(err, spool.ErrFull) {
+				b.Errorf("append says %v", err)
+			}
+			b.settle(2)
+			b.append("e")
+			b.want("left", b.got(b.c), "a c e")
+		})
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{MaxBytes: maxBytes}, func(b *bench) {
+		if _, err := b.s.Append(b.Context(), text(big("", maxBytes/2+1))); !errors.Is(err, spool.ErrTooLarge) {
+			b.Errorf("append says %v", err)
+		}
+		b.append(big("as large as a quarter of the spool", maxBytes/4), "small")
+		if ms, err := drain(b.Context(), b.c); err != nil || len(ms) != 2 || len(ms[0].Frames[0]) != maxBytes/4 {
+			b.Errorf("%d messages, %v", len(ms), err)
+		}
+	})
+}
+
+// On a full disk appends fail with ErrFull; settling, reading and opening work, and make room.
+func TestFullDisk(t *testing.T) {
+	for _, grow := range []bool{false, true} { // can the file system reserve room?
+		t.Run(fmt.Sprint("grow ", grow), func(t *testing.T) {
+			config := memfs.Config{Capacity: 400 << 10, Grow: grow}
+			virtually(t, config, spool.Options{Overflow: spool.Reject}, func(b *bench) {
+				n := b.fill()
+				if n < 200 {
+					b.Errorf("%d messages in 400 KiB", n)
+				}
+				_, err := b.s.Append(b.Context(), text(big("more", 1000)))
+				if !errors.Is(err, spool.ErrFull) || !errors.Is(err, syscall.ENOSPC) {
+					b.Errorf("append says %v", err)
+				}
+				// Nobody frees anything, but for one message now and then; each is durable.
+				for seq := uint64(n); seq > uint64(n)-50; seq -= 2 {
+					b.settle(seq)
+					b.sync()
+				}
+				for range 20 {
+					b.fs = b.fs.Cut(memfs.Kill, 1)
+					b.s.Close()
+					b.opts.FS = b.fs
+					b.open()
+				}
+				ms, err := drain(b.Context(), b.c)
+				if err != nil || len(ms) != n-25 {
+					b.Fatalf("%d of %d messages, %v", len(ms), n-25, err)
+				}
+				b.c.Settle(spool.Range{From: 1, To: uint64(n/2) + 1})
+				b.sync()
+				b.append(big("again", 1000))
+				if st := b.s.Stats(); st.Damaged.Messages > 0 {
+					b.Errorf("%+v", st)
+				}
+			})
+		})
+	}
+}
+
+// A disk that fails for good: the error, then the messages that are there are handed out still.
+func TestDeadDisk(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+		b.append("a", "b")
+		b.fs.Fail(memfs.Fault{On: memfs.Changes, Nth: 1, Times: -1})
+		if _, err := b.s.Append(b.Context(), text("c")); !errors.Is(err, spool.ErrUncertain) {
+			b.Errorf("the first append says %v", err)
+		}
+		if _, err := b.s.Append(b.Context(), text("d")); err == nil || errors.Is(err, spool.ErrUncertain) {
+			b.Errorf("the second append says %v", err) // it was never written
+		}
+		b.settle(1)
+		b.want("handed out", b.got(b.c), "b")
+		if b.s.Stats().Failing == nil {
+			b.Error("Stats do not say that it fails")
+		}
+		b.fs.Heal()
+		b.append("e")
+		if b.s.Stats().Failing != nil || len(b.told(spool.Healthy)) != 1 {
+			b.Error("it is not healthy again")
+		}
+		b.want("handed out then", b.got(b.c), "e")
+		b.reopen()
+		b.want("after opening it again", b.got(b.c), "b e")
+	})
+}
