@@ -24,7 +24,7 @@ func (s *Spool) rotate(size int, n need) error {
 // birth makes a segment: it takes the place of the newest only when it is on disk, its name too.
 func (s *Spool) birth(size int, n need) error {
 	s.mu.Lock()
-	recs := s.st.checkpoint(!s.env.is(checkpointWithoutFloor))
+	recs := s.st.checkpoint(s.written, !s.env.is(checkpointWithoutFloor))
 	s.mu.Unlock()
 	cp := bundle{batch: batch{kind: kindCheckpoint, first: s.written}}
 	cp.add(recs...)

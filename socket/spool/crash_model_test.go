@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/spool"
@@ -16,6 +17,19 @@ import (
 
 // content makes the message of an id: which one it is, and that it is whole, can be told from its bytes.
 func content(id uint64) spool.Message {
+	if m, made := contents.Load(id); made {
+		return m.(spool.Message)
+	}
+	m := makeContent(id)
+	if id < 4096 {
+		contents.Store(id, m)
+	}
+	return m
+}
+
+var contents sync.Map // of what makeContent has made: every run needs the same
+
+func makeContent(id uint64) spool.Message {
 	r := rand.New(rand.NewPCG(id, 1))
 	n := 12 + r.IntN(600)
 	switch r.IntN(40) {

@@ -80,7 +80,7 @@ func TestBytes(t *testing.T) {
 		{"TAKEN", sealed(taken.record(someID, above)), `SUM 4e000000 0000000000000000 07 00 0000 00000000
 			a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0200000000000000 0300000000000000 0400000000000000 0504030201000000
 			02 02 02 a402 01 0000`},
-		{"EPOCH", sealed(st.epochRecord()), `SUM 48000000 0000000000000000 08 00 0000 00000000
+		{"EPOCH", sealed(st.epochRecord(4)), `SUM 48000000 0000000000000000 08 00 0000 00000000
 			0200000000000000 0300000000000000 0000000000000000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0400000000000000`},
 		{"INDEX", sealed(seg.indexRecord()), `SUM 28000000 0000000000000000 0b 00 0000 00000000
 			01000000 1100000000000000 00020000`},
@@ -183,7 +183,7 @@ func TestCheckpointIsTheState(t *testing.T) {
 	st.values["key"] = []byte("value")
 	again := newState()
 	for range 2 { // and the same twice is the same
-		for _, r := range st.checkpoint(true) {
+		for _, r := range st.checkpoint(st.next, true) {
 			b := sealed(r)
 			s, ok := parseRecord(b, seed(1))
 			if !ok {

@@ -13,7 +13,7 @@ func FuzzRecord(f *testing.F) {
 	st.cursors[1] = &cursorState{id: 1, name: "n"}
 	st.taken[someID] = &takenState{epoch: 2}
 	st.values["k"] = []byte("v")
-	for _, r := range st.checkpoint(true) {
+	for _, r := range st.checkpoint(st.next, true) {
 		f.Add(sealed(r))
 	}
 	f.Add(sealed(messageRecord(typeMessage, &Message{Seq: 1, Frames: [][]byte{[]byte("a"), nil}}, nil)))
@@ -33,7 +33,7 @@ func FuzzRecord(f *testing.F) {
 		for range 2 {
 			st.apply(&r, place{1, 4096})
 		}
-		st.checkpoint(true)
+		st.checkpoint(st.next, true)
 		if m, ok := r.message(r.data); ok {
 			n := 0
 			for _, f := range m.Frames {

@@ -192,7 +192,7 @@ func (s *Spool) enter(im *image) error {
 		st.makeVoid(hole.From, hole.To)
 		g.add(voidRecord(hole, false))
 	}
-	g.add(st.epochRecord())
+	g.add(st.epochRecord(st.next))
 	g.first, g.messages = s.written, uint32(st.next-s.written)
 	if err := s.ensure(g.total(), forState); err != nil {
 		return err

@@ -12,9 +12,10 @@ import (
 // perRecord is how many ranges or places one record has at most, and so one commit for one cursor.
 const perRecord = 4096
 
-// checkpoint returns records that add up to the state.
-func (st *state) checkpoint(withFloors bool) []record {
-	recs := []record{st.epochRecord(), settledRecord(baseCursor, st.base, nil)}
+// checkpoint returns records that add up to the state, for a segment before which all below next was written, or is void.
+// Seqs that were given from next on have no record yet, and may never have one.
+func (st *state) checkpoint(next uint64, withFloors bool) []record {
+	recs := []record{st.epochRecord(next), settledRecord(baseCursor, st.base, nil)}
 	void := st.void.Above()
 	for _, v := range void {
 		recs = append(recs, voidRecord(v, false))
@@ -47,13 +48,13 @@ func (st *state) checkpoint(withFloors bool) []record {
 	return recs
 }
 
-func (st *state) epochRecord() record {
+func (st *state) epochRecord(next uint64) record {
 	r := newRecord(typeEpoch, 0, 48)
 	r.head = binary.LittleEndian.AppendUint64(r.head, st.epoch)
 	r.head = binary.LittleEndian.AppendUint64(r.head, st.nonce)
 	r.head = binary.LittleEndian.AppendUint64(r.head, st.reserved)
 	r.head = append(r.head, st.id[:]...)
-	r.head = binary.LittleEndian.AppendUint64(r.head, st.next)
+	r.head = binary.LittleEndian.AppendUint64(r.head, next)
 	return r
 }
 
