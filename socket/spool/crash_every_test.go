@@ -1,7 +1,6 @@
 package spool_test
 
 import (
-	"flag"
 	"testing"
 	"testing/synctest"
 
@@ -9,13 +8,13 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
 
-var crashPairs = flag.Int("spool.pairs", 150, "how many of the pairs of operations are failed; 0: all")
+var crashPairs = setting("SPOOL_PAIRS", 150) // how many of the pairs of operations are failed; 0: all
 
 // fixed runs the same life again and again, hurt in another way each time, and checks what it leaves.
 func fixed(t *testing.T, strict bool, hurt func(*memfs.FS), policies ...memfs.Policy) (changes int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRun(*crashSeed, 0)
+		r := newRun(crashSeed, 0)
 		r.opts = spool.Options{SegmentBytes: 16 << 10, Overflow: spool.Reject}
 		r.fs = memfs.New(memfs.Config{Seed: 1})
 		r.steps = 70
@@ -66,8 +65,8 @@ func TestEveryPairOfOperationsFails(t *testing.T) {
 	total := fixed(t, true, func(*memfs.FS) {}, memfs.Synced)
 	pairs := total * (total - 1) / 2
 	step := 1
-	if *crashPairs > 0 {
-		step = max(1, pairs / *crashPairs)
+	if crashPairs > 0 {
+		step = max(1, pairs/crashPairs)
 	}
 	at := 0
 	for a := 1; a <= total; a++ {

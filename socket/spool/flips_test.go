@@ -2,7 +2,6 @@ package spool_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
 
-var flipEvery = flag.Int("spool.flip-every", 97, "of how many bytes of a log one is changed")
+var flipEvery = setting("SPOOL_FLIP_EVERY", 97) // of how many bytes of a log one is changed
 
 // A flipped log is a small log of which one bit is wrong.
 type flipped struct {
@@ -139,11 +138,11 @@ func TestOneBitCostsOneRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rng := rand.New(rand.NewPCG(*crashSeed, 4))
+		rng := rand.New(rand.NewPCG(crashSeed, 4))
 		n, cost, names := 0, 0, segments(l.fs)
 		for _, name := range names {
 			data, _ := l.fs.ReadFile(name)
-			for at := rng.IntN(*flipEvery); at < len(data); at += *flipEvery {
+			for at := rng.IntN(flipEvery); at < len(data); at += flipEvery {
 				bit := byte(1) << rng.IntN(8)
 				lost, err := l.open(t.Context(), func(fs *memfs.FS) { change(fs, name, at, 1, bit) })
 				if err != nil || lost > 1 {

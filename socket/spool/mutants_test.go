@@ -3,7 +3,6 @@ package spool_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,12 +13,13 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
 
-var mutantRuns = flag.Int("spool.mutant-runs", 150, "how many runs the crash test has to find a mutant")
+const mutantRuns = 400 // how many runs the crash test has to find a mutant
 
 // Each mistake that a store of this kind can have is found: by the crash test, or where that would take too long, by a
 // case of its own. A case finds nothing where there is no mistake.
 func TestMutantsAreFound(t *testing.T) {
 	cases := map[spool.Mutation]func(context.Context, spool.Mutation) error{
+		4:  onlyInTheCache,
 		8:  settleFails,
 		11: bitFlips,
 		12: blocksOfAnotherFile,
@@ -40,14 +40,14 @@ func TestMutantsAreFound(t *testing.T) {
 				t.Log(err)
 				return
 			}
-			for run := range *mutantRuns {
-				if _, err := crash(t, *crashSeed+uint64(run), m); err != nil {
+			for run := range mutantRuns {
+				if _, err := crash(t, crashSeed+uint64(run), m); err != nil {
 					first, _, _ := strings.Cut(err.Error(), "\n")
 					t.Logf("found in run %d: %s", run+1, first)
 					return
 				}
 			}
-			t.Errorf("not found in %d runs", *mutantRuns)
+			t.Errorf("not found in %d runs", mutantRuns)
 		})
 	}
 }
@@ -128,6 +128,45 @@ func settleFails(ctx context.Context, m spool.Mutation) error {
 		return err
 	}
 	return expect(ctx, fs.Cut(memfs.Synced, 1), "b")
+}
+
+// onlyInTheCache has a sync fail and the process end: what the next one finds in the page cache, and hands out, must
+// be on the medium from then on.
+func onlyInTheCache(ctx context.Context, m spool.Mutation) error {
+	for seed := range uint64(40) {
+		fs := memfs.New(memfs.Config{Seed: seed})
+		s, err := openFor(fs, 1, m, nil)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := appendAll(ctx, s, "a"); err != nil {
+			return err
+		}
+		fs.Fail(memfs.Fault{On: memfs.Sync, Nth: 1}, memfs.Fault{On: memfs.Create, Nth: 1, Times: 2})
+		long := strings.Repeat("b", 3000)
+		if err := appendAll(ctx, s, long); !errors.Is(err, spool.ErrUncertain) {
+			return fmt.Errorf("append says %w", err)
+		}
+		fs.Stop()
+		s.Close()
+		fs = fs.Cut(memfs.Kill, seed)
+		if s, err = openFor(fs, 2, m, nil); err != nil {
+			return err
+		}
+		defer s.Close()
+		want, err := holds(ctx, s)
+		if err == nil {
+			err = appendAll(ctx, s, "c")
+		}
+		if err == nil {
+			err = expect(ctx, fs.Cut(memfs.Synced, seed), want+" c")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bitFlips changes one byte after the other of a message, while the spool is open.

@@ -89,9 +89,21 @@ func (s *Spool) look(im *image) error {
 		return err
 	}
 	for _, name := range names {
-		if name == spareName {
+		if name != spareName {
+			continue
+		}
+		f, err := s.fs.Open(name)
+		if err != nil {
+			return err
+		}
+		size, err := f.Size()
+		_ = f.Close()
+		if err != nil {
+			return err
+		}
+		if want := min(spareBytes, s.opts.SegmentBytes); size >= want { // or else it is made again
 			s.spare = true
-			s.used += min(spareBytes, s.opts.SegmentBytes)
+			s.used += want
 		}
 	}
 	for _, seg := range im.segs {

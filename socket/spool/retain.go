@@ -149,7 +149,13 @@ func (s *Spool) makeSpare() {
 	}
 	spare := segment{file: f}
 	err = s.reserveRoom(&spare, size, size)
-	_ = f.Close() // what was written is room
+	if err == nil {
+		err = f.Sync() // or it is short after a loss of power, when the disk may be full
+	}
+	_ = f.Close()
+	if err == nil {
+		err = s.fs.SyncDir()
+	}
 	if err != nil {
 		_ = s.fs.Remove(spareName) // what a full disk has given is not enough
 		return

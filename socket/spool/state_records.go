@@ -12,8 +12,8 @@ import (
 // perRecord is how many ranges or places one record has at most, and so one commit for one cursor.
 const perRecord = 4096
 
-// checkpoint returns records that add up to the state, for a segment before which all below next was written, or is void.
-// Seqs that were given from next on have no record yet, and may never have one.
+// checkpoint returns records that add up to the state, for a segment before which all below next was written, or is
+// void. Seqs that were given from next on have no record yet, and may never have one.
 func (st *state) checkpoint(next uint64, withFloors bool) []record {
 	recs := []record{st.epochRecord(next), settledRecord(baseCursor, st.base, nil)}
 	void := st.void.Above()
