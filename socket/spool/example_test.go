@@ -54,3 +54,34 @@ func ExampleSpool_Begin() {
 	fmt.Println(first, err, string(read))
 	// Output: 1 <nil> 17
 }
+
+func ExampleInspect() {
+	dir, _ := os.MkdirTemp("", "spool")
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	q, _ := spool.Open(dir, spool.Options{})
+	defer q.Close() // the owner goes on meanwhile
+	q.Append(ctx, spool.Message{Frames: [][]byte{[]byte("one")}})
+
+	v, err := spool.Inspect(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer v.Close()
+	for e, err := range v.Browse(ctx, 0) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(e.Seq, string(e.Frames[0]), e.State)
+	}
+	pid, _, _ := v.Owner()
+	fmt.Println("has an owner:", pid == os.Getpid())
+	report, err := v.Verify(ctx)
+	fmt.Println(report.Messages, "checked,", len(report.Damage), "damaged,", err)
+	// Output:
+	// 1 one queued
+	// has an owner: true
+	// 1 checked, 0 damaged, <nil>
+}

@@ -202,7 +202,7 @@ type Damage struct {
 	Path string  // the file; of one that is gone what is known of its name
 	Off  int64   // where it begins
 	Size int64   // 0: there is nothing where something should be
-	Seqs []Range // the messages that are lost by it
+	Seqs []Range // the messages that are lost by it, but for those that an owner has found lost and counted already
 	Live uint64  // of these, those that somebody still waits for
 	Dead bool    // Seqs are dead letters
 }

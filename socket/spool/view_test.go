@@ -383,6 +383,78 @@ func TestVerifyFindsEveryBit(t *testing.T) {
 	}
 }
 
+// Each place is told with its own messages.
+func TestVerifyTellsPlacesApart(t *testing.T) {
+	m := memfs.New(memfs.Config{})
+	s, _ := filled(t, m, 150)
+	must(t, s.Close())
+	m = m.Cut(memfs.Synced, 1)
+	name := segmentNames(t, m)[1]
+	p, err := m.ReadFile(name)
+	must(t, err)
+	at := func(n int) int { return strings.Index(string(p), fmt.Sprintf("m%d ", n)) }
+	var here []int // the messages in this segment
+	for n := range 150 {
+		if at(n+1) > 0 {
+			here = append(here, n+1)
+		}
+	}
+	first, later := here[0], here[3]
+	for _, off := range []int{64 + 4096, at(first), at(later)} { // the checkpoint, two messages
+		p[off] ^= 1
+	}
+	m.WriteFile(name, p)
+	v := inspect(t, m)
+	defer v.Close()
+	r, err := v.Verify(t.Context())
+	must(t, err)
+	var got []string
+	for _, d := range r.Damage {
+		got = append(got, fmt.Sprint(d.Path == name, d.Seqs, d.Live, d.Dead))
+	}
+	want := []string{
+		"true [] 0 false", fmt.Sprintf("true [{%d %d}] 1 false", first, first+1),
+		fmt.Sprintf("true [{%d %d}] 1 false", later, later+1),
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What the owner has found lost, and counted, is not lost once more; the place stays damaged.
+func TestVerifyAfterTheOwnerHasNotedALoss(t *testing.T) {
+	m := memfs.New(memfs.Config{})
+	s, _ := filled(t, m, 150)
+	must(t, s.Close())
+	m = m.Cut(memfs.Synced, 1)
+	for _, name := range segmentNames(t, m) {
+		p, err := m.ReadFile(name)
+		must(t, err)
+		if i := strings.Index(string(p), "m60 "); i > 0 {
+			p[i] ^= 1
+			m.WriteFile(name, p)
+		}
+	}
+	verify := func(want string) {
+		t.Helper()
+		v := inspect(t, m)
+		defer v.Close()
+		r, err := v.Verify(t.Context())
+		must(t, err)
+		if len(r.Damage) != 1 || fmt.Sprint(r.Damage[0].Seqs, r.Damage[0].Live) != want {
+			t.Errorf("%+v, want %s", r.Damage, want)
+		}
+	}
+	verify("[{60 61}] 1")
+	s = mustOpen(t, m, spool.Options{SegmentBytes: 16 << 10})
+	browsed(t, s, 0)
+	if n := s.Stats().Damaged.Messages; n != 1 {
+		t.Errorf("the owner has counted %d", n)
+	}
+	must(t, s.Sync(t.Context()))
+	verify("[] 0")
+}
+
 // A segment that is gone is told by its neighbours, to the message.
 func TestVerifyMissesASegment(t *testing.T) {
 	m := memfs.New(memfs.Config{})
