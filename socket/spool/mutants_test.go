@@ -94,12 +94,15 @@ func expect(ctx context.Context, fs *memfs.FS, want string) error {
 	return err
 }
 
+// appendAll appends messages, and waits until the spool has done what it does by itself: the next fault then meets what
+// it is meant for.
 func appendAll(ctx context.Context, s *spool.Spool, texts ...string) error {
 	for _, m := range texts {
 		if _, err := s.Append(ctx, text(m)); err != nil {
 			return err
 		}
 	}
+	synctest.Wait()
 	return nil
 }
 
