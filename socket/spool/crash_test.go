@@ -123,6 +123,7 @@ func (r *run) check(ctx context.Context, fs *memfs.FS) error {
 		return fmt.Errorf("open: %w", err)
 	}
 	defer s.Close()
+	synctest.Wait() // one operation after the other, so that a seed gives the same run again
 	if err := m.observe(ctx, s); err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (r *run) die(ctx context.Context, policies ...memfs.Policy) error {
 	}
 	r.fs.Heal()
 	seed := r.rng.Uint64()
-	next := policies[r.rng.IntN(len(policies))]
+	next := memfs.Policies[r.rng.IntN(len(memfs.Policies))]
 	for _, p := range policies {
 		if err := r.check(ctx, r.fs.Cut(p, seed)); err != nil {
 			return fmt.Errorf("cut %v: %w", p, err)
@@ -192,6 +193,7 @@ func (r *run) live(ctx context.Context) error {
 		return fmt.Errorf("open: %w", err)
 	}
 	defer s.Close()
+	synctest.Wait()
 	if err := r.model.observe(ctx, s); err != nil {
 		if r.fs.Stopped() {
 			return nil
@@ -361,6 +363,7 @@ func (w *work) appendLater(ctx context.Context) error {
 		id := w.id()
 		seq, err := w.s.Append(ctx, content(id))
 		w.note("append %d for later -> %d %v", id, seq, err)
+		synctest.Wait() // what shares a commit is not to depend on who is faster
 		if errors.Is(err, spool.ErrFull) {
 			w.model.never[id] = true
 			continue

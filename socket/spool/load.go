@@ -78,6 +78,10 @@ func load(fs FS, e *env) (*image, error) {
 		l.close()
 		return nil, err
 	}
+	if err := l.foreign(); err != nil {
+		l.close()
+		return nil, err
+	}
 	if len(l.im.segs) == 0 {
 		return l.im, nil
 	}
@@ -136,15 +140,6 @@ func (l *loader) headers() error {
 			continue
 		}
 		l.im.segs = append(l.im.segs, s)
-	}
-	for _, s := range l.im.segs {
-		switch {
-		case !s.headed:
-		case l.im.id == ID{}:
-			l.im.id = s.head.spool
-		case l.im.id != s.head.spool:
-			return fmt.Errorf("%w: %s belongs to another spool than the segments before it", ErrFormat, s.name)
-		}
 	}
 	return nil
 }
@@ -205,6 +200,34 @@ func (l *loader) dropUnborn() error {
 		l.im.strays = append(l.im.strays, l.im.segs[n].name)
 		l.im.segs = l.im.segs[:n]
 	}
+	return nil
+}
+
+// foreign sets aside segments of another spool that hold nothing: of an Open that did not come to its end, and that
+// made way for another one. Such a file may come back when the directory could not be synced.
+func (l *loader) foreign() error {
+	for _, s := range l.im.segs {
+		if s.headed {
+			l.im.id = s.head.spool // the newest one's, in the end
+		}
+	}
+	kept := l.im.segs[:0:0]
+	for _, s := range l.im.segs {
+		if s.headed && s.head.spool != l.im.id {
+			born, err := l.born(s)
+			if err != nil {
+				return err
+			}
+			if born {
+				return fmt.Errorf("%w: %s belongs to another spool than the segments behind it", ErrFormat, s.name)
+			}
+			s.shut()
+			l.im.strays = append(l.im.strays, s.name)
+			continue
+		}
+		kept = append(kept, s)
+	}
+	l.im.segs = kept
 	return nil
 }
 
