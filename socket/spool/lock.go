@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,8 @@ func lockDirectory(path string, patience time.Duration) (io.Closer, error) {
 	// For the message that others get. On a full disk it may say nothing; the lock holds all the same.
 	host, _ := os.Hostname()
 	_ = f.Truncate(0)
-	_, _ = fmt.Fprintf(f, "%d %s %s\n", os.Getpid(), strings.Join(strings.Fields(host), "_"),
-		time.Now().UTC().Format(time.RFC3339))
+	host = cmp.Or(strings.Join(strings.Fields(host), "_"), "localhost")
+	_, _ = fmt.Fprintf(f, "%d %s %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
 	return f, nil
 }
 
