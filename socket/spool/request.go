@@ -84,8 +84,11 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	}
 	s.queue = append(s.queue, r)
 	s.queued += r.size
+	hurry := !r.later || len(s.queue) == 1 || s.queued >= maxGroup // or else the committer knows when it is time
 	s.mu.Unlock()
-	s.wake(s.kick)
+	if hurry {
+		s.wake(s.kick)
+	}
 	if r.later {
 		return nil
 	}

@@ -30,13 +30,17 @@ func (s *Spool) reap() {
 		s.unlinked = append(s.unlinked, s.segs[:n]...)
 		s.segs = slices.Clone(s.segs[n:])
 	}
-	if s.wasteful() {
-		s.compact = true
+	if s.looked++; n > 0 || s.looked >= lookEvery || len(s.segs) != s.lookedAt { // it takes time, with many ranges
+		s.looked, s.lookedAt = 0, len(s.segs)
+		s.compact = s.compact || s.wasteful()
 	}
 	if n > 0 || s.compact || !s.spare {
 		s.wake(s.chore)
 	}
 }
+
+// lookEvery is how many commits it takes, where no segment comes or goes, until what is dead is counted again.
+const lookEvery = 64
 
 // spent reports whether nothing in a segment is needed any more. next is the first seq of the one behind. The caller
 // holds the lock.
@@ -44,15 +48,32 @@ func (s *Spool) spent(seg *segment, next uint64) bool {
 	if s.st.pins[seg.number] > 0 {
 		return false
 	}
-	r := ranges.Range{From: seg.first, To: next}
-	for _, l := range s.st.live(r) {
-		for seq := l.From; seq < l.To; seq++ {
-			if _, moved := s.st.copies[seq]; !moved {
+	r := ranges.Range{From: max(seg.first, s.st.base), To: next}
+	if len(s.st.cursors) == 0 {
+		for g := range s.st.void.Gaps(r.From, r.To) {
+			if !s.allMoved(g) {
+				return false
+			}
+		}
+	}
+	for _, c := range s.st.cursors {
+		for g := range c.set.Gaps(r.From, r.To) {
+			if !s.allMoved(g) {
 				return false
 			}
 		}
 	}
 	return s.durable(r)
+}
+
+// allMoved reports whether every message of a range stands elsewhere by now. The caller holds the lock.
+func (s *Spool) allMoved(r ranges.Range) bool {
+	for seq := r.From; seq < r.To; seq++ {
+		if _, moved := s.st.copies[seq]; !moved {
+			return false
+		}
+	}
+	return true
 }
 
 // durable reports whether all that is known to be settled of a range is so on disk too. The caller holds the lock.

@@ -41,6 +41,8 @@ type Spool struct {
 	moved      chan struct{} // closed when something has changed that somebody waits for
 	stats      counters
 	burying    []burial
+	looked     int  // commits since it was looked whether what is dead takes too much room
+	lookedAt   int  // and how many segments there were
 	compact    bool // what is dead takes too much room
 
 	making   sync.Mutex // of cursors
