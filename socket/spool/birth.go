@@ -173,7 +173,10 @@ func (s *Spool) allocate(seg *segment, least int64, n need) (blank bool, err err
 	if n == forMessages || !s.spare || !errors.Is(err, syscall.ENOSPC) {
 		return false, err
 	}
-	return true, s.useSpare(seg, least)
+	if e := s.useSpare(seg, least); !errors.Is(e, fs.ErrNotExist) {
+		return true, e
+	}
+	return false, err // the spare file is gone, by a change of names that failed: the disk is full, that is all
 }
 
 // reserveRoom makes a file as large as size, or, where the file system cannot reserve room, at least as large as least.
@@ -191,9 +194,12 @@ func (s *Spool) reserveRoom(seg *segment, size, least int64) (err error) {
 // useSpare makes a segment of the spare file.
 func (s *Spool) useSpare(seg *segment, least int64) (err error) {
 	if seg.file, err = s.fs.Open(spareName); err != nil {
-		s.mu.Lock()
-		s.spare = s.spare && !errors.Is(err, fs.ErrNotExist)
-		s.mu.Unlock()
+		if errors.Is(err, fs.ErrNotExist) {
+			s.mu.Lock()
+			s.spare = false
+			s.used -= min(spareBytes, s.opts.SegmentBytes)
+			s.mu.Unlock()
+		}
 		return err
 	}
 	seg.size, err = seg.file.Size()

@@ -199,3 +199,36 @@ func TestDeadDisk(t *testing.T) {
 		b.want("after opening it again", b.got(b.c), "b e")
 	})
 }
+
+// A spare file that is gone, because a change of its name failed and was made nevertheless, leaves the disk full and no
+// more than that.
+func TestSpareIsGone(t *testing.T) {
+	virtually(t, memfs.Config{Capacity: 400 << 10}, spool.Options{Overflow: spool.Reject}, func(b *bench) {
+		n := b.fill()
+		if err := b.fs.Remove("spare"); err != nil {
+			b.Fatal(err)
+		}
+		f, err := b.fs.Create("other") // and somebody else takes the room
+		if err == nil {
+			err = f.Allocate(16 << 10)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer f.Close()
+		for seq := uint64(n); ; seq -= 2 { // until the reserve is used up
+			b.settle(seq)
+			if err := b.s.Sync(b.Context()); err != nil {
+				if !errors.Is(err, spool.ErrFull) {
+					b.Errorf("sync says %v", err)
+				}
+				break
+			}
+		}
+		if err := b.fs.Remove("other"); err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+		b.sync()
+	})
+}
