@@ -200,8 +200,8 @@ func TestDeadDisk(t *testing.T) {
 	})
 }
 
-// A spare file that is gone, because the change of its name failed and was made nevertheless, leaves the disk full and no
-// more than that.
+// A spare file that is gone, because the change of its name failed and was made nevertheless, leaves the disk full and
+// no more than that.
 func TestSpareIsGone(t *testing.T) {
 	for seed := range uint64(8) {
 		config := memfs.Config{Capacity: 400 << 10, Seed: seed}
