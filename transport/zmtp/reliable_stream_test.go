@@ -80,7 +80,8 @@ func TestParseStreamCommands(t *testing.T) {
 		{"LOW", low, "0000000000000009", [2]any{uint64(9), 0}, nil},
 		{
 			"LOW with what is settled above", low, "0000000000000009 0001 000000000000000B 000000000000000F",
-			[2]any{uint64(9), 1}, nil,
+			[2]any{uint64(9), 1},
+			nil,
 		},
 		{"LOW with a range past the end", low, "0000000000000009 0001 000000000000000B", [2]any{uint64(0), 0}, ErrMalformed},
 		{"LOW of a later version", low, "0000000000000009 0000 'later'", [2]any{uint64(9), 0}, nil},
