@@ -55,6 +55,7 @@ func (q *inbox) orphanOf(l *link) *link {
 	if l.in.orphan == nil {
 		o := &link{core: l.core, ep: l.ep, peer: l.peer, id: l.id}
 		o.out.dead = true
+		o.out.session = l.out.session // for what is said to its peer
 		o.in.ready, o.in.isOrphan = true, true
 		l.in.orphan = o
 	}

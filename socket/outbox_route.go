@@ -8,24 +8,35 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 	out := outgoing{frames: m.Frames, size: m.Size(), pinned: o.keeps}
 	o.mu.Lock()
 	for !o.shut {
-		l := to()
+		named := to()
+		l := o.follow(named)
 		s := situation{way: routed}
-		if l == nil || !l.out.joined {
-			s.peer = nobody
-			l = nil
-		} else if ok, byCaller := o.putRouted(l, &out); ok {
-			o.mu.Unlock()
-			if byCaller {
-				l.writeNow()
+		switch {
+		case l == nil && named != nil && o.awaited(named):
+			if o.hold(named, &out) {
+				o.mu.Unlock()
+				return nil
 			}
-			return nil
-		} else if s.policy = l.out.overflow; s.policy == Block {
+			s.policy, s.begun = named.out.overflow, true // what waits already stays
+		case l == nil || !l.out.joined:
+			s.peer, l = nobody, nil
+		default:
+			if ok, byCaller := o.putRouted(l, &out); ok {
+				o.mu.Unlock()
+				if byCaller {
+					l.writeNow()
+				}
+				return nil
+			}
+			s.policy = l.out.overflow
+		}
+		if s.policy == Block {
 			s.policy = instead
 		}
 		v := o.overflow(s, l, &out)
 		if v.do != waitForRoom || !wait {
 			o.mu.Unlock()
-			if v.do == dropNewAndPeer {
+			if v.do == dropNewAndPeer && l != nil {
 				l.fail(ErrSlow)
 			}
 			return v.err

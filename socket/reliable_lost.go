@@ -180,8 +180,12 @@ func (s *session) drop(why Reason) {
 // end forgets the session.
 func (s *session) end() {
 	s.stopExpiry()
+	last := s.last
 	s.unacked, s.waiting, s.again, s.last = Count{}, batch{}, nil, nil
 	delete(s.box.sessions, s.key)
+	if s.box.gone != nil && s.link == nil && last != nil {
+		s.box.gone(last)
+	}
 }
 
 // endExpired gives up sessions that have waited for another peer to come.

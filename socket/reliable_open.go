@@ -77,6 +77,8 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 		earlier.fail(ErrSuperseded)
 		select {
 		case <-earlier.out.done:
+		case <-l.core.done:
+			return zmtp.Command{}, ErrClosed
 		case <-ctx.Done():
 			return zmtp.Command{}, context.Cause(ctx)
 		}

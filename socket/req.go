@@ -19,7 +19,7 @@ import (
 //   - In: the reply with the same envelope, from the peer that was asked; anything else is counted as discarded.
 //   - A peer that is lost before it replied is an error of Recv that names it and matches ErrPeerLost, unless
 //     [WithRetry] sends the request to another; Recv never waits for a reply that cannot come. A request that had not
-//     begun to leave goes to another peer in any case.
+//     begun to leave goes to another peer in any case. A reliable peer ([WithReliable]) is waited for first.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time; goroutines that share a
 // Req take turns by way of [Req.Do].
@@ -42,7 +42,7 @@ func NewReq(opts ...ReqOption) *Req {
 	s.core = newCore(configure(defaults(), opts), behaviour{
 		typ:  zmtp.Req,
 		role: reqRole{req: s},
-		out:  outBehaviour{keeps: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned},
+		out:  outBehaviour{keeps: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned, gone: s.gone},
 		in:   inBehaviour{receives: true, filter: s.takeReply, stop: s.stop},
 	})
 	lockorder.Own(s.core, &s.mu)
@@ -164,6 +164,9 @@ func (s *Req) abandoned(m Msg, why error) {
 	}
 }
 
+// gone is called when a reliable peer that has been waited for is given up on.
+func (s *Req) gone(l *link) { s.wg.Go(func() { reqRole{req: s}.gone(l) }) }
+
 func (s *Req) isCurrent(m Msg) bool {
 	return s.cfg.uncorrelate || bytes.Equal(m.Frames[0], s.request.Frames[0])
 }
@@ -173,7 +176,7 @@ func (s *Req) takeReply(l *link, m Msg) (Msg, Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// It is compared by its peer, for the link that has a reply may not be the one that was asked.
-	if !s.asked || s.to == nil || l.peer != s.to.peer {
+	if !s.asked || s.to == nil || !sameReceiver(l, s.to) {
 		return m, StaleReply
 	}
 	body := m.Frames
@@ -213,8 +216,14 @@ type reqRole struct {
 	req *Req
 }
 
-// left finds the request another peer, or lets Recv know, if the link that is gone had it.
+// left finds the request another peer, or lets Recv know, if the link that is gone had it. A reliable peer may come back.
 func (r reqRole) left(l *link) {
+	if !r.req.out.awaits(l) {
+		r.gone(l)
+	}
+}
+
+func (r reqRole) gone(l *link) {
 	s := r.req
 	s.in.mu.Lock()
 	replied := l.in.counts.unread.Messages > 0 // then Recv decides whether that is the reply

@@ -28,6 +28,8 @@ type outBehaviour struct {
 	assigned func(l *link, m Msg)
 	// abandoned, if set, is told of a message that cannot be delivered, and why.
 	abandoned func(m Msg, why error)
+	// gone, if set, is told when a reliable peer is given up on whose link has left before.
+	gone func(l *link)
 }
 
 // An inBehaviour is what becomes of what comes. The hooks are called with recv held.

@@ -42,6 +42,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		typ:      zmtp.Router,
 		role:     routerRole{router: s},
 		nameable: s.nameable,
+		out:      outBehaviour{gone: s.gone},
 		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity},
 	})
 	return s
@@ -187,7 +188,7 @@ func (r routerRole) claim(l *link) (other *link) {
 		l.id = l.ep.as
 	}
 	if l.id == "" || l.id[0] == 0 { // what begins with zero is ours to give
-		l.id = s.nextID()
+		l.id = s.givenID(l)
 	}
 	other = s.byID[l.id]
 	switch {
@@ -213,6 +214,14 @@ func (r routerRole) joined(l *link) {
 	}
 }
 
+// givenID is the identity of a peer that has none: of a reliable one that comes back the one it had.
+func (s *Router) givenID(l *link) string {
+	if s.out.awaited(l) && l.out.session.last != nil {
+		return l.out.session.last.id
+	}
+	return s.nextID()
+}
+
 // nextID makes an identity as libzmq does: a zero byte and four that count.
 func (s *Router) nextID() string {
 	for {
@@ -228,6 +237,13 @@ func (r routerRole) left(l *link) {
 	s := r.router
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
+	if !s.out.awaited(l) {
+		s.gone(l)
+	}
+}
+
+// gone frees the identity of a link. core.out.mu is held.
+func (s *Router) gone(l *link) {
 	if s.byID[l.id] == l {
 		delete(s.byID, l.id)
 	}
