@@ -21,8 +21,8 @@ type ReliableOption interface {
 //
 //   - A peer that is lost is waited for (see [WithReassign]). What it has not acknowledged then goes to another peer of
 //     a Push, Dealer or Req, which may be the second to receive it (a [Redelivered] event tells how much), or waits on
-//     while there is none; on a Pub, Router and Rep it is dropped as [PeerGone]. Until then the peer is there as before:
-//     a Router and a Rep take messages for it, up to the high-water mark, and a Req waits for its reply.
+//     while there is none; on a Pub, Router and Rep it is dropped as [PeerGone]. Until then the peer is there as
+//     before: a Router and a Rep take messages for it, up to the high-water mark, and a Req waits for its reply.
 //   - A peer that does not acknowledge, such as one of another implementation, is sent each message once and is named
 //     by a [PeerForeign] event; [Ledger.AtMostOnce] counts them. [WithYodelOnly] refuses such peers.
 //   - How much may be unacknowledged says [WithWindow]. It is memory beside the high-water mark.

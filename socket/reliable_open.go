@@ -73,10 +73,11 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 	s := box.sessionFor(l)
 	for s.link != nil {
 		earlier := s.link
+		done := box.remove(earlier)
 		box.mu.Unlock()
 		earlier.fail(ErrSuperseded)
 		select {
-		case <-earlier.out.done:
+		case <-done:
 		case <-l.core.done:
 			return zmtp.Command{}, ErrClosed
 		case <-ctx.Done():

@@ -114,7 +114,8 @@ func TestReliableBytes(t *testing.T) {
 
 	r := joinReliably(t, at, zmtp.Opened{Next: 1, Floor: 1})
 	first := r.open
-	if first.Low != 1 || first.Next != 1 || first.Link != 1 || first.WindowMessages != 1<<20 || first.WindowBytes != 8<<20 {
+	if first.Low != 1 || first.Next != 1 || first.Link != 1 || first.WindowMessages != 1<<20 ||
+		first.WindowBytes != 8<<20 {
 		t.Errorf("the first OPEN is %+v", first)
 	}
 	for n := 1; n <= 9; n++ {
@@ -123,15 +124,19 @@ func TestReliableBytes(t *testing.T) {
 	r.wantMessages(t, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	r.send(zmtp.AppendAck(nil, 2))
 	delivered(2)
-	r.send(zmtp.AppendCommand(nil, "ODD", []byte("of a later version")), zmtp.AppendAck(nil, 2, zmtp.Range{From: 4, To: 6}))
+	r.send(zmtp.AppendCommand(nil, "ODD", []byte("of a later version")))
+	r.send(zmtp.AppendAck(nil, 2, zmtp.Range{From: 4, To: 6}))
 	delivered(4)
 	r.Close()
 
 	// It has settled 3, too, and 5 and 6 out of order; it holds 4, and has not got the rest.
-	r = joinReliably(t, at, zmtp.Opened{Known: 2, Next: 7, Floor: 4, Done: []zmtp.Range{{From: 5, To: 7}},
-		Held: []zmtp.Range{{From: 4, To: 5}}})
+	r = joinReliably(t, at, zmtp.Opened{
+		Known: 2, Next: 7, Floor: 4, Done: []zmtp.Range{{From: 5, To: 7}},
+		Held: []zmtp.Range{{From: 4, To: 5}},
+	})
 	second := r.open
-	if second.Stream != first.Stream || second.Epoch != first.Epoch || second.Link != 2 || second.Low != 3 || second.Next != 10 {
+	if second.Stream != first.Stream || second.Epoch != first.Epoch || second.Link != 2 || second.Low != 3 ||
+		second.Next != 10 {
 		t.Errorf("the second OPEN is %+v, the first was %+v", second, first)
 	}
 	delivered(5)
@@ -167,14 +172,16 @@ func TestReliableHostileReceiver(t *testing.T) {
 	}{
 		"an answer from the future": {zmtp.Opened{Next: 5, Floor: 5}, nil},
 		"holds what was never sent": {zmtp.Opened{Next: 1, Floor: 1, Held: []zmtp.Range{{From: 1, To: 2}}}, nil},
-		"holds it twice":            {zmtp.Opened{Next: 1, Floor: 1, Held: []zmtp.Range{{From: 1, To: 3}, {From: 2, To: 3}}}, nil},
-		"fenced":                    {zmtp.Opened{Status: zmtp.OpenFenced, Next: 1}, nil},
-		"forked":                    {zmtp.Opened{Status: zmtp.OpenForked, Next: 1}, nil},
-		"refused":                   {zmtp.Opened{Status: zmtp.OpenRefused, Next: 1}, nil},
-		"an ACK of the future":      {good, zmtp.AppendAck(nil, 1000)},
-		"an ACK of far out":         {good, zmtp.AppendAck(nil, 0, zmtp.Range{From: 1 << 40, To: 1 << 41})},
-		"an ACK that is cut short":  {good, zmtp.AppendCommand(nil, "ACK", []byte{1, 2})},
-		"a BYE that is cut short":   {good, zmtp.AppendCommand(nil, "BYE")},
+		"holds it twice": {
+			zmtp.Opened{Next: 1, Floor: 1, Held: []zmtp.Range{{From: 1, To: 3}, {From: 2, To: 3}}}, nil,
+		},
+		"fenced":                   {zmtp.Opened{Status: zmtp.OpenFenced, Next: 1}, nil},
+		"forked":                   {zmtp.Opened{Status: zmtp.OpenForked, Next: 1}, nil},
+		"refused":                  {zmtp.Opened{Status: zmtp.OpenRefused, Next: 1}, nil},
+		"an ACK of the future":     {good, zmtp.AppendAck(nil, 1000)},
+		"an ACK of far out":        {good, zmtp.AppendAck(nil, 0, zmtp.Range{From: 1 << 40, To: 1 << 41})},
+		"an ACK that is cut short": {good, zmtp.AppendCommand(nil, "ACK", []byte{1, 2})},
+		"a BYE that is cut short":  {good, zmtp.AppendCommand(nil, "BYE")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			push := closing(t, socket.NewPush(socket.WithReliable(), socket.WithReassign(time.Millisecond)))

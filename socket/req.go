@@ -216,7 +216,8 @@ type reqRole struct {
 	req *Req
 }
 
-// left finds the request another peer, or lets Recv know, if the link that is gone had it. A reliable peer may come back.
+// left finds the request another peer, or lets Recv know, if the link that is gone had it. A reliable peer may come
+// back.
 func (r reqRole) left(l *link) {
 	if !r.req.out.awaits(l) {
 		r.gone(l)

@@ -9,8 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// TestLibzmqReliable: sockets that ask for acknowledgements serve libzmq as any others, say that it gives none, and count
-// what it was sent once.
+// TestLibzmqReliable: sockets that ask for acknowledgements serve libzmq as any others, say that it gives none, and
+// count what it was sent once.
 func TestLibzmqReliable(t *testing.T) {
 	z := sharedPeer(t)
 	all := allSizes()
