@@ -36,6 +36,7 @@ func (s *session) lose(l *link) {
 	unsent = append(unsent, open...)
 	retain(&l.out.counts, &o.unassigned, s.unacked)
 	s.link = nil
+	defer o.spaceWaiters.WakeAll() // messages for this peer may wait in the session now
 	if o.closed || o.env.cfg.connectOnce && !l.ep.bound {
 		s.drop(l.lostReason())
 		l.dropped(l.lostReason(), countOf(unsent))
