@@ -35,8 +35,10 @@ func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*lin
 		return left
 	}
 	for _, l := range wait(peers) {
-		left.peers++
-		left.sent = left.sent.plus(l.unconfirmed())
+		if n := l.unconfirmed(); n.Messages > 0 { // of a reliable link the last ACK may be lost, and nothing else
+			left.peers++
+			left.sent = left.sent.plus(n)
+		}
 	}
 	return left
 }
@@ -44,6 +46,9 @@ func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*lin
 // noteLost notes what a connection that breaks while Shutdown waits for the queues had been sent and may not have
 // read; later halfCloseAll sees to it. It is called before what is queued for the link goes elsewhere.
 func (c *core) noteLost(l *link, cause error) {
+	if l.out.session != nil {
+		return // it keeps what is not acknowledged
+	}
 	sent := l.unconfirmed()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -133,7 +133,10 @@ func (w *wire) makeRoom() bool {
 	return true
 }
 
-func (w *wire) queued() uint64 { return w.link.out.counts.queued.Messages }
+func (w *wire) queued() uint64 {
+	c := &w.link.out.counts
+	return c.queued.Messages + c.unacked.Messages
+}
 
 // undo takes apart what is in flight and what waits behind it.
 func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {

@@ -25,6 +25,10 @@ type ReliableOption interface {
 //     before: a Router and a Rep take messages for it, up to the high-water mark, and a Req waits for its reply.
 //   - A peer that does not acknowledge, such as one of another implementation, is sent each message once and is named
 //     by a [PeerForeign] event; [Ledger.AtMostOnce] counts them. [WithYodelOnly] refuses such peers.
+//   - A subscriber gets what was published while it was connected and subscribed; what is published while it is away is
+//     not for it.
+//   - Between sockets of one process there is no connection to lose, and a message counts as Delivered once it is in
+//     the peer's queue; what that has not received when it closes is dropped there.
 //   - How much may be unacknowledged says [WithWindow]. It is memory beside the high-water mark.
 //
 // On a Pull or Sub, which send nothing, it is the peers that do not ask for acknowledgements that are told as foreign.

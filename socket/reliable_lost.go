@@ -124,6 +124,11 @@ func (s *session) expire() {
 		return
 	}
 	s.stopExpiry()
+	if s.opening { // the receiver is back, or about to be
+		s.opening = false
+		s.startExpiry()
+		return
+	}
 	if s.unacked.Messages > 0 && o.keeps && !o.hasLive() {
 		s.expired = true
 		return

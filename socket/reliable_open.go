@@ -92,7 +92,7 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 		return zmtp.Command{}, err
 	}
 	o.session, l.out.session = s, s
-	s.on, s.opened = on, l
+	s.on, s.opened, s.opening = on, l, true
 	if s.expiry == nil {
 		s.startExpiry()
 	}

@@ -43,6 +43,7 @@ type session struct {
 	unacked Count // of the messages that the ledger has as unacknowledged
 	waiting batch // messages for this receiver alone that were not sent
 
+	opening bool        // a link has been opened that has not joined yet
 	left    bool        // the receiver has said that it receives nothing more
 	expiry  *time.Timer // runs while there is no link
 	expired bool        // it has run out, and there is no other peer to go to
@@ -140,6 +141,7 @@ func (s *session) mayAttach(l *link) bool {
 // been waiting.
 func (s *session) attach(l *link) {
 	s.stopExpiry()
+	s.opening = false
 	s.box.sessions[s.key] = s
 	s.link, s.last, s.peer = l, l, l.peer
 	var placed uint64

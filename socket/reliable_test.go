@@ -203,3 +203,66 @@ func TestReliableDealerWhoDoesNotReceive(t *testing.T) {
 		must(t, b.Close())
 	})
 }
+
+// lossy returns a network that cuts its connections now and then.
+func lossy(seed uint64) *simnet.Network {
+	return simnet.New(simnet.Config{Latency: time.Millisecond, Seed: seed, MeanLife: 300 * time.Millisecond})
+}
+
+// TestReliableWorkers: several Pulls whose connections are lost again and again get every message once between them,
+// each in the order in which it was sent.
+func TestReliableWorkers(t *testing.T) {
+	for seed := range uint64(10) {
+		bubble(t, func(t *testing.T) {
+			net := lossy(seed)
+			push := socket.NewPush(on(net, "srv"), socket.WithReliable())
+			bindAt(t, push)
+			const total = 3000
+			got := make(chan int, total)
+			var pulls []*socket.Pull
+			var all sync.WaitGroup
+			for i := range 3 {
+				pull := socket.NewPull(on(net, fmt.Sprintf("worker%d", i)))
+				pulls = append(pulls, pull)
+				must(t, pull.Connect(server))
+				all.Go(func() {
+					last := -1
+					for m, err := range pull.Messages(t.Context()) {
+						if err != nil {
+							return // the test is over
+						}
+						if number(m) <= last {
+							t.Errorf("received %d after %d", number(m), last)
+						}
+						last = number(m)
+						got <- last
+					}
+				})
+			}
+			must(t, push.WaitPeers(aDay(t), 3))
+			for n := range total {
+				must(t, push.Send(aDay(t), numbered(n, 50)))
+				time.Sleep(time.Millisecond)
+			}
+			must(t, push.Shutdown(aDay(t)))
+			for _, pull := range pulls {
+				balanced(t, pull)
+				must(t, pull.Close())
+			}
+			all.Wait()
+			close(got)
+			times := make([]int, total)
+			for n := range got {
+				times[n]++
+			}
+			for n, k := range times {
+				if k != 1 {
+					t.Errorf("message %d was received %d times", n, k)
+				}
+			}
+			if net.Stats().Cuts == 0 {
+				t.Error("nothing was cut")
+			}
+		})
+	}
+}
