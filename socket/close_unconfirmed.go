@@ -147,8 +147,8 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 	}
 }
 
-// readToEnd reports whether a peer had read to the end, as far as can be known, when its link ended: it has closed, as it
-// was told to or, just before that, by itself. By a reset it says that it has not.
+// readToEnd reports whether a peer had read to the end, as far as can be known, when its link ended: it has closed, as
+// it was told to or, just before that, by itself. By a reset it says that it has not.
 func readToEnd(cause error) bool {
 	return errors.Is(cause, ErrDisconnected) || errors.Is(cause, errPeerClosed)
 }

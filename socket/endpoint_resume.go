@@ -9,8 +9,8 @@ import (
 )
 
 // A beginning is what a socket has to say to a Yodel peer, and to hear from it, between the handshake and the first
-// message: where a stream goes on (reliable_open.go). It runs before the link becomes a member of the socket and within the
-// time of the handshake, over bytes by commands and over inproc without bytes. No command may come ahead of it, and
+// message: where a stream goes on (reliable_open.go). It runs before the link becomes a member of the socket and within
+// the time of the handshake, over bytes by commands and over inproc without bytes. No command may come ahead of it, and
 // no message. Its commands may be sent only to a peer that has said it understands them; both sides have to come to
 // the same conclusion about that, from what READY says. A nil Exchange stands for nothing to say.
 type beginning func(context.Context, *link) (ex zmtp.Exchange, first zmtp.Command, err error)

@@ -91,8 +91,8 @@ func requeue(from, to *outCounts, n Count) {
 	to.accept(n)
 }
 
-// retain makes messages that were not acknowledged over a link that is lost those of its session, or the session's those
-// of the next link to the same peer.
+// retain makes messages that were not acknowledged over a link that is lost those of its session, or the session's
+// those of the next link to the same peer.
 func retain(from, to *outCounts, n Count) {
 	from.unwrite(n)
 	from.requeued = from.requeued.plus(n)

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -58,7 +57,7 @@ func TestEndOfReading(t *testing.T) {
 				t.Errorf("the link ends because: %v; want %v", cause, c.want)
 			}
 			l.fail(cause)
-			if read := core.waitRead(context.Background(), l); read != c.read {
+			if read := core.waitRead(t.Context(), l); read != c.read {
 				t.Errorf("the peer has read to the end: %v, want %v", read, c.read)
 			}
 		})

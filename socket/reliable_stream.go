@@ -62,8 +62,10 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 	q.streams[o.Stream] = s
 	s.owner, s.on, l.in.stream = l, on, s
 	l.in.limit = l.in.limit.beyond(opened.Credit)
-	s.hurry = Count{quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
-		quarterOf(o.Window.Bytes, reliable.DefaultAckBytes)}
+	s.hurry = Count{
+		quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
+		quarterOf(o.Window.Bytes, reliable.DefaultAckBytes),
+	}
 	return opened
 }
 
