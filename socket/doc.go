@@ -160,7 +160,8 @@
 // ZMQ_BUSY_POLL).
 //
 // Reliable links are ours alone: WithReliable has messages acknowledged and sent again, WithWindow bounds how much is
-// on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge nothing.
+// on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge
+// nothing.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //
