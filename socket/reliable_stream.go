@@ -153,6 +153,17 @@ func (q *inbox) loseStream(l *link) {
 	}
 }
 
+// loseUnjoined notes that a link has ended before it became a member: it may own a stream all the same.
+func (q *inbox) loseUnjoined(l *link) {
+	q.recv.Lock()
+	defer q.recv.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l.in.stream != nil {
+		q.loseStream(l)
+	}
+}
+
 // putStream is put for a link whose peer sends reliably.
 func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 	s := l.in.stream
