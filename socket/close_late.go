@@ -38,6 +38,10 @@ func (l *link) writeOff() {
 		return
 	}
 	o.finished = true
+	if s := o.session; s != nil {
+		o.session = nil // what is still written, or acknowledged, is nobody's
+		s.writeOff(l)
+	}
 	l.dropped(SocketClosed, o.counts.queued)
 	o.box.drained()
 	close(o.done)

@@ -81,17 +81,21 @@ func TestLedgerIsFinalAfterClose(t *testing.T) {
 			t.Parallel()
 			c.test(t, func(d *Dealer) { _ = d.Shutdown(ended) })
 		})
+		t.Run(name+"/reliable", func(t *testing.T) {
+			t.Parallel()
+			c.test(t, func(d *Dealer) { _ = d.Close() }, WithReliable())
+		})
 	}
 }
 
-func (c lateEnd) test(t *testing.T, end func(d *Dealer)) {
+func (c lateEnd) test(t *testing.T, end func(d *Dealer), options ...DealerOption) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln := &lateListener{Listener: inner, fails: c.fails, held: make(chan struct{}, 10), released: make(chan struct{})}
 	silent := WithHeartbeat(0, 0, 0)
-	d, peer := NewDealer(silent), NewDealer(silent)
+	d, peer := NewDealer(append(options, silent)...), NewDealer(silent)
 	defer peer.Close()
 	at, err := d.BindListener(ln)
 	if err != nil {

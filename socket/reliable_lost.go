@@ -183,6 +183,15 @@ func (s *session) drop(why Reason) {
 	s.end()
 }
 
+// writeOff drops all that the session has, though somebody may still write to its link.
+func (s *session) writeOff(l *link) {
+	if s.link == l {
+		retain(&l.out.counts, &s.box.unassigned, s.unacked)
+		s.link = nil
+		s.drop(SocketClosed)
+	}
+}
+
 // end forgets the session.
 func (s *session) end() {
 	s.stopExpiry()

@@ -27,6 +27,7 @@ type stream struct {
 	armed    bool          // the timer has been set
 	hurried  bool          // and to now
 	closed   bool          // what is received from now on is nobody's
+	lost     int           // how often it stands in inbox.lostStreams
 	over     bool          // the sender sends nothing more, for good
 	next     *zmtp.Next    // was said of the next message, and is not entered yet
 }
@@ -145,11 +146,13 @@ func (q *inbox) loseStream(l *link) {
 		return
 	}
 	q.lostStreams = append(q.lostStreams, s)
+	s.lost++
 	for len(q.lostStreams) > maxLostStreams {
-		if oldest := q.lostStreams[0]; oldest.owner == nil {
+		oldest := q.lostStreams[0]
+		q.lostStreams = q.lostStreams[1:]
+		if oldest.lost--; oldest.lost == 0 && oldest.owner == nil { // it has not been lost again since
 			delete(q.streams, oldest.id)
 		}
-		q.lostStreams = q.lostStreams[1:]
 	}
 }
 
