@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
+)
+
+// A sink is a receiver at work.
+type sink struct {
+	job
+	pull *socket.Pull
+	q    *spool.Spool // its inbox; nil: none
+	j    *journal
+}
+
+// receive is a receiver: it writes down what it gets, and acknowledges it, until it is told to end and nothing is left.
+func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err error) {
+	s := &sink{job: j}
+	if s.j, err = openJournal(journalPath(j.Dir, j.Who)); err != nil {
+		return err
+	}
+	opts := options(func(o socket.Option) socket.PullOption { return o })
+	if j.Plan.Grade == inbox {
+		if s.q, err = openSpool(j, sp); err != nil {
+			return err
+		}
+	}
+	s.pull = socket.NewPull(append(opts, s.graded()...)...)
+	if err := attach(ctx, s.pull, j, sp); err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	go watch(s.pull, sp, stop)
+	for {
+		got, err := s.next(ctx)
+		if err != nil {
+			return err
+		}
+		if got {
+			continue
+		}
+		select {
+		case <-end:
+			if s.q != nil && s.q.Stats().Live.Messages > 0 {
+				continue
+			}
+			close(stop)
+			return s.finish(ctx)
+		default:
+		}
+	}
+}
+
+// write writes a message down.
+func (s *sink) write(m socket.Msg, id messageID, again bool) error {
+	n, whole := readNote(s.Plan.Seed, m.Frames)
+	r := record{note: n, Stream: id.Stream, Seq: id.Seq}
+	if again {
+		r.Flags |= redelivered
+	}
+	if !whole {
+		r.Flags |= damaged
+	}
+	return s.j.note(&r)
+}
+
+// finish ends the socket and the inbox.
+func (s *sink) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.pull.Shutdown(ctx)
+	if e := s.pull.Stats().Check(); err == nil {
+		err = e
+	}
+	if s.q != nil {
+		if e := s.q.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// brief is how long a receiver waits for a message before it looks whether it is to end.
+const brief = 50 * time.Millisecond
