@@ -65,3 +65,19 @@ type carrier interface {
 	subscribeAll(s *subscriptions)
 	subscribe(add bool, topic string)
 }
+
+// offer and open are those of the carrier, for whoever sends a message to many. A wire is asked by itself: a message
+// that goes by way of the interface is copied for each peer.
+func (l *link) offer(m *outgoing) bool {
+	if w, ok := l.carrier.(*wire); ok {
+		return w.take(m)
+	}
+	return l.carrier.offer(*m)
+}
+
+func (l *link) open() bool {
+	if _, ok := l.carrier.(*wire); ok {
+		return !l.out.full && !l.out.dead
+	}
+	return l.carrier.open()
+}

@@ -72,7 +72,9 @@ func (w *wire) subscribe(bool, string) {
 	w.link.sendSubscriptions()
 }
 
-func (w *wire) offer(m outgoing) bool {
+func (w *wire) offer(m outgoing) bool { return w.take(&m) }
+
+func (w *wire) take(m *outgoing) bool {
 	l := w.link
 	o := &l.out
 	if o.full || o.dead {
@@ -94,7 +96,7 @@ func (w *wire) offer(m outgoing) bool {
 		o.open.pin()
 	}
 	o.attempts.add(int(o.counts.queued.Messages), m.begun)
-	l.out.box.account(l, &m)
+	l.out.box.account(l, m)
 	if !replaces && o.limit.reached(o.load()) {
 		l.reachedMark()
 	}
@@ -121,7 +123,7 @@ func (l *link) reachedMark() {
 	l.filled()
 }
 
-func (w *wire) open() bool { return !w.link.out.full && !w.link.out.dead }
+func (w *wire) open() bool { return w.link.open() }
 
 func (w *wire) makeRoom() bool {
 	o := &w.link.out

@@ -73,7 +73,7 @@ type outgoing struct {
 // messages go to their links through here, but for those of appendFast. If byCaller is true the caller must unlock and
 // call writeNow; alone says that the caller may, because it has nothing else to write.
 func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
-	if !l.carrier.offer(*m) {
+	if !l.offer(m) {
 		return false, false
 	}
 	return true, l.start(alone)

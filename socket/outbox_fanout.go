@@ -10,8 +10,8 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 	o.mu.Lock()
 	for !o.shut {
 		links := to()
-		v := heldBack(links)
-		if v.err == nil {
+		do, held := heldBack(links)
+		if held == nil {
 			if accepted != nil {
 				accepted()
 			}
@@ -25,11 +25,11 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			}
 			return nil
 		}
-		if v.do != waitForRoom || !wait {
+		if do != waitForRoom || !wait {
 			o.mu.Unlock()
-			return v.err
+			return held
 		}
-		if err := o.awaitRoom(ctx, v.err); err != nil {
+		if err := o.awaitRoom(ctx, held); err != nil {
 			o.mu.Unlock()
 			return err
 		}
@@ -68,18 +68,19 @@ func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link)
 	return caller, slow
 }
 
-// heldBack looks for a link for which a message must wait or must not be sent at all. Only links with such a policy are
-// asked for room, for over inproc the answer takes the peer's lock.
-func heldBack(links []*link) (hold verdict) {
+// heldBack looks for a link for which a message must wait or must not be sent at all, and says what is done about it and
+// why; nil if there is none. Only links with such a policy are asked for room, for over inproc the answer takes the
+// peer's lock.
+func heldBack(links []*link) (do action, held error) {
 	for _, l := range links {
 		policy := l.out.overflow
-		if !policy.holdsBack() || l.carrier.open() || l.out.dead {
+		if !policy.holdsBack() || l.open() || l.out.dead {
 			continue
 		}
-		hold = situation{way: published, policy: policy}.verdict()
-		if hold.do == failSend {
+		v := situation{way: published, policy: policy}.verdict()
+		if do, held = v.do, v.err; do == failSend {
 			break
 		}
 	}
-	return hold
+	return do, held
 }
