@@ -204,10 +204,15 @@
 //	  to 1 KiB                              250 MB      250 GB      MaxTopic
 //	  refused, and kept until there is room 4 MiB       4 GB        MaxPeers
 //	not taking what is sent to it           128 MiB     128 GiB     WithSendHWM, WithSendHWMBytes, WithOverflow
+//	  acknowledging nothing (WithReliable)  8 MiB       8 GiB       WithWindow
+//	reliable, sent something, gone          1 KiB       1 MiB       16,384 of them
+//	reliable, was sent to, gone             6 KiB       6 MiB       16,384 of them, WithReassign
+//	  and has not acknowledged it           136 MiB     136 GiB     16,384 of them, WithReassign
 //
 // A mark may be passed by one message, which is why some stand for twice 64 MiB. A Push and a Pub keep no message
 // they get, but a large one takes room until it is there. A Pub shares bodies above 8 KiB among the peers that wait
-// for them. Of subscriptions and of what waits for peers that do not read there is no bound over all peers: who
+// for them. A reliable peer that is gone and has acknowledged everything is forgotten at once, but by a Router, a Rep
+// and a Req. Of subscriptions and of what waits for peers that do not read there is no bound over all peers: who
 // publishes to strangers sets MaxSubscriptions to what an honest one needs, MaxPeers, and WithOverflow(Disconnect).
 //
 // What was received is garbage once the application is done with it, and a process that holds little else would

@@ -20,7 +20,7 @@ func (c *core) runConn(ctx context.Context, ep *endpointState, conn net.Conn, ag
 	if err != nil {
 		if l != nil { // over inproc the other side has it, too
 			l.fail(err)
-			c.in.loseUnjoined(l)
+			c.loseUnjoined(l)
 		}
 		conn.Close()
 		c.known.failed(ep, conn, err)
@@ -31,7 +31,7 @@ func (c *core) runConn(ctx context.Context, ep *endpointState, conn net.Conn, ag
 	c.known.succeeded(ep, conn)
 	l.again = again
 	if !c.admit(l) {
-		c.in.loseUnjoined(l)
+		c.loseUnjoined(l)
 		return false
 	}
 	if err := l.carrier.agree(); err != nil {

@@ -199,6 +199,7 @@ func (l *link) finish() {
 		close(o.done)
 		return
 	}
+	o.box.loseOpened(l)
 	delivered, unsent, begun := l.carrier.undo()
 	l.out.box.delivered(l, delivered)
 	if begun && l.out.box.keeps {

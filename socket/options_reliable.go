@@ -54,7 +54,8 @@ func WithWindow(messages int, bytes int64) ReliableOption {
 }
 
 // WithReassign sets how long a reliable socket waits for a peer that is lost before what that has not acknowledged goes
-// elsewhere. The default, and 0, is 30 s; less than 0 is for ever.
+// elsewhere. The default, and 0, is 30 s; less than 0 is for ever. Of more than 16,384 lost peers those that were lost
+// first are given up on before that.
 func WithReassign(grace time.Duration) ReliableOption {
 	return optionForReliable{setting: func(c *config) {
 		if grace != 0 {

@@ -36,6 +36,7 @@ type outbox struct {
 	writeWaiters waitlist.List // callers that wait until nobody writes to a link
 
 	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
+	lost        lostSessions            // those of them that have no link
 	redelivered Count                   // see Stats
 	atMostOnce  Count
 

@@ -54,7 +54,7 @@ func (s *session) lose(l *link) {
 		s.giveUp(false)
 		return
 	}
-	s.startExpiry()
+	s.remain()
 }
 
 // endSession notes that the receiver at the other end of a link receives nothing more. The link ends, and what it has
@@ -195,6 +195,7 @@ func (s *session) writeOff(l *link) {
 // end forgets the session.
 func (s *session) end() {
 	s.stopExpiry()
+	s.box.lost.leave(s)
 	last := s.last
 	s.unacked, s.waiting, s.again, s.last = Count{}, batch{}, nil, nil
 	delete(s.box.sessions, s.key)
@@ -205,7 +206,9 @@ func (s *session) end() {
 
 // endExpired gives up sessions that have waited for another peer to come.
 func (o *outbox) endExpired() {
-	for _, s := range o.sessions {
+	for at := o.lost.holding.Front(); at != nil; {
+		s := at.Value.(*session)
+		at = at.Next()
 		if s.expired {
 			s.giveUp(true)
 		}

@@ -84,8 +84,10 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 			return zmtp.Command{}, context.Cause(ctx)
 		}
 		box.mu.Lock()
+		s = box.sessionFor(l) // it may have ended with that link
 	}
 	defer box.mu.Unlock()
+	box.lost.leave(s)
 	s.sender.Lost(s.on, box.env.now()) // of a link that has not become a member
 	on, open, err := s.sender.Open()
 	if err != nil {

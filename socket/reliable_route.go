@@ -27,6 +27,10 @@ func (o *outbox) hold(l *link, m *outgoing) bool {
 		return false
 	}
 	s.waiting.append(Msg{Frames: m.frames})
+	if s.lost.in != nil {
+		o.lost.enter(s)
+		o.boundLost()
+	}
 	o.ledger(nil).accept(Count{1, uint64(m.size)})
 	return true
 }

@@ -47,6 +47,7 @@ type session struct {
 	left    bool        // the receiver has said that it receives nothing more
 	expiry  *time.Timer // runs while there is no link
 	expired bool        // it has run out, and there is no other peer to go to
+	lost    lostPlace   // among the sessions without a link; zero while there is one, or is about to be
 }
 
 // A resend is messages that were sent over a link that is lost.
@@ -141,6 +142,7 @@ func (s *session) mayAttach(l *link) bool {
 // been waiting.
 func (s *session) attach(l *link) {
 	s.stopExpiry()
+	s.box.lost.leave(s)
 	s.opening = false
 	s.box.sessions[s.key] = s
 	s.link, s.last, s.peer = l, l, l.peer

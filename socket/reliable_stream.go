@@ -141,6 +141,10 @@ func (q *inbox) loseStream(l *link) {
 	}
 	s.owner, s.armed = nil, false
 	s.receiver.Lost(s.on)
+	if s.holder == l && l.in.counts.unread.Messages == 0 { // nothing keeps the link
+		s.settle(q.env.now())
+		s.holder, s.entered = nil, Count{}
+	}
 	if s.over {
 		delete(q.streams, s.id)
 		return

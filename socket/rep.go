@@ -50,7 +50,7 @@ func NewRep(opts ...RepOption) *Rep {
 	s := new(Rep)
 	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
 		typ: zmtp.Rep,
-		out: outBehaviour{requestReply: true},
+		out: outBehaviour{addressed: true, requestReply: true},
 		in:  inBehaviour{receives: true, answers: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
 	})
 	lockorder.Own(s.core, &s.mu)

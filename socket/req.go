@@ -42,8 +42,10 @@ func NewReq(opts ...ReqOption) *Req {
 	s.core = newCore(configure(defaults(), opts), behaviour{
 		typ:  zmtp.Req,
 		role: reqRole{req: s},
-		out:  outBehaviour{keeps: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned, gone: s.gone},
-		in:   inBehaviour{receives: true, filter: s.takeReply, stop: s.stop},
+		out: outBehaviour{
+			keeps: true, addressed: true, requestReply: true, assigned: s.assigned, abandoned: s.abandoned, gone: s.gone,
+		},
+		in: inBehaviour{receives: true, filter: s.takeReply, stop: s.stop},
 	})
 	lockorder.Own(s.core, &s.mu)
 	return s

@@ -18,6 +18,8 @@ type outBehaviour struct {
 	// keeps: a message belongs to the socket rather than to one peer. Without a peer it waits for the first, and what
 	// a lost link had not written goes to another.
 	keeps bool
+	// addressed: messages are for given peers, so that a reliable one that is lost is there until it is given up on.
+	addressed bool
 	// requestReply: each message is a request or a reply, so that messages never come back to back and the caller of
 	// Send always writes.
 	requestReply bool

@@ -42,7 +42,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		typ:      zmtp.Router,
 		role:     routerRole{router: s},
 		nameable: s.nameable,
-		out:      outBehaviour{gone: s.gone},
+		out:      outBehaviour{addressed: true, gone: s.gone},
 		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity},
 	})
 	return s
