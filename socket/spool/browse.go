@@ -148,7 +148,7 @@ func (s *Spool) Purge(ctx context.Context, which Filter) (Count, error) {
 		}
 		s.mu.Unlock()
 	}
-	return n, s.Sync(ctx)
+	return n, s.wrap("purge", s.flush(ctx))
 }
 
 func (s *Spool) purgeDead(ctx context.Context, which Filter) (Count, error) {

@@ -18,10 +18,10 @@ func (s *Spool) collect() *group {
 		s.full = nil
 	}
 	limit := int(min(maxGroup, s.opts.SegmentBytes/4))
-	rest := s.queue[:0]
+	rest, held := s.queue[:0], false
 	for i, r := range s.queue {
-		if r.need == forMessages && s.full != nil && !r.try {
-			rest = append(rest, r)
+		if r.need == forMessages && s.full != nil && !r.try || r.behind && held {
+			rest, held = append(rest, r), held || r.later
 			continue
 		}
 		if len(g.reqs) > 0 && g.size+r.size > limit {

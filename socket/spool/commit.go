@@ -56,9 +56,12 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 			at = t
 		}
 	}
+	held := false
 	for _, r := range s.queue {
 		switch {
+		case r.behind && held:
 		case r.need == forMessages && s.full != nil && !r.try:
+			held = held || r.later
 			if s.closing {
 				continue
 			}

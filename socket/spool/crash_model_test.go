@@ -69,10 +69,11 @@ type try struct {
 	value  string
 	stream spool.ID // what was taken, the origins of ids in order
 	taken  []uint64
-	bury   uint64 // this seq became a dead letter
-	undead uint64 // this dead letter went
-	drop   string // this cursor went
-	make   string // this cursor came
+	bury   uint64     // this seq became a dead letter
+	undead uint64     // this dead letter went
+	drop   string     // this cursor went
+	make   string     // this cursor came
+	forget []spool.ID // of these streams nothing is known any more
 }
 
 // A place is what is known of one cursor.
@@ -94,14 +95,15 @@ type model struct {
 	taken   map[spool.ID]map[uint64]bool
 	dead    map[uint64]uint64 // by seq, the id
 	tries   []try
-	never   map[uint64]bool // ids that must not come any more
+	never   map[uint64]bool      // ids that must not come any more
+	expires map[uint64]time.Time // by id, of those that do
 }
 
 func newModel() *model {
 	return &model{
 		bySeq: make(map[uint64]uint64), origin: make(map[uint64]spool.Origin), cursors: make(map[string]*cursorModel),
 		values: make(map[string]string), taken: make(map[spool.ID]map[uint64]bool), dead: make(map[uint64]uint64),
-		never: make(map[uint64]bool),
+		never: make(map[uint64]bool), expires: make(map[uint64]time.Time),
 	}
 }
 
@@ -109,6 +111,7 @@ func (m *model) clone() *model {
 	c := *m
 	c.bySeq, c.origin, c.values = maps.Clone(m.bySeq), maps.Clone(m.origin), maps.Clone(m.values)
 	c.dead, c.never, c.tries = maps.Clone(m.dead), maps.Clone(m.never), slices.Clone(m.tries)
+	c.expires = maps.Clone(m.expires)
 	c.cursors = make(map[string]*cursorModel)
 	for name, cur := range m.cursors {
 		c.cursors[name] = &cursorModel{cur.start, cur.exact, maps.Clone(cur.told), maps.Clone(cur.tried)}
@@ -204,8 +207,18 @@ func (m *model) effects(t try) {
 	if t.drop != "" {
 		delete(m.cursors, t.drop)
 	}
+	for _, id := range t.forget {
+		delete(m.taken, id)
+	}
 	if t.make != "" {
 		m.cursors[t.make] = &cursorModel{start: m.highest + 1, told: map[uint64]bool{}, tried: map[uint64]bool{}}
+	}
+}
+
+// mayGo: a message is there for no cursor any more, or still is if that was not on disk yet.
+func (m *model) mayGo(seq uint64) {
+	for _, c := range m.cursors {
+		c.tried[seq] = true
 	}
 }
 
@@ -250,6 +263,7 @@ func (m *model) observe(ctx context.Context, s *spool.Spool) error {
 			return fmt.Errorf("cursor %q is gone", name)
 		}
 	}
+	began := now()
 	got := make(map[string]map[uint64]spool.Message)
 	for _, name := range slices.Sorted(maps.Keys(m.cursors)) {
 		c, err := s.Cursor(name, spool.CursorOptions{})
@@ -283,6 +297,9 @@ func (m *model) observe(ctx context.Context, s *spool.Spool) error {
 		dead[d.Seq] = id
 	}
 	if err := m.observeTries(s, got[""], dead); err != nil {
+		return err
+	}
+	if err := m.observeExpiry(got, began); err != nil {
 		return err
 	}
 	if err := m.observeMessages(got); err != nil {
@@ -340,6 +357,13 @@ func (m *model) observeTries(s *spool.Spool, got map[uint64]spool.Message, dead 
 		case t.undead > 0:
 			_, still := dead[t.undead]
 			happened = !still
+		case len(t.forget) > 0:
+			for _, id := range t.forget {
+				if _, _, known := s.Taken(id); !known {
+					delete(m.taken, id)
+				}
+			}
+			happened = false
 		}
 		t.ids, t.make, t.drop = nil, "", ""
 		if happened {
@@ -348,6 +372,27 @@ func (m *model) observeTries(s *spool.Spool, got map[uint64]spool.Message, dead 
 	}
 	for id, seq := range found {
 		return fmt.Errorf("message %d, seq %d, comes from nowhere", id, seq)
+	}
+	return nil
+}
+
+// observeExpiry holds what was handed out against the times when it expires, to the second.
+func (m *model) observeExpiry(got map[string]map[uint64]spool.Message, began time.Time) error {
+	for name, ms := range got {
+		for seq, msg := range ms {
+			want, expires := m.expires[m.bySeq[seq]]
+			switch late := msg.Expires.Sub(want); {
+			case expires != !msg.Expires.IsZero(), expires && (late < 0 || late >= time.Second):
+				return fmt.Errorf("cursor %q: seq %d expires at %v, not %v", name, seq, msg.Expires, want)
+			case expires && !msg.Expires.After(began):
+				return fmt.Errorf("cursor %q: seq %d has expired at %v and is handed out at %v", name, seq, want, began)
+			}
+		}
+	}
+	for seq, id := range m.bySeq {
+		if at, expires := m.expires[id]; expires && !at.After(now()) {
+			m.mayGo(seq)
+		}
 	}
 	return nil
 }

@@ -50,9 +50,14 @@ type run struct {
 	strict   bool            // no call may return an error
 	images   int
 
-	mu  sync.Mutex
-	log []string // of the life at hand
+	mu      sync.Mutex
+	log     []string      // of the life at hand
+	dropped []spool.Range // what the spool at hand has told of
 }
+
+// stuckAfter is how long a call may wait. At that moment no timer of the spool ends, or it would be left to chance which
+// of them is first.
+const stuckAfter = 9*time.Second + 777*time.Nanosecond
 
 // lives is how often a spool dies in a run.
 const lives = 4
@@ -70,6 +75,11 @@ func newRun(seed uint64, m spool.Mutation) *run {
 		r.opts.MaxBytes, r.opts.DeadBytes = 10*r.opts.SegmentBytes, -1
 	case 1:
 		config.Capacity = 10 * r.opts.SegmentBytes
+	case 2:
+		r.opts.MaxMessages = int64(1 + rng.IntN(50))
+	}
+	if rng.IntN(2) == 0 {
+		r.opts.Overflow = spool.DropOldest
 	}
 	r.fs = memfs.New(config)
 	r.hurt = r.anyHurt
@@ -95,10 +105,32 @@ func now() time.Time { return time.Now().AddDate(30, 0, 0) }
 func (r *run) open(fs *memfs.FS) (*spool.Spool, error) {
 	opts := r.opts
 	opts.FS = fs
-	if fs == r.fs {
-		opts.Events = func(e spool.Event) { r.note("  event %v", e) }
+	opts.Events = func(e spool.Event) {
+		if fs == r.fs {
+			r.note("  event %v", e)
+		}
+		if e.Kind == spool.Dropped {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.dropped = append(r.dropped, e.Seqs)
+		}
 	}
 	return spool.OpenEnv("mem", opts, now, locked(r.rng.Uint64()), r.mutation)
+}
+
+// lose tells a model what the spool has dropped by itself.
+func (r *run) lose(m *model) {
+	synctest.Wait() // it may be about to tell
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, lost := range r.dropped {
+		for seq := range m.bySeq {
+			if lost.From <= seq && seq < lost.To {
+				m.mayGo(seq)
+			}
+		}
+	}
+	r.dropped = nil
 }
 
 // locked is a source of random numbers for several goroutines.
@@ -126,11 +158,13 @@ func (r *run) check(ctx context.Context, fs *memfs.FS) error {
 		return err
 	}
 	m.nextID += 1 << 32
-	seq, err := s.Append(ctx, content(m.nextID))
+	seq, err := s.TryAppend(content(m.nextID))
 	if err == nil {
-		err = s.Sync(ctx)
+		brief, cancel := context.WithTimeout(ctx, stuckAfter) // or it waits for room that nobody makes
+		defer cancel()
+		err = s.Sync(brief)
 	}
-	if err != nil && !errors.Is(err, spool.ErrFull) {
+	if err != nil && !errors.Is(err, spool.ErrFull) && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("after it was opened: %w", err)
 	}
 	if err := m.done(try{ids: []uint64{m.nextID}}, seq, err); err != nil {
@@ -139,6 +173,7 @@ func (r *run) check(ctx context.Context, fs *memfs.FS) error {
 	if err := s.Close(); err != nil && !errors.Is(err, spool.ErrFull) {
 		return fmt.Errorf("close: %w", err)
 	}
+	r.lose(m)
 	if r.rng.IntN(8) > 0 {
 		return nil
 	}
@@ -212,11 +247,12 @@ func (r *run) live(ctx context.Context) error {
 	if steps == 0 {
 		steps = 20 + r.rng.IntN(60)
 	}
+	defer r.lose(r.model)
 	for range steps {
 		if err := w.step(ctx); err != nil {
 			return err
 		}
-		synctest.Wait()
+		r.lose(r.model)
 		if r.fs.Stopped() {
 			break
 		}

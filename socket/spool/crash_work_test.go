@@ -1,6 +1,7 @@
 package spool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type work struct {
 	owed  []func() // what is settled once a commit has succeeded
 	later []try    // with SyncEvery: appended and not synced
 	first []uint64
+
+	forgetting bool // of unknown outcome: nothing is taken until that is known
 }
 
 func (r *run) note(format string, args ...any) {
@@ -49,7 +52,7 @@ func (w *work) end(what string, t try, first uint64, err error) error {
 
 // tolerable reports whether a call may return an error on a medium that is hurt.
 func tolerable(err error) bool {
-	for _, may := range []error{spool.ErrUncertain, errStopped, errFault, spool.ErrFull} {
+	for _, may := range []error{spool.ErrUncertain, errStopped, errFault, spool.ErrFull, context.DeadlineExceeded} {
 		if errors.Is(err, may) {
 			return true
 		}
@@ -63,7 +66,10 @@ func (w *work) id() uint64 {
 }
 
 func (w *work) step(ctx context.Context) error {
-	switch n := w.rng.IntN(20); {
+	// Where the oldest messages make room but there are none, others wait.
+	ctx, cancel := context.WithTimeout(ctx, stuckAfter)
+	defer cancel()
+	switch n := w.rng.IntN(23); {
 	case n < 6:
 		return w.append(ctx)
 	case n < 9:
@@ -81,12 +87,31 @@ func (w *work) step(ctx context.Context) error {
 	case n < 18:
 		return w.cursor(ctx)
 	case n < 19:
-		time.Sleep(150 * time.Millisecond) // what was settled is committed by itself
+		// What was settled is committed by itself; and in the longer time messages expire.
+		for range 1 + w.rng.IntN(2)*w.rng.IntN(20) {
+			time.Sleep(150 * time.Millisecond)
+		}
 		w.note("sleep")
-	default:
+	case n < 20:
 		return w.giveBack(ctx)
+	case n < 21:
+		return w.purge(ctx)
+	case n < 22:
+		return w.purgeDead(ctx)
+	default:
+		return w.forget(ctx)
 	}
 	return nil
+}
+
+// message makes the message of an id that is new: some expire.
+func (w *work) message(id uint64) spool.Message {
+	m := content(id)
+	if w.rng.IntN(8) == 0 {
+		m.Expires = now().Add(time.Duration(1+w.rng.IntN(5000)) * time.Millisecond)
+		w.model.expires[id] = m.Expires
+	}
+	return m
 }
 
 func (w *work) append(ctx context.Context) error {
@@ -94,7 +119,7 @@ func (w *work) append(ctx context.Context) error {
 		return w.appendLater(ctx)
 	}
 	id := w.id()
-	seq, err := w.s.Append(ctx, content(id))
+	seq, err := w.s.Append(ctx, w.message(id))
 	return w.end(fmt.Sprintf("append %d", id), try{ids: []uint64{id}}, seq, err)
 }
 
@@ -103,10 +128,10 @@ func (w *work) appendLater(ctx context.Context) error {
 	n := w.rng.IntN(12)
 	for range n {
 		id := w.id()
-		seq, err := w.s.Append(ctx, content(id))
+		seq, err := w.s.Append(ctx, w.message(id))
 		w.note("append %d for later -> %d %v", id, seq, err)
 		synctest.Wait() // what shares a commit is not to depend on who is faster
-		if errors.Is(err, spool.ErrFull) {
+		if errors.Is(err, spool.ErrFull) || errors.Is(err, context.DeadlineExceeded) {
 			w.model.never[id] = true
 			continue
 		}
@@ -150,7 +175,7 @@ func (w *work) tx(ctx context.Context) error {
 	for range w.rng.IntN(12) {
 		id := w.id()
 		t.ids = append(t.ids, id)
-		if err := x.Append(content(id)); err != nil {
+		if err := x.Append(w.message(id)); err != nil {
 			return err
 		}
 	}
@@ -219,6 +244,9 @@ func (w *work) settle() error {
 }
 
 func (w *work) take(ctx context.Context) error {
+	if w.forgetting {
+		return nil
+	}
 	stream := spool.ID{byte(1 + w.rng.IntN(2))}
 	t := try{atomic: true, stream: stream}
 	var ms []spool.Message
@@ -245,7 +273,10 @@ func (w *work) take(ctx context.Context) error {
 }
 
 func (w *work) bury(ctx context.Context) error {
-	seqs := w.some(1)
+	// One that expires may be gone by now.
+	seqs := slices.DeleteFunc(w.some(len(w.model.bySeq)), func(seq uint64) bool {
+		return !w.model.expires[w.model.bySeq[seq]].IsZero()
+	})
 	if len(seqs) == 0 {
 		return nil
 	}
@@ -304,4 +335,59 @@ func (w *work) giveBack(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// purge removes what is older than some message, or a part of all.
+func (w *work) purge(ctx context.Context) error {
+	which := spool.Filter{To: 1 + w.rng.Uint64N(w.model.highest+1)}
+	if w.rng.IntN(2) == 0 {
+		part := w.rng.Uint64N(3)
+		which = spool.Filter{Match: func(m *spool.Message) bool { return m.Seq%3 == part }}
+	}
+	var seqs []uint64
+	for seq := range w.model.bySeq {
+		if which.To == 0 && which.Match(&spool.Message{Seq: seq}) || seq < which.To {
+			w.model.mayGo(seq)
+			seqs = append(seqs, seq)
+		}
+	}
+	n, err := w.s.Purge(ctx, which)
+	if err == nil {
+		for _, c := range w.model.cursors {
+			for _, seq := range seqs {
+				c.told[seq] = true
+			}
+		}
+	}
+	return w.end(fmt.Sprintf("purge of %d, had %d", len(seqs), n.Messages), try{}, 0, err)
+}
+
+// purgeDead removes a dead letter.
+func (w *work) purgeDead(ctx context.Context) error {
+	dead := slices.Sorted(maps.Keys(w.model.dead))
+	if len(dead) == 0 {
+		return nil
+	}
+	seq := dead[w.rng.IntN(len(dead))]
+	n, err := w.s.Purge(ctx, spool.Filter{Dead: true, Match: func(m *spool.Message) bool { return m.Seq == seq }})
+	if err == nil && n.Messages != 1 {
+		return fmt.Errorf("purge of the dead letter %d has removed %d", seq, n.Messages)
+	}
+	return w.end(fmt.Sprintf("purge dead %d", seq), try{undead: seq}, 0, err)
+}
+
+// forget drops all that was taken of other streams.
+func (w *work) forget(ctx context.Context) error {
+	t := try{forget: slices.SortedFunc(maps.Keys(w.model.taken), func(a, b spool.ID) int {
+		return bytes.Compare(a[:], b[:])
+	})}
+	if len(t.forget) == 0 {
+		return nil
+	}
+	n, err := w.s.Forget(ctx, -time.Hour)
+	if err == nil && n < len(t.forget) {
+		return fmt.Errorf("%d streams were forgotten, not %d", n, len(t.forget))
+	}
+	w.forgetting = err != nil
+	return w.end(fmt.Sprintf("forget %d streams", n), t, 0, err)
 }

@@ -25,6 +25,7 @@ type request struct {
 	try      bool // without room: ErrFull
 	later    bool // the caller does not wait, nor does the commit hurry
 	urgent   bool // the commit hurries, whatever SyncEvery says
+	behind   bool // not before what was appended earlier and nobody waits for, also where that waits for room
 	atomic   bool // all or none
 	first    uint64
 	numbered bool // first was given when it was queued

@@ -68,15 +68,18 @@ func (s *Spool) refuse(g *group, err error) {
 		s.nowFull(err)
 	}
 	var kept, wait []*request
+	held := false
 	for _, r := range g.reqs {
 		switch {
+		case r.behind && held:
+			wait = append(wait, r)
 		case r.need == forState:
 			kept = append(kept, r)
 		case r.gaveUp != nil:
 			s.abandon(r)
 			s.finish(r, r.gaveUp)
 		case full && r.need == forMessages && !r.try && !s.closing:
-			wait = append(wait, r)
+			wait, held = append(wait, r), held || r.later
 			s.queued += r.size
 		case full:
 			s.abandon(r)

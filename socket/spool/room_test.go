@@ -217,3 +217,33 @@ func TestSpareIsGone(t *testing.T) {
 		})
 	}
 }
+
+// TestSyncWaitsForWhatWaitsForRoom: of what nobody waits for, Sync says nothing before it is on disk, also where it has
+// no room yet. What makes room does not wait for it.
+func TestSyncWaitsForWhatWaitsForRoom(t *testing.T) {
+	opts := spool.Options{SyncEvery: 5 * time.Millisecond, MaxMessages: 2}
+	virtually(t, memfs.Config{}, opts, func(b *bench) {
+		b.append("one", "two")
+		b.sync()
+		for n := range uint64(3) { // in one commit with Sync, and when it is known that there is no room
+			b.append("waits")
+			brief, cancel := context.WithTimeout(b.Context(), time.Second)
+			defer cancel()
+			wantIs(b.T, "Sync", b.s.Sync(brief), context.DeadlineExceeded)
+			if got := b.s.Stats().Live.Messages; got != 2 {
+				b.Errorf("%d messages are there, not 2", got)
+			}
+			done := make(chan error, 1)
+			go func() { done <- b.s.Sync(b.Context()) }()
+			synctest.Wait()
+			purged, err := b.s.Purge(b.Context(), spool.Filter{To: n + 2})
+			if err != nil || purged.Messages != 1 {
+				b.Errorf("purged are %d messages, %v", purged.Messages, err)
+			}
+			must(b.T, <-done)
+			if got := b.s.Stats(); got.Live.Messages != 2 || got.First != n+2 {
+				b.Errorf("%d messages are there, from %d on", got.Live.Messages, got.First)
+			}
+		}
+	})
+}

@@ -123,11 +123,11 @@ func (s *Spool) append(ctx context.Context, m Message, try bool) (seq uint64, er
 	return r.first, nil
 }
 
-// Sync returns when all that was appended before is on disk and synced. Its error is also that of what was appended
-// since the last Sync, when nobody waited for it.
+// Sync returns when all that was appended before is on disk and synced; where that has to wait for room, so does Sync,
+// until ctx ends. Its error is also that of what was appended since the last Sync, when nobody waited for it.
 func (s *Spool) Sync(ctx context.Context) error {
 	r := s.newRequest(forState)
-	r.urgent = true
+	r.urgent, r.behind = true, true
 	err := s.submit(ctx, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,6 +135,13 @@ func (s *Spool) Sync(ctx context.Context) error {
 		err, s.asyncErr = s.asyncErr, nil
 	}
 	return s.wrap("sync", err)
+}
+
+// flush commits what is owed.
+func (s *Spool) flush(ctx context.Context) error {
+	r := s.newRequest(forState)
+	r.urgent = true
+	return s.submit(ctx, r)
 }
 
 // Close writes what was settled and not yet written, and gives the directory back. Calls that wait return ErrClosed. It
