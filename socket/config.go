@@ -56,6 +56,10 @@ type config struct {
 	yodelOnly bool
 	window    mark
 	grace     time.Duration // less than 0 for ever
+
+	manualAck    bool // see WithManualAck
+	maxUnsettled uint64
+	ackWait      time.Duration
 }
 
 // heartbeat holds the times of WithHeartbeat.
@@ -173,9 +177,12 @@ func defaults() config {
 			MaxPeers:         65_536,
 			MinRate:          128,
 		},
-		linger:     defaultLinger,
-		window:     defaultWindow,
-		grace:      defaultGrace,
+		linger: defaultLinger,
+		window: defaultWindow,
+		grace:  defaultGrace,
+
+		maxUnsettled: defaultMaxUnsettled,
+
 		transports: make(map[string]transport.Transport, 4),
 	}
 	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.DefaultInproc()} {

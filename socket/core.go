@@ -154,6 +154,7 @@ func (c *core) Stats() Stats {
 	c.in.mu.Lock()
 	c.in.enterTaken()
 	c.in.counts.fill(&s.Ledger)
+	s.Unsettled = c.in.unsettled.count
 	s.UnderWay = c.in.parts
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
@@ -202,7 +203,12 @@ func (c *core) sendable(m Msg) error {
 
 // each yields messages until ctx ends (as the error) or the socket closes (silently).
 func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)) iter.Seq2[Msg, error] {
-	return func(yield func(Msg, error) bool) {
+	return each(ctx, recv)
+}
+
+func each[M any](ctx context.Context, recv func(context.Context) (M, error)) iter.Seq2[M, error] {
+	return func(yield func(M, error) bool) {
+		var none M
 		for {
 			m, err := recv(ctx)
 			switch {
@@ -212,7 +218,7 @@ func (c *core) each(ctx context.Context, recv func(context.Context) (Msg, error)
 				}
 				continue
 			case !isClosed(err):
-				yield(Msg{}, err)
+				yield(none, err)
 			}
 			return
 		}
@@ -234,13 +240,24 @@ func (c *core) sendTo(ctx context.Context, wait bool, p *Peer, m Msg) error {
 
 // recv is Recv of the roles that hand out what is in the inbox as it is.
 func (c *core) recv(ctx context.Context) (Msg, error) {
-	m, err := c.in.get(ctx, true)
+	m, err := c.in.get(ctx, true, nil)
 	return m, opError("recv", err)
+}
+
+// next is Next of the same roles.
+func (c *core) next(ctx context.Context) (*Delivery, error) {
+	var d issued
+	m, err := c.in.get(ctx, true, &d)
+	if err != nil {
+		return nil, opError("next", err)
+	}
+	d.Msg = m
+	return &d.Delivery, nil
 }
 
 // tryRecv is recv for a caller that does not wait.
 func (c *core) tryRecv() (Msg, error) {
-	m, err := c.in.get(context.Background(), false)
+	m, err := c.in.get(context.Background(), false, nil)
 	if errors.Is(err, ErrWouldBlock) { // to look in vain allocates nothing
 		return m, errNothingCame
 	}

@@ -54,3 +54,11 @@ func (s *Dealer) TryRecv() (Msg, error) { return s.tryRecv() }
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.
 func (s *Dealer) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+
+// Next is Recv that returns a [Delivery]; see [Pull.Next].
+func (s *Dealer) Next(ctx context.Context) (*Delivery, error) { return s.next(ctx) }
+
+// Deliveries yields messages as Next returns them; see Messages.
+func (s *Dealer) Deliveries(ctx context.Context) iter.Seq2[*Delivery, error] {
+	return each(ctx, s.Next)
+}

@@ -161,7 +161,8 @@
 //
 // Reliable links are ours alone: WithReliable has messages acknowledged and sent again, WithWindow bounds how much is
 // on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge
-// nothing.
+// nothing. A receiver settles what comes over them by receiving it or, with WithManualAck, by the verbs of a
+// [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //

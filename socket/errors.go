@@ -38,6 +38,10 @@ var (
 	// ErrUndeliverable: the peers that a request was sent to ended the connection in the middle of it, as often as
 	// WithMaxAttempts allows. It is also the Err of an Undelivered event.
 	ErrUndeliverable = errors.New("undeliverable")
+	// ErrSettled: the message of a [Delivery] was settled before: by a verb, or by being received.
+	ErrSettled = errors.New("settled already")
+	// ErrExpired: the message of a [Delivery] was kept for too long (see WithAckWait) and given back.
+	ErrExpired = errors.New("kept for too long, and given back")
 	// ErrNoFrames: a message must have at least one frame, which may be empty.
 	ErrNoFrames = errors.New("a message needs at least one frame")
 )

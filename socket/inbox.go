@@ -35,6 +35,7 @@ type inbox struct {
 	starving []*link // links that wait for the budget
 
 	lostStreams []*stream // without a link, the longest ago first; some may have one again
+	unsettled   unsettled // messages that were handed out and wait for a verb
 
 	// The messages that have come in part (inbox_budget.go).
 	parts    uint64        // bytes that such messages take
@@ -70,11 +71,15 @@ type inbox struct {
 
 // An inboxConfig is what the socket's options say about its inbox. It does not change.
 type inboxConfig struct {
-	latest           bool   // of each link only the newest message is kept
-	leastOutstanding bool   // each message counts as the answer to one that was sent to the link
-	orphanMark       uint64 // bytes that orphans may hold; 0 for any number
-	budget           uint64 // Limits.MaxBuffered in bytes; 0 if there is none
-	minRate          int    // Limits.MinRate; none if 0 or less
+	latest           bool          // of each link only the newest message is kept
+	manual           bool          // what is handed out is settled by a verb
+	byNumber         bool          // messages of streams are settled one by one
+	maxUnsettled     uint64        // how many may wait for a verb
+	ackWait          time.Duration // for how long; 0 for as long as the sender's kind calls for, less for any time
+	leastOutstanding bool          // each message counts as the answer to one that was sent to the link
+	orphanMark       uint64        // bytes that orphans may hold; 0 for any number
+	budget           uint64        // Limits.MaxBuffered in bytes; 0 if there is none
+	minRate          int           // Limits.MinRate; none if 0 or less
 }
 
 // An inboxEnv is what an inbox needs of its socket. A test can have an inbox without one by giving these.
@@ -92,7 +97,11 @@ func (c *core) inboxEnv() inboxEnv {
 
 func (c *config) inbox() inboxConfig {
 	return inboxConfig{
-		latest:           c.latest,
+		latest:           c.latest && !c.manualAck,
+		manual:           c.manualAck,
+		byNumber:         c.manualAck,
+		maxUnsettled:     c.maxUnsettled,
+		ackWait:          c.ackWait,
 		leastOutstanding: c.leastOutstanding,
 		orphanMark:       c.recvMark.bytes,
 		budget:           c.limits.budget(),
@@ -169,6 +178,7 @@ func (q *inbox) close() {
 	defer q.mu.Unlock()
 	q.giveBack()
 	q.closeStreams()
+	q.closeUnsettled()
 	q.closed = true
 	q.chooseSoleSender(nil)
 	q.revokeRead()

@@ -10,15 +10,18 @@ import (
 // again. What needs the locks, recv and mu, is decided under both; what takes time is done when both are free.
 
 // get returns the next message. With wait set it blocks until there is one, ctx ends or the socket closes; without, it
-// returns ErrWouldBlock if there is none.
-func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
+// returns ErrWouldBlock if there is none. into, unless nil, gets what is known of the message, and what it is to be
+// settled by.
+func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
 	for {
 		q.recv.Lock()
-		if m, ok := q.nextPrefetched(); ok { // which has unlocked recv
-			return m, nil
+		if into == nil {
+			if m, ok := q.nextPrefetched(); ok { // which has unlocked recv
+				return m, nil
+			}
 		}
 		q.mu.Lock()
-		m, from, reopened := q.take()
+		m, from, reopened := q.take(into)
 		var yield bool
 		var way waiting
 		var err error
@@ -27,7 +30,7 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 			yield = q.answers && q.mayYield()
 		case reopened == nil:
 			q.busy = busy{}
-			way, err = q.chooseWait(ctx, wait)
+			way, err = q.chooseWait(ctx, wait, into)
 		}
 		q.mu.Unlock()
 		q.recv.Unlock()
@@ -50,15 +53,17 @@ func (q *inbox) get(ctx context.Context, wait bool) (Msg, error) {
 // taken from, nil if there is none. reopened, if not nil, is a link whose queue was full and is down to half: once the
 // locks are free it has to resume. If the message that did this was discarded, take leaves it at that, and the caller
 // comes again.
-func (q *inbox) take() (m Msg, from, reopened *link) {
+func (q *inbox) take(into *issued) (m Msg, from, reopened *link) {
 	q.giveBack()
-	for len(q.round.links) > 0 && (q.ready == nil || q.ready()) {
-		m, l, why := q.pop()
+	for len(q.round.links) > 0 && (q.ready == nil || q.ready()) && q.mayIssue(into) {
+		m, l, why := q.pop(into)
 		if q.reopen(l) {
 			reopened = l
 		}
 		if why == "" {
-			q.fillPrefetch()
+			if into == nil {
+				q.fillPrefetch()
+			}
 			return m, l, reopened
 		}
 		if reopened != nil {
@@ -69,9 +74,13 @@ func (q *inbox) take() (m Msg, from, reopened *link) {
 }
 
 // pop takes one message from the link whose turn it is. With a reason it was discarded.
-func (q *inbox) pop() (m Msg, l *link, why Reason) {
+func (q *inbox) pop(into *issued) (m Msg, l *link, why Reason) {
 	l = q.round.turn()
 	in := &l.in
+	var of label
+	if in.labels != nil && (into != nil || q.byNumber || in.labels.timed > 0) {
+		of = in.labels.front(in.counts.unread.Messages)
+	}
 	if n := in.notices; n != nil && n.head != nil {
 		m, why = q.notices.take(n)
 	} else {
@@ -80,7 +89,9 @@ func (q *inbox) pop() (m Msg, l *link, why Reason) {
 	in.active = !in.empty()
 	q.round.took(in.active)
 	n, further := Count{1, uint64(m.Size())}, m.further() // before filter takes an envelope off
-	if q.filter != nil {
+	if of.expired() {
+		why = Expired
+	} else if q.filter != nil {
 		m, why = q.filter(l, m)
 	}
 	if why == "" {
@@ -89,10 +100,27 @@ func (q *inbox) pop() (m Msg, l *link, why Reason) {
 		q.discard(l, why, n, further)
 	}
 	q.queueShrank(l)
-	if in.stream != nil {
+	q.handOut(l, of, n.Bytes, why == "", into)
+	return m, l, why
+}
+
+// handOut sees to it that a message that was taken out of a link's queue is settled, at once or by a verb: that of a
+// delivery that it was handed out in.
+func (q *inbox) handOut(l *link, of label, size uint64, handed bool, into *issued) {
+	in := &l.in
+	var by settler
+	if in.labels != nil {
+		by = in.labels.by
+	}
+	switch {
+	case handed && into != nil:
+		q.issue(into, by, of, size)
+	case by != nil && q.byNumber:
+		by.received(of.key, size)
+	}
+	if in.stream != nil && !q.byNumber {
 		q.received(l)
 	}
-	return m, l, why
 }
 
 // reopen reports whether the link's queue, which was full, is down to half now.
@@ -125,8 +153,8 @@ const (
 
 // chooseWait decides how to wait, in the order of what it costs. An error says that there is nothing to wait for, or
 // that the caller does not wait.
-func (q *inbox) chooseWait(ctx context.Context, wait bool) (waiting, error) {
-	if wait && q.soleSender != nil && ctx.Err() == nil {
+func (q *inbox) chooseWait(ctx context.Context, wait bool, into *issued) (waiting, error) {
+	if wait && q.mayIssue(into) && q.soleSender != nil && ctx.Err() == nil {
 		if p := q.maySpin(); p != nil {
 			return waiting{way: waitBySpinning, sender: p}, nil
 		}

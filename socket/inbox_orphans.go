@@ -57,6 +57,7 @@ func (q *inbox) orphanOf(l *link) *link {
 		o.out.dead = true
 		o.out.session = l.out.session // for what is said to its peer
 		o.in.ready, o.in.isOrphan = true, true
+		o.in.labels = l.in.labels
 		l.in.orphan = o
 	}
 	return l.in.orphan

@@ -22,7 +22,7 @@ func (q *inbox) fillPrefetch() {
 		return
 	}
 	l := q.round.links[0]
-	if l.in.queue.n < minPrefetch || l.in.noPrefetch {
+	if l.in.queue.n < minPrefetch || l.in.noPrefetch || q.byNumber || l.in.labels != nil && l.in.labels.timed > 0 {
 		return
 	}
 	p := &q.prefetch

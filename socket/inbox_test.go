@@ -70,7 +70,7 @@ func (r *rig) bring(l *link, bodies ...string) int {
 
 // recvOne receives a message, or returns the error in its place.
 func (r *rig) recvOne() string {
-	m, err := r.get(r.t.Context(), false)
+	m, err := r.get(r.t.Context(), false, nil)
 	if err != nil {
 		return err.Error()
 	}
@@ -281,7 +281,7 @@ func TestInboxAfterClose(t *testing.T) {
 	if n := r.bring(l, "late"); n != 1 {
 		t.Error("the reader is to wait for room that there will never be")
 	}
-	if _, err := r.get(t.Context(), true); !errors.Is(err, ErrClosed) {
+	if _, err := r.get(t.Context(), true, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("Recv: %v", err)
 	}
 	want := Count{18, uint64(len(strings.Join(series("a", 20)[3:], "")) + 4)}

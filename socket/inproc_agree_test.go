@@ -114,7 +114,7 @@ func TestAdmittedAfterClose(t *testing.T) {
 			t.Errorf("the ledger of the %s: %+v, %v", name, l, l.Check())
 		}
 	}
-	if m, err := in.get(t.Context(), true); !errors.Is(err, ErrClosed) {
+	if m, err := in.get(t.Context(), true, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("received %v, %v after the close", m, err)
 	}
 	push.conn.Close()

@@ -142,6 +142,7 @@ type linkIn struct {
 	handoff    handoff       // who reads (link_handoff.go)
 	congestion congestion    // since when it has messages waiting (link_throttle.go)
 	stream     *stream       // of a peer that sends reliably; nil of any other
+	labels     *labels       // of the messages in queue; nil if nothing is known of them
 
 	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)
 	starved  bool     // waits for the socket's budget (inbox_budget.go)

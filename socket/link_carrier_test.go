@@ -47,7 +47,7 @@ var carriers = map[string]func(t *testing.T) *carried{
 		})
 		return &carried{link: links[0], take: func(n int) (got []string) {
 			for range n {
-				m, err := pull.in.get(t.Context(), false)
+				m, err := pull.in.get(t.Context(), false, nil)
 				must(t, err)
 				got = append(got, string(m.Frames[0]))
 			}

@@ -38,3 +38,11 @@ func (s *Pull) TryRecv() (Msg, error) { return s.tryRecv() }
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.
 func (s *Pull) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+
+// Next is Recv that tells more of the message, and leaves it to the application under [WithManualAck] when it is
+// settled. While as many wait for that as [WithMaxUnsettled] allows, Next waits too.
+func (s *Pull) Next(ctx context.Context) (*Delivery, error) { return s.next(ctx) }
+
+// Deliveries yields messages as Next returns them. When ctx ends it yields that as an error and stops; when the socket
+// closes it just stops.
+func (s *Pull) Deliveries(ctx context.Context) iter.Seq2[*Delivery, error] { return each(ctx, s.Next) }

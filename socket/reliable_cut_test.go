@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,16 +162,14 @@ func TestReliableCuts(t *testing.T) {
 	connect(t, push, cut.endpoint)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	stop := make(chan struct{})
-	var sent uint64
+	var stop atomic.Bool
+	var last atomic.Uint64 // the number of the last message, once it is about to be sent
 	var sender sync.WaitGroup
 	sender.Go(func() {
 		rnd := rand.New(rand.NewPCG(2, 2))
-		for {
-			select {
-			case <-stop:
-				return
-			default:
+		for sent := uint64(0); last.Load() == 0; sent++ {
+			if stop.Load() {
+				last.Store(sent)
 			}
 			size := rnd.IntN(200)
 			if rnd.IntN(100) == 0 {
@@ -180,23 +179,20 @@ func TestReliableCuts(t *testing.T) {
 				t.Errorf("send: %v", err)
 				return
 			}
-			sent++
 		}
 	})
 	next := uint64(0)
-	for done := false; !done || next < sent; {
+	for next == 0 || next <= last.Load() || last.Load() == 0 { // it goes on, or the sender may wait for room for ever
 		m, err := pull.Recv(ctx)
 		must(t, err)
 		if n := binary.BigEndian.Uint64(m.Frames[0]); n != next {
 			t.Fatalf("received %d, want %d (%d cuts); %v; %v", n, next, cut.done(), push.Stats(), pull.Stats())
 		}
 		next++
-		if !done && cut.done() >= cutsWanted() {
-			done = true
-			close(stop)
-			sender.Wait()
-		}
+		stop.Store(cut.done() >= cutsWanted())
 	}
+	sender.Wait()
+	sent := next
 	must(t, push.Shutdown(within(t)))
 	if st := push.Stats(); st.Delivered.Messages != sent || st.Unacknowledged.Messages != 0 {
 		t.Errorf("PUSH counts %v, sent %d", st.Ledger, sent)

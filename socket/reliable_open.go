@@ -201,12 +201,6 @@ func windowOf(m mark, credit reliable.Limit) mark {
 	return m
 }
 
-// sendAck tells the peer what the application has received.
-func (l *link) sendAck(a reliable.Ack) {
-	ranges := toWire(a.Ranges)
-	l.sendCommand(func(b []byte) []byte { return zmtp.AppendAck(b, a.Upto, ranges...) })
-}
-
 // acked takes an ACK.
 func (l *link) acked(data []byte) error {
 	upto, above, err := zmtp.ParseAck(data, nil)
@@ -251,8 +245,8 @@ func (c *core) sayBye(links []*link) {
 	}
 }
 
-// awaitWritten waits until nobody writes to a link, because everything is written, or ctx ends.
-func (o *outbox) awaitWritten(ctx context.Context, l *link) {
+// awaitWritten waits until nobody writes to a link, or ctx ends. It reports whether everything is written.
+func (o *outbox) awaitWritten(ctx context.Context, l *link) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for l.out.writing && !l.out.dead && ctx.Err() == nil {
@@ -262,6 +256,7 @@ func (o *outbox) awaitWritten(ctx context.Context, l *link) {
 		o.mu.Lock()
 		o.writeWaiters.Leave(w, err)
 	}
+	return !l.out.writing && !l.out.dead
 }
 
 // saidBye takes a BYE.

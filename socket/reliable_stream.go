@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/socket/internal/waitlist"
+	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -12,13 +14,17 @@ import (
 // has queued is put in front of the queue of the owner when that joins, so that the order stays.
 //
 // A message is acknowledged once the application has received it, which costs nothing for each: the ledger knows how
-// many of a link's messages are still unread. The acknowledgement leaves by whoever reads the link once much is owed,
+// many of a link's messages are still unread. Where the application settles them itself, one by one and in any order,
+// the Receiver is told of each by its number. The acknowledgement leaves by whoever reads the link once much is owed,
 // and otherwise ackDelay after the first message, by the heartbeat timer (link.check).
 //
 // All of it is guarded by inbox.mu.
 type stream struct {
+	in       *inbox
 	receiver *reliable.Receiver
 	id       reliable.ID
+	labels   labels        // of the messages in the holder's queue
+	shared   bool          // others get some of its messages too
 	owner    *link         // whose messages count; nil while there is none
 	on       reliable.Link // which of the receiver's links that is
 	holder   *link         // whose queue has what is unread of it, or whose orphan does
@@ -30,6 +36,9 @@ type stream struct {
 	lost     int           // how often it stands in inbox.lostStreams
 	over     bool          // the sender sends nothing more, for good
 	next     *zmtp.Next    // was said of the next message, and is not entered yet
+	expires  time.Time     // of the next message, as it was said; zero for never
+	said     []byte        // commands about messages that go ahead of the next acknowledgement
+	opening  waitlist.List // those who wait for a link
 }
 
 // maxLostStreams is how many streams without a link an inbox remembers: of one that is forgotten messages may come
@@ -46,10 +55,11 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 	defer q.mu.Unlock()
 	s := q.streams[o.Stream]
 	if s == nil {
-		s = &stream{id: o.Stream, receiver: reliable.NewReceiver(reliable.ReceiverConfig{
+		s = &stream{in: q, id: o.Stream, receiver: reliable.NewReceiver(reliable.ReceiverConfig{
 			ID:     l.core.endAt(l.ep),
 			Credit: l.core.credit(l.peer),
 		}, nil)}
+		s.labels.by = s
 	}
 	q.giveBack()
 	s.settle(q.env.now())
@@ -61,7 +71,8 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 		q.streams = make(map[reliable.ID]*stream)
 	}
 	q.streams[o.Stream] = s
-	s.owner, s.on, l.in.stream = l, on, s
+	s.owner, s.on, l.in.stream, l.in.labels = l, on, s, &s.labels
+	s.shared, s.said = o.Shared, s.said[:0] // what was to be said, the answer says
 	l.in.limit = l.in.limit.beyond(opened.Credit)
 	s.hurry = Count{
 		quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
@@ -122,7 +133,8 @@ func (q *inbox) inherit(l *link) {
 		q.queueShrank(old)
 		q.limit(l)
 	}
-	s.arm(q)
+	s.arm()
+	s.opening.WakeAll()
 }
 
 // holding is the link, or its orphan, in whose queue the unread messages are.
@@ -139,7 +151,7 @@ func (q *inbox) loseStream(l *link) {
 	if s.owner != l {
 		return
 	}
-	s.owner, s.armed = nil, false
+	s.owner, s.armed, s.hurried = nil, false, false
 	s.receiver.Lost(s.on)
 	if s.holder == l && l.in.counts.unread.Messages == 0 { // nothing keeps the link
 		s.settle(q.env.now())
@@ -174,14 +186,14 @@ func (q *inbox) loseUnjoined(l *link) {
 // putStream is put for a link whose peer sends reliably.
 func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 	s := l.in.stream
-	taken := 0
+	taken, due := 0, false
 	for n < len(msgs) {
 		rest := msgs[n:]
 		verdict, k := s.judge(l, len(rest))
 		rest = rest[:k]
 		if verdict == reliable.Take {
 			k := q.pushSome(l, rest)
-			s.receiver.Took(uint64(k))
+			s.took(k)
 			n, taken = n+k, taken+k
 			if k < len(rest) {
 				break
@@ -191,17 +203,31 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 		q.rejectAll(l, Duplicate, rest)
 		n += len(rest)
 		if verdict == reliable.Duplicate {
-			s.receiver.Dropped(q.env.now(), k, 0)
+			due = s.receiver.Dropped(q.env.now(), k, 0) || due
 			s.entered = s.entered.plus(countFrames(rest)) // which the ledger has as received and not unread
 			continue
 		}
 		l.reading.superseded = true
 	}
 	q.announce(l, taken)
-	if s.owner == l && s.settle(q.env.now()) {
+	if s.owner == l && (s.settle(q.env.now()) || due) {
 		l.reading.ackDue = true
 	}
 	return n
+}
+
+// took enters the next k messages, which were queued.
+func (s *stream) took(k int) {
+	if k == 0 {
+		return // for want of room; what was said of the next one stands
+	}
+	n, said := s.receiver.NextNumber(), s.receiver.Flags()
+	s.labels.add(label{
+		key: n, id: MessageID{Stream: spool.ID(s.id), Seq: n},
+		attempts: int(said.Attempts), redelivered: said.Redelivered, expires: s.expires,
+	}, uint64(k), s.owner.in.counts.unread.Messages)
+	s.expires = time.Time{}
+	s.receiver.Took(uint64(k))
 }
 
 // judge says what becomes of the next messages of a link, and of how many of them.
@@ -224,7 +250,7 @@ func countFrames(msgs [][][]byte) (n Count) {
 func (q *inbox) received(l *link) {
 	s := l.in.stream
 	if !s.armed {
-		s.arm(q)
+		s.arm()
 	} else if !s.hurried && s.closeToWindow() {
 		s.hurried = true
 		q.env.schedule(s.owner, 0)
@@ -232,12 +258,16 @@ func (q *inbox) received(l *link) {
 }
 
 // arm has the timer look after the acknowledgement.
-func (s *stream) arm(q *inbox) {
-	if s.owner != nil && s.holder == s.owner {
+func (s *stream) arm() {
+	if s.joined() {
 		s.armed = true
-		q.env.schedule(s.owner, ackDelay)
+		s.in.env.schedule(s.owner, ackDelay)
 	}
 }
+
+// joined reports whether the stream's link is a member, so that something can be said over it. What was settled before
+// the answer to its OPEN has told.
+func (s *stream) joined() bool { return s.owner != nil && s.holder == s.owner }
 
 // owes is what has been received and the receiver does not know of.
 func (s *stream) owes() Count {
@@ -256,29 +286,34 @@ func (s *stream) closeToWindow() bool {
 // settle tells the receiver what has been received. It reports whether an acknowledgement is due.
 func (s *stream) settle(now time.Duration) (due bool) {
 	n := s.owes()
-	if n.Messages == 0 || s.closed {
+	if n.Messages == 0 || s.closed || s.in.byNumber {
 		return false
 	}
 	s.entered = s.entered.plus(n)
 	return s.receiver.Settle(now, n.Messages, n.Bytes)
 }
 
-// acknowledge returns what is to be acknowledged over the link, if anything is.
-func (q *inbox) acknowledge(l *link) (a reliable.Ack, due bool) {
+// acknowledge adds to b what is to be said over the link of what was received.
+func (q *inbox) acknowledge(l *link, b []byte) []byte {
 	q.recv.Lock()
 	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := l.in.stream
 	if s.owner != l {
-		return a, false
+		return b
 	}
 	if q.prefetch.link == l {
 		q.giveBack() // who receives next says so
 	}
 	s.settle(q.env.now())
 	s.armed, s.hurried = false, false
-	return s.receiver.Acknowledge()
+	b = append(b, s.said...)
+	s.said = s.said[:0]
+	if a, due := s.receiver.Acknowledge(); due {
+		b = zmtp.AppendAck(b, a.Upto, toWire(a.Ranges)...)
+	}
+	return b
 }
 
 // closeStreams notes what has been received when the socket closes: what it discards is not. recv and mu are held.
@@ -291,15 +326,25 @@ func (q *inbox) closeStreams() {
 }
 
 // payAcks acknowledges what has been received over a link. It is called by whoever comes first: the reader, once much
-// is owed, or the heartbeat timer.
+// is owed, or the heartbeat timer. What is said goes out in the order in which it was found, by one lock for both: an
+// acknowledgement that overtakes a NAK takes in the message that was given back.
 func (l *link) payAcks() {
 	if l.in.stream == nil {
 		return
 	}
-	if a, due := l.core.in.acknowledge(l); due {
-		l.sendAck(a)
+	overfull := false
+	l.sendCommand(func(b []byte) []byte {
+		b = l.core.in.acknowledge(l, b)
+		overfull = len(b) > maxSaid
+		return b
+	})
+	if overfull {
+		l.failLater(ErrSlow)
 	}
 }
+
+// maxSaid is how many bytes of what it is told a peer may leave untaken.
+const maxSaid = 4 << 20
 
 // forgetStream notes that nothing more follows on the stream of a link.
 func (q *inbox) forgetStream(l *link) {
@@ -346,5 +391,8 @@ func (l *link) enterNext() error {
 		return nil
 	}
 	s.next = nil
+	if s.expires = (time.Time{}); n.TTL > 0 {
+		s.expires = time.Now().Add(n.TTL)
+	}
 	return s.receiver.Next(s.on, reliable.Next{Number: n.Number, Attempts: n.Attempts, Redelivered: n.Redelivered})
 }

@@ -96,6 +96,18 @@ var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
 // ErrState. When ctx ends it yields that as an error and stops; when the socket closes it just stops.
 func (s *Rep) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
 
+// Next is Recv that returns a [Delivery]; see [Pull.Next]. Whether the request is settled has nothing to do with its
+// reply.
+func (s *Rep) Next(ctx context.Context) (*Delivery, error) {
+	if err := s.inTurn(); err != nil {
+		return nil, err
+	}
+	return s.next(ctx)
+}
+
+// Deliveries yields requests as Next returns them; see Messages.
+func (s *Rep) Deliveries(ctx context.Context) iter.Seq2[*Delivery, error] { return each(ctx, s.Next) }
+
 // Send replies to the request that was received last. It waits for room, until ctx ends, only under
 // WithOverflow([Block]). The error matches ErrState if there is no request, ErrPeerLost if its peer is gone. The
 // frames must not be changed afterwards. After ErrWouldBlock or the end of ctx the reply can be sent again, or the

@@ -124,6 +124,14 @@ func (s *Router) TryRecv() (Msg, error) { return s.tryRecv() }
 // closes it just stops.
 func (s *Router) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
 
+// Next is Recv that returns a [Delivery]; see [Pull.Next].
+func (s *Router) Next(ctx context.Context) (*Delivery, error) { return s.next(ctx) }
+
+// Deliveries yields messages as Next returns them; see Messages.
+func (s *Router) Deliveries(ctx context.Context) iter.Seq2[*Delivery, error] {
+	return each(ctx, s.Next)
+}
+
 // ConnectAs is ConnectWith(endpoint, [As](id)).
 func (s *Router) ConnectAs(endpoint, id string) error { return s.ConnectWith(endpoint, As(id)) }
 

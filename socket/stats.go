@@ -49,6 +49,8 @@ const (
 	Refused Reason = "refused"
 	// Unexpected: a message to a socket that only sends, or from a peer that was refused.
 	Unexpected Reason = "unexpected"
+	// Expired: worth nothing to its sender any more by the time it would have been handed out.
+	Expired Reason = "expired"
 	// Duplicate: read from a connection in whose place the peer has made another, by which it is sent again.
 	Duplicate Reason = "duplicate"
 )
@@ -165,6 +167,8 @@ type Stats struct {
 	Redelivered Count
 	// AtMostOnce is the part of Delivered that a reliable socket has sent to peers that acknowledge nothing.
 	AtMostOnce Count
+	// Unsettled is the part of Handed that waits for a verb of its [Delivery] (see WithManualAck).
+	Unsettled Count
 	// UnderWay is what messages take of which a part has come, of all peers together; see PeerStats.
 	UnderWay uint64
 }

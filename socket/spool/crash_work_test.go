@@ -265,7 +265,7 @@ func (w *work) take(ctx context.Context) error {
 		next++
 	}
 	before := w.s.Stats().Next
-	err := w.s.Take(ctx, stream, 1, 0, ms, true)
+	err := w.s.Take(ctx, spool.Sender{Stream: stream, Epoch: 1, Nonce: 2}, 0, ms, true)
 	if err == nil || errors.Is(err, spool.ErrUncertain) {
 		return w.end(fmt.Sprintf("take %v of %v", t.taken, stream[0]), t, before, err)
 	}

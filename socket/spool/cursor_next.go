@@ -169,7 +169,7 @@ func (c *Cursor) hand(wanted uint64, m *Message, first, found bool) bool {
 		s.settle(c.st, ranges.Range{From: m.Seq, To: m.Seq + 1})
 		return false
 	}
-	m.Attempts = s.st.attempts[attemptKey{c.id, m.Seq}].count
+	m.Attempts += s.st.attempts[attemptKey{c.id, m.Seq}].count
 	c.st.seen = s.env.now()
 	return true
 }

@@ -53,7 +53,7 @@
 //	4  DEAD      given up i64 ms | reason, last error, cursor: each uvarint length, bytes | the data of a MESSAGE
 //	5  UNDEAD    nothing: the dead letter of this seq is gone
 //	6  CURSOR    id u16 | floor u64 | expiry i64 ns | seen i64 ms | uvarint length, name | the owner's data
-//	7  TAKEN     stream 16 | epoch u64 | low u64 | floor u64 | seen i64 ms | ranges: what was taken of another stream
+//	7  TAKEN     stream 16 | epoch u64 | nonce u64 | low u64 | floor u64 | seen i64 ms | ranges: taken of another stream
 //	8  EPOCH     epoch u64 | nonce u64 | reserved u64 | stream 16 | next seq u64
 //	9  COPY      that of a MESSAGE, of which this is the place from now on
 //	10 REPLY     kept free

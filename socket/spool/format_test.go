@@ -43,7 +43,7 @@ func TestBytes(t *testing.T) {
 	st.putDead(5, sizedPlace{place{6, 0x1000}, 7})
 	cursor := &cursorState{id: 9, name: "nm", data: []byte("data"), expiry: 10, seen: someTime}
 	cursor.set.Raise(11)
-	taken := &takenState{epoch: 2, low: 3, seen: someTime}
+	taken := &takenState{epoch: 2, nonce: 9, low: 3, seen: someTime}
 	taken.set.Raise(4)
 	above := []ranges.Range{{From: 6, To: 8}, {From: 300, To: 301}}
 	seg := &segment{index: []mark{{0x11, 0x1000}}}
@@ -83,8 +83,8 @@ func TestBytes(t *testing.T) {
 		{"CURSOR", sealed(cursor.record()), `SUM 39000000 0000000000000000 06 00 0000 00000000
 			0900 0b00000000000000 0a00000000000000 0504030201000000 02 6e6d 64617461 00000000000000`},
 		{"CURSOR gone", sealed(cursor.goneRecord()), `SUM 1a000000 0000000000000000 06 04 0000 00000000 0900 000000000000`},
-		{"TAKEN", sealed(taken.record(someID, above)), `SUM 4e000000 0000000000000000 07 00 0000 00000000
-			a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0200000000000000 0300000000000000 0400000000000000 0504030201000000
+		{"TAKEN", sealed(taken.record(someID, above)), `SUM 56000000 0000000000000000 07 00 0000 00000000
+			a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0200000000000000 0900000000000000 0300000000000000 0400000000000000 0504030201000000
 			02 02 02 a402 01 0000`},
 		{"EPOCH", sealed(st.epochRecord(4)), `SUM 48000000 0000000000000000 08 00 0000 00000000
 			0200000000000000 0300000000000000 0000000000000000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0400000000000000`},
@@ -187,7 +187,7 @@ func TestCheckpointIsTheState(t *testing.T) {
 		st.putDead(rng.Uint64N(1000), sizedPlace{place{4, int64(rng.IntN(1000)) * 8}, rng.IntN(1000)})
 	}
 	st.attempts[attemptKey{1, 99_999}] = attempt{3, someTime, "why"}
-	st.taken[someID] = &takenState{epoch: 1, low: 5, seen: someTime, set: ranges.From(6, ranges.Range{From: 9, To: 12})}
+	st.taken[someID] = &takenState{epoch: 1, nonce: 2, low: 5, seen: someTime, set: ranges.From(6, ranges.Range{From: 9, To: 12})}
 	st.values["key"] = []byte("value")
 	again := newState()
 	for range 2 { // and the same twice is the same

@@ -106,7 +106,7 @@ func TestClosed(t *testing.T) {
 			"sync":    func() error { return b.s.Sync(ctx) },
 			"cursor":  func() error { _, err := b.s.Cursor("x", spool.CursorOptions{}); return err },
 			"next":    func() error { _, err := b.c.Next(ctx, 1, 0); return err },
-			"take":    func() error { return b.s.Take(ctx, spool.ID{}, 1, 1, nil, true) },
+			"take":    func() error { return b.s.Take(ctx, spool.Sender{Epoch: 1}, 1, nil, true) },
 			"discard": func() error { return b.s.DropCursor(ctx, "") },
 			"browse": func() (err error) {
 				for _, err = range b.s.Browse(ctx, 0) {

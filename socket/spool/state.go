@@ -80,9 +80,9 @@ type sizedPlace struct {
 
 // A takenState is what was taken of one stream.
 type takenState struct {
-	epoch, low uint64
-	seen       time.Time
-	set        ranges.Set
+	epoch, nonce, low uint64
+	seen              time.Time
+	set               ranges.Set
 }
 
 // apply adds what a record says. at is where it stands.
@@ -196,7 +196,7 @@ func (st *state) applyTaken(r *stored, f *field) {
 		delete(st.taken, id)
 		return
 	}
-	epoch, low, floor, seen := f.u64(), f.u64(), f.u64(), getTime(int64(f.u64()))
+	epoch, nonce, low, floor, seen := f.u64(), f.u64(), f.u64(), f.u64(), getTime(int64(f.u64()))
 	if f.bad {
 		return
 	}
@@ -205,9 +205,17 @@ func (st *state) applyTaken(r *stored, f *field) {
 		t = &takenState{}
 		st.taken[id] = t
 	}
-	t.epoch, t.low, t.seen = max(t.epoch, epoch), max(t.low, low), seen
+	t.hear(epoch, nonce)
+	t.low, t.seen = max(t.low, low), seen
 	t.set.Raise(max(floor, t.low))
 	readRanges(f, floor, func(from, to uint64) { t.set.AddRange(from, to) })
+}
+
+// hear notes which incarnation of the sender was heard: the latest one counts.
+func (t *takenState) hear(epoch, nonce uint64) {
+	if epoch > t.epoch || epoch == t.epoch && t.nonce == 0 {
+		t.epoch, t.nonce = epoch, nonce
+	}
 }
 
 func (st *state) applyValue(r *stored, f *field) {

@@ -156,9 +156,10 @@ func (t *takenState) records(id ID) []record {
 
 // record says that some of a stream was taken, beside all below the floor.
 func (t *takenState) record(id ID, above []ranges.Range) record {
-	r := newRecord(typeTaken, 0, 52+4*len(above))
+	r := newRecord(typeTaken, 0, 60+4*len(above))
 	r.head = append(r.head, id[:]...)
 	r.head = binary.LittleEndian.AppendUint64(r.head, t.epoch)
+	r.head = binary.LittleEndian.AppendUint64(r.head, t.nonce)
 	r.head = binary.LittleEndian.AppendUint64(r.head, t.low)
 	r.head = binary.LittleEndian.AppendUint64(r.head, t.set.Floor())
 	r.head = binary.LittleEndian.AppendUint64(r.head, uint64(putTime(t.seen)))

@@ -7,18 +7,24 @@ import (
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
 
+// A Sender is one incarnation of the sender of a stream: the stream, with what [Spool.Incarnation] tells there.
+type Sender struct {
+	Stream       ID
+	Epoch, Nonce uint64
+}
+
 // Take is a receiver's commit: it notes that messages of another stream were taken, and appends them here if keep says
-// so, all in one. A message is known by its Origin.Seq; one that was taken before is passed over. epoch is the
-// sender's, and low the seq below which it will send nothing again: what is below counts as taken. ms may be empty, to
-// note low.
+// so, all in one. A message is known by its Origin.Seq; one that was taken before is passed over. from is who sent
+// them, and low the seq below which nothing will be sent again: what is below counts as taken. ms may be empty, to note
+// these.
 //
 // Without room it does what Options.Overflow says. Errors are those of Append.
-func (s *Spool) Take(ctx context.Context, from ID, epoch, low uint64, ms []Message, keep bool) error {
+func (s *Spool) Take(ctx context.Context, from Sender, low uint64, ms []Message, keep bool) error {
 	r := s.newRequest(forState)
 	r.urgent, r.atomic = true, true
-	t := takenState{epoch: epoch, low: low, seen: s.env.now()}
+	t := takenState{epoch: from.Epoch, nonce: from.Nonce, low: low, seen: s.env.now()}
 	s.mu.Lock()
-	known := s.st.taken[from]
+	known := s.st.taken[from.Stream]
 	var set ranges.Set
 	for i := range ms {
 		seq := ms[i].Origin.Seq
@@ -27,7 +33,7 @@ func (s *Spool) Take(ctx context.Context, from ID, epoch, low uint64, ms []Messa
 		}
 		if keep {
 			m := ms[i]
-			m.Origin.Stream = from
+			m.Origin.Stream = from.Stream
 			r.need = forMessages
 			r.message(&m)
 		}
@@ -45,7 +51,7 @@ func (s *Spool) Take(ctx context.Context, from ID, epoch, low uint64, ms []Messa
 		}
 	}
 	for n := 0; n == 0 || n < len(above); n += perRecord {
-		r.add(t.record(from, above[n:min(len(above), n+perRecord)]))
+		r.add(t.record(from.Stream, above[n:min(len(above), n+perRecord)]))
 	}
 	return s.wrap("take into", s.submit(ctx, r))
 }
@@ -63,6 +69,18 @@ func (s *Spool) Taken(from ID) (floor uint64, above []Range, known bool) {
 		above = append(above, Range(r))
 	}
 	return t.set.Floor(), above, true
+}
+
+// Heard tells which incarnation of a stream's sender was the last that something was taken of; known is false if none
+// was, or it was forgotten.
+func (s *Spool) Heard(from ID) (sender Sender, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.st.taken[from]
+	if t == nil {
+		return Sender{}, false
+	}
+	return Sender{Stream: from, Epoch: t.epoch, Nonce: t.nonce}, true
 }
 
 // Forget drops what was taken of streams of which nothing was heard for so long, and returns how many they were. Should

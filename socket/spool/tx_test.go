@@ -82,7 +82,7 @@ func TestValuesAreSmall(t *testing.T) {
 
 func TestTake(t *testing.T) {
 	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
-		from := spool.ID{1, 2, 3}
+		from, epoch := spool.ID{1, 2, 3}, uint64(1)
 		take := func(keep bool, low uint64, seqs ...uint64) {
 			b.Helper()
 			var ms []spool.Message
@@ -91,7 +91,7 @@ func TestTake(t *testing.T) {
 				m.Origin.Seq = seq
 				ms = append(ms, m)
 			}
-			if err := b.s.Take(b.Context(), from, 1, low, ms, keep); err != nil {
+			if err := b.s.Take(b.Context(), spool.Sender{Stream: from, Epoch: epoch, Nonce: 10 * epoch}, low, ms, keep); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -101,10 +101,16 @@ func TestTake(t *testing.T) {
 		b.want("three", taken(), "3 [{4 5}] true")
 		take(true, 1, 2, 3, 4, 5) // two of them again
 		b.want("five", taken(), "6 [] true")
+		heard := func() string { return fmt.Sprint(b.s.Heard(from)) }
+		b.want("the first incarnation", heard(), fmt.Sprint(spool.Sender{Stream: from, Epoch: 1, Nonce: 10}, true))
+		epoch = 3
 		take(false, 9, 10)
+		epoch = 2 // a late one of an earlier incarnation
+		take(false, 9)
 		b.want("told that below 9 nothing comes", taken(), "9 [{10 11}] true")
 		b.reopen()
 		b.want("after opening it again", taken(), "9 [{10 11}] true")
+		b.want("the third incarnation", heard(), fmt.Sprint(spool.Sender{Stream: from, Epoch: 3, Nonce: 30}, true))
 		ms, err := drain(b.Context(), b.c)
 		if err != nil || len(ms) != 5 || ms[3].Origin != (spool.Origin{Stream: from, Seq: 3}) {
 			b.Errorf("%v, %v", ms, err)
