@@ -46,7 +46,7 @@ func TestRepReadByAGoroutine(t *testing.T) {
 				send(t, req, "ping")
 				wantFrames(t, req, "ping")
 			}
-			check(t, rep.Close())
+			closeNow(t, rep)
 			<-done
 		})
 	}
@@ -58,7 +58,8 @@ func TestRepDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rep := create(t)
 			ep := listen(t, rep)
-			done := make(chan struct{})
+			const rounds = 3
+			done, ignored := make(chan struct{}), make(chan struct{}, rounds)
 			go func() {
 				defer close(done)
 				for failures := 0; ; {
@@ -73,6 +74,7 @@ func TestRepDoesNotAnswer(t *testing.T) {
 						continue
 					}
 					if string(m.Bytes()) == "bad" {
+						ignored <- struct{}{}
 						continue
 					}
 					if err := rep.Send(m); err != nil {
@@ -80,15 +82,20 @@ func TestRepDoesNotAnswer(t *testing.T) {
 					}
 				}
 			}()
-			for range 3 {
+			for range rounds {
 				bad, good := ours(zmq4.Req)(t), ours(zmq4.Req)(t)
 				dial(t, bad, ep)
 				dial(t, good, ep)
 				send(t, bad, "bad")
+				select { // what came later would meet the end of the server
+				case <-ignored:
+				case <-done:
+					t.Fatal("the server has ended")
+				}
 				send(t, good, "good")
 				wantFrames(t, good, "good")
 			}
-			check(t, rep.Close())
+			closeNow(t, rep)
 			<-done
 		})
 	}
