@@ -21,6 +21,7 @@ const childEnv = "YODEL_TEST_CHILD"
 var children = map[string]func(t *testing.T, args []string, commands *bufio.Scanner){
 	"dealers": childDealers,
 	"pull":    childPull,
+	"push":    childPush,
 	"rep":     childRep,
 }
 

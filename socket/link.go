@@ -33,6 +33,7 @@ type link struct {
 
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
+	cut      atomic.Bool // cutOff was called
 	toldUp   atomic.Bool // PeerUp has told of the peer, and no event of its end
 
 	carrier carrier // moves the messages
@@ -144,6 +145,7 @@ type linkIn struct {
 	stream     *stream       // of a peer that sends reliably; nil of any other
 	labels     *labels       // of the messages in queue; nil if nothing is known of them
 
+	leaving  bool     // cut off, which its own goroutine has not seen yet
 	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)
 	starved  bool     // waits for the socket's budget (inbox_budget.go)
 	isOrphan bool     // the link is itself an orphan

@@ -19,8 +19,11 @@ import (
 //     written any more: to write to a peer that has closed makes its kernel throw away what it sent last.
 //   - The way in goes on until it has brought all that came before the peer's end, however long the application takes
 //     to make room. If that is long, a connecting endpoint does not wait for it with a new connection (link.again).
-//   - fail ends both at once: the peer is silent, breaks the rules, or this side will have no more of it. What was
-//     read by then is still received.
+//   - cutOff is for a peer that may be alive though this side counts on it no more: it has been silent for too long, or
+//     another has taken its place. It has left the socket at once; what it sends before it has met the end of our
+//     stream counts as delivered there, and is read for gracefulTimeout at most.
+//   - fail ends both at once: the peer breaks the rules, or this side will have no more of it. What was read by then is
+//     still received.
 //
 // The side that ends first stays half-closed until the peer has read everything and closes in turn: within a time
 // after Disconnect (closeGracefully), while the socket closes (halfCloseAll) and after that (lingeringClose). A
@@ -82,10 +85,13 @@ func (l *link) endOut(cause error) {
 }
 
 // over reports whether the way out has ended.
-func (l *link) over() bool {
+func (l *link) over() bool { return l.endingCause() != nil }
+
+// endingCause is why the way out has ended; nil if it has not.
+func (l *link) endingCause() error {
 	l.out.box.mu.Lock()
 	defer l.out.box.mu.Unlock()
-	return l.out.cause != nil
+	return l.out.cause
 }
 
 // errPeerReset is the cause when the peer has reset the connection, and may not have read all that it was sent.
@@ -108,13 +114,17 @@ func (l *link) peerEnd() error {
 }
 
 // writable says why nothing is to be written now, though the link is up. While the link is being read, the end of the
-// peer's stream is met there.
+// peer's stream is met there; but this process may have stood still since, and the peer may have given it up.
 func (l *link) writable() error {
-	if l.life.paused.Load() {
+	if l.life.paused.Load() || l.out.box.env.now()-time.Duration(l.life.wrote.Load()) > sinceWritten {
 		return l.peerEnd()
 	}
 	return nil
 }
+
+// sinceWritten is the time since the last write after which the peer's end is looked for: less than any peer bears
+// silence, and so long that the look costs nothing worth mentioning.
+const sinceWritten = 20 * time.Millisecond
 
 // endOfReading is why the link ends when reading it has ended with err.
 func (l *link) endOfReading(err error) error {
@@ -142,7 +152,7 @@ func byPeer(cause error) bool {
 		ok && !broken.Timeout() && !errors.Is(cause, net.ErrClosed)
 }
 
-// gracefulTimeout is how long a peer that this side disconnects from may take to read what was written to it and to
+// gracefulTimeout is how long a peer whose connection this side ends may take to read what was written to it and to
 // close.
 const gracefulTimeout = 10 * time.Second
 
@@ -153,17 +163,63 @@ func (l *link) closeGracefully() {
 		l.fail(ErrDisconnected)
 		return
 	}
-	l.life.closeAt.Store(int64(l.core.now() + gracefulTimeout))
-	l.core.heartbeats.schedule(l, gracefulTimeout)
+	l.endWithin(gracefulTimeout)
 }
 
-// giveUp ends the connection to a peer that has been silent for too long. Should it only have been stopped, it finds
-// all that it was sent.
-func (l *link) giveUp() {
-	if l.carrier.mayBeUnread() {
-		l.closeWrite(ErrHeartbeat) // after it what was written is counted
+// endWithin has the link fail after a time if it has not by then.
+func (l *link) endWithin(d time.Duration) {
+	l.life.closeAt.Store(int64(l.core.now() + d))
+	l.core.heartbeats.schedule(l, d)
+}
+
+// cutOff ends the connection to a peer that is lost, for the given cause, unless it turns out to have stood still only:
+// then it finds all that it was sent, and what it sends is received until it closes. A reliable peer sends it again.
+func (l *link) cutOff(cause error) {
+	if l.cut.Swap(true) || l.endDue() || !l.closeWrite(cause) || l.in.stream != nil {
+		l.fail(cause)
+		return
 	}
-	l.fail(ErrHeartbeat)
+	l.endWithin(gracefulTimeout)
+	q := &l.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopReceiverOf(l)
+	l.in.leaving = true
+	_ = l.conn.SetReadDeadline(longAgo) // of a closed connection, at worst
+}
+
+// leaveSocket ends the membership of a link that was cut off and has reads wait again. It is called by the link's own
+// goroutine.
+func (l *link) leaveSocket() {
+	q := &l.core.in
+	q.mu.Lock()
+	l.in.leaving = false
+	l.readAgain()
+	q.mu.Unlock()
+	if !l.readOnly.Load() {
+		l.core.makeReadOnly(l)
+	}
+}
+
+// isLeaving reports whether the link's own goroutine has to call leaveSocket.
+func (l *link) isLeaving() bool {
+	if !l.cut.Load() {
+		return false
+	}
+	q := &l.core.in
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return l.in.leaving
+}
+
+// readAgain ends a read deadline that was in the past, unless it is there because the link has failed.
+func (l *link) readAgain() {
+	_ = l.conn.SetReadDeadline(time.Time{}) // of a closed connection, at worst
+	select {
+	case <-l.gone: // closed before the deadline of hangUp or dismiss was set, which this may have undone
+		_ = l.conn.SetReadDeadline(longAgo)
+	default:
+	}
 }
 
 // closeWrite ends the way out and sends the end of our stream. It reports whether that worked. A message that is half

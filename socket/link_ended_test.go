@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -15,13 +17,14 @@ import (
 type inspected struct {
 	net.Conn
 	unacknowledged int
+	ended          bool
 }
 
 func (c inspected) Inspect() (transport.ConnState, bool) {
 	return transport.ConnState{Unacknowledged: c.unacknowledged}, c.unacknowledged >= 0
 }
-func (inspected) Ended() (ended, reset bool) { return false, false }
-func (inspected) ProbeWithin(int)            {}
+func (c inspected) Ended() (ended, reset bool) { return c.ended, false }
+func (inspected) ProbeWithin(int)              {}
 
 // What the end of a peer's stream says of what the peer was sent, whether it comes before our own end or behind it: a
 // Shutdown may begin while a peer closes by itself.
@@ -50,7 +53,7 @@ func TestEndOfReading(t *testing.T) {
 			here, there := net.Pipe()
 			defer there.Close()
 			defer here.Close()
-			l := newWireLink(core, nil, inspected{here, c.unacknowledged}, &zmtp.Session{}, &Peer{})
+			l := newWireLink(core, nil, inspected{Conn: here, unacknowledged: c.unacknowledged}, &zmtp.Session{}, &Peer{})
 			l.out.cause = c.ours
 			cause := l.endOfReading(c.err)
 			if !errors.Is(cause, c.want) {
@@ -60,6 +63,36 @@ func TestEndOfReading(t *testing.T) {
 			if read := core.waitRead(t.Context(), l); read != c.read {
 				t.Errorf("the peer has read to the end: %v, want %v", read, c.read)
 			}
+		})
+	}
+}
+
+// Before a write the peer's end is looked for where reading would not meet it in time.
+func TestWritable(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrote  time.Duration // before
+		paused bool
+		ended  bool
+		want   error
+	}{
+		"a stream":                           {0, false, false, nil},
+		"a stream, and the reader will tell": {0, false, true, nil},
+		"not being read":                     {0, true, false, nil},
+		"not being read, and ended":          {0, true, true, errPeerClosed},
+		"after a stop":                       {2 * sinceWritten, false, false, nil},
+		"ended during a stop":                {2 * sinceWritten, false, true, errPeerClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{})
+				l.out.box.env.born = time.Now().Add(-time.Hour)
+				l.conn = inspected{ended: c.ended}
+				l.life.paused.Store(c.paused)
+				l.life.wrote.Store(int64(l.out.box.env.now() - c.wrote))
+				if err := l.writable(); !errors.Is(err, c.want) {
+					t.Errorf("nothing is to be written, for: %v; want %v", err, c.want)
+				}
+			})
 		})
 	}
 }

@@ -109,7 +109,7 @@ func (l *link) park(rest [][][]byte) ([][][]byte, error) {
 		q.mu.Unlock()
 		return rest, h.err
 	}
-	if !waited && len(rest) == 0 || l.canceler == nil || q.mixed || q.closed || !q.isOnlySource(l, now) ||
+	if l.in.leaving || !waited && len(rest) == 0 || l.canceler == nil || q.mixed || q.closed || !q.isOnlySource(l, now) ||
 		q.unread.Len() > 1 {
 		q.mu.Unlock()
 		return rest, nil
@@ -267,7 +267,7 @@ func (l *link) readInline() {
 	q.handoffStep(l, readReleased)
 	if h.cancelled {
 		h.cancelled = false
-		_ = l.conn.SetReadDeadline(time.Time{}) // of a closed connection, at worst
+		l.readAgain()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
 		}
@@ -302,5 +302,12 @@ func (q *inbox) revokeRead() {
 	if q.parked != nil {
 		q.cancelRead()
 		q.parked.in.handoff.unpark()
+	}
+}
+
+// stopReceiverOf is revokeRead of a given link. in.mu is held.
+func (q *inbox) stopReceiverOf(l *link) {
+	if q.parked == l {
+		q.revokeRead()
 	}
 }

@@ -63,7 +63,7 @@ func (l *link) check(late time.Duration) {
 	l.payAcks()
 	if by := time.Duration(l.life.closeAt.Load()); by > 0 {
 		if now >= by {
-			l.failLater(ErrDisconnected)
+			l.failLater(l.endingCause())
 			return
 		}
 		next = by - now
@@ -77,7 +77,7 @@ func (l *link) check(late time.Duration) {
 	if limit := l.allowed(); limit > 0 {
 		silence, look := l.silence(now, limit, late)
 		if silence >= limit {
-			l.core.heartbeats.running.Go(l.giveUp)
+			l.core.heartbeats.running.Go(func() { l.cutOff(ErrHeartbeat) })
 			return
 		}
 		next = min(next, look)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/ballast"
@@ -74,7 +75,13 @@ func (l *link) read() error {
 		if err := l.sitOut(); err != nil {
 			return err
 		}
+		if l.isLeaving() {
+			l.leaveSocket()
+		}
 		msgs, err := r.Next(l)
+		if errors.Is(err, os.ErrDeadlineExceeded) && l.isLeaving() {
+			err = nil
+		}
 		l.updateBallast()
 		l.throttled()
 		l.reading.stream = len(msgs) > 1

@@ -195,8 +195,9 @@ func WithHandshakeTimeout(d time.Duration) Option {
 //   - A PING is sent after each interval in which nothing came from the peer, or up to an eighth of one sooner, so
 //     that many peers get theirs at once. The default is 5 s; zero or less turns heartbeats off, but PINGs of the
 //     peer are answered, and its TTL obeyed, all the same.
-//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. The default is 15 s; zero or less
-//     means three intervals.
+//   - A peer from which nothing came for timeout is dropped, with ErrHeartbeat. What it sends after that, because it
+//     only stood still and has not learned of it, is received for 10 s more. The default is 15 s; zero or less means
+//     three intervals.
 //   - ttl asks the peer to drop us after as long. The default is 15 s; zero or less means the timeout. It is sent in
 //     tenths of a second, rounded up, and clipped to 65.5 s.
 //

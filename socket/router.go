@@ -218,7 +218,7 @@ func (r routerRole) joined(l *link) {
 	s.out.add(l)
 	s.out.mu.Unlock()
 	if old != nil && old != l {
-		old.fail(ErrTakenOver)
+		old.cutOff(ErrTakenOver)
 	}
 }
 
