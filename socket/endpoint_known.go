@@ -21,6 +21,8 @@ type known struct {
 	hungUp recent
 	// Peers that have answered a PING, and peers that have not and hung up on their first one: those get none any more.
 	answers, hates recent
+	// Peers that have hung up so while they were not read, so that an answer may have come: twice is no coincidence.
+	suspects recent
 }
 
 // pingKills is the time within which a peer hangs up on a PING that it cannot stand. One that hangs up later has other
@@ -96,6 +98,10 @@ func (k *known) ended(l *link, cause error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.answers.has(who) {
+		return false
+	}
+	if l.life.paused.Load() && !k.suspects.has(who) {
+		k.suspects.add(who)
 		return false
 	}
 	k.hates.add(who)

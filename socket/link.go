@@ -25,6 +25,7 @@ type link struct {
 	version  zmtp.Version           // to speak
 	try      transport.TryWriter    // nil if conn cannot write without blocking
 	canceler transport.ReadCanceler // nil if a read of conn in progress cannot be ended
+	far      transport.FarInspector // nil if conn cannot tell whether anybody holds its far end
 
 	sendRate *rateDetector
 
@@ -58,6 +59,9 @@ type link struct {
 		ttlPending   atomic.Int64 // when we last sent PING, until anything else went to the peer; 0 if it did
 		pinged       atomic.Int64 // when the peer last sent PING
 		peerInterval atomic.Int64 // shortest time between two PINGs of the peer; 0 if unknown
+		guess        atomic.Int32 // whether peerInterval may be guessed: see mayGuess
+		guessed      atomic.Bool  // peerInterval is no time between two PINGs
+		behind       atomic.Bool  // has been paused
 		graceUntil   atomic.Int64 // silence before this time does not count
 		closeAt      atomic.Int64 // when the link is closed even if the peer has not closed; 0 for never
 

@@ -113,6 +113,18 @@ func (l *link) peerEnd() error {
 	return nil
 }
 
+// farEnd is peerEnd with what the kernel of this host knows of a peer on it: that it has closed, though the end of its
+// stream waits behind what was not read.
+func (l *link) farEnd() error {
+	if end := l.peerEnd(); end != nil || l.far == nil {
+		return end
+	}
+	if open, known := l.far.FarOpen(); known && !open {
+		return errPeerClosed
+	}
+	return nil
+}
+
 // writable says why nothing is to be written now, though the link is up. While the link is being read, the end of the
 // peer's stream is met there; but this process may have stood still since, and the peer may have given it up.
 func (l *link) writable() error {

@@ -25,7 +25,8 @@ import (
 //   - A peer that says 3.1 and hangs up on its first PING, as the Erlang implementation chumak does, is no worse for
 //     it the next time: it is treated as a 3.0 peer (endpoint_known.go).
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that
-//     peer sent last and we have not read yet.
+//     peer sent last and we have not read yet. So a peer that is not a Yodel, of which we do not know whether it beats,
+//     gets signs of life while we are behind only if it can be seen that it has not closed: on this host.
 
 // pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1
 // cannot stand it.

@@ -48,6 +48,7 @@ func (l *link) pause() error { return l.stopReading(l.in.resume, nil) }
 // stopReading waits until there is room, by way of resume, or until a time is over. Being behind is not being dead:
 // meanwhile the peer gets keepalives, often enough for the PINGs it was heard to send.
 func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error {
+	l.life.behind.Store(true)
 	l.life.paused.Store(true)
 	defer func() {
 		l.life.read.Store(int64(l.core.now()))
@@ -71,7 +72,7 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 		case <-l.gone:
 			return l.cause()
 		case <-tick.C:
-			if end := l.peerEnd(); end != nil {
+			if end := l.farEnd(); end != nil {
 				l.endOut(end)
 				continue
 			}

@@ -57,14 +57,24 @@ func (l *link) answer() {
 		return
 	}
 	now := int64(l.core.now())
-	// The shortest time between two counts, or before the first: PINGs that waited behind what we did not read come
-	// late. A bunch of them says nothing.
-	gap := now - l.life.pinged.Swap(now)
-	if known := l.life.peerInterval.Load(); gap >= int64(minGap) && (known == 0 || gap < known) {
+	// The shortest time between two counts: PINGs that waited behind what we did not read come late. A bunch of them says
+	// nothing. Nor does the time before the first, if that may have waited.
+	before := l.life.pinged.Swap(now)
+	switch gap, known := now-before, l.life.peerInterval.Load(); {
+	case gap < int64(minGap):
+	case before == 0 && l.life.behind.Load():
+		l.life.peerInterval.Store(min(gap, int64(2*guessedInterval)))
+		l.life.guessed.Store(true)
+	case l.life.guessed.Swap(false), known == 0, gap < known:
 		l.life.peerInterval.Store(gap)
 	}
 	if l.life.ttl.Store(int64(r.ttl)); r.ttl > 0 {
 		l.core.heartbeats.schedule(l, r.ttl)
+	}
+	if !l.peer.yodel && l.unread() { // what it has sent last may be under way still, though it has closed
+		if end := l.farEnd(); end != nil {
+			l.endOut(end)
+		}
 	}
 	l.sendPongs(r.pongs)
 	r.pinged, r.pongs = false, r.pongs[:0]
@@ -106,25 +116,62 @@ const minGap = 10 * time.Millisecond
 // keepaliveInterval is how often the peer needs a keepalive while its PINGs may wait unread, 0 for never. A Yodel has
 // told its heartbeat timeout; that of any other peer is guessed from the time between its PINGs.
 func (l *link) keepaliveInterval() time.Duration {
-	every := time.Duration(l.life.peerInterval.Load()) / 2
 	if l.peer.yodel {
-		every = l.peer.heartbeatTimeout * 2 / 3
+		return atLeast(minKeepaliveInterval, l.peer.heartbeatTimeout*2/3)
 	}
-	if every == 0 {
+	every := time.Duration(l.life.peerInterval.Load()) / 2
+	if l.life.paused.Load() && (every == 0 || every > guessedInterval) && l.mayGuess() {
+		every = guessedInterval
+	}
+	return atLeast(minKeepaliveInterval, every)
+}
+
+// atLeast is d, or least if d is less and not zero.
+func atLeast(least, d time.Duration) time.Duration {
+	if d == 0 {
 		return 0
 	}
-	return max(every, minKeepaliveInterval)
+	return max(d, least)
+}
+
+// guessedInterval is how often a peer gets a keepalive while it is not read and its PINGs do not tell: the first may
+// lie behind more than its patience lasts for. A libzmq counts from when it has written a PING, and takes any frame for
+// an answer.
+const guessedInterval = 100 * time.Millisecond
+
+// mayGuess reports whether a peer may be taken for one that beats before it is known to: one of which it can be known
+// at any time that it has not closed. What is written to one that has costs all that its kernel still holds, and peers
+// that close behind a backlog are many, those that beat from their first message on are few.
+func (l *link) mayGuess() bool {
+	const unknown, yes, no = 0, 1, 2
+	if l.far == nil || !l.pingable() {
+		return false
+	}
+	if l.life.guess.Load() == unknown {
+		guess := int32(no)
+		if _, known := l.far.FarOpen(); known {
+			guess = yes
+		}
+		l.life.guess.Store(guess)
+	}
+	return l.life.guess.Load() == yes
 }
 
 // keepAlive sends a keepalive if one is due.
 func (l *link) keepAlive() {
-	if every := l.keepaliveInterval(); every > 0 && l.keepaliveDue(every) <= 0 {
-		if end := l.peerEnd(); end != nil {
-			l.endOut(end)
-			return
-		}
-		l.sendKeepalive()
+	every := l.keepaliveInterval()
+	if every == 0 || l.keepaliveDue(every) > 0 {
+		return
 	}
+	if end := l.farEnd(); end != nil {
+		l.endOut(end)
+		return
+	}
+	if !l.peer.yodel && !l.life.answered.Load() {
+		l.sendPing() // one that cannot stand it is recognised by that
+		return
+	}
+	l.sendKeepalive()
 }
 
 // keepaliveDue is the time left until the next keepalive.

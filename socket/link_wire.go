@@ -18,6 +18,7 @@ func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, 
 	l.version = sess.Version
 	l.try, _ = conn.(transport.TryWriter)
 	l.canceler, _ = conn.(transport.ReadCanceler)
+	l.far, _ = conn.(transport.FarInspector)
 	l.in.resume = make(chan struct{}, 1)
 	l.life.pingable = sess.Version.HasCommands()
 	l.reading.reader = l.newReader(sess)
@@ -28,7 +29,7 @@ func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, 
 func (w *wire) agree() error   { return nil }
 func (w *wire) run() error     { return w.link.read() }
 func (w *wire) leave()         {}
-func (w *wire) peerEnd() error { return w.link.peerEnd() }
+func (w *wire) peerEnd() error { return w.link.farEnd() }
 
 func (w *wire) flush()         {} // what is queued is being written
 func (w *wire) policyChanged() {} // the next message that finds no room meets it

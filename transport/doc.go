@@ -16,7 +16,7 @@
 // reconnecting is up to its caller. The result is a plain [net.Conn]. A
 // connection may be able to do more, which the caller finds out by type
 // assertion: [TryWriter], [TwoReader], [ReadCanceler], [CloseWriter],
-// [Inspector], [Direct]. So may a transport ([Canonicalizer]) and a listener
+// [Inspector], [FarInspector], [Direct]. So may a transport ([Canonicalizer]) and a listener
 // ([NamedListener]), about names.
 //
 // # Where to start reading

@@ -111,6 +111,7 @@ type tcpConn struct {
 	*net.TCPConn
 	stream
 	inspected
+	farEnd
 }
 
 func (t *TCP) newConn(c *net.TCPConn) (*tcpConn, error) {

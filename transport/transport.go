@@ -134,6 +134,15 @@ type Inspector interface {
 	ProbeWithin(ms int)
 }
 
+// FarInspector is what a connection may be able to do beyond [net.Conn], found by type assertion: to tell whether
+// anybody is left at its far end. A process may have closed that though its end of stream has not come, because bytes
+// before it have not been read; whatever is written to such a connection resets it, and those bytes are lost.
+type FarInspector interface {
+	// FarOpen reports whether a process holds the far end; known is false where the operating system cannot tell, as of
+	// another host. It may be called at any time and waits for nothing.
+	FarOpen() (open, known bool)
+}
+
 // ConnState is what the operating system knows of a connection.
 type ConnState struct {
 	// Ended: the peer's end of stream, or a reset, has arrived. Bytes that

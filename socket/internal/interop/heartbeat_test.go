@@ -177,8 +177,7 @@ func recvToEnd(ctx context.Context, s receiver) (received stream, err error) {
 // TestHeartbeatsWhileBehind sends more than our Pull holds to an application that does not receive for a second. The
 // connection must survive: the Pull does not read, and so sees no PING, but that is backpressure and not death.
 //
-// A peer that fills everything before its first PING could be seen is not known to beat, and may lose patience: nothing
-// is sent unasked to a peer that may have closed, see TestLibzmqLingers.
+// One that fills everything before its first PING could be seen is in TestSlowReceiverOfASenderThatBeats.
 func TestHeartbeatsWhileBehind(t *testing.T) {
 	z := sharedPeer(t)
 	for _, c := range []struct {

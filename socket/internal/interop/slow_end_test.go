@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,5 +69,48 @@ func TestSlowReceiverOfASenderThatEnds(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A libzmq sender that beats fills all buffers before its first PING can be seen, and waits for the answer to that for
+// less time than the receiver takes to come to it. It is not let down; nor is one that has closed by then, whose kernel
+// would throw away what it holds as soon as anything reached it.
+func TestSlowReceiverOfASenderThatBeats(t *testing.T) {
+	const count, size, aSecond = 12_000, 1024, 3000
+	z := sharedPeer(t)
+	beats := opts{"SNDHWM": 0, "HEARTBEAT_IVL": 200, "HEARTBEAT_TIMEOUT": 600}
+	for _, c := range []struct {
+		name    string
+		options opts
+		ends    bool
+	}{{"beats", beats, false}, {"beats and ends", beats, true}, {"ends", opts{"SNDHWM": 0}, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			eachSide(t, func(t *testing.T, s side) {
+				t.Parallel()
+				onTime(t, z, func(t *testing.T) error {
+					push := z.socket(t, "PUSH", c.options)
+					pull := closing(t, socket.NewPull())
+					link(t, pull, push, s)
+					sent := push.sendMany(sizes{{size}}, count).wait(t).stream()
+					if c.ends {
+						push.do("close", map[string]any{"linger": -1})
+					}
+					var got stream
+					for begin := time.Now(); got.Count < count; {
+						time.Sleep(time.Until(begin.Add(time.Duration(got.Count) * time.Second / aSecond)))
+						m, err := pull.Recv(within(t))
+						if err != nil {
+							return fmt.Errorf("after %d of %d messages: %w; %v", got.Count, count, err, eventsOf(pull))
+						}
+						got.add(m.Frames)
+					}
+					sameStream(t, sent, got)
+					if i := slices.IndexFunc(eventsOf(pull), isLoss); i >= 0 && !c.ends {
+						return fmt.Errorf("the sender has not ended, but: %v", eventsOf(pull)[i])
+					}
+					return nil
+				})
+			})
+		})
 	}
 }
