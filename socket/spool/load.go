@@ -70,40 +70,39 @@ type loader struct {
 // load reads what the directory holds; it changes nothing. It returns nil if there is nothing yet.
 func load(fs FS, e *env) (*image, error) {
 	l := &loader{fs, e, &image{st: newState()}}
-	if err := l.headers(); err != nil {
-		l.close()
+	if err := l.load(); err != nil {
+		shutAll(l.im.segs)
 		return nil, err
 	}
-	if err := l.dropUnborn(); err != nil {
-		l.close()
-		return nil, err
-	}
-	if err := l.foreign(); err != nil {
-		l.close()
-		return nil, err
-	}
-	if len(l.im.segs) == 0 {
-		return l.im, nil
-	}
-	if err := l.ends(); err != nil {
-		l.close()
-		return nil, err
-	}
-	if err := l.state(); err != nil {
-		l.close()
-		return nil, err
-	}
-	l.settleDamage()
-	for _, s := range l.im.segs[:len(l.im.segs)-1] {
-		s.shut()
+	if n := len(l.im.segs); n > 0 {
+		shutAll(l.im.segs[:n-1])
 	}
 	return l.im, nil
 }
 
-func (l *loader) close() {
-	for _, s := range l.im.segs {
+func shutAll(segs []*segment) {
+	for _, s := range segs {
 		s.shut()
 	}
+}
+
+func (l *loader) load() error {
+	for _, find := range []func() error{l.headers, l.dropUnborn, l.foreign} { // which segments there are
+		if err := find(); err != nil {
+			return err
+		}
+	}
+	if len(l.im.segs) == 0 {
+		return nil
+	}
+	if err := l.ends(); err != nil {
+		return err
+	}
+	if err := l.state(); err != nil {
+		return err
+	}
+	l.settleDamage()
+	return nil
 }
 
 // headers opens the segments and reads what each says of itself.
@@ -239,15 +238,15 @@ func (l *loader) born(s *segment) (bool, error) {
 		return true, nil
 	}
 	w := s.walker(s.file, dataStart, s.size)
-	for {
-		it, err := w.next()
-		if err != nil || it == itemEnd {
+	for it, err := range w.items() {
+		if err != nil {
 			return false, err
 		}
 		if it == itemBatch && w.batch.kind != kindCheckpoint || it == itemRecord && w.rec.kind == typeMessage {
 			return true, nil
 		}
 	}
+	return false, nil
 }
 
 // scanChunk is how much of a segment is read at a time when all of it is read.
@@ -293,13 +292,9 @@ func (l *loader) ends() error {
 		}
 		w := s.walker(s.file, dataStart, s.size)
 		s.end = dataStart
-		for {
-			it, err := w.next()
+		for it, err := range w.items() {
 			if err != nil {
 				return err
-			}
-			if it == itemEnd {
-				break
 			}
 			if it == itemRecord && w.rec.kind != typeIndex {
 				s.end = w.off
@@ -317,8 +312,7 @@ func (l *loader) firsts() error {
 		}
 		l.im.damage = append(l.im.damage, loss{path: s.name})
 		w := s.walker(s.file, dataStart, s.size)
-		for {
-			it, err := w.next()
+		for it, err := range w.items() {
 			if err != nil {
 				return err
 			}
@@ -349,13 +343,9 @@ func (l *loader) state() error {
 	}
 	for _, s := range l.im.segs[from : len(l.im.segs)-1] {
 		w := s.walker(s.file, dataStart, s.end)
-		for {
-			it, err := w.next()
+		for it, err := range w.items() {
 			if err != nil {
 				return err
-			}
-			if it == itemEnd {
-				break
 			}
 			if it == itemBatch {
 				l.im.number = max(l.im.number, w.batch.number)

@@ -133,24 +133,32 @@ func settleFails(ctx context.Context, m spool.Mutation) error {
 	return expect(ctx, fs.Cut(memfs.Synced, 1), "b")
 }
 
+// syncFails opens a spool and appends to it; of the second message the sync fails, and no other segment is to be had.
+func syncFails(ctx context.Context, m spool.Mutation, seed uint64) (fs *memfs.FS, s *spool.Spool, err error) {
+	fs = memfs.New(memfs.Config{Seed: seed})
+	if s, err = openFor(fs, 1, m, nil); err != nil {
+		return nil, nil, err
+	}
+	if err = appendAll(ctx, s, "a"); err == nil {
+		fs.Fail(memfs.Fault{On: memfs.Sync, Nth: 1}, memfs.Fault{On: memfs.Create, Nth: 1, Times: 2})
+		if err = appendAll(ctx, s, strings.Repeat("b", 3000)); errors.Is(err, spool.ErrUncertain) {
+			return fs, s, nil
+		}
+		err = fmt.Errorf("append says %w", err)
+	}
+	s.Close()
+	return nil, nil, err
+}
+
 // onlyInTheCache has a sync fail and the process end: what the next one finds in the page cache, and hands out, must
 // be on the medium from then on.
 func onlyInTheCache(ctx context.Context, m spool.Mutation) error {
 	for seed := range uint64(40) {
-		fs := memfs.New(memfs.Config{Seed: seed})
-		s, err := openFor(fs, 1, m, nil)
+		fs, s, err := syncFails(ctx, m, seed)
 		if err != nil {
 			return err
 		}
 		defer s.Close()
-		if err := appendAll(ctx, s, "a"); err != nil {
-			return err
-		}
-		fs.Fail(memfs.Fault{On: memfs.Sync, Nth: 1}, memfs.Fault{On: memfs.Create, Nth: 1, Times: 2})
-		long := strings.Repeat("b", 3000)
-		if err := appendAll(ctx, s, long); !errors.Is(err, spool.ErrUncertain) {
-			return fmt.Errorf("append says %w", err)
-		}
 		fs.Stop()
 		s.Close()
 		fs = fs.Cut(memfs.Kill, seed)
@@ -247,22 +255,14 @@ func blocksOfAnotherFile(ctx context.Context, m spool.Mutation) error {
 	return err
 }
 
-// noSegmentAfterFailure has a sync fail and no other segment to be had; what is appended next must survive.
+// noSegmentAfterFailure has a sync fail and the disk recover; what is appended next must survive.
 func noSegmentAfterFailure(ctx context.Context, m spool.Mutation) error {
 	for seed := range uint64(40) {
-		fs := memfs.New(memfs.Config{Seed: seed})
-		s, err := openFor(fs, 1, m, nil)
+		fs, s, err := syncFails(ctx, m, seed)
 		if err != nil {
 			return err
 		}
 		defer s.Close()
-		if err := appendAll(ctx, s, "a"); err != nil {
-			return err
-		}
-		fs.Fail(memfs.Fault{On: memfs.Sync, Nth: 1}, memfs.Fault{On: memfs.Create, Nth: 1, Times: 2})
-		if err := appendAll(ctx, s, strings.Repeat("b", 3000)); !errors.Is(err, spool.ErrUncertain) {
-			return fmt.Errorf("append says %w", err)
-		}
 		fs.Heal()
 		if err := appendAll(ctx, s, "c"); err != nil {
 			return err

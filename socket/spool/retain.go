@@ -238,13 +238,9 @@ func (s *Spool) evacuate(seg *segment, next uint64) (n int, err error) {
 		r = s.newRequest(forCopies)
 		return err
 	}
-	for {
-		it, err := w.next()
+	for it, err := range w.items() {
 		if err != nil {
 			return n, err
-		}
-		if it == itemEnd {
-			break
 		}
 		if it != itemRecord {
 			continue

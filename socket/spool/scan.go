@@ -96,13 +96,9 @@ func (l *loader) salvage(s *segment, from, to int64) error {
 	first := max(l.im.st.next, s.first)
 	var have ranges.Set
 	w := s.walker(s.file, from, to)
-	for {
-		it, err := w.next()
+	for it, err := range w.items() {
 		if err != nil {
 			return err
-		}
-		if it == itemEnd {
-			break
 		}
 		if it != itemRecord {
 			continue
@@ -149,13 +145,9 @@ func (l *loader) tail(s *segment, w *walker, off int64) error {
 		return err
 	}
 	tw := s.walker(s.file, off, s.size)
-	for {
-		it, err := tw.next()
+	for it, err := range tw.items() {
 		if err != nil {
 			return err
-		}
-		if it == itemEnd {
-			break
 		}
 		if it == itemRecord && !atomic && tw.rec.flags&flagAtomic == 0 && tw.rec.kind != typeIndex {
 			l.im.torn = append(l.im.torn, torn{tw.rec.recordHead, slices.Clone(tw.rec.data)})

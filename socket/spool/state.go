@@ -275,38 +275,28 @@ func (st *state) low() uint64 {
 	return max(low, st.base)
 }
 
-func (st *state) putDead(seq uint64, at sizedPlace) {
-	st.dropDead(seq)
-	st.dead[seq] = at
+func (st *state) putDead(seq uint64, at sizedPlace) { st.put(st.dead, &st.deadBytes, seq, at) }
+func (st *state) putCopy(seq uint64, at sizedPlace) { st.put(st.copies, &st.copyBytes, seq, at) }
+func (st *state) dropDead(seq uint64)               { st.drop(st.dead, &st.deadBytes, seq) }
+func (st *state) dropCopy(seq uint64)               { st.drop(st.copies, &st.copyBytes, seq) }
+
+// put has a segment stay for a record that stands in it: a dead letter, or a message that was moved there. total is how
+// much all records of that kind take.
+func (st *state) put(all map[uint64]sizedPlace, total *int64, seq uint64, at sizedPlace) {
+	st.drop(all, total, seq)
+	all[seq] = at
 	st.pins[at.segment]++
-	st.deadBytes += int64(at.size)
+	*total += int64(at.size)
 }
 
-func (st *state) dropDead(seq uint64) {
-	if at, ok := st.dead[seq]; ok {
-		delete(st.dead, seq)
-		st.unpin(at.segment)
-		st.deadBytes -= int64(at.size)
+func (st *state) drop(all map[uint64]sizedPlace, total *int64, seq uint64) {
+	at, ok := all[seq]
+	if !ok {
+		return
 	}
-}
-
-func (st *state) putCopy(seq uint64, at sizedPlace) {
-	st.dropCopy(seq)
-	st.copies[seq] = at
-	st.pins[at.segment]++
-	st.copyBytes += int64(at.size)
-}
-
-func (st *state) dropCopy(seq uint64) {
-	if at, ok := st.copies[seq]; ok {
-		delete(st.copies, seq)
-		st.unpin(at.segment)
-		st.copyBytes -= int64(at.size)
-	}
-}
-
-func (st *state) unpin(segment uint64) {
-	if st.pins[segment]--; st.pins[segment] <= 0 {
-		delete(st.pins, segment)
+	delete(all, seq)
+	*total -= int64(at.size)
+	if st.pins[at.segment]--; st.pins[at.segment] <= 0 {
+		delete(st.pins, at.segment)
 	}
 }

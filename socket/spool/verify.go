@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -95,17 +96,9 @@ func (c *checker) header() error {
 // batches goes through a segment, in which one thing must follow the other without a gap.
 func (c *checker) batches(ctx context.Context) error {
 	w := c.seg.walker(c.seg.file, dataStart, c.seg.end)
-	for {
-		if err := context.Cause(ctx); err != nil {
+	for it, err := range w.items() {
+		if err = cmp.Or(err, context.Cause(ctx)); err != nil {
 			return err
-		}
-		it, err := w.next()
-		if err != nil {
-			return err
-		}
-		if it == itemEnd {
-			c.passed(c.seg.end)
-			return nil
 		}
 		c.passed(w.start)
 		switch it {
@@ -125,6 +118,8 @@ func (c *checker) batches(ctx context.Context) error {
 		}
 		c.report.Bytes += c.off - w.start
 	}
+	c.passed(c.seg.end)
+	return nil
 }
 
 // passed notes that what lies between off and at is not whole.

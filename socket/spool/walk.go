@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
 )
 
 // A window is a part of a file in memory, through which the file is read from front to back.
@@ -129,6 +130,18 @@ func (w *walker) next() (item, error) {
 		}
 	}
 	return itemEnd, nil
+}
+
+// items goes through all that is left, as next does. An error is the last that it yields.
+func (w *walker) items() iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		for {
+			it, err := w.next()
+			if err == nil && it == itemEnd || !yield(it, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // step passes eight bytes that are no item, and what is blank behind them.
