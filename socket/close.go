@@ -74,7 +74,7 @@ func (c *core) Close() error {
 	begin := time.Now()
 	c.out.stopAccepting()
 	c.closeOnce.Do(func() { close(c.closeCalled) })
-	if c.cfg.linger > 0 && c.queued().Messages > 0 {
+	if c.cfg.linger > 0 && c.out.spooled == nil && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
 		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
 		cancel()
@@ -123,6 +123,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	for _, conn := range shaking {
 		conn.Close()
 	}
+	if c.out.spooled != nil {
+		c.out.spooled.end()
+	}
 	links := c.snapshot()
 	for _, l := range links {
 		l.carrier.pull()
@@ -145,6 +148,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	c.waitFor(c.wg.Wait, by)
 	c.waitFor(c.heartbeats.close, by)
 	c.settle()
+	if c.out.spooled != nil {
+		c.out.spooled.leave()
+	}
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {

@@ -42,6 +42,9 @@ func (l *link) writeOff() {
 		o.session = nil // what is still written, or acknowledged, is nobody's
 		s.writeOff(l)
 	}
+	if o.feeder != nil {
+		o.feeder.takeBack(l, false)
+	}
 	l.dropped(SocketClosed, o.counts.queued)
 	o.box.drained()
 	close(o.done)

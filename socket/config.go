@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -60,6 +61,11 @@ type config struct {
 	manualAck    bool // see WithManualAck
 	maxUnsettled uint64
 	ackWait      time.Duration
+
+	store      store // see WithSpool; nil for none
+	noSpool    bool  // the role cannot have one
+	partitions []string
+	key        func(Msg) []byte
 }
 
 // heartbeat holds the times of WithHeartbeat.
@@ -220,6 +226,9 @@ func (c *config) validOptions() error {
 		if !strings.HasPrefix(p.Name, "X-") || p.Name == zmtp.PropertyYodel {
 			return fmt.Errorf("metadata property %q: write X-Something, other than %s", p.Name, zmtp.PropertyYodel)
 		}
+	}
+	if c.store != nil && c.noSpool {
+		return errors.New("this type of socket does not send from a spool")
 	}
 	if err := c.metadata.Validate(); err != nil {
 		return err

@@ -98,6 +98,14 @@ func newCore(cfg config, b behaviour) *core {
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)
 	}
+	if cfg.store != nil {
+		c.cfg.noSpool = b.typ != zmtp.Push && b.typ != zmtp.Dealer
+		c.cfg.overflow = Block // of the store's room the store decides
+		if c.cfg.window == defaultWindow {
+			c.cfg.window.messages = defaultStoreWindow
+		}
+		c.out.spooled = newSpooled(&c.out, cfg.store, c.cfg.assignments)
+	}
 	c.in.inBehaviour, c.in.inboxConfig, c.in.env = b.in, cfg.inbox(), c.inboxEnv()
 	if b.in.notifies {
 		c.in.notices = newNotices(c)
@@ -142,6 +150,9 @@ func (c *core) Stats() Stats {
 		l.carrier.flush()
 	}
 	c.out.counts.fill(&s.Ledger)
+	if c.out.spooled != nil {
+		c.out.spooled.fill(&s.Ledger)
+	}
 	s.Redelivered, s.AtMostOnce = c.out.redelivered, c.out.atMostOnce
 	for i, l := range links {
 		l.out.counts.fill(&s.Peers[i].Ledger)
@@ -230,6 +241,9 @@ func (c *core) sendTo(ctx context.Context, wait bool, p *Peer, m Msg) error {
 	if err := c.sendable(m); err != nil {
 		return opError("send", err)
 	}
+	if c.out.spooled != nil {
+		return opError("send", errSpooledRoute)
+	}
 	l := c.linkTo(p)
 	err := c.out.route(ctx, wait, func() *link { return l }, m, Block)
 	if errors.Is(err, ErrPeerLost) {
@@ -267,7 +281,11 @@ func (c *core) tryRecv() (Msg, error) {
 // sendBalanced is Send of the roles whose messages go to one peer of many as they are.
 func (c *core) sendBalanced(ctx context.Context, wait bool, m Msg) error {
 	err := c.sendable(m)
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.out.spooled != nil:
+		err = c.out.spooled.send(ctx, wait, m)
+	default:
 		err = c.out.balance(ctx, wait, m)
 	}
 	return opError("send", err)

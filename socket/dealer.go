@@ -31,6 +31,12 @@ func NewDealer(opts ...DealerOption) *Dealer {
 // afterwards. A nil error means that the message is accepted and in the ledger; with any other it is not.
 func (s *Dealer) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
+// SendReceipt is Send that also tells, by the Receipt, when the message has been received, or that it will not be. It
+// needs a spool ([WithSpool]); without one the error matches [errors.ErrUnsupported].
+func (s *Dealer) SendReceipt(ctx context.Context, m Msg) (*Receipt, error) {
+	return s.sendReceipt(ctx, m)
+}
+
 // TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Dealer) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }
 

@@ -163,6 +163,7 @@
 // on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge
 // nothing. A receiver settles what comes over them by receiving it or, with WithManualAck, by the verbs of a
 // [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long.
+// WithSpool sends from disk, WithPartition to given receivers, by the key of WithKey.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //

@@ -99,7 +99,7 @@ func (c *core) BindListener(ln net.Listener) (endpoint string, err error) {
 		scheme = "ipc"
 	}
 	endpoint = transport.Endpoint{Scheme: scheme, Address: ln.Addr().String()}.String()
-	err = c.cfg.valid()
+	err = c.ready()
 	if err == nil {
 		err = c.listen(&endpointState{name: endpoint, asked: endpoint, bound: true, ln: givenListener{ln}})
 	}
@@ -138,7 +138,7 @@ func (c *core) listen(e *endpointState) error {
 
 // resolve finds the transport for an endpoint and checks what can be checked without I/O.
 func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport, transport.Endpoint, error) {
-	if err := c.cfg.valid(); err != nil {
+	if err := c.ready(); err != nil {
 		return nil, transport.Endpoint{}, err
 	}
 	ep, err := transport.ParseEndpoint(endpoint)

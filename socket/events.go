@@ -31,7 +31,7 @@ type EventKind int
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
 // DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled, PeerForeign,
-// Redelivered and Missed are ours alone.
+// Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -98,6 +98,20 @@ const (
 	// Redelivered: a reliable socket sends Count messages to another peer, for Peer was lost before it acknowledged them
 	// and has not come back in time; it may have received them.
 	Redelivered
+	// StateLost: Peer, a receiver that was sent messages from the spool before, knows nothing of them any more. What is
+	// sent to it may be doubled.
+	StateLost
+	// Fenced: Peer has heard of a later life of the spool, so that this one is an old copy of it. It takes nothing, and
+	// the connection is refused; Err says more.
+	Fenced
+	// Forked: Peer knows messages of the spool that this copy of it has not got, or another copy is about: the directory
+	// was copied, or put back to an earlier state. The connection is refused; see spool.Options.Fork.
+	Forked
+	// DeadLetter: Count messages are among the dead letters of the spool, for they were refused by a receiver or given
+	// back too often.
+	DeadLetter
+	// SpoolFailing: the spool cannot be read, or is closed; Err says why. It is tried again after a second.
+	SpoolFailing
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
@@ -118,6 +132,7 @@ var eventNames = [...]string{
 	Retrying: "retrying", SlowPeer: "slow peer", Dropped: "dropped",
 	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed",
 	Missed: "missed", PeerForeign: "peer foreign", Redelivered: "redelivered",
+	StateLost: "state lost", Fenced: "fenced", Forked: "forked", DeadLetter: "dead letter", SpoolFailing: "spool failing",
 }
 
 // String returns the kind in words, such as "peer up".
@@ -140,7 +155,7 @@ func (e Event) level() slog.Level {
 func (k EventKind) level() slog.Level {
 	switch k {
 	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped,
-		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered:
+		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

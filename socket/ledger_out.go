@@ -6,16 +6,22 @@ import "maps"
 // transport or dropped for a reason. The verbs below are all that changes a column: each enters the same in the account
 // of a link and in that of its socket, and leaves both balanced, so that
 //
-//	accepted = delivered + queued + unacked + requeued + the sum of dropped
+//	accepted + recovered = delivered + queued + spooled + unacked + requeued + the sum of dropped
 //
 // holds whenever core.out.mu is free. Over a reliable link a message is unacked between the two: written, and not known
 // to have been received. Messages that are for no link, or for none yet, have an account of their own
 // beside those of the links. What a sender has added to a batch for a peer in this process by appendFast is entered
 // later, before anybody looks.
+//
+// Of a socket with a store, messages that are on disk and on no link are spooled, in the account of those without a
+// link. Their number is exact; how many bytes they have is known only of those that Send has stored or that were read,
+// so that what the store loses is taken for the average, and what is wrong with that is put right once they are read
+// (unspool).
 
 // outCounts is one account. It is guarded by core.out.mu.
 type outCounts struct {
 	accepted, delivered, queued, unacked, requeued Count
+	recovered, spooled                             Count // of messages without a link
 	dropped                                        reasons
 }
 
@@ -75,6 +81,83 @@ func (a outLedger) acknowledge(n Count) {
 func (a outLedger) recall(n Count) {
 	a.link.recall(n)
 	a.socket.recall(n)
+}
+
+// spool enters messages that Send has stored.
+func (a outLedger) spool(n Count) {
+	a.accept(n)
+	a.respool(n)
+}
+
+// recover enters messages that were found in the store.
+func (a outLedger) recover(n Count) {
+	for _, c := range []*outCounts{a.link, a.socket} {
+		c.recovered, c.spooled = c.recovered.plus(n), c.spooled.plus(n)
+	}
+}
+
+// sentAfterAll makes messages that were found in the store such that Send has stored: it was slower than their reader.
+func (a outLedger) sentAfterAll(n Count) {
+	for _, c := range []*outCounts{a.link, a.socket} {
+		c.recovered, c.accepted = c.recovered.minus(n), c.accepted.plus(n)
+	}
+}
+
+// respool makes queued messages such that are in the store alone.
+func (a outLedger) respool(n Count) {
+	for _, c := range []*outCounts{a.link, a.socket} {
+		c.unqueue(n)
+		c.spooled = c.spooled.plus(n)
+	}
+}
+
+// unspool makes messages of the store queued ones, whose size is known now.
+func (o *outbox) unspool(n Count) {
+	o.weighSpooled(n)
+	for _, c := range []*outCounts{&o.unassigned, &o.counts} {
+		c.spooled, c.queued = c.spooled.minus(n), c.queued.plus(n)
+	}
+}
+
+// weighSpooled has at least so many bytes be spooled, and no more than that if there are no other messages: what was
+// lost, found or settled unseen was taken for as much more or less.
+func (o *outbox) weighSpooled(n Count) {
+	has := o.unassigned.spooled
+	switch {
+	case has.Bytes < n.Bytes:
+		for _, c := range []*outCounts{&o.unassigned, &o.counts} {
+			c.weigh(o.spooled.lossy, n.Bytes-has.Bytes, 0)
+		}
+	case has.Messages == n.Messages && has.Bytes > n.Bytes:
+		for _, c := range []*outCounts{&o.unassigned, &o.counts} {
+			c.weigh(o.spooled.lossy, 0, has.Bytes-n.Bytes)
+		}
+	}
+}
+
+// weigh has more or fewer bytes be spooled.
+func (c *outCounts) weigh(lossy Reason, more, less uint64) {
+	c.spooled.Bytes += more - less
+	lost, any := c.dropped[lossy]
+	switch {
+	case any && (less > 0 || lost.Bytes >= more):
+		lost.Bytes += less - more
+		c.dropped[lossy] = lost
+	case c.recovered.Bytes >= less:
+		c.recovered.Bytes += more - less
+	default:
+		c.delivered.Bytes += less
+	}
+}
+
+// spooledPart is so many of the messages that are spooled, of average size.
+func (o *outbox) spooledPart(messages uint64) Count {
+	all := o.unassigned.spooled
+	messages = min(messages, all.Messages)
+	if messages == all.Messages {
+		return all
+	}
+	return Count{messages, all.Bytes / all.Messages * messages}
 }
 
 // miss enters messages that are accepted and dropped at once, and are never queued.
@@ -147,6 +230,6 @@ func (c *outCounts) unqueue(n Count) {
 
 func (c *outCounts) fill(l *Ledger) {
 	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
-	l.Unacknowledged = c.unacked
+	l.Unacknowledged, l.Recovered, l.Spooled = c.unacked, c.recovered, c.spooled
 	l.Dropped = maps.Clone(c.dropped)
 }

@@ -29,7 +29,8 @@ type batch struct {
 	count  Count
 	// further is how many frames there are beyond the first of each message.
 	further uint64
-	pins    *pins // nil while no message is pinned (link_pinned.go)
+	pins    *pins    // nil while no message is pinned (link_pinned.go)
+	sizes   []uint32 // nil unless there is nothing but the sizes of messages that a store has
 }
 
 // A segment is a run of bytes: part of a slab, or the body of one frame. The last segment in a slab carries the slab,
@@ -202,6 +203,10 @@ func (b *batch) first() (frames [][]byte, wire, next, off int) {
 		}
 		h, n, _ := zmtp.ParseHeader(b.segs[next].b[off:])
 		off, wire = off+n, wire+n+int(h.Size)
+		if h.Command() { // NEXT, which belongs to the message
+			off += int(h.Size)
+			continue
+		}
 		var body []byte
 		if rest := b.segs[next].b[off:]; uint64(len(rest)) >= h.Size {
 			body = rest[:h.Size:h.Size]

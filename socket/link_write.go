@@ -202,6 +202,11 @@ func (l *link) finish() {
 	o.box.loseOpened(l)
 	delivered, unsent, begun := l.carrier.undo()
 	l.out.box.delivered(l, delivered)
+	if o.feeder != nil {
+		o.feeder.takeBack(l, begun)
+		close(o.done)
+		return
+	}
 	if begun && l.out.box.keeps {
 		unsent = l.begun(unsent)
 	}

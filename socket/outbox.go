@@ -35,6 +35,7 @@ type outbox struct {
 	drainWaiters waitlist.List // callers that wait until nothing is queued
 	writeWaiters waitlist.List // callers that wait until nobody writes to a link
 
+	spooled     *spooled                // of a socket with a store; nil of any other
 	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
 	lost        lostSessions            // those of them that have no link
 	redelivered Count                   // see Stats
@@ -99,8 +100,11 @@ func (o *outbox) add(l *link) {
 	if s := l.out.session; s != nil {
 		s.attach(l)
 	}
+	if o.spooled != nil {
+		o.spooled.join(l)
+	}
 	o.endExpired()
-	if o.env.cfg.probe {
+	if o.env.cfg.probe && o.spooled == nil {
 		o.give(l, NewMsg(nil))
 	}
 	o.onRoom()
@@ -109,7 +113,7 @@ func (o *outbox) add(l *link) {
 // choose finds the sole link, if there is one.
 func (o *outbox) choose() {
 	o.soleLink = nil
-	if len(o.links) == 1 && o.assigned == nil && !o.env.cfg.leastOutstanding && !o.env.cfg.overflow.replaces() {
+	if len(o.links) == 1 && o.spooled == nil && o.assigned == nil && !o.env.cfg.leastOutstanding && !o.env.cfg.overflow.replaces() {
 		o.soleLink = o.links[0]
 	}
 }
@@ -129,6 +133,9 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 		}
 	}
 	o.choose()
+	if l.out.feeder != nil {
+		l.out.feeder.part(l)
+	}
 	l.out.dead, l.out.removed, l.out.done = true, true, make(chan struct{})
 	l.finish()
 	o.spaceWaiters.WakeAll() // callers may wait for this very link
@@ -140,6 +147,9 @@ func (o *outbox) stopAccepting() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut = true
+	if o.spooled != nil {
+		o.spooled.shut(ErrClosed)
+	}
 	for _, l := range o.links {
 		l.carrier.flush()
 	}
@@ -151,9 +161,11 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut, o.closed = true, true
-	a := o.ledger(nil)
-	a.recall(o.unassigned.unacked)
-	a.drop(SocketClosed, o.unassigned.queued)
+	if o.spooled == nil {
+		a := o.ledger(nil)
+		a.recall(o.unassigned.unacked)
+		a.drop(SocketClosed, o.unassigned.queued)
+	}
 	o.endSessions()
 	o.backlog = backlog{}
 	o.links, o.soleLink = nil, nil // thousands of links need not be looked up as they leave

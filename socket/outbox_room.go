@@ -26,6 +26,9 @@ func (o *outbox) delivered(l *link, n Count) {
 		l.out.attempts.take(int(n.Messages))
 	}
 	o.ledger(l).deliver(n)
+	if l.out.feeder != nil {
+		l.out.feeder.delivered(l, n.Messages)
+	}
 	if o.env.cfg.reliable {
 		o.atMostOnce.increase(n)
 	}
@@ -34,19 +37,27 @@ func (o *outbox) delivered(l *link, n Count) {
 
 // drained wakes the callers that wait for the queues to drain, if they have.
 func (o *outbox) drained() {
-	if o.idle() {
+	if o.drainWaiters.Len() > 0 && o.idle() {
 		o.drainWaiters.WakeAll()
 	}
 }
 
 // onRoom is called when a link has room again: the backlog goes first, then the callers that wait.
 func (o *outbox) onRoom() {
+	if o.spooled != nil {
+		for _, f := range o.spooled.feeders {
+			f.room()
+		}
+		return
+	}
 	o.flushBacklog()
 	o.spaceWaiters.WakeAll()
 }
 
-// idle reports whether nothing is queued, nor sent and to be acknowledged.
-func (o *outbox) idle() bool { return o.counts.queued.Messages == 0 && o.counts.unacked.Messages == 0 }
+// idle reports whether nothing is queued, nor in the store, nor sent and to be acknowledged.
+func (o *outbox) idle() bool {
+	return o.counts.queued.Messages == 0 && o.counts.unacked.Messages == 0 && (o.spooled == nil || o.spooled.idle())
+}
 
 // waitIdle waits until the socket is idle.
 func (o *outbox) waitIdle(ctx context.Context) error {

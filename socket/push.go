@@ -31,5 +31,11 @@ func NewPush(opts ...PushOption) *Push {
 // only while Send waits.
 func (s *Push) Send(ctx context.Context, m Msg) error { return s.sendBalanced(ctx, true, m) }
 
+// SendReceipt is Send that also tells, by the Receipt, when the message has been received, or that it will not be. It
+// needs a spool ([WithSpool]); without one the error matches [errors.ErrUnsupported].
+func (s *Push) SendReceipt(ctx context.Context, m Msg) (*Receipt, error) {
+	return s.sendReceipt(ctx, m)
+}
+
 // TrySend is like Send but returns ErrWouldBlock, or ErrNoPeers, where Send would wait.
 func (s *Push) TrySend(m Msg) error { return s.sendBalanced(context.Background(), false, m) }

@@ -15,6 +15,10 @@ import (
 
 // lose ends what a link has of the session. core.out.mu is held.
 func (s *session) lose(l *link) {
+	if s.feeder != nil {
+		s.loseNumbers(l)
+		return
+	}
 	o := s.box
 	var landed batch
 	again := s.resending
@@ -140,6 +144,10 @@ func (s *session) expire() {
 // that the receiver may have some of them.
 func (s *session) giveUp(reached bool) {
 	o := s.box
+	if s.feeder != nil {
+		s.reassign(reached)
+		return
+	}
 	if !o.keeps {
 		s.drop(PeerGone)
 		o.drained()
@@ -175,8 +183,12 @@ func (s *session) giveUp(reached bool) {
 	o.drained()
 }
 
-// drop ends the session and drops all it has, which is on no link.
+// drop ends the session and drops all it has, which is on no link. What is in a store stays there.
 func (s *session) drop(why Reason) {
+	if s.feeder != nil {
+		s.allToStore(false)
+		return
+	}
 	a := s.box.ledger(nil)
 	a.recall(s.unacked)
 	a.drop(why, s.unacked.plus(s.waiting.count))
@@ -218,7 +230,11 @@ func (o *outbox) endExpired() {
 // endSessions forgets all sessions of a socket that closes, whose messages have been dropped.
 func (o *outbox) endSessions() {
 	for _, s := range o.sessions {
-		if s.link == nil {
+		switch {
+		case s.link != nil:
+		case s.feeder != nil:
+			s.allToStore(false)
+		default:
 			s.end()
 		}
 	}

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,6 +44,7 @@ func (c *core) foreign(p *Peer) bool {
 type opening struct {
 	link     *link
 	session  *session       // nil if this side opens no stream
+	low      uint64         // as was said in OPEN
 	opened   bool           // it is open, or there is none
 	verdict  zmtp.Opened    // what the peer has said of it
 	answer   []zmtp.Command // what there is still to say of the peer's stream
@@ -89,7 +91,7 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 	defer box.mu.Unlock()
 	box.lost.leave(s)
 	s.sender.Lost(s.on, box.env.now()) // of a link that has not become a member
-	on, open, err := s.sender.Open()
+	on, open, err := s.openSender()
 	if err != nil {
 		return zmtp.Command{}, err
 	}
@@ -101,7 +103,9 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 	said := zmtp.Open{
 		Stream: open.Stream, Epoch: open.Epoch, Nonce: open.Nonce, Link: uint64(open.Link), Low: open.Low, Next: open.Next,
 		WindowMessages: open.Window.Messages, WindowBytes: open.Window.Bytes,
+		Durable: open.Durable, Shared: open.Shared,
 	}
+	o.low = open.Low
 	return said.Command(), nil
 }
 
@@ -181,13 +185,38 @@ func (o *opening) take() error {
 	if s.opened != o.link {
 		return ErrSuperseded
 	}
+	if box.spooled != nil && opened.Status == reliable.OK {
+		if err := o.takeStored(&opened); err != nil {
+			return err
+		}
+	}
 	r, err := s.sender.Opened(s.on, opened)
 	if err != nil {
+		o.nameRefusal(err)
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	s.resume(r)
+	if s.feeder != nil {
+		s.goesOn(r, opened, o.low)
+	} else {
+		s.resume(r)
+	}
 	s.window = windowOf(box.env.cfg.window, opened.Credit)
 	return nil
+}
+
+// nameRefusal tells that the receiver knows another sender of the stream.
+func (o *opening) nameRefusal(err error) {
+	l := o.link
+	e := Event{Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err}
+	switch {
+	case errors.Is(err, reliable.ErrFenced):
+		e.Kind = Fenced
+	case errors.Is(err, reliable.ErrForked):
+		e.Kind = Forked
+	default:
+		return
+	}
+	l.core.events.add(e)
 }
 
 // windowOf is what the sender leaves unacknowledged, if the receiver has room for as much.
@@ -232,7 +261,7 @@ func (c *core) sayBye(links []*link) {
 			l.payAcks()
 			bye |= zmtp.ByeReceiving
 		}
-		if l.out.session != nil {
+		if l.out.session != nil && c.out.spooled == nil { // what comes from a store goes on in another life
 			bye |= zmtp.ByeSending
 		}
 		if bye != 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -43,6 +44,13 @@ type session struct {
 	unacked Count // of the messages that the ledger has as unacknowledged
 	waiting batch // messages for this receiver alone that were not sent
 
+	// Of a socket with a store (spool_session.go).
+	feeder   *feeder            // nil of any other
+	receiver reliable.ID        // as it calls itself
+	known    reliable.Knowledge // what it knew of the stream when the link began
+	has      ranges.Set         // numbers on its link, or written and not acknowledged
+	toldAt   uint64             // how far the store was when LOW was said last
+
 	opening bool        // a link has been opened that has not joined yet
 	left    bool        // the receiver has said that it receives nothing more
 	expiry  *time.Timer // runs while there is no link
@@ -77,20 +85,28 @@ func (o *outbox) sessionFor(l *link) *session {
 	key := l.sessionKey()
 	s := o.sessions[key]
 	if s == nil {
-		cfg := o.env.cfg
-		s = &session{box: o, key: key, sender: reliable.NewSender(reliable.SenderConfig[*batch]{
-			Stream: newStreamID(),
-			Epoch:  uint64(time.Now().UnixNano()),
-			Window: reliable.Limit{Messages: cfg.window.messages, Bytes: cfg.window.bytes},
-			Grace:  cfg.grace,
-			Size:   (*batch).sizeOf,
-		})}
+		s = &session{box: o, key: key, sender: o.newSender()}
 		if o.sessions == nil {
 			o.sessions = make(map[sessionKey]*session)
 		}
 		o.sessions[key] = s
 	}
 	return s
+}
+
+// newSender returns the sender of a stream that was never opened.
+func (o *outbox) newSender() *reliable.Sender[*batch] {
+	cfg := o.env.cfg
+	if o.spooled != nil {
+		return o.spooled.newSender(cfg)
+	}
+	return reliable.NewSender(reliable.SenderConfig[*batch]{
+		Stream: newStreamID(),
+		Epoch:  uint64(time.Now().UnixNano()),
+		Window: reliable.Limit{Messages: cfg.window.messages, Bytes: cfg.window.bytes},
+		Grace:  cfg.grace,
+		Size:   (*batch).sizeOf,
+	})
 }
 
 // newStreamID names a stream for good: a later session with the same receiver is another stream.
@@ -152,7 +168,9 @@ func (s *session) attach(l *link) {
 		r.next = s.place(placed, r.number)
 		placed += r.count.Messages
 	}
-	s.fresh = s.place(placed, 0)
+	if s.feeder == nil {
+		s.fresh = s.place(placed, 0)
+	}
 	retain(&s.box.unassigned, &l.out.counts, s.unacked)
 	if !s.waiting.empty() {
 		requeue(&s.box.unassigned, &l.out.counts, s.waiting.count)
@@ -201,7 +219,9 @@ func (s *session) load(l *link) {
 		}
 		o.further = o.open.further
 		l.flight.load(&o.control, &o.open)
-		l.flight.batch.handOver(&o.open)
+		if s.feeder == nil {
+			l.flight.batch.handOver(&o.open)
+		}
 	}
 }
 
@@ -219,6 +239,10 @@ func (s *session) resend(l *link) {
 
 // keep takes over a batch that is on the wire whole.
 func (s *session) keep(l *link, b *batch) {
+	if s.feeder != nil {
+		s.keepNumbers(l, b)
+		return
+	}
 	n := b.count
 	if s.resending {
 		s.resending = false
@@ -264,7 +288,7 @@ func (s *session) underway(l *link) uint64 {
 
 // settled accounts for messages that were acknowledged, and gives back what held them.
 func (s *session) settled(set reliable.Settlement[*batch]) {
-	if set.Messages == 0 && set.Bytes == 0 && len(set.Payloads) == 0 {
+	if set.Messages == 0 && set.Bytes == 0 && len(set.Payloads) == 0 && len(set.Numbers) == 0 {
 		return
 	}
 	for _, b := range set.Payloads {
@@ -272,9 +296,15 @@ func (s *session) settled(set reliable.Settlement[*batch]) {
 		s.recycled(b)
 	}
 	n := Count{set.Messages, set.Bytes}
+	if s.feeder != nil {
+		n = s.acknowledgedNumbers(set)
+	}
 	s.unacked = s.unacked.minus(n)
 	s.box.ledger(s.link).acknowledge(n)
 	if l := s.link; l != nil {
+		if s.feeder != nil {
+			s.tellLow(l)
+		}
 		if s.unacked.Messages == 0 && !l.out.writing && l.out.open.empty() {
 			l.out.open.recycle() // an idle link holds on to no slab
 		}
@@ -307,6 +337,9 @@ const maxSpare = 32
 
 // sizeOf is the payload of n messages from the one behind skip others on.
 func (b *batch) sizeOf(skip, n uint64) (size uint64) {
+	if b.sizes != nil {
+		return sizeOfAll(b.sizes[skip : skip+n])
+	}
 	for _, m := range b.messages(skip, n) {
 		size += uint64(m.Size())
 	}

@@ -30,6 +30,24 @@ const (
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued, or not acknowledged, when the socket closed.
 	SocketClosed Reason = "socket closed"
+	// Rejected: a receiver has refused it for good (TERM), or has given it back as often as [WithMaxAttempts] allows,
+	// on a reliable socket without a spool.
+	Rejected Reason = "rejected"
+)
+
+// Reasons on the way out of a socket with a spool (see [WithSpool]): what the spool itself does with its messages. How
+// many they were is exact; their bytes are an average unless all are known.
+const (
+	// Expired: not acknowledged before its time was over.
+	Expired Reason = "expired"
+	// DeadLettered: given up, and kept among the dead letters of the spool.
+	DeadLettered Reason = "dead letter"
+	// SpoolFull: made room for newer ones, as the spool's options say.
+	SpoolFull Reason = "spool full"
+	// Purged: by Spool.Purge.
+	Purged Reason = "purged"
+	// Damaged: what the disk has of it is not what was written.
+	Damaged Reason = "damaged"
 )
 
 // Reasons on the way in ([Ledger.Discarded]). Of those above there are also SocketClosed, for messages that nobody
@@ -100,7 +118,7 @@ func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.By
 
 // A Ledger accounts for every message. At every moment
 //
-//	Accepted = Delivered + Queued + Unacknowledged + Requeued + the sum of Dropped
+//	Accepted + Recovered = Delivered + Queued + Spooled + Unacknowledged + Requeued + the sum of Dropped
 //	Received = Handed + Unread + the sum of Discarded
 //
 // A message to n subscribers counts n times, once for each; one that nobody subscribed to counts once, as dropped.
@@ -112,6 +130,11 @@ type Ledger struct {
 	Delivered Count
 	// Queued in this process, for one peer or for the first that appears.
 	Queued Count
+	// Recovered from the spool (see [WithSpool]): what was there when the socket was made, and what was put there
+	// otherwise than by Send. Bytes are an estimate of those that have not been read yet.
+	Recovered Count
+	// Spooled: on disk, and on no link. Close leaves it there. Bytes are an estimate as those of Recovered are.
+	Spooled Count
 	// Unacknowledged: sent over a reliable link, and not known to have been received.
 	Unacknowledged Count
 	// Requeued to the socket when this peer left, to go to it when it comes back, or to another. Always zero for a whole
@@ -136,6 +159,12 @@ func (l Ledger) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "out: accepted %d, delivered %d, queued %d",
 		l.Accepted.Messages, l.Delivered.Messages, l.Queued.Messages)
+	if n := l.Recovered.Messages; n > 0 {
+		fmt.Fprintf(&b, ", recovered %d", n)
+	}
+	if n := l.Spooled.Messages; n > 0 {
+		fmt.Fprintf(&b, ", spooled %d", n)
+	}
 	if n := l.Unacknowledged.Messages; n > 0 {
 		fmt.Fprintf(&b, ", unacknowledged %d", n)
 	}
@@ -211,9 +240,12 @@ func (p PeerStats) String() string {
 // Check returns nil if the ledger balances and otherwise an error that shows the figures. A column larger than the
 // total that it is part of does not balance, whatever the others are.
 func (l Ledger) Check() error {
-	if !l.Accepted.isSum(l.Dropped, l.Delivered, l.Queued, l.Unacknowledged, l.Requeued) {
-		return fmt.Errorf("socket: ledger: accepted %v is not delivered %v + queued %v + unacknowledged %v + requeued %v +"+
-			" dropped %v", l.Accepted, l.Delivered, l.Queued, l.Unacknowledged, l.Requeued, l.Dropped)
+	in := l.Accepted.plus(l.Recovered)
+	if in.Messages < l.Accepted.Messages || in.Bytes < l.Accepted.Bytes ||
+		!in.isSum(l.Dropped, l.Delivered, l.Queued, l.Spooled, l.Unacknowledged, l.Requeued) {
+		return fmt.Errorf("socket: ledger: accepted %v + recovered %v is not delivered %v + queued %v + spooled %v +"+
+			" unacknowledged %v + requeued %v + dropped %v", l.Accepted, l.Recovered, l.Delivered, l.Queued, l.Spooled,
+			l.Unacknowledged, l.Requeued, l.Dropped)
 	}
 	if !l.Received.isSum(l.Discarded, l.Handed, l.Unread) {
 		return fmt.Errorf("socket: ledger: received %v is not handed %v + unread %v + discarded %v",

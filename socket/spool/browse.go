@@ -143,10 +143,13 @@ func (s *Spool) Purge(ctx context.Context, which Filter) (Count, error) {
 			continue
 		}
 		s.mu.Lock()
-		if d := s.discard(ranges.Range{From: e.Seq, To: e.Seq + 1}); d.Messages > 0 {
+		if d := s.discard(Purged, ranges.Range{From: e.Seq, To: e.Seq + 1}); d.Messages > 0 {
 			n.add(Count{1, uint64(e.bytes())})
 		}
 		s.mu.Unlock()
+	}
+	if n.Messages > 0 {
+		s.emit(Event{Kind: Purged, Count: n})
 	}
 	return n, s.wrap("purge", s.flush(ctx))
 }

@@ -24,6 +24,8 @@ type Cursor struct {
 	read    uint64         // the next seq to be handed out for the first time
 	again   []ranges.Range // to be handed out again, ascending
 	delayed []delayed      // to be handed out again later, the next one first
+	lost    func(Loss)     // of whoever has claimed it; nil while nobody has
+	claims  uint64         // how often that was
 
 	// Of whoever has the turn.
 	main, redo reader
@@ -235,6 +237,29 @@ func (c *Cursor) Low() uint64 {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	return c.st.set.Floor()
+}
+
+// Above returns what is settled above Low, up to so many ranges, the lowest first.
+func (c *Cursor) Above(most int) []Range {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	above := c.st.set.Above()
+	above = above[:min(max(most, 0), len(above))]
+	all := make([]Range, 0, len(above))
+	for _, r := range above {
+		all = append(all, Range(r))
+	}
+	return all
+}
+
+// Lag is what the cursor has not settled; Bytes is an estimate.
+func (c *Cursor) Lag() (n Count) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for g := range c.st.set.Gaps(1, c.s.written) {
+		n.add(Count{g.Len(), c.s.weight(g)})
+	}
+	return n
 }
 
 // Settled reports whether a message was settled by this cursor.

@@ -165,6 +165,7 @@ func (c *Cursor) hand(wanted uint64, m *Message, first, found bool) bool {
 			n := Count{1, uint64(m.bytes())}
 			s.stats.expired.add(n)
 			s.emit(Event{Kind: Expired, Seqs: Range{m.Seq, m.Seq + 1}, Count: n})
+			s.lose(c.st, Expired, ranges.Range{From: m.Seq, To: m.Seq + 1}, n)
 		}
 		s.settle(c.st, ranges.Range{From: m.Seq, To: m.Seq + 1})
 		return false

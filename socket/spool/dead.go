@@ -72,6 +72,7 @@ func (c *Cursor) bury(ctx context.Context, seq uint64, reason string) error {
 	req.then = func() {
 		n := Count{1, uint64(m.bytes())}
 		s.emit(Event{Kind: Buried, Seqs: Range(only), Count: n})
+		s.lose(c.st, Buried, only, n)
 		s.capDead()
 	}
 	return s.submit(ctx, req)

@@ -34,11 +34,12 @@ const (
 	Buried                         // a message became a dead letter
 	Compacted                      // what was alive of a segment stands in another one now
 	CursorExpired                  // Path is the cursor's name
+	Purged                         // by Purge
 )
 
 var kindNames = [...]string{
 	"opened", "torn", "damaged", "failing", "healthy", "high", "full", "room", "dropped", "expired", "buried", "compacted",
-	"cursor expired",
+	"cursor expired", "purged",
 }
 
 // String is the kind in words.
@@ -67,11 +68,12 @@ func (e Event) String() string {
 	return line
 }
 
-// An eventQueue tells events one by one, in a goroutine of its own that is there only while there are some.
+// An eventQueue tells events one by one, in a goroutine of its own that is there only while there are some. What a
+// cursor loses is told by it too.
 type eventQueue struct {
 	tell    func(Event)
 	mu      sync.Mutex
-	waiting []Event
+	waiting []func()
 	running bool
 	idle    *sync.Cond
 }
@@ -82,12 +84,16 @@ func (q *eventQueue) init(tell func(Event)) {
 }
 
 func (q *eventQueue) add(e Event) {
-	if q.tell == nil {
-		return
+	if q.tell != nil {
+		q.call(func() { q.tell(e) })
 	}
+}
+
+// call has the queue's goroutine call f, behind all that was added before.
+func (q *eventQueue) call(f func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, e)
+	q.waiting = append(q.waiting, f)
 	if !q.running {
 		q.running = true
 		go q.run()
@@ -98,10 +104,10 @@ func (q *eventQueue) run() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.waiting) > 0 {
-		e := q.waiting[0]
+		f := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
-		q.tell(e)
+		f()
 		q.mu.Lock()
 	}
 	q.running = false
@@ -110,9 +116,6 @@ func (q *eventQueue) run() {
 
 // close returns when all has been told.
 func (q *eventQueue) close() {
-	if q.tell == nil {
-		return
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.running {

@@ -48,6 +48,7 @@ func (s *Spool) loseOldest(c *Cursor, over int64) {
 	}
 	for _, g := range gone {
 		s.settle(c.st, g)
+		s.lose(c.st, Dropped, g, Count{g.Len(), s.weight(g)})
 	}
 	s.stats.dropped.add(n)
 	s.emit(Event{Kind: Dropped, Seqs: Range(lost), Count: n, Path: c.name})
@@ -83,7 +84,7 @@ func (s *Spool) expire() bool {
 		}
 		s.mu.Lock()
 		only := ranges.Range{From: m.Seq, To: m.Seq + 1}
-		if d := s.discard(only); d.Messages > 0 {
+		if d := s.discard(Expired, only); d.Messages > 0 {
 			n++
 			c := Count{1, uint64(m.bytes())}
 			s.stats.expired.add(c)

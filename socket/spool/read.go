@@ -291,5 +291,10 @@ func (s *Spool) damaged(l ranges.Range, path string) {
 	n := Count{Messages: l.Len()}
 	s.stats.damaged.add(n)
 	s.emit(Event{Kind: Damaged, Seqs: Range(l), Count: n, Path: path})
+	for _, c := range s.st.cursors {
+		for g := range c.set.Gaps(l.From, l.To) {
+			s.lose(c, Damaged, g, Count{Messages: g.Len()})
+		}
+	}
 	s.void(l, true)
 }

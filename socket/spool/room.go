@@ -172,7 +172,7 @@ func (s *Spool) dropOldest(g *group, byCount bool) bool {
 
 // drop settles for everybody what is live in a range, and counts it. The caller holds the lock.
 func (s *Spool) drop(r ranges.Range) uint64 {
-	n := s.discard(r)
+	n := s.discard(Dropped, r)
 	if n.Messages > 0 {
 		s.stats.dropped.add(n)
 		s.emit(Event{Kind: Dropped, Seqs: Range(r), Count: n})
@@ -181,7 +181,7 @@ func (s *Spool) drop(r ranges.Range) uint64 {
 }
 
 // discard settles for everybody what is live in a range. The caller holds the lock.
-func (s *Spool) discard(r ranges.Range) (n Count) {
+func (s *Spool) discard(why EventKind, r ranges.Range) (n Count) {
 	live := s.st.live(r)
 	for _, l := range live {
 		n.Messages += l.Len()
@@ -199,6 +199,7 @@ func (s *Spool) discard(r ranges.Range) (n Count) {
 	for _, c := range s.st.cursors {
 		for g := range c.set.Gaps(max(r.From, 1), min(r.To, s.written)) {
 			s.settle(c, g)
+			s.lose(c, why, g, Count{g.Len(), s.weight(g)})
 		}
 	}
 	return n

@@ -17,6 +17,9 @@ type SenderConfig[P any] struct {
 	Name            string
 	// Next is the number of the first message; 0 is 1.
 	Next uint64
+	// Links numbers the links, for a stream that has several Senders in one incarnation: each call returns a greater
+	// number. Nil counts those of this Sender.
+	Links func() Link
 	// Window is how much may be unacknowledged; zero fields are DefaultWindowMessages and DefaultWindowBytes.
 	Window Limit
 	// Grace is how long a lost receiver is waited for; 0 is DefaultGrace, less is for ever.
@@ -145,7 +148,11 @@ func (s *Sender[P]) open(low, next uint64) (Link, Open, error) {
 	if s.opened {
 		return 0, Open{}, ErrLinkUp
 	}
-	s.link++
+	if s.cfg.Links != nil {
+		s.link = s.cfg.Links()
+	} else {
+		s.link++
+	}
 	s.opened, s.up = true, false
 	s.nextFree, s.told = max(s.nextFree, next), low
 	return s.link, Open{
