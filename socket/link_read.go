@@ -177,6 +177,8 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		return fmt.Errorf("%w: %w %q", ErrProtocol, errSentError, reason)
 	case zmtp.CommandAck:
 		return l.acked(data)
+	case zmtp.CommandNak, zmtp.CommandTerm:
+		return l.gaveBack(name, data)
 	case zmtp.CommandNext, zmtp.CommandLow:
 		l.reading.useless += useless(1, len(data))
 		return l.core.in.said(l, name, data)

@@ -85,6 +85,9 @@ func (w *wire) take(m *outgoing) bool {
 	if replaces {
 		l.dropOpen()
 	}
+	if m.begun > 0 {
+		l.say(m.begun)
+	}
 	if m.wire != nil {
 		o.open.addEncoded(m.wire, m.size)
 	} else {
@@ -128,7 +131,7 @@ func (w *wire) open() bool { return w.link.open() }
 
 func (w *wire) makeRoom() bool {
 	o := &w.link.out
-	if o.dead || o.open.count.Messages == 0 {
+	if o.dead || o.open.count.Messages == 0 || o.session != nil && o.session.sender.Pinned() {
 		return false
 	}
 	w.link.dropped(QueueFull, o.open.dropOldest())

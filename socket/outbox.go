@@ -38,6 +38,7 @@ type outbox struct {
 	spooled     *spooled                // of a socket with a store; nil of any other
 	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
 	lost        lostSessions            // those of them that have no link
+	returnees   map[*returnee]struct{}  // messages that were given back and wait
 	redelivered Count                   // see Stats
 	atMostOnce  Count
 
@@ -167,6 +168,7 @@ func (o *outbox) close() {
 		a.drop(SocketClosed, o.unassigned.queued)
 	}
 	o.endSessions()
+	o.dropReturnees()
 	o.backlog = backlog{}
 	o.links, o.soleLink = nil, nil // thousands of links need not be looked up as they leave
 	o.spaceWaiters.WakeAll()

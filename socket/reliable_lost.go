@@ -31,7 +31,9 @@ func (s *session) lose(l *link) {
 			s.sent(l, n)
 		}
 		s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, &landed))
+		s.takeReplies(l)
 	}
+	s.replies = nil // of what was not written nothing was said, and what was written is asked about anew
 	if again {
 		s.putBack(s.flying+landed.count.Messages, unsent)
 		unsent, begun = nil, false

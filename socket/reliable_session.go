@@ -35,6 +35,7 @@ type session struct {
 	peer   *Peer         // its far end
 	window mark          // how much may be unacknowledged on the link
 
+	replies   []reply    // of the receiver, that wait for a write
 	again     []resend   // to be written ahead of anything else, oldest first
 	fresh     *zmtp.Next // goes ahead of the first message that is new on the link; nil for nothing
 	resending bool       // the link's flight has what was the first of again
@@ -253,6 +254,7 @@ func (s *session) keep(l *link, b *batch) {
 	kept := s.empty()
 	*kept, *b = *b, *kept
 	s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, kept))
+	s.takeReplies(l)
 	if s.full() {
 		l.reachedMark()
 	}
@@ -270,12 +272,7 @@ func (s *session) sent(l *link, n Count) {
 
 // ack takes what the receiver has acknowledged.
 func (s *session) ack(l *link, a reliable.Ack) error {
-	if s.last != l || s.opened != l { // the next one has been opened
-		return nil
-	}
-	set, err := s.sender.Ack(s.on, s.underway(l), a)
-	s.settled(set)
-	return err
+	return s.take(l, reply{ack: &a})
 }
 
 // underway is how many messages have been begun to be written, or may have been.

@@ -54,6 +54,7 @@ func (s *session) keepNumbers(l *link, b *batch) {
 	s.sent(l, n)
 	b.recycle()
 	s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, s.written(l, n.Messages)))
+	s.takeReplies(l)
 	if s.full() {
 		l.reachedMark()
 	}
@@ -162,7 +163,9 @@ func (s *session) loseNumbers(l *link) {
 	if written.Messages > 0 {
 		s.sent(l, written)
 		s.settled(s.sender.Wrote(s.on, written.Messages, written.Bytes, s.written(l, written.Messages)))
+		s.takeReplies(l)
 	}
+	s.replies = nil // of what was not written nothing was said, and what was written is asked about anew
 	s.sender.Lost(s.on, o.env.now())
 	retain(&l.out.counts, &o.unassigned, s.unacked)
 	s.link = nil

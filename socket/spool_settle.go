@@ -84,10 +84,11 @@ func (f *feeder) settleUnsent(r numberRange) {
 
 // A giveBack says how messages go back to the store.
 type giveBack struct {
-	tried bool // a receiver may have got them, so that it counts as an attempt
-	delay time.Duration
-	cause error
-	last  bool // they need not go ahead of those in hand
+	tried     bool // a receiver may have got them, so that it counts as an attempt
+	delay     time.Duration
+	cause     error
+	last      bool // they need not go ahead of those in hand
+	terminate bool // they go to the dead letters, for the cause
 }
 
 // restore gives messages back to the store that were out and that the ledger has as queued, without a link.
@@ -115,11 +116,14 @@ func (f *feeder) restore(r numberRange, bytes uint64, how giveBack) {
 			sp.drop(l, take(l.Len()))
 		}
 		sp.forgetLoss(k.numberRange)
-		if how.tried {
-			for number := k.From; number < k.To; number++ {
+		for number := k.From; how.tried && number < k.To; number++ {
+			if how.terminate {
+				f.bury(number, how.cause.Error())
+			} else {
 				f.cur.giveBack(number, how.delay, how.cause)
 			}
-		} else {
+		}
+		if !how.tried {
 			f.cur.release(k.numberRange)
 		}
 	}
