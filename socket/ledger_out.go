@@ -13,15 +13,14 @@ import "maps"
 // beside those of the links. What a sender has added to a batch for a peer in this process by appendFast is entered
 // later, before anybody looks.
 //
-// Of a socket with a store, messages that are on disk and on no link are spooled, in the account of those without a
-// link. Their number is exact; how many bytes they have is known only of those that Send has stored or that were read,
+// Of a socket with a store, messages that are on disk and on no link are spooled, and the socket's account is balanced
+// with these and with what was found there (spooled.recovered, spooled.onDisk). Their number is exact; how many bytes they have is known only of those that Send has stored or that were read,
 // so that what the store loses is taken for the average, and what is wrong with that is put right once they are read
 // (unspool).
 
 // outCounts is one account. It is guarded by core.out.mu.
 type outCounts struct {
 	accepted, delivered, queued, unacked, requeued Count
-	recovered, spooled                             Count // of messages without a link
 	dropped                                        reasons
 }
 
@@ -84,75 +83,68 @@ func (a outLedger) recall(n Count) {
 }
 
 // spool enters messages that Send has stored.
-func (a outLedger) spool(n Count) {
-	a.accept(n)
-	a.respool(n)
+func (o *outbox) spool(n Count) {
+	o.ledger(nil).accept(n)
+	o.respool(n)
 }
 
 // recover enters messages that were found in the store.
-func (a outLedger) recover(n Count) {
-	for _, c := range []*outCounts{a.link, a.socket} {
-		c.recovered, c.spooled = c.recovered.plus(n), c.spooled.plus(n)
-	}
+func (o *outbox) recover(n Count) {
+	o.spooled.recovered.increase(n)
+	o.spooled.onDisk.increase(n)
 }
 
 // sentAfterAll makes messages that were found in the store such that Send has stored: it was slower than their reader.
-func (a outLedger) sentAfterAll(n Count) {
-	for _, c := range []*outCounts{a.link, a.socket} {
-		c.recovered, c.accepted = c.recovered.minus(n), c.accepted.plus(n)
-	}
+func (o *outbox) sentAfterAll(n Count) {
+	o.spooled.recovered.decrease(n)
+	o.unassigned.accepted.increase(n)
+	o.counts.accepted.increase(n)
 }
 
-// respool makes queued messages such that are in the store alone.
-func (a outLedger) respool(n Count) {
-	for _, c := range []*outCounts{a.link, a.socket} {
-		c.unqueue(n)
-		c.spooled = c.spooled.plus(n)
-	}
+// respool makes messages that are queued for no link such that are in the store alone.
+func (o *outbox) respool(n Count) {
+	o.unassigned.unqueue(n)
+	o.counts.unqueue(n)
+	o.spooled.onDisk.increase(n)
 }
 
 // unspool makes messages of the store queued ones, whose size is known now.
 func (o *outbox) unspool(n Count) {
 	o.weighSpooled(n)
-	for _, c := range []*outCounts{&o.unassigned, &o.counts} {
-		c.spooled, c.queued = c.spooled.minus(n), c.queued.plus(n)
-	}
+	o.spooled.onDisk.decrease(n)
+	o.unassigned.queued.increase(n)
+	o.counts.queued.increase(n)
 }
 
 // weighSpooled has at least so many bytes be spooled, and no more than that if there are no other messages: what was
 // lost, found or settled unseen was taken for as much more or less.
 func (o *outbox) weighSpooled(n Count) {
-	has := o.unassigned.spooled
-	switch {
+	var more, less uint64
+	switch has := o.spooled.onDisk; {
 	case has.Bytes < n.Bytes:
-		for _, c := range []*outCounts{&o.unassigned, &o.counts} {
-			c.weigh(o.spooled.lossy, n.Bytes-has.Bytes, 0)
-		}
-	case has.Messages == n.Messages && has.Bytes > n.Bytes:
-		for _, c := range []*outCounts{&o.unassigned, &o.counts} {
-			c.weigh(o.spooled.lossy, 0, has.Bytes-n.Bytes)
-		}
+		more = n.Bytes - has.Bytes
+	case has.Messages == n.Messages:
+		less = has.Bytes - n.Bytes
 	}
-}
-
-// weigh has more or fewer bytes be spooled.
-func (c *outCounts) weigh(lossy Reason, more, less uint64) {
-	c.spooled.Bytes += more - less
-	lost, any := c.dropped[lossy]
+	if more == less {
+		return
+	}
+	o.spooled.onDisk.Bytes += more - less
+	lossy := o.spooled.lossy
+	lost := o.counts.dropped[lossy]
 	switch {
-	case any && (less > 0 || lost.Bytes >= more):
-		lost.Bytes += less - more
-		c.dropped[lossy] = lost
-	case c.recovered.Bytes >= less:
-		c.recovered.Bytes += more - less
+	case lost.Messages > 0 && (less > 0 || lost.Bytes >= more):
+		o.counts.dropped.put(lossy, Count{lost.Messages, lost.Bytes + less - more})
+	case o.spooled.recovered.Bytes >= less:
+		o.spooled.recovered.Bytes += more - less
 	default:
-		c.delivered.Bytes += less
+		o.counts.delivered.increase(Count{Bytes: less})
 	}
 }
 
 // spooledPart is so many of the messages that are spooled, of average size.
 func (o *outbox) spooledPart(messages uint64) Count {
-	all := o.unassigned.spooled
+	all := o.spooled.onDisk
 	messages = min(messages, all.Messages)
 	if messages == all.Messages {
 		return all
@@ -230,6 +222,6 @@ func (c *outCounts) unqueue(n Count) {
 
 func (c *outCounts) fill(l *Ledger) {
 	l.Accepted, l.Delivered, l.Queued, l.Requeued = c.accepted, c.delivered, c.queued, c.requeued
-	l.Unacknowledged, l.Recovered, l.Spooled = c.unacked, c.recovered, c.spooled
+	l.Unacknowledged = c.unacked
 	l.Dropped = maps.Clone(c.dropped)
 }

@@ -29,8 +29,8 @@ type batch struct {
 	count  Count
 	// further is how many frames there are beyond the first of each message.
 	further uint64
-	pins    *pins    // nil while no message is pinned (link_pinned.go)
-	sizes   []uint32 // nil unless there is nothing but the sizes of messages that a store has
+	pins    *pins     // nil while no message is pinned (link_pinned.go)
+	sizes   *[]uint32 // nil unless there is nothing but the sizes of messages that a store has
 }
 
 // A segment is a run of bytes: part of a slab, or the body of one frame. The last segment in a slab carries the slab,

@@ -85,9 +85,6 @@ func (w *wire) take(m *outgoing) bool {
 	if replaces {
 		l.dropOpen()
 	}
-	if m.begun > 0 {
-		l.say(m.begun)
-	}
 	if m.wire != nil {
 		o.open.addEncoded(m.wire, m.size)
 	} else {

@@ -210,7 +210,6 @@ func (r *returnee) send(o *outbox) {
 		l := s.link
 		requeue(&o.unassigned, &l.out.counts, n)
 		l.out.attempts.add(int(l.out.counts.queued.Messages)-1, r.attempts)
-		l.say(r.attempts)
 		l.out.open.append(r.msg)
 		l.start(false)
 	}
@@ -222,26 +221,4 @@ func (o *outbox) dropReturnees() {
 		r.timer.Stop()
 	}
 	o.returnees = nil // the ledger has them with what is queued for no link
-}
-
-// say puts into the link's batch what has to be said of the next message there, that so many deliveries of it were
-// begun before. Under a policy that may take it back nothing is said, for it would be said of another.
-func (l *link) say(attempts int) {
-	s, o := l.out.session, &l.out
-	if s == nil || s.feeder != nil || attempts == 0 || o.overflow.dropsOldest() {
-		return
-	}
-	behind := s.underway(l) + o.open.count.Messages
-	for _, a := range s.again {
-		behind += a.count.Messages
-	}
-	said := reliable.Next{Attempts: uint16(min(attempts, 1<<16-1)), Redelivered: true}
-	next, _ := s.sender.Place(behind, said)
-	frame := zmtp.Next{Number: next.Number, Attempts: next.Attempts, Redelivered: next.Redelivered}
-	if s.fresh != nil && o.open.empty() { // it is what is said of this one anyway
-		s.fresh = &frame
-		return
-	}
-	t := o.open.tail(nextFrame)
-	t.b = zmtp.AppendNext(t.b, frame)
 }

@@ -335,7 +335,7 @@ const maxSpare = 32
 // sizeOf is the payload of n messages from the one behind skip others on.
 func (b *batch) sizeOf(skip, n uint64) (size uint64) {
 	if b.sizes != nil {
-		return sizeOfAll(b.sizes[skip : skip+n])
+		return sizeOfAll((*b.sizes)[skip : skip+n])
 	}
 	for _, m := range b.messages(skip, n) {
 		size += uint64(m.Size())

@@ -190,7 +190,7 @@ const nextFrame = 32
 
 // join adds a link to those that are fed.
 func (f *feeder) join(l *link) {
-	l.out.feeder = f
+	l.out.feeder, l.out.stored = f, new(storedQueue)
 	f.links = append(f.links, l)
 	f.room()
 }

@@ -64,7 +64,7 @@ func (s *session) keepNumbers(l *link, b *batch) {
 // written is what is kept of messages that are on the wire.
 func (s *session) written(l *link, messages uint64) *batch {
 	_, sizes := l.out.stored.pop(messages)
-	return &batch{sizes: sizes}
+	return &batch{sizes: &sizes}
 }
 
 // acknowledgedNumbers is the settlement as the ledger has it: of the messages that the session has.

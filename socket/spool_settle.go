@@ -127,7 +127,7 @@ func (f *feeder) restore(r numberRange, bytes uint64, how giveBack) {
 			f.cur.release(k.numberRange)
 		}
 	}
-	o.ledger(nil).respool(left)
+	o.respool(left)
 	if !how.last {
 		f.returned++
 	}
@@ -176,9 +176,7 @@ func (f *feeder) lost(r numberRange, why Reason) {
 				sp.enter(number, Count{Messages: 1})
 			}
 			n := o.spooledPart(k.Len())
-			for _, c := range []*outCounts{&o.unassigned, &o.counts} {
-				c.spooled, c.queued = c.spooled.minus(n), c.queued.plus(n)
-			}
+			o.unspool(n)
 			sp.drop(loss{k.numberRange, why}, n)
 			lost += n.Messages
 		}

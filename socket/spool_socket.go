@@ -36,6 +36,8 @@ type spooled struct {
 	found     uint64                   // the number of the first message that this life of the store has got
 	running   bool                     // the feeders are
 	stopped   bool                     // nothing more is fed
+	recovered Count                    // of messages that were found in the store; see Ledger
+	onDisk    Count                    // on no link; see Ledger.Spooled
 	entered   ranges.Set               // messages that the ledger has
 	out       ranges.Set               // messages that are on a link or wait for an acknowledgement
 	done      ranges.Set               // messages that the ledger has as delivered or dropped
@@ -160,24 +162,24 @@ func (sp *spooled) accepted(number uint64, size int) {
 	defer o.mu.Unlock()
 	n := Count{1, uint64(size)}
 	if sp.entered.Contains(number) {
-		o.ledger(nil).sentAfterAll(n)
+		o.sentAfterAll(n)
 		return
 	}
 	sp.entered.Add(number)
-	o.ledger(nil).spool(n)
+	o.spool(n)
 }
 
 // enter sees that the ledger has a message that is read for the first time, which may have been stored by others.
 func (sp *spooled) enter(number uint64, n Count) {
 	if !sp.entered.Contains(number) {
 		sp.entered.Add(number)
-		sp.box.ledger(nil).recover(n)
+		sp.box.recover(n)
 	}
 }
 
 // unread is what the store has and the ledger does not: it was stored by others, or in an earlier life.
 func (sp *spooled) unread() (n Count) {
-	known := sp.box.unassigned.spooled
+	known := sp.onDisk
 	all := sp.lag()
 	for _, r := range sp.out.Above() {
 		known.Messages += r.Len()
@@ -243,7 +245,7 @@ const retryEvery = time.Second
 // fill adds what the ledger does not have to an account of the socket.
 func (sp *spooled) fill(l *Ledger) {
 	n := sp.unread()
-	l.Recovered, l.Spooled = l.Recovered.plus(n), l.Spooled.plus(n)
+	l.Recovered, l.Spooled = sp.recovered.plus(n), sp.onDisk.plus(n)
 }
 
 // untilNow is how long a message is still worth something.

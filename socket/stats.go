@@ -297,6 +297,9 @@ func sum(by map[Reason]Count) (total Count) {
 // reasons counts by reason; nil until something was dropped.
 type reasons map[Reason]Count
 
+// put replaces a count that is there.
+func (r reasons) put(why Reason, c Count) { r[why] = c }
+
 func (r *reasons) add(why Reason, c Count) {
 	if c == (Count{}) {
 		return

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
@@ -175,12 +176,27 @@ func (c *Cursor) hand(wanted uint64, m *Message, first, found bool) bool {
 	return true
 }
 
-// handed takes a seq out of those to be handed out again. The caller holds the lock.
+// handed takes a seq out of those to be handed out again, among which there may be others ahead of it that were given
+// back while it was read. The caller holds the lock.
 func (c *Cursor) handed(seq uint64) {
-	if len(c.again) == 0 || !c.again[0].Contains(seq) {
+	for i, r := range c.again {
+		if r.From > seq {
+			return
+		}
+		if !r.Contains(seq) {
+			continue
+		}
+		switch {
+		case r.From < seq && r.To > seq+1:
+			c.again = slices.Insert(c.again, i+1, ranges.Range{From: seq + 1, To: r.To})
+			c.again[i].To = seq
+		case r.From < seq:
+			c.again[i].To = seq
+		case r.To > seq+1:
+			c.again[i].From = seq + 1
+		default:
+			c.again = slices.Delete(c.again, i, i+1)
+		}
 		return
-	}
-	if c.again[0].From = seq + 1; c.again[0].Len() == 0 {
-		c.again = c.again[1:]
 	}
 }

@@ -305,3 +305,26 @@ func TestExpiredMessagesMakeRoom(t *testing.T) {
 		b.want("left", b.got(b.c), "more")
 	})
 }
+
+// What is given back while Next reads is handed out again, whatever Next was reading.
+func TestReleaseDuringNext(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+		b.append("a", "b", "c", "d", "e", "f")
+		meanwhile := func(uint64) {}
+		c, err := b.s.Cursor("", spool.CursorOptions{Filter: func(m *spool.Message) bool { meanwhile(m.Seq); return true }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.want("first", b.got(c), "a b c d e f")
+		c.Release(spool.Range{From: 3, To: 6})
+		meanwhile = func(seq uint64) {
+			switch seq {
+			case 4:
+				c.Release(spool.Range{From: 1, To: 4})
+			case 2:
+				c.Release(spool.Range{From: 6, To: 7})
+			}
+		}
+		b.want("again", b.got(c), "c d a b c e f")
+	})
+}
