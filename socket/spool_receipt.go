@@ -3,18 +3,20 @@ package socket
 import (
 	"context"
 	"sync"
+
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // A Receipt tells what has become of one message that SendReceipt has stored. All methods may be called by any number
 // of goroutines.
 type Receipt struct {
-	number uint64
-	done   chan struct{}
-	err    error // once done is closed
+	id   MessageID
+	done chan struct{}
+	err  error // once done is closed
 }
 
-// Number is the message's number in the spool.
-func (r *Receipt) Number() uint64 { return r.number }
+// ID names the message; it is that of the receiver's [Delivery].
+func (r *Receipt) ID() MessageID { return r.id }
 
 // Done is closed once it is known what has become of the message: with Err nil it was received by a peer's application
 // or, where that acknowledges by itself, done with.
@@ -108,7 +110,7 @@ func (sp *spooled) sendReceipt(ctx context.Context, m Msg) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Receipt{number: number, done: make(chan struct{})}
+	w := &Receipt{id: MessageID{Stream: spool.ID(sp.stream), Seq: number}, done: make(chan struct{})}
 	r.waiting[number] = w
 	switch err, known := r.early[number]; {
 	case known:

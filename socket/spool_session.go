@@ -177,7 +177,7 @@ func (s *session) loseNumbers(l *link) {
 	case s.left, o.env.cfg.connectOnce && !l.ep.bound:
 		s.giveUp(!s.left)
 	default:
-		s.startExpiry()
+		s.remain()
 	}
 }
 

@@ -36,10 +36,9 @@ const (
 )
 
 // Reasons on the way out of a socket with a spool (see [WithSpool]): what the spool itself does with its messages. How
-// many they were is exact; their bytes are an average unless all are known.
+// many they were is exact; their bytes are an average unless all are known. There is Expired too: not acknowledged
+// before its time was over.
 const (
-	// Expired: not acknowledged before its time was over.
-	Expired Reason = "expired"
 	// DeadLettered: given up, and kept among the dead letters of the spool.
 	DeadLettered Reason = "dead letter"
 	// SpoolFull: made room for newer ones, as the spool's options say.
