@@ -90,13 +90,27 @@ func (c *core) negotiate(ctx context.Context, ep *endpointState, conn net.Conn) 
 
 // introduce finds out who the peer is. Over inproc there is a link even along with an error.
 func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
-	if d, ok := conn.(transport.Direct); ok {
-		if err := ep.check(thisNode()); err != nil {
-			return nil, err
-		}
-		l := newLink(c, ep, conn)
-		return l, c.handshakeInproc(ctx, d, l)
+	d, ok := conn.(transport.Direct)
+	if !ok {
+		return c.introduceBytes(ctx, ep, conn)
 	}
+	if err := ep.check(thisNode()); err != nil {
+		return nil, err
+	}
+	l := newLink(c, ep, conn)
+	err := c.handshakeInproc(ctx, d, l)
+	if !errors.Is(err, errByBytes) {
+		return l, err
+	}
+	l, err = c.introduceBytes(ctx, ep, conn.(transport.ByteStreamer).ByteStream())
+	if err == nil {
+		l.life.pingable = false // the process itself is the sign of life
+	}
+	return l, err
+}
+
+// introduceBytes is introduce for a connection that carries bytes.
+func (c *core) introduceBytes(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
 	cfg := c.handshakeConfig(ep)
 	cfg.Admit = ep.admit()
 	cfg.Staged = c.known.wary(ep, conn)

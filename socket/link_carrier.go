@@ -7,7 +7,8 @@ import (
 )
 
 // A carrier moves the messages of a link to its peer and brings what comes from there. There are two: wire, over a
-// connection (link_wire.go), and inproc, from queue to queue to a peer in the same process (link_inproc.go). The link
+// connection (link_wire.go), and inproc, from queue to queue to a peer in the same process (link_inproc.go), unless one
+// of the two is reliable: then wire is the carrier there too. The link
 // keeps what both have in common: who the peer is, its part in the socket, its accounts and how it came to its end. A
 // link that only stands for a peer that has gone (an orphan) has no carrier: it is neither sent to nor ever full.
 //

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
@@ -18,7 +19,17 @@ type inprocHello struct {
 	commands <-chan zmtp.Command // what the one who says hello has to say from then on
 }
 
-// handshakeInproc trades hellos with the other side, runs the security mechanism and completes l.
+// errByBytes says that a link within the process is to be one over bytes.
+var errByBytes = errors.New("over bytes")
+
+// needsBytes reports whether a link to a peer in this process has to be one over bytes, because one side sends reliably
+// and the other acknowledges: then all that reliable links do is done in one way. Both sides come to the same result.
+func (c *core) needsBytes(theirs zmtp.Features) bool {
+	return c.opens() && theirs.Has(zmtp.FeatureReliable) || c.in.receives && theirs.Has(zmtp.FeatureOpens)
+}
+
+// handshakeInproc trades hellos with the other side, runs the security mechanism and completes l. The error is
+// errByBytes if the two are to shake hands over bytes instead.
 func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *link) error {
 	me := &Peer{
 		Type:     string(c.typ),
@@ -50,6 +61,9 @@ func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *li
 			return zmtp.Greeting{}, fmt.Errorf("%w: the other end is a %T, not a socket", ErrProtocol, v)
 		}
 		theirs, conduit.in = h, h.commands
+		if _, ok := conn.(transport.ByteStreamer); ok && c.needsBytes(h.peer.features) {
+			return zmtp.Greeting{}, errByBytes
+		}
 		return h.greeting, c.typ.Check(h.typ)
 	}
 	if _, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(l.ep), trade); err != nil {

@@ -15,10 +15,9 @@ import (
 
 // TestReliableDelivered: a message counts as delivered once it was received, not when it was sent.
 func TestReliableDelivered(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		push := socket.NewPush(on(net, "cli"), socket.WithReliable())
-		pull := socket.NewPull(on(net, "srv"))
+	everywhere(t, simnet.Config{}, func(t *testing.T, on func(host string) socket.Option) {
+		push := socket.NewPush(on("cli"), socket.WithReliable())
+		pull := socket.NewPull(on("srv"))
 		bindAt(t, pull)
 		must(t, push.Connect(server))
 		for n := range 100 {
@@ -59,17 +58,16 @@ func TestReliableDelivered(t *testing.T) {
 
 // TestReliableReceiverCloses: what a Pull has not received when it closes goes to another one, each message once.
 func TestReliableReceiverCloses(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		push := socket.NewPush(on(net, "srv"), socket.WithReliable())
+	everywhere(t, simnet.Config{}, func(t *testing.T, on func(host string) socket.Option) {
+		push := socket.NewPush(on("srv"), socket.WithReliable())
 		bindAt(t, push)
-		one, two := socket.NewPull(on(net, "one")), socket.NewPull(on(net, "two"))
+		one, two := socket.NewPull(on("one")), socket.NewPull(on("two"))
 		must(t, one.Connect(server))
 		must(t, push.WaitPeers(aDay(t), 1))
-		for n := range 500 {
+		for n := range 1000 {
 			must(t, push.Send(aDay(t), numbered(n, 10)))
 		}
-		for n := range 123 {
+		for n := range 100 {
 			m, err := one.Recv(aDay(t))
 			must(t, err)
 			if number(m) != n {
@@ -78,8 +76,8 @@ func TestReliableReceiverCloses(t *testing.T) {
 		}
 		must(t, one.Close())
 		must(t, two.Connect(server))
-		wantNumbers(t, drainAll(t, two), 123, 500-123)
-		if st := push.Stats(); st.Delivered.Messages != 500 || st.Redelivered.Messages != 0 {
+		wantNumbers(t, drainAll(t, two), 100, 900)
+		if st := push.Stats(); st.Delivered.Messages != 1000 || st.Redelivered.Messages != 0 {
 			t.Errorf("PUSH counts %v, %v redelivered", st.Ledger, st.Redelivered)
 		}
 		shut(t, push)
@@ -139,8 +137,9 @@ func TestReliableReassign(t *testing.T) {
 
 // TestReliableDealers: two Dealers, each with as much to send as it can, each receiving only when the other's window is
 // full: no acknowledgement waits behind messages for ever.
-func TestReliableDealers(t *testing.T) {
-	at := "tcp://127.0.0.1:*"
+func TestReliableDealers(t *testing.T) { eachTransport(t, tradeWithFullWindows) }
+
+func tradeWithFullWindows(t *testing.T, at string) {
 	a := closing(t, socket.NewDealer(socket.WithReliable(), socket.WithWindow(1000, 1<<20), socket.WithRecvHWM(10)))
 	b := closing(t, socket.NewDealer(socket.WithReliable(), socket.WithWindow(1000, 1<<20), socket.WithRecvHWM(10)))
 	link(t, a, b, at)
@@ -180,12 +179,11 @@ func TestReliableDealers(t *testing.T) {
 // TestReliableDealerWhoDoesNotReceive: a Dealer that never receives gets rid of what it sends all the same, though its
 // own queue is full of what the other has sent.
 func TestReliableDealerWhoDoesNotReceive(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 4 << 10})
+	everywhere(t, simnet.Config{Window: 4 << 10}, func(t *testing.T, on func(host string) socket.Option) {
 		opts := []socket.DealerOption{
 			socket.WithReliable(), socket.WithWindow(200, 1<<20), socket.WithRecvHWM(10), socket.WithSendHWM(10),
 		}
-		a, b := socket.NewDealer(append(opts, on(net, "srv"))...), socket.NewDealer(append(opts, on(net, "cli"))...)
+		a, b := socket.NewDealer(append(opts, on("srv"))...), socket.NewDealer(append(opts, on("cli"))...)
 		bindAt(t, a)
 		must(t, b.Connect(server))
 		fill(t, b, 100)

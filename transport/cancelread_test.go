@@ -23,7 +23,7 @@ var reads = map[string]func(c net.Conn, b []byte) (int, error){
 // TestCancelRead: a read in progress ends, those that follow end at once, and with another deadline reading goes on
 // where it was.
 func TestCancelRead(t *testing.T) {
-	for _, s := range streams {
+	for _, s := range append(streams, withinProcess()) {
 		for name, read := range reads {
 			t.Run(s.name+" "+name, func(t *testing.T) {
 				client, server := pair(t, s.tr, s.address)

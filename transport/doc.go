@@ -5,7 +5,7 @@
 //
 //	tcp://host:port      [TCP]     IPv4 and IPv6, interface names, ephemeral ports
 //	ipc:///path          [IPC]     unix sockets, also ipc://@name (Linux) and ipc://*
-//	inproc://name        [Inproc]  within one process, Go values instead of bytes
+//	inproc://name        [Inproc]  within one process, Go values instead of bytes, or bytes if both ends like
 //
 // # How data flows
 //
@@ -16,7 +16,7 @@
 // reconnecting is up to its caller. The result is a plain [net.Conn]. A
 // connection may be able to do more, which the caller finds out by type
 // assertion: [TryWriter], [TwoReader], [ReadCanceler], [CloseWriter],
-// [Inspector], [FarInspector], [Direct]. So may a transport ([Canonicalizer]) and a listener
+// [Inspector], [FarInspector], [Direct], [ByteStreamer]. So may a transport ([Canonicalizer]) and a listener
 // ([NamedListener]), about names.
 //
 // # Where to start reading
@@ -25,5 +25,5 @@
 // transport each, with files beside them for addresses (tcp_address.go), dialling (tcp_dial.go, dial_each.go),
 // listening and the care of socket files (ipc_listen.go, ipc_listener.go). Connections of tcp and ipc gain their
 // non-blocking write in trywrite_unix.go, their read into two buffers in readtwo_unix.go and what ends a read in
-// cancelread.go.
+// cancelread.go; one of inproc is a stream of bytes in inproc_bytes.go.
 package transport

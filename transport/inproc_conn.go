@@ -16,6 +16,10 @@ type inprocPair struct {
 	done   chan struct{}
 	finish func()      // closes done, once
 	given  [2]chan any // what each end gave, room for one
+
+	mu     sync.Mutex
+	left   [2]bool        // each end: it has closed
+	queues *[2]*byteQueue // what each writes, once an end has asked for a stream of bytes
 }
 
 // inprocConn is one end of a connection.
@@ -29,7 +33,10 @@ type inprocConn struct {
 	unqueue       func() // takes the other end off the accept queue; nil at the accepting end
 }
 
-var _ Direct = (*inprocConn)(nil)
+var (
+	_ Direct       = (*inprocConn)(nil)
+	_ ByteStreamer = (*inprocConn)(nil)
+)
 
 // newInprocPair makes the two ends of connection number n to name. Only the
 // dialer's address carries the number: like an ephemeral port, it tells apart the
@@ -92,6 +99,7 @@ func (c *inprocConn) Done() <-chan struct{} { return c.pair.done }
 func (c *inprocConn) Close() error {
 	c.closed.Store(true)
 	c.pair.finish()
+	c.pair.leave(c.side)
 	if c.unqueue != nil {
 		c.unqueue()
 	}
@@ -110,7 +118,7 @@ func (c *inprocConn) SetWriteDeadline(time.Time) error { return c.unsupported("s
 func (c *inprocConn) unsupported(op string) error {
 	return &OpError{
 		Op: op, Endpoint: c.endpoint,
-		Err: fmt.Errorf("the connection carries values, not bytes; use Exchange: %w", errors.ErrUnsupported),
+		Err: fmt.Errorf("the connection carries values; use Exchange, or ByteStream for bytes: %w", errors.ErrUnsupported),
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"testing"
 )
 
-// streams are the transports that carry bytes, each with an address to bind.
-var streams = []struct {
+// A byteTransport carries bytes; it has an address to bind.
+type byteTransport struct {
 	name    string
 	tr      Transport
 	address string
-}{
+}
+
+var streams = []byteTransport{
 	{"tcp", NewTCP(), "127.0.0.1:0"},
 	{"ipc", NewIPC(), "*"},
 }

@@ -174,7 +174,8 @@ type ConnState struct {
 // Direct is a connection whose two ends live in one process. It carries no
 // bytes: Read and Write return an error that wraps [errors.ErrUnsupported],
 // and the ends swap Go values instead. Such a pair can share queues and so
-// spares the copying and framing that a byte stream needs.
+// spares the copying and framing that a byte stream needs. Ends that want one
+// all the same may be able to make it of the connection ([ByteStreamer]).
 type Direct interface {
 	net.Conn
 
@@ -185,4 +186,14 @@ type Direct interface {
 
 	// Done returns a channel that is closed when either end has closed.
 	Done() <-chan struct{}
+}
+
+// ByteStreamer is what a [Direct] connection may be able to do beyond that,
+// found by type assertion: to carry bytes, for ends that agree to.
+type ByteStreamer interface {
+	// ByteStream returns this end of a stream of bytes to the other end, which
+	// has to ask for its own. It is the same stream at each call, and the same
+	// connection: to close either closes both. What was written before can
+	// still be read by the other end.
+	ByteStream() net.Conn
 }

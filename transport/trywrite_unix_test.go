@@ -15,7 +15,7 @@ import (
 )
 
 func TestTryWrite(t *testing.T) {
-	for _, s := range streams {
+	for _, s := range append(streams, withinProcess()) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Run("fills the buffer, then goes on", func(t *testing.T) {
 				client, server := pair(t, s.tr, s.address)
