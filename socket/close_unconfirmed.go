@@ -21,7 +21,7 @@ func (c *core) halfCloseAll(links []*link, wait func(peers []*link) (late []*lin
 	for _, l := range links {
 		c.out.mu.Lock()
 		ending := l.out.ending
-		quiet := !l.out.dead && l.out.counts.queued.Messages == 0
+		quiet := !l.out.silent() && l.out.counts.queued.Messages == 0
 		c.out.mu.Unlock()
 		switch {
 		case !quiet && !ending:

@@ -64,6 +64,7 @@ type link struct {
 		behind       atomic.Bool  // has been paused
 		graceUntil   atomic.Int64 // silence before this time does not count
 		closeAt      atomic.Int64 // when the link is closed even if the peer has not closed; 0 for never
+		drainBy      atomic.Int64 // when our end of stream is sent though not all is acknowledged; 0 for never
 
 		pings    atomic.Int64 // how many PINGs we have sent
 		paused   atomic.Bool  // not reading, because the application is behind
@@ -105,6 +106,7 @@ type linkOut struct {
 	named    bool // a SlowPeer event has told of the queue that is full
 	joined   bool // has become part of the socket
 	dead     bool // takes nothing any more
+	draining bool // but writes what it has, and waits for acknowledgements
 	removed  bool // is not in the outbox any more; finish follows once nobody writes
 	finished bool // what was unsent is accounted for, and done is closed
 	ending   bool // no more bytes follow: the end of our stream was sent, or is about to be

@@ -56,7 +56,7 @@ func (l *link) condemn(cause error) {
 	l.failed.once.Do(func() {
 		l.failed.cause = cause
 		l.out.box.mu.Lock()
-		l.out.dead = true
+		l.out.fallSilent()
 		if l.out.cause == nil {
 			l.out.cause = cause
 		}
@@ -168,9 +168,16 @@ func byPeer(cause error) bool {
 // close.
 const gracefulTimeout = 10 * time.Second
 
-// closeGracefully ends the connection for a peer that loses nothing by it: no more is written, and what the peer
-// sends is received until it has read to the end and closes, or until gracefulTimeout has passed.
+// closeGracefully ends the connection for a peer that loses nothing by it: no more is written, but by a reliable link
+// that has something left (link_drain.go), and what the peer sends is received until it has read to the end and closes,
+// or until gracefulTimeout has passed.
 func (l *link) closeGracefully() {
+	if !l.drain() {
+		l.endGracefully()
+	}
+}
+
+func (l *link) endGracefully() {
 	if !l.closeWrite(ErrDisconnected) {
 		l.fail(ErrDisconnected)
 		return

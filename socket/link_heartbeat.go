@@ -69,6 +69,7 @@ func (l *link) check(late time.Duration) {
 		}
 		next = by - now
 	}
+	next = min(next, l.checkDrain(now))
 	look, slow := l.checkFull(now)
 	if slow {
 		l.failLater(ErrSlow)

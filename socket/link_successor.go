@@ -19,7 +19,7 @@ func (l *link) replaces(predecessor *link) bool {
 	}
 	predecessor.endOut(end)
 	l.core.out.mu.Lock()
-	predecessor.out.dead = true
+	predecessor.out.fallSilent()
 	l.core.out.mu.Unlock()
 	t := time.NewTimer(predecessorTimeout)
 	defer t.Stop()

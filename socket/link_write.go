@@ -18,7 +18,7 @@ import "time"
 
 // control adds a command. It goes ahead of the messages that wait, and no high-water mark holds it back.
 func (l *link) control(encode func(b []byte) []byte) {
-	if l.out.dead {
+	if l.out.silent() {
 		return
 	}
 	l.out.control = encode(l.out.control)
@@ -34,7 +34,7 @@ func (l *link) start(alone bool) (byCaller bool) {
 func (w *wire) startWriting(alone bool) (byCaller bool) {
 	l := w.link
 	o := &l.out
-	if o.dead {
+	if o.silent() {
 		return false
 	}
 	o.writing = true
@@ -53,7 +53,7 @@ func (l *link) load() bool {
 	o := &l.out
 	l.loadSubscriptions()
 	switch {
-	case o.dead:
+	case o.silent():
 		return false
 	case !l.flight.empty():
 		return true
@@ -78,7 +78,7 @@ func (l *link) writeNow() {
 	box := l.out.box
 	box.mu.Lock()
 	l.onWritten(n, err)
-	if o := &l.out; o.dead || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind && !l.resends() {
+	if o := &l.out; o.silent() || l.flight.empty() && o.open.empty() && len(o.control) == 0 && !o.behind && !l.resends() {
 		l.handBack()
 	} else {
 		l.spawn()
@@ -126,7 +126,7 @@ func (l *link) onWritten(n int, err error) {
 	}
 	whole := l.flight.advance(n)
 	if err != nil {
-		o.dead = true
+		o.fallSilent()
 	} else if whole {
 		l.written(l.flight.land())
 	}

@@ -23,6 +23,9 @@ type ReliableOption interface {
 //     a Push, Dealer or Req, which may be the second to receive it (a [Redelivered] event tells how much), or waits on
 //     while there is none; on a Pub, Router and Rep it is dropped as [PeerGone]. Until then the peer is there as
 //     before: a Router and a Rep take messages for it, up to the high-water mark, and a Req waits for its reply.
+//   - Disconnect, Unbind and DisconnectPeer first have the peer receive what is queued for it, and the application what
+//     it has of the peer's, and both acknowledged, for up to 10 s. What is not by then the peer is not waited for any
+//     more to acknowledge; what the peer sends meanwhile stays with it.
 //   - A peer that does not acknowledge, such as one of another implementation, is sent each message once and is named
 //     by a [PeerForeign] event; [Ledger.AtMostOnce] counts them. [WithYodelOnly] refuses such peers.
 //   - A subscriber gets what was published while it was connected and subscribed; what is published while it is away is

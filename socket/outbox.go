@@ -137,7 +137,8 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 	if l.out.feeder != nil {
 		l.out.feeder.part(l)
 	}
-	l.out.dead, l.out.removed, l.out.done = true, true, make(chan struct{})
+	l.out.fallSilent()
+	l.out.removed, l.out.done = true, make(chan struct{})
 	l.finish()
 	o.spaceWaiters.WakeAll() // callers may wait for this very link
 	return l.out.done

@@ -18,6 +18,8 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 				return nil
 			}
 			s.policy, s.begun = named.out.overflow, true // what waits already stays
+		case l != nil && l.out.draining: // this side is done with it
+			s.peer, l = nobody, nil
 		case l != nil && l.out.dead && o.awaited(l): // it is about to be lost, and then the message can wait for the next
 			s.policy, s.begun, l = instead, true, nil
 		case l == nil || !l.out.joined:

@@ -60,6 +60,10 @@ func (s *session) lose(l *link) {
 		s.giveUp(false)
 		return
 	}
+	if s.leaving {
+		s.giveUp(true)
+		return
+	}
 	s.remain()
 }
 

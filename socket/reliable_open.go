@@ -278,7 +278,7 @@ func (c *core) sayBye(links []*link) {
 func (o *outbox) awaitWritten(ctx context.Context, l *link) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for l.out.writing && !l.out.dead && ctx.Err() == nil {
+	for l.out.writing && !l.out.silent() && ctx.Err() == nil {
 		w := o.writeWaiters.Join()
 		o.mu.Unlock()
 		err := w.Wait(ctx)

@@ -54,6 +54,7 @@ type session struct {
 
 	opening bool        // a link has been opened that has not joined yet
 	left    bool        // the receiver has said that it receives nothing more
+	leaving bool        // this side ends the link for good
 	expiry  *time.Timer // runs while there is no link
 	expired bool        // it has run out, and there is no other peer to go to
 	lost    lostPlace   // among the sessions without a link; zero while there is one, or is about to be
@@ -307,6 +308,9 @@ func (s *session) settled(set reliable.Settlement[*batch]) {
 		}
 		if !l.out.open.empty() && !s.full() {
 			l.start(false)
+		}
+		if l.out.draining && s.unacked.Messages == 0 {
+			s.box.env.schedule(l, 0)
 		}
 		l.reopen()
 	}

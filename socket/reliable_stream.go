@@ -33,6 +33,7 @@ type stream struct {
 	armed    bool          // the timer has been set
 	hurried  bool          // and to now
 	closed   bool          // what is received from now on is nobody's
+	leaving  bool          // this side ends the link: nothing more is taken of what comes by it
 	lost     int           // how often it stands in inbox.lostStreams
 	over     bool          // the sender sends nothing more, for good
 	next     *zmtp.Next    // was said of the next message, and is not entered yet
@@ -72,7 +73,7 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 	}
 	q.streams[o.Stream] = s
 	s.owner, s.on, l.in.stream, l.in.labels = l, on, s, &s.labels
-	s.shared, s.said = o.Shared, s.said[:0] // what was to be said, the answer says
+	s.shared, s.leaving, s.said = o.Shared, false, s.said[:0] // what was to be said, the answer says
 	l.in.limit = l.in.limit.beyond(opened.Credit)
 	s.hurry = Count{
 		quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
@@ -191,6 +192,11 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 		rest := msgs[n:]
 		verdict, k := s.judge(l, len(rest))
 		rest = rest[:k]
+		if s.leaving && verdict == reliable.Take { // the peer has it still
+			q.rejectAll(l, PeerGone, rest)
+			n += len(rest)
+			continue
+		}
 		if verdict == reliable.Take {
 			k := q.pushSome(l, rest)
 			s.took(k)
