@@ -12,6 +12,7 @@ type bar struct {
 	text    string
 	metric  string
 	work    string
+	of      string // the peer; empty: Yodel
 	against string // another peer, whose value it is divided by; empty: Yodel
 	other   string // another work, whose value it is divided by; empty: the same; with no other peer either, nothing
 	inverse bool   // the ratio the other way round, for a cost that is measured as a rate
@@ -67,6 +68,18 @@ func bars() []bar {
 			},
 		)
 	}
+	for _, t := range []string{"tcp", "ipc"} {
+		for _, size := range []int{16, 100, 1 << 10} {
+			all = append(all, bar{
+				text: fmt.Sprintf("reliable PUSH → PULL %s %s, × without", t, sizeName(size)), metric: rate,
+				work: fmt.Sprintf("oneway-%s-%d", t, size), of: "reliable", limit: 0.9, least: true,
+			})
+		}
+		all = append(all, bar{
+			text: "reliable REQ → REP " + t + " 16 B, mean, × without", metric: mean, work: "roundtrip-" + t, of: "reliable",
+			limit: 1 / 0.9,
+		})
+	}
 	return append(all,
 		bar{
 			text: "PUB → 8 SUB tcp 100 B, × libzmq", metric: rate, work: "fanout-8", against: "libzmq", limit: 2, least: true,
@@ -95,9 +108,9 @@ func (r *results) judge() {
 		if b.least {
 			v.Limit = "≥ " + digits(b.limit)
 		}
-		v.Value, v.Measured = r.median(b.work, "yodel", b.metric)
+		v.Value, v.Measured = r.median(b.work, cmp.Or(b.of, "yodel"), b.metric)
 		divisor, ok := 1.0, true
-		if b.against != "" || b.other != "" {
+		if b.against != "" || b.other != "" || b.of != "" {
 			divisor, ok = r.median(cmp.Or(b.other, b.work), cmp.Or(b.against, "yodel"), b.metric)
 		}
 		v.Measured = v.Measured && ok && divisor > 0

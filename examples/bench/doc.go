@@ -35,6 +35,9 @@
 // Round trips go one after the other. At half load they go at half that rate, as found by the warm-up, and each
 // counts from when it was due: what waits for a slow one before it is slow, too.
 //
+// Of reliable links (the peer called reliable) what is measured beside Yodel without them is what they are to cost next
+// to nothing of; both sides use the option.
+//
 // System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes
 // perf and the right to trace.
 //

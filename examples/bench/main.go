@@ -43,7 +43,7 @@ func measure(ctx context.Context, args []string) error {
 	flags.StringVar(&only, "only", "",
 		"measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
 	flags.StringVar(&names, "peers", "",
-		"measure only these `peers`, with commas between (default all: yodel,libzmq,go-zeromq,nats,raw)")
+		"measure only these `peers`, with commas between (default all: yodel,reliable,libzmq,go-zeromq,nats,raw)")
 	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
 	flags.BoolVar(&s.syscalls, "syscalls", false, "count system calls too, in one more run of each under perf")
 	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")

@@ -25,7 +25,7 @@ type peer struct {
 
 // peers is in the order of the table.
 func peers() []*peer {
-	return []*peer{yodelPeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
+	return []*peer{yodelPeer(), reliablePeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
 }
 
 func findPeer(name string) (*peer, error) {

@@ -14,8 +14,25 @@ func yodelPeer() *peer {
 	return &peer{
 		name:    "yodel",
 		version: func(context.Context, string) (string, error) { return "this checkout, " + runtime.Version(), nil },
-		open:    openYodel,
+		open:    func(ctx context.Context, role string, j job) (conn, error) { return openYodel(ctx, role, j) },
 		most:    func(*work, bool) int { return math.MaxInt },
+	}
+}
+
+// reliablePeer is Yodel with acknowledgements, for the work that has a bar beside Yodel without.
+func reliablePeer() *peer {
+	return &peer{
+		name:    "reliable",
+		version: func(context.Context, string) (string, error) { return "Yodel WithReliable", nil },
+		open: func(ctx context.Context, role string, j job) (conn, error) {
+			return openYodel(ctx, role, j, socket.WithReliable())
+		},
+		most: func(w *work, _ bool) int {
+			if (w.Kind == oneWay && w.Size <= 1<<10 || w.Kind == roundTrip) && w.Transport != "inproc" {
+				return math.MaxInt
+			}
+			return 0
+		},
 	}
 }
 
@@ -29,14 +46,17 @@ type yodelConn struct {
 	release  bool // what is received
 }
 
-func openYodel(ctx context.Context, role string, j job) (conn, error) {
+func openYodel(ctx context.Context, role string, j job, reliable ...socket.ReliableOption) (conn, error) {
 	c := &yodelConn{}
 	raw, _, _ := j.bodies()
 	for _, b := range raw {
 		c.bodies = append(c.bodies, socket.NewMsg(b))
 	}
 	binds := true
-	hwm := []socket.Option{socket.WithSendHWM(j.HWM), socket.WithRecvHWM(j.HWM)}
+	hwm := []any{socket.WithSendHWM(j.HWM), socket.WithRecvHWM(j.HWM)}
+	for _, o := range reliable {
+		hwm = append(hwm, o)
+	}
 	switch role {
 	case "push":
 		s := socket.NewPush(options[socket.PushOption](hwm)...)
@@ -71,10 +91,10 @@ func openYodel(ctx context.Context, role string, j job) (conn, error) {
 }
 
 // options turns options that fit every socket into those of one role.
-func options[O any](all []socket.Option) []O {
+func options[O any](all []any) []O {
 	fit := make([]O, len(all))
 	for i, o := range all {
-		fit[i] = any(o).(O)
+		fit[i] = o.(O)
 	}
 	return fit
 }

@@ -68,6 +68,9 @@ func pull(ctx context.Context, c *console, open opener, j job) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Close(ctx); err != nil { // a reliable peer waits for the last acknowledgement
+		return err
+	}
 	return c.result(r)
 }
 
@@ -129,6 +132,9 @@ func req(ctx context.Context, c *console, open opener, j job) error {
 	}
 	r, err := measure(ctx, s, j)
 	if err != nil {
+		return err
+	}
+	if err := s.Close(ctx); err != nil { // as in pull
 		return err
 	}
 	return c.result(r)
