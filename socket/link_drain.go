@@ -62,8 +62,8 @@ func (l *link) checkDrain(now time.Duration) (next time.Duration) {
 	return never
 }
 
-// drained reports whether the peer has acknowledged all that it was sent, and whether the application has received all
-// that was taken of the peer's.
+// drained reports whether the peer has acknowledged all that it was sent, and whether the application has received, or
+// settled, all that was taken of the peer's.
 func (l *link) drained() (sent, received bool) {
 	o := &l.core.out
 	o.mu.Lock()
@@ -77,6 +77,9 @@ func (l *link) drained() (sent, received bool) {
 	s := l.in.stream
 	if s == nil || s.owner != l {
 		return sent, true
+	}
+	if q.byNumber {
+		return sent, s.receiver.Unsettled() == 0
 	}
 	q.enterTaken()
 	h := s.holding()
