@@ -285,7 +285,7 @@ func (o *outbox) awaitWritten(ctx context.Context, l *link) bool {
 		o.mu.Lock()
 		o.writeWaiters.Leave(w, err)
 	}
-	return !l.out.writing && !l.out.dead
+	return !l.out.writing && !l.out.silent()
 }
 
 // saidBye takes a BYE.

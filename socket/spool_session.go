@@ -174,7 +174,7 @@ func (s *session) loseNumbers(l *link) {
 	case o.closed:
 		s.allToStore(false)
 		o.drained()
-	case s.left, o.env.cfg.connectOnce && !l.ep.bound:
+	case s.left, s.leaving, o.env.cfg.connectOnce && !l.ep.bound:
 		s.giveUp(!s.left)
 	default:
 		s.remain()
