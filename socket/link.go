@@ -25,7 +25,6 @@ type link struct {
 	version  zmtp.Version           // to speak
 	try      transport.TryWriter    // nil if conn cannot write without blocking
 	canceler transport.ReadCanceler // nil if a read of conn in progress cannot be ended
-	far      transport.FarInspector // nil if conn cannot tell whether anybody holds its far end
 
 	sendRate *rateDetector
 
@@ -128,13 +127,7 @@ type linkOut struct {
 
 	replayedUntil time.Duration // when the last values that were replayed would all have gone at the rate that is allowed
 
-	refusals struct { // of the peer's own subscriptions
-		topics     refusedTopics
-		by         *subscribers  // that keep them
-		due        time.Duration // when they are taken as far as there is room; 0 if that is not to be
-		unreported uint64        // since the last event
-		event      time.Duration // when that was
-	}
+	refusals *refusals // of the peer's own subscriptions; nil while there were none
 }
 
 // linkIn is the part of a link that belongs to the way in.

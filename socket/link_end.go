@@ -116,11 +116,13 @@ func (l *link) peerEnd() error {
 // farEnd is peerEnd with what the kernel of this host knows of a peer on it: that it has closed, though the end of its
 // stream waits behind what was not read.
 func (l *link) farEnd() error {
-	if end := l.peerEnd(); end != nil || l.far == nil {
+	if end := l.peerEnd(); end != nil {
 		return end
 	}
-	if open, known := l.far.FarOpen(); known && !open {
-		return errPeerClosed
+	if far, ok := l.conn.(transport.FarInspector); ok {
+		if open, known := far.FarOpen(); known && !open {
+			return errPeerClosed
+		}
 	}
 	return nil
 }

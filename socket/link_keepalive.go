@@ -3,6 +3,7 @@ package socket
 import (
 	"time"
 
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -144,12 +145,13 @@ const guessedInterval = 100 * time.Millisecond
 // that close behind a backlog are many, those that beat from their first message on are few.
 func (l *link) mayGuess() bool {
 	const unknown, yes, no = 0, 1, 2
-	if l.far == nil || !l.pingable() {
+	far, ok := l.conn.(transport.FarInspector)
+	if !ok || !l.pingable() {
 		return false
 	}
 	if l.life.guess.Load() == unknown {
 		guess := int32(no)
-		if _, known := l.far.FarOpen(); known {
+		if _, known := far.FarOpen(); known {
 			guess = yes
 		}
 		l.life.guess.Store(guess)

@@ -18,7 +18,6 @@ func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, 
 	l.version = sess.Version
 	l.try, _ = conn.(transport.TryWriter)
 	l.canceler, _ = conn.(transport.ReadCanceler)
-	l.far, _ = conn.(transport.FarInspector)
 	l.in.resume = make(chan struct{}, 1)
 	l.life.pingable = sess.Version.HasCommands()
 	l.reading.reader = l.newReader(sess)

@@ -79,7 +79,7 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 	case l.out.dead:
 		return nil, nil
 	case !add && !have:
-		l.out.refusals.topics.remove(topic)
+		l.out.refusals.remove(topic)
 		return nil, nil
 	case add && have:
 		if ours || s.notices == nil || s.core.cfg.manual || !s.notices.repeats {
@@ -89,11 +89,11 @@ func (s *subscribers) change(l *link, add bool, topic string, ours bool) (more *
 	case add:
 		if err := s.room(l.out.topics); err != nil {
 			if !ours {
-				l.out.refusals.topics.add(topic)
+				l.refusals().topics.add(topic)
 			}
 			return nil, err
 		}
-		l.out.refusals.topics.remove(topic)
+		l.out.refusals.remove(topic)
 		if l.out.topics == nil {
 			l.out.topics = make(map[string]struct{})
 		}
@@ -150,17 +150,17 @@ func (s *subscribers) ask(l *link, add bool, topic string) error {
 	case l.out.dead:
 		return nil
 	case !add && !have:
-		l.out.refusals.topics.remove(topic)
+		l.out.refusals.remove(topic)
 		return nil
 	case !add:
 		delete(topics, topic)
 		s.cancelled(l)
 	case !have:
 		if err := s.room(topics); err != nil {
-			l.out.refusals.topics.add(topic)
+			l.refusals().topics.add(topic)
 			return err
 		}
-		l.out.refusals.topics.remove(topic)
+		l.out.refusals.remove(topic)
 		if topics == nil {
 			topics = make(map[string]struct{})
 			if s.asked == nil {
@@ -182,7 +182,7 @@ func (s *subscribers) refuse(l *link, topic []byte, why error) {
 	now := s.core.now()
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
-	r := &l.out.refusals
+	r := l.refusals()
 	r.unreported++
 	if r.event > 0 && now-r.event < refusalsEvery {
 		return

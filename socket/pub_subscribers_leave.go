@@ -18,7 +18,7 @@ func (s *subscribers) forget(l *link) {
 	o.mu.Lock()
 	topics, asked := l.out.topics, s.asked[l]
 	l.out.topics = nil
-	l.out.refusals.topics = refusedTopics{}
+	l.out.refusals = nil
 	delete(s.asked, l)
 	o.mu.Unlock()
 

@@ -11,10 +11,34 @@ import (
 // second the room is for what the peer asks for in place of what it has cancelled.
 const refusedAfter = time.Second
 
+// A refusals is what there is to know of what one peer was refused. It is guarded by core.out.mu.
+type refusals struct {
+	topics     refusedTopics
+	by         *subscribers  // that keep them
+	due        time.Duration // when they are taken as far as there is room; 0 if that is not to be
+	unreported uint64        // since the last event
+	event      time.Duration // when that was
+}
+
+// refusals is for a peer that is refused something: few are.
+func (l *link) refusals() *refusals {
+	if l.out.refusals == nil {
+		l.out.refusals = new(refusals)
+	}
+	return l.out.refusals
+}
+
+// remove forgets a topic that the peer does not want any more.
+func (r *refusals) remove(topic string) {
+	if r != nil {
+		r.topics.remove(topic)
+	}
+}
+
 // cancelled notes that the peer has cancelled something. core.out.mu is held.
 func (s *subscribers) cancelled(l *link) {
-	r := &l.out.refusals
-	if len(r.topics.at) > 0 && r.due == 0 {
+	r := l.out.refusals
+	if r != nil && len(r.topics.at) > 0 && r.due == 0 {
 		r.by, r.due = s, l.core.now()+refusedAfter
 		l.core.heartbeats.schedule(l, refusedAfter)
 	}
@@ -24,9 +48,9 @@ func (s *subscribers) cancelled(l *link) {
 func (l *link) checkRefused(now time.Duration) (next time.Duration) {
 	l.core.out.mu.Lock()
 	defer l.core.out.mu.Unlock()
-	r := &l.out.refusals
+	r := l.out.refusals
 	switch {
-	case r.due == 0:
+	case r == nil || r.due == 0:
 		return never
 	case now < r.due:
 		return r.due - now
@@ -66,6 +90,9 @@ func (s *subscribers) nextRefused(l *link) (topic string, ok bool) {
 		have = s.asked[l]
 	}
 	if s.room(have) != nil {
+		return "", false
+	}
+	if l.out.refusals == nil {
 		return "", false
 	}
 	return l.out.refusals.topics.next()
