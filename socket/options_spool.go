@@ -51,7 +51,8 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 //     (see [WithReassign]) goes back to the spool and to another peer, and counts as an attempt if its application may
 //     have got it; after the spool's MaxDeliveries it is a dead letter.
 //   - A message that may have been received before, as far as this socket knows, is told to be redelivered. That is so
-//     of each that an earlier life has left, for a receiver that does not know the stream.
+//     of each that an earlier life has left: another receiver may have got it, or this one, which may not know any more.
+//     With [WithPartition] there is no other, and what its owner knows that it has not got is not told so.
 //   - A peer that acknowledges nothing is sent each message once, which is settled as soon as it is written.
 //   - Shutdown waits until all that is in the spool has been acknowledged, for as long as ctx allows; that some of it
 //     stays on disk is no error. Close does not wait for it. Both leave the spool open, for the caller to close after the

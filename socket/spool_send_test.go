@@ -135,6 +135,53 @@ func TestSpoolRestart(t *testing.T) {
 	})
 }
 
+// TestSpoolRestartRedelivers: what an earlier life of the sender has left may have come to a receiver that is gone. The
+// one that is left has all that it was sent itself, and is told all the same.
+func TestSpoolRestartRedelivers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net, dir := simnet.New(simnet.Config{Latency: time.Millisecond}), t.TempDir()
+		q := openSpool(t, dir, spool.Options{})
+		push := socket.NewPush(on(net, "srv"), socket.WithSpool(q))
+		bindAt(t, push)
+		gone, left := socket.NewPull(on(net, "gone"), socket.WithManualAck()), socket.NewPull(on(net, "left"))
+		must(t, gone.Connect(server))
+		must(t, push.WaitPeers(aDay(t), 1))
+		sendAll(t, push, 0, 10)
+		for range 10 {
+			_, err := gone.Next(aDay(t))
+			must(t, err)
+		}
+		net.Partition("gone")
+		net.Cut("gone")
+		must(t, left.Connect(server))
+		sendAll(t, push, 10, 10)
+		recvAll(t, left, 10, 10)
+		must(t, push.Close())
+		must(t, q.Close())
+
+		q = openSpool(t, dir, spool.Options{})
+		push = socket.NewPush(on(net, "srv"), socket.WithSpool(q))
+		bindAt(t, push)
+		sendAll(t, push, 20, 1)
+		for n := range 10 {
+			d, err := left.Next(aDay(t))
+			must(t, err)
+			if number(d.Msg) != n || !d.Redelivered {
+				t.Fatalf("message %d comes, told to be redelivered: %v; want %d, true", number(d.Msg), d.Redelivered, n)
+			}
+		}
+		d, err := left.Next(aDay(t))
+		must(t, err)
+		if number(d.Msg) != 20 || d.Redelivered {
+			t.Errorf("message %d comes, told to be redelivered: %v; want 20, false", number(d.Msg), d.Redelivered)
+		}
+		must(t, push.Shutdown(aDay(t)))
+		shut(t, left)
+		shut(t, gone)
+		must(t, q.Close())
+	})
+}
+
 // TestSpoolTwoSocketsOfOneProcess: a socket may take over the spool of one that was closed, and no other.
 func TestSpoolTwoSocketsOfOneProcess(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -36,7 +36,8 @@ func (s *session) openSender() (reliable.Link, reliable.Open, error) {
 // announceStored says what NEXT has to say ahead of a message that goes on the link behind all that is on it.
 func (s *session) announceStored(l *link, m *stored) (next zmtp.Next, needed bool) {
 	said := reliable.Next{Number: m.number, Attempts: uint16(min(m.attempts, 1<<16-1)), Redelivered: m.attempts > 0}
-	if m.number < s.box.spooled.found && s.known != reliable.Everything { // an earlier life may have sent it
+	// An earlier life may have sent it, to this receiver or, unless it is the only one that it is for, to another.
+	if m.number < s.box.spooled.found && (s.known != reliable.Everything || s.feeder.receiver == "") {
 		said.Redelivered = true
 	}
 	placed, needed := s.sender.Place(l.out.stored.len(), said)
