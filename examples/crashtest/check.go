@@ -49,26 +49,25 @@ func (f *findings) find(column, format string, a ...any) {
 type life struct {
 	last    []uint64
 	refused map[note]bool
-	seen    [][]uint64 // bits, of each lane
+	seen    []bits // of each lane: those that came
+	fresh   []bits // and those that came without being flagged as redelivered
 }
 
-// see notes that a message came and says whether it had come before.
-func (l *life) see(n note) bool {
-	word, bit := n.N/64, uint64(1)<<(n.N%64)
-	bits := l.seen[n.Lane]
-	if word >= uint64(len(bits)) {
-		bits = slices.Grow(bits, int(word)+1-len(bits))[:word+1]
-		l.seen[n.Lane] = bits
+// Bits are a set of numbers.
+type bits []uint64
+
+// set adds a number and says whether it was there.
+func (b *bits) set(n uint64) bool {
+	word, bit := n/64, uint64(1)<<(n%64)
+	if word >= uint64(len(*b)) {
+		*b = slices.Grow(*b, int(word)+1-len(*b))[:word+1]
 	}
-	before := bits[word]&bit != 0
-	bits[word] |= bit
+	before := (*b)[word]&bit != 0
+	(*b)[word] |= bit
 	return before
 }
 
-func (l *life) has(lane int, n uint64) bool {
-	word := n / 64
-	return word < uint64(len(l.seen[lane])) && l.seen[lane][word]&(1<<(n%64)) != 0
-}
+func (b bits) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<<(n%64)) != 0 }
 
 // Check reads what the workers of a scenario have written down, and judges it.
 func check(s scenario, dir string, lives uint32) (findings, error) {
@@ -82,7 +81,7 @@ func check(s scenario, dir string, lives uint32) (findings, error) {
 		if err != nil {
 			return c.findings, err
 		}
-		l := &life{last: last, refused: refused, seen: make([][]uint64, len(last))}
+		l := &life{last: last, refused: refused, seen: make([]bits, len(last)), fresh: make([]bits, len(last))}
 		c.lives = append(c.lives, l)
 		for _, n := range last {
 			c.accepted += n
@@ -95,7 +94,7 @@ func check(s scenario, dir string, lives uint32) (findings, error) {
 		c.refused += uint64(len(refused))
 	}
 	for who := range s.Receivers {
-		c.who, c.life, c.highestInLife = who, 0, nil
+		c.who, c.life = who, 0
 		if err := readJournal(journalPath(dir, who), c.take); err != nil {
 			return c.findings, err
 		}
@@ -110,10 +109,9 @@ type checker struct {
 	findings
 	lives []*life
 
-	who           int // the receiver whose journal is read
-	life          int // and its life, from 1 on
-	highest       map[uint16]note
-	highestInLife map[uint16]note
+	who     int // the receiver whose journal is read
+	life    int // and its life, from 1 on
+	highest map[uint16]note
 }
 
 // take judges one record.
@@ -121,7 +119,6 @@ func (c *checker) take(r record) {
 	switch {
 	case r.Flags&born != 0:
 		c.life++
-		c.highestInLife = make(map[uint16]note)
 		return
 	case r.Flags&damaged != 0:
 		c.find(wrong, "receiver %d in its life %d got what was not sent so", c.who, c.life)
@@ -133,35 +130,30 @@ func (c *checker) take(r record) {
 		return
 	}
 	flagged := r.Flags&redelivered != 0
-	if c.lives[r.Life].see(r.note) {
-		if flagged && c.Doubles {
+	l := c.lives[r.Life]
+	before, fresh := l.seen[r.Lane].set(r.N), !flagged && l.fresh[r.Lane].set(r.N)
+	if before {
+		// What one receiver got before another cannot be told: of all that they got one is the first.
+		if c.Doubles && (flagged || c.Receivers > 1 && !fresh) {
 			c.again++
 		} else {
 			c.find(doubled, "%v, at receiver %d in its life %d, flagged as redelivered: %v", r.note, c.who, c.life, flagged)
 		}
 		return
 	}
-	c.inOrder(r, flagged)
+	c.inOrder(r)
 }
 
 // inOrder holds a message that came for the first time against the last of its lane.
-func (c *checker) inOrder(r record, flagged bool) {
-	highest := c.highest
-	switch c.Order {
-	case never:
+func (c *checker) inOrder(r record) {
+	if c.AnyOrder {
 		return
-	case inLife:
-		if flagged {
-			return
-		}
-		highest = c.highestInLife
-	case always:
 	}
-	if h, ok := highest[r.Lane]; ok && r.before(h) {
+	if h, ok := c.highest[r.Lane]; ok && r.before(h) {
 		c.find(disordered, "%v after %v, at receiver %d in its life %d", r.note, h, c.who, c.life)
 		return
 	}
-	highest[r.Lane] = r.note
+	c.highest[r.Lane] = r.note
 }
 
 // unknown: nobody has sent this. The one after the last that was accepted may have been when the process was killed.
@@ -178,7 +170,7 @@ func (c *checker) missing() {
 	for number, l := range c.lives {
 		for lane, last := range l.last {
 			for n := uint64(1); n <= last; n++ {
-				if id := (note{uint16(lane), uint32(number), n}); !l.has(lane, n) && !l.refused[id] {
+				if id := (note{uint16(lane), uint32(number), n}); !l.seen[lane].has(n) && !l.refused[id] {
 					c.find(lost, "%v, of %d in this life", id, last)
 				}
 			}

@@ -3,34 +3,43 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/spool"
 )
 
-type messageID struct {
-	Stream spool.ID
-	Seq    uint64
+// spooled are the options of a sender with a spool. A receiver that was killed in "memory" and in "shared" is another
+// one when it comes back: what it has not acknowledged is not to wait for it.
+func spooled(j job, q *spool.Spool) []socket.PushOption {
+	opts := []socket.PushOption{socket.WithSpool(q)}
+	if j.Plan.Grade == byAck {
+		opts = append(opts, socket.WithReassign(200*time.Millisecond))
+	}
+	return opts
 }
 
-func spooled(job, *spool.Spool) []socket.PushOption { return nil }
+// graded are the options of a receiver, by its grade.
+func (s *sink) graded() []socket.PullOption {
+	if s.Plan.Grade == plain {
+		return nil
+	}
+	return []socket.PullOption{socket.WithManualAck()}
+}
 
-func (s *sink) graded() []socket.PullOption { return nil }
-
-// next takes one message, if one comes soon.
+// next takes one message, if one comes soon, writes it down and acknowledges it.
 func (s *sink) next(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, brief)
 	defer cancel()
-	if s.Plan.Grade != plain {
-		return false, fmt.Errorf("no grade %s", s.Plan.Grade)
-	}
-	m, err := s.pull.Recv(ctx)
+	d, err := s.pull.Next(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return true, s.write(m, messageID{}, false)
+	if err := s.write(d); err != nil || s.Plan.Grade == plain {
+		return err == nil, err
+	}
+	return true, d.Ack()
 }

@@ -55,10 +55,10 @@ func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err 
 }
 
 // write writes a message down.
-func (s *sink) write(m socket.Msg, id messageID, again bool) error {
-	n, whole := readNote(s.Plan.Seed, m.Frames)
-	r := record{note: n, Stream: id.Stream, Seq: id.Seq}
-	if again {
+func (s *sink) write(d *socket.Delivery) error {
+	n, whole := readNote(s.Plan.Seed, d.Frames)
+	r := record{note: n, Stream: d.ID.Stream, Seq: d.ID.Seq}
+	if d.Redelivered {
 		r.Flags |= redelivered
 	}
 	if !whole {
