@@ -41,6 +41,9 @@ func (s *session) drain(ctx context.Context) error {
 
 	s.closing.Store(true)
 	err := s.sock.Shutdown(wait)
+	if s.flags.store != nil {
+		return s.stored(context.Cause(wait))
+	}
 	if err == nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport"
 )
 
@@ -35,6 +36,8 @@ type socketFlags struct {
 	wait       int
 	linger     time.Duration
 	confirm    bool
+	spool      string
+	store      *spool.Spool // what --spool names, once it is open
 
 	count     int
 	delimText string
@@ -126,7 +129,12 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 			"wait at the end for up to `D` for messages to leave, and those of push, pair, dealer, router and xsub to be read")
 	}
 	if v.is(sends) {
-		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once the socket has accepted it")
+		accepted := "the socket has accepted it"
+		if v.is(spools) {
+			accepted += "; with --spool, once it is on disk"
+			fs.StringVar(&f.spool, "spool", "", "store messages in `DIR`, and forward them from there")
+		}
+		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once "+accepted)
 		switch {
 		case v.is(publishes | converses):
 			fs.IntVar(&f.wait, "wait", 0, "wait for `N` subscribers to the first message")
@@ -204,6 +212,9 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	}
 	if _, known := overflowPolicies[f.overflow]; fs.Changed("overflow") && !known {
 		return usagef("--overflow %q: it must be one of %s", f.overflow, strings.Join(overflowNames(), ", "))
+	}
+	if err := f.checkStore(fs); err != nil {
+		return err
 	}
 	if fs.Lookup("input") != nil && !slices.Contains(inputs, f.input) {
 		return usagef("--input %q: it must be one of %s", f.input, strings.Join(inputs, ", "))

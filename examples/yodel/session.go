@@ -26,6 +26,7 @@ type session struct {
 	closing         atomic.Bool // no progress line any more
 
 	out     *printer // what is printed, or nil
+	kept    bool     // it was told that messages are left in --spool
 	reached *reached // what keeps endpoints from having peers, or nil
 
 	twoWay // for the verbs that converse
@@ -78,6 +79,9 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 	if err := f.check(a, cmd); err != nil {
 		return nil, err
 	}
+	if err := f.openStore(a); err != nil {
+		return nil, err
+	}
 	s := newSession(a, f, v.open(f))
 	if err := s.attach(cmd.Context()); err != nil {
 		s.close()
@@ -124,6 +128,7 @@ func (s *session) close() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary
+	s.closeStore()
 }
 
 // within bounds one step by --timeout. The cause of the context's end is then errIdle. Where both directions are at

@@ -13,7 +13,7 @@ var unavailable = []struct {
 	bool      bool
 	who       ability // 0: every socket
 }{
-	{name: "spool", arg: "DIR", who: spools},
+	{name: "spool", arg: "DIR", who: willSpool},
 	{name: "dedup", arg: "DIR", who: dedups},
 	{name: "subscriber", arg: "NAME", who: subscribes},
 	{name: "plain", arg: "USER:PASS"},
@@ -55,7 +55,7 @@ func registerOne(fs *pflag.FlagSet, name, arg string, isBool bool) {
 func checkUnavailable(fs *pflag.FlagSet) error {
 	var given []string
 	for _, u := range unavailable {
-		if fs.Changed(u.name) {
+		if fs.Changed(u.name) && fs.Lookup(u.name).Hidden {
 			given = append(given, "--"+u.name)
 		}
 	}

@@ -40,6 +40,9 @@ func TestUsage(t *testing.T) {
 			"bad overflow", "push --bind ipc://x --overflow never", 2,
 			"block, conflate, disconnect, drop-newest, drop-oldest, reject",
 		},
+		{"overflow of a spool", "push --bind ipc://x --spool d --overflow conflate", 2, "block drop-oldest reject"},
+		{"empty spool", "push --bind ipc://x --spool=", 2, "--spool is empty"},
+		{"spool that is none", "push --bind ipc://x --spool /dev/null", 1, "/dev/null"},
 		{"overflow of a receiver", "pull --bind ipc://x --overflow block", 2, "unknown flag: --overflow"},
 		{"time limit for nothing", "rep --bind ipc://x --exec-timeout 1s", 2, "--exec-timeout is for --exec"},
 		{"negative time limit", "rep --bind ipc://x --exec cat --exec-timeout -1s", 2, "--exec-timeout is negative"},
@@ -87,13 +90,13 @@ func TestUnavailable(t *testing.T) {
 		"--curve-key f", "--curve-server-key k", "--curve-server", "--curve-allow f",
 	}
 	for verb, own := range map[string][]string{
-		"push": {"--spool d"},
+		"push": nil,
 		"pull": {"--dedup d"},
 		"pub":  {"--spool d"},
 		"sub":  {"--dedup d", "--dedup d --subscriber n"},
 		"req":  nil,
 		"rep":  nil,
-		"pair": nil, "dealer": {"--spool d"}, "router": {"--dedup d"}, "xpub": nil, "xsub": nil,
+		"pair": nil, "dealer": nil, "router": {"--dedup d"}, "xpub": nil, "xsub": nil,
 	} {
 		for _, flag := range append(own, everywhere...) {
 			t.Run(verb+strings.ReplaceAll(flag, " ", "_"), func(t *testing.T) {

@@ -26,7 +26,8 @@ const (
 	converses                      // sends and prints at once, with no turns to keep
 	publishes                      // sends by topic
 	subscribes                     // receives by topic
-	spools                         // will take --spool
+	spools                         // takes --spool
+	willSpool                      // will take it
 	dedups                         // will take --dedup
 	overflows                      // takes --overflow
 )
@@ -39,6 +40,9 @@ func (v *verb) help() string {
 	text := v.short + ".\n\n" + v.long + "\n\n"
 	if v.is(overflows) {
 		text += overflowHelp + "\n\n"
+	}
+	if v.is(spools) {
+		text += storeHelp + "\n\n"
 	}
 	return text + findHelp
 }
@@ -57,7 +61,7 @@ var verbs = []*verb{
 		open:  func(f *socketFlags) socket.Socket { return socket.NewPull(options[socket.PullOption](f)...) },
 	},
 	{
-		name: "pub", can: sends | publishes | spools | overflows, run: runSend,
+		name: "pub", can: sends | publishes | willSpool | overflows, run: runSend,
 		short: "Publish each line to every subscribed SUB peer",
 		long: `The first frame of a message is its topic: --topic, or else what stands before the first delimiter of the
 line. Before the first message pub waits for --wait subscribers (1 by default) to that message's topic; use
@@ -155,7 +159,9 @@ func options[T any](f *socketFlags) []T {
 	if f.slowLimit > 0 {
 		add(socket.WithSlowPeer(0, f.slowLimit))
 	}
-	if f.overflow != "" {
+	if f.store != nil {
+		add(socket.WithSpool(f.store))
+	} else if f.overflow != "" {
 		add(socket.WithOverflow(overflowPolicies[f.overflow]))
 	}
 	if f.id != "" {
