@@ -54,18 +54,27 @@ func (w *window) blank(off int64) (int64, error) {
 		if err != nil || len(b) == 0 {
 			return w.end, err
 		}
-		b = w.buf[off-w.at:] // all that was read
-		b = b[:min(len(b), len(zeros))]
-		if !bytes.Equal(b, zeros[:len(b)]) {
-			for i := range b {
-				if b[i] != 0 {
-					return off + int64(i)&^(align-1), nil
-				}
+		b = w.buf[off-w.at:]                                                                 // all that was read
+		for _, part := range [][]byte{b[:min(len(b), align)], b[:min(len(b), len(zeros))]} { // mostly the first tells
+			if i := firstNotZero(part); i >= 0 {
+				return off + int64(i)&^(align-1), nil
 			}
 		}
-		off += int64(len(b))
+		off += int64(min(len(b), len(zeros)))
 	}
 	return w.end, nil
+}
+
+// firstNotZero is where, among at most len(zeros) bytes, the first is that is not zero; -1 if there is none.
+func firstNotZero(b []byte) int {
+	if !bytes.Equal(b, zeros[:len(b)]) {
+		for i := range b {
+			if b[i] != 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // A walker goes through the batches and records of a segment one by one. Whatever is damaged it steps over, up to the
