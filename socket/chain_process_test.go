@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,29 @@ func childPull(t *testing.T, args []string, commands *bufio.Scanner) {
 			say(string(recv(t, pull).Frames[0]))
 		}
 	}
+}
+
+// childPush is a PUSH that sends numbered messages, some each millisecond, until it is told to end, and says then how
+// many. The argument is the endpoint.
+func childPush(t *testing.T, args []string, commands *bufio.Scanner) {
+	push := closing(t, socket.NewPush(quick(), socket.WithSendHWM(0)))
+	connect(t, push, args[0])
+	var ended atomic.Bool
+	go func() {
+		commands.Scan()
+		ended.Store(true)
+	}()
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
+	count := 0
+	for ; !ended.Load(); count++ {
+		must(t, push.Send(t.Context(), socket.NewMsg(paddedNumber(count))))
+		if count%4 == 0 {
+			<-pace.C
+		}
+	}
+	must(t, push.Shutdown(within(t)))
+	say(count, push.Stats().Delivered.Messages)
 }
 
 func TestProxyChainPipelineOfProcesses(t *testing.T) {

@@ -3,39 +3,14 @@
 package socket_test
 
 import (
-	"bufio"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
-
-// childPush is a PUSH that sends numbered messages, some each millisecond, until it is told to end, and says then how
-// many. The argument is the endpoint.
-func childPush(t *testing.T, args []string, commands *bufio.Scanner) {
-	push := closing(t, socket.NewPush(quick(), socket.WithSendHWM(0)))
-	connect(t, push, args[0])
-	var ended atomic.Bool
-	go func() {
-		commands.Scan()
-		ended.Store(true)
-	}()
-	pace := time.NewTicker(time.Millisecond)
-	defer pace.Stop()
-	count := 0
-	for ; !ended.Load(); count++ {
-		must(t, push.Send(t.Context(), socket.NewMsg(paddedNumber(count))))
-		if count%4 == 0 {
-			<-pace.C
-		}
-	}
-	must(t, push.Shutdown(within(t)))
-	say(count, push.Stats().Delivered.Messages)
-}
 
 // A sender that is stopped for longer than the receiver bears silence loses nothing by that: what it had delivered is
 // received, and so is what it writes when it goes on, before it has seen that it was given up.

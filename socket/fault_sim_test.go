@@ -152,8 +152,18 @@ func drainAll(t testing.TB, s interface {
 },
 ) (numbers []int) {
 	t.Helper()
+	return drainFor(t, s, time.Minute)
+}
+
+// drainFor receives numbered messages until none comes for a time.
+func drainFor(t testing.TB, s interface {
+	socket.Receiver
+	socket.Socket
+}, quiet time.Duration,
+) (numbers []int) {
+	t.Helper()
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), quiet)
 		m, err := s.Recv(ctx)
 		cancel()
 		if err != nil {

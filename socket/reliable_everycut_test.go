@@ -56,9 +56,9 @@ func TestReliableEveryCut(t *testing.T) {
 					}
 					const total = 9
 					var all sync.WaitGroup
-					all.Go(func() { trade(t, x, y, total) })
+					all.Go(func() { trade(t, x, y, total, bodySize) })
 					if p.both {
-						all.Go(func() { trade(t, y, x, total) })
+						all.Go(func() { trade(t, y, x, total, bodySize) })
 					}
 					all.Wait()
 					return net.Stats().Cuts == 1
@@ -84,9 +84,10 @@ func TestReliableManyCuts(t *testing.T) {
 					bindAt(t, y)
 					must(t, x.Connect(server))
 					var all sync.WaitGroup
-					all.Go(func() { trade(t, x, y, 200) })
+					size := func(n int) int { return 5 * n % 50 }
+					all.Go(func() { trade(t, x, y, 200, size) })
 					if p.both {
-						all.Go(func() { trade(t, y, x, 200) })
+						all.Go(func() { trade(t, y, x, 200, size) })
 					}
 					all.Wait()
 					cuts += net.Stats().Cuts
@@ -103,9 +104,9 @@ func TestReliableManyCuts(t *testing.T) {
 	}
 }
 
-// trade has one socket send numbered messages to another, in pieces and with pauses, and checks what arrives and what
-// the ledgers say.
-func trade(t *testing.T, from, to speaker, total int) {
+// trade has one socket send numbered messages with bodies of the given sizes to another, in pieces and with pauses, and
+// checks what arrives and what the ledgers say.
+func trade(t *testing.T, from, to speaker, total int, size func(n int) int) {
 	sender, receiver := from.(socket.Sender), to.(socket.Receiver)
 	var got []int
 	var all sync.WaitGroup
@@ -119,14 +120,14 @@ func trade(t *testing.T, from, to speaker, total int) {
 			got = append(got, number(m))
 			balanced(t, to)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(quietAfter)
 		if m, err := receiver.Recv(quietContext()); err == nil {
 			t.Errorf("received %d more than once", number(m))
 		}
 	})
 	for n := range total {
 		m := numbered(n, 0)
-		m.Frames = append(m.Frames, nil, []byte(strings.Repeat("x", 5*n%50)))
+		m.Frames = append(m.Frames, nil, []byte(strings.Repeat("x", size(n))))
 		if err := sender.Send(aDay(t), m); err != nil {
 			t.Errorf("send: %v", err)
 			return

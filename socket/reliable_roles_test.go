@@ -81,11 +81,11 @@ func TestReliablePublish(t *testing.T) {
 		must(t, pub.WaitSubscribers(aDay(t), "", 1))
 		var got []int
 		var receiving sync.WaitGroup
-		receiving.Go(func() { got = drainAll(t, sub) })
+		receiving.Go(func() { got = drainFor(t, sub, quietAfter) })
 		const total = 9
 		for n := range total {
 			must(t, pub.WaitSubscribers(aDay(t), "", 1))
-			must(t, pub.Send(aDay(t), numbered(n, 7*n)))
+			must(t, pub.Send(aDay(t), numbered(n, 4+bodySize(n))))
 			if n == total/2 {
 				time.Sleep(12 * time.Second)
 			}
@@ -134,7 +134,7 @@ func TestReliableRouter(t *testing.T) {
 		var want []string
 		for n := range total {
 			want = append(want, fmt.Sprint("message ", n))
-			must(t, dealer.Send(aDay(t), socket.Text(want[n], strings.Repeat("x", 9*n))))
+			must(t, dealer.Send(aDay(t), socket.Text(want[n], strings.Repeat("x", bodySize(n)))))
 			if n == total/2 {
 				time.Sleep(12 * time.Second)
 			}
