@@ -200,6 +200,7 @@ func (s *Spool) dropCursor(ctx context.Context, st *cursorState) error {
 	r.urgent = true
 	r.add(st.goneRecord())
 	s.mu.Lock()
+	c := s.handles[st.id]
 	if len(s.st.cursors) == 1 { // nobody is left who needs what is there
 		r.add(settledRecord(baseCursor, s.written, nil))
 	} else {
@@ -207,7 +208,11 @@ func (s *Spool) dropCursor(ctx context.Context, st *cursorState) error {
 	}
 	s.mu.Unlock()
 	r.then = func() { s.forgetCursor(st) }
-	return s.submit(ctx, r)
+	err := s.submit(ctx, r)
+	if c != nil {
+		c.releaseGone()
+	}
+	return err
 }
 
 // forgetCursor ends what refers to a cursor that was dropped. The caller holds the lock.

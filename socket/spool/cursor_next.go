@@ -20,13 +20,14 @@ func (c *Cursor) Next(ctx context.Context, messages int, bytes int64) ([]Message
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	defer func() { <-c.turn }()
+	defer func() {
+		<-c.turn
+		c.releaseGone()
+	}()
 	for {
 		c.s.mu.Lock()
 		if err := c.ended(); err != nil {
 			c.s.mu.Unlock()
-			c.main.close()
-			c.redo.close()
 			return nil, c.s.wrap("read", err)
 		}
 		moved := c.s.change()
@@ -35,8 +36,32 @@ func (c *Cursor) Next(ctx context.Context, messages int, bytes int64) ([]Message
 		if len(ms) > 0 || err != nil {
 			return ms, c.s.wrap("read", err)
 		}
+		c.closeGone()
 		if err := await(ctx, moved, wait); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// releaseGone has the cursor's readers give back files that are removed, whose room the disk gets only then. Whoever has
+// the turn meanwhile does it behind that.
+func (c *Cursor) releaseGone() {
+	select {
+	case c.turn <- struct{}{}:
+		c.closeGone()
+		<-c.turn
+	default:
+	}
+}
+
+// closeGone is releaseGone for whoever has the turn.
+func (c *Cursor) closeGone() {
+	for _, r := range []*reader{&c.main, &c.redo} {
+		c.s.mu.Lock()
+		gone := r.seg != nil && (r.seg.gone || c.ended() != nil)
+		c.s.mu.Unlock()
+		if gone {
+			r.close()
 		}
 	}
 }

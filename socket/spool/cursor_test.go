@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -327,4 +328,58 @@ func TestReleaseDuringNext(t *testing.T) {
 		}
 		b.want("again", b.got(c), "c d a b c e f")
 	})
+}
+
+// A cursor holds no file that was removed: the disk gets its room back whether anybody reads on or not.
+func TestCursorsHoldNoRemovedFiles(t *testing.T) {
+	fill := func(b *bench) {
+		for i := range uint64(100) {
+			b.append(big("passes", 1000))
+			if i == 2 { // one is handed out, one again
+				must(b.T, read(b, b.c, 2))
+				b.c.Release(spool.Range{From: 1, To: 2})
+				must(b.T, read(b, b.c, 1))
+			}
+		}
+	}
+	for _, test := range []struct {
+		name string
+		end  func(b *bench)
+	}{
+		{"nobody reads", func(b *bench) { b.c.Settle(spool.Range{From: 1, To: 101}) }},
+		{"somebody waits", func(b *bench) {
+			go func() { _ = read(b, b.c, 200) }() // all that there is, and then more
+			synctest.Wait()
+			go func() { _ = read(b, b.c, 1) }()
+			synctest.Wait()
+			b.c.Settle(spool.Range{From: 1, To: 101})
+		}},
+		{"it is dropped", func(b *bench) { must(b.T, b.s.DropCursor(b.Context(), "")) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+				fill(b)
+				before := b.fs.Used()
+				test.end(b)
+				b.sync()
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if used := b.fs.Used(); used > before/2 {
+					b.Errorf("%d bytes are taken, %d were before all was settled", used, before)
+				}
+				names, err := b.fs.List()
+				must(b.T, err)
+				for _, name := range b.fs.Handles() {
+					if !slices.Contains(names, name) {
+						b.Errorf("%s is removed, and held", name)
+					}
+				}
+			})
+		})
+	}
+}
+
+func read(b *bench, c *spool.Cursor, n int) error {
+	_, err := c.Next(b.Context(), n, 0)
+	return err
 }

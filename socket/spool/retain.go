@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
@@ -129,8 +130,25 @@ func (s *Spool) tidy() {
 	}
 }
 
+// releaseGone has cursors give back files that are removed.
+func (s *Spool) releaseGone() {
+	s.mu.Lock()
+	cursors := slices.Collect(maps.Values(s.handles))
+	s.move() // those that are in Next do it by themselves
+	s.mu.Unlock()
+	for _, c := range cursors {
+		c.releaseGone()
+	}
+}
+
 // unlinkAll removes the files of segments that are out of the log, the oldest first.
 func (s *Spool) unlinkAll() {
+	removed := false
+	defer func() {
+		if removed {
+			s.releaseGone()
+		}
+	}()
 	s.removing.Lock()
 	defer s.removing.Unlock()
 	for {
@@ -145,6 +163,7 @@ func (s *Spool) unlinkAll() {
 			return // the next time
 		}
 		s.mu.Lock()
+		removed = true
 		s.unlinked = s.unlinked[1:]
 		s.used -= seg.size
 		s.room()

@@ -158,6 +158,7 @@ func (s *Spool) Close() error {
 	s.mu.Unlock()
 	s.wake(s.kick)
 	s.work.Wait()
+	s.releaseGone()
 	s.mu.Lock()
 	for _, seg := range append(s.segs, s.unlinked...) {
 		seg.readers = 0
