@@ -130,8 +130,12 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	for _, l := range links {
 		l.carrier.pull()
 	}
+	c.endStorage()
 	c.in.close()
 	c.sayBye(links)
+	if c.disk != nil {
+		c.disk.close()
+	}
 	left = c.halfCloseAll(links, wait)
 	c.out.close()
 	by := deadline()
@@ -158,6 +162,17 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	}
 	close(c.closed)
 	return left
+}
+
+// endStorage has what was received be kept, or noted, as far as that is under way, for as long as a disk should take.
+func (c *core) endStorage() {
+	by := time.Now().Add(halfCloseTimeout)
+	if c.disk != nil {
+		c.waitFor(c.disk.end, by)
+	}
+	if t := c.in.taken; t != nil {
+		c.waitFor(t.end, by)
+	}
 }
 
 // closers is how many connections are closed at a time, for to close one takes until its reader has got a processor.

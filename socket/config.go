@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -61,6 +62,10 @@ type config struct {
 	manualAck    bool // see WithManualAck
 	maxUnsettled uint64
 	ackWait      time.Duration
+	inbox        *spool.Spool // see WithInbox
+	takenIn      *spool.Spool
+	taker        Taker
+	receiverName string
 
 	store      store // see WithSpool; nil for none
 	noSpool    bool  // the role cannot have one

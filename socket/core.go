@@ -33,6 +33,8 @@ type core struct {
 
 	out        outbox
 	in         inbox
+	reads      *inbox     // what the application receives from: in, or that of disk
+	disk       *diskInbox // nil without WithInbox
 	yielder    fairness.Yielder
 	flood      flood
 	heartbeats heartbeatTimer
@@ -69,7 +71,7 @@ func newCore(cfg config, b behaviour) *core {
 		role:        b.role,
 		nameable:    b.nameable,
 		born:        time.Now(),
-		endID:       newEndID(),
+		endID:       cfg.receiverID(),
 		done:        make(chan struct{}),
 		bound:       make(map[string]*endpointState),
 		connected:   make(map[string]*endpointState),
@@ -106,7 +108,16 @@ func newCore(cfg config, b behaviour) *core {
 		}
 		c.out.spooled = newSpooled(&c.out, cfg.store, c.cfg.assignments)
 	}
-	c.in.inBehaviour, c.in.inboxConfig, c.in.env = b.in, cfg.inbox(), c.inboxEnv()
+	c.in.inBehaviour, c.in.inboxConfig, c.in.env = b.in, cfg.inboxConfig(), c.inboxEnv()
+	c.reads = &c.in
+	switch {
+	case cfg.inbox != nil:
+		c.disk = newDiskInbox(c, b.in)
+		c.in.inBehaviour = inBehaviour{receives: true, answers: b.in.answers, mixed: true}
+		c.reads = &c.disk.app
+	case cfg.takenIn != nil:
+		c.in.taken = newTakenNotes(c)
+	}
 	if b.in.notifies {
 		c.in.notices = newNotices(c)
 	}
@@ -165,7 +176,6 @@ func (c *core) Stats() Stats {
 	c.in.mu.Lock()
 	c.in.enterTaken()
 	c.in.counts.fill(&s.Ledger)
-	s.Unsettled = c.in.unsettled.count
 	s.UnderWay = c.in.parts
 	for i, l := range links {
 		l.in.counts.fill(&s.Peers[i].Ledger)
@@ -174,6 +184,7 @@ func (c *core) Stats() Stats {
 	}
 	c.in.mu.Unlock()
 	c.in.recv.Unlock()
+	c.reads.fill(&s, c.reads != &c.in)
 	return s
 }
 
@@ -254,14 +265,33 @@ func (c *core) sendTo(ctx context.Context, wait bool, p *Peer, m Msg) error {
 
 // recv is Recv of the roles that hand out what is in the inbox as it is.
 func (c *core) recv(ctx context.Context) (Msg, error) {
-	m, err := c.in.get(ctx, true, nil)
+	if err := c.startStorage(); err != nil {
+		return Msg{}, opError("recv", err)
+	}
+	m, err := c.reads.get(ctx, true, nil)
 	return m, opError("recv", err)
+}
+
+// startStorage begins to keep what is received, where the options say so. It is called by whoever comes first: Bind,
+// Connect or who receives.
+func (c *core) startStorage() error {
+	switch {
+	case c.disk != nil:
+		return c.disk.start()
+	case c.in.taken != nil:
+		return c.in.taken.start(c)
+	}
+	return nil
 }
 
 // next is Next of the same roles.
 func (c *core) next(ctx context.Context) (*Delivery, error) {
 	var d issued
-	m, err := c.in.get(ctx, true, &d)
+	err := c.startStorage()
+	var m Msg
+	if err == nil {
+		m, err = c.reads.get(ctx, true, &d)
+	}
 	if err != nil {
 		return nil, opError("next", err)
 	}
@@ -271,7 +301,10 @@ func (c *core) next(ctx context.Context) (*Delivery, error) {
 
 // tryRecv is recv for a caller that does not wait.
 func (c *core) tryRecv() (Msg, error) {
-	m, err := c.in.get(context.Background(), false, nil)
+	if err := c.startStorage(); err != nil {
+		return Msg{}, opError("recv", err)
+	}
+	m, err := c.reads.get(context.Background(), false, nil)
 	if errors.Is(err, ErrWouldBlock) { // to look in vain allocates nothing
 		return m, errNothingCame
 	}

@@ -1,8 +1,11 @@
 package socket
 
 import (
+	"iter"
 	"sort"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
 
 // A label is what is known of a queued message beside what it says.
@@ -73,6 +76,23 @@ func (q *labels) front(unread uint64) label { return q.at(q.end - unread) }
 func (q *labels) at(n uint64) label {
 	r := &q.runs[max(0, q.search(n))]
 	return r.first.plus(n - r.at)
+}
+
+// keys yields those of the messages before which from up to, but without, to were queued.
+func (q *labels) keys(from, to uint64) iter.Seq[ranges.Range] {
+	return func(yield func(ranges.Range) bool) {
+		for i := max(0, q.search(from)); from < to; i++ {
+			end := to
+			if i+1 < len(q.runs) {
+				end = min(to, q.runs[i+1].at)
+			}
+			key := q.runs[i].first.key + (from - q.runs[i].at)
+			if !yield(ranges.Range{From: key, To: key + end - from}) {
+				return
+			}
+			from = end
+		}
+	}
 }
 
 // search is the run that the message belongs to before which so many were queued; less than 0 if there is none.

@@ -162,7 +162,8 @@
 // Reliable links are ours alone: WithReliable has messages acknowledged and sent again, WithWindow bounds how much is
 // on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge
 // nothing. A receiver settles what comes over them by receiving it or, with WithManualAck, by the verbs of a
-// [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long.
+// [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long. WithInbox keeps messages on
+// disk until they are settled, WithTakenIn and WithTaken only which ones were, and WithName names the receiver.
 // WithSpool sends from disk, WithPartition to given receivers, by the key of WithKey.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.

@@ -102,10 +102,11 @@ const (
 	// sent to it may be doubled.
 	StateLost
 	// Fenced: Peer has heard of a later life of the spool, so that this one is an old copy of it. It takes nothing, and
-	// the connection is refused; Err says more.
+	// the connection is refused; Err says more. A receiver tells so of a Peer that sends from such a copy.
 	Fenced
 	// Forked: Peer knows messages of the spool that this copy of it has not got, or another copy is about: the directory
-	// was copied, or put back to an earlier state. The connection is refused; see spool.Options.Fork.
+	// was copied, or put back to an earlier state. The connection is refused; see spool.Options.Fork. A receiver tells so
+	// of a Peer that sends from such a spool.
 	Forked
 	// DeadLetter: Count messages are among the dead letters of the spool, for they were refused by a receiver or given
 	// back too often.

@@ -34,8 +34,10 @@ type inbox struct {
 	orphans  orphans
 	starving []*link // links that wait for the budget
 
-	lostStreams []*stream // without a link, the longest ago first; some may have one again
-	unsettled   unsettled // messages that were handed out and wait for a verb
+	lostStreams []*stream   // without a link, the longest ago first; some may have one again
+	unsettled   unsettled   // messages that were handed out and wait for a verb
+	taken       *takenNotes // of WithTakenIn; nil without it
+	broken      error       // why nothing more comes, for now or for good
 
 	// The messages that have come in part (inbox_budget.go).
 	parts    uint64        // bytes that such messages take
@@ -95,11 +97,11 @@ func (c *core) inboxEnv() inboxEnv {
 	return inboxEnv{now: c.now, schedule: c.heartbeats.schedule, fail: (*link).failLater, spawn: c.wg.Go, yield: c.yield}
 }
 
-func (c *config) inbox() inboxConfig {
+func (c *config) inboxConfig() inboxConfig {
 	return inboxConfig{
-		latest:           c.latest && !c.manualAck,
-		manual:           c.manualAck,
-		byNumber:         c.manualAck,
+		latest:           c.latest && !c.manualAck && c.taken() == nil,
+		manual:           c.manualAck && c.inbox == nil,
+		byNumber:         (c.manualAck || c.takenIn != nil) && c.inbox == nil,
 		maxUnsettled:     c.maxUnsettled,
 		ackWait:          c.ackWait,
 		leastOutstanding: c.leastOutstanding,
@@ -188,6 +190,20 @@ func (q *inbox) close() {
 	q.round = round{}
 	q.counts.discardAll(SocketClosed) // also of links that have not been admitted yet
 	q.unread.WakeAll()
+}
+
+// fill adds what the application receives from this inbox to a socket's stats; further says that it is not the one that
+// the links bring messages to, whose account is in them already.
+func (q *inbox) fill(s *Stats, further bool) {
+	q.recv.Lock()
+	defer q.recv.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.Unsettled = q.unsettled.count
+	if further {
+		q.enterTaken()
+		q.counts.add(&s.Ledger)
+	}
 }
 
 // discardUnread discards what a link has in its queue.

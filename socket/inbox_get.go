@@ -118,8 +118,8 @@ func (q *inbox) handOut(l *link, of label, size uint64, handed bool, into *issue
 	case by != nil && q.byNumber:
 		by.received(of.key, size)
 	}
-	if in.stream != nil && !q.byNumber {
-		q.received(l)
+	if by != nil && !q.byNumber {
+		by.counted(l)
 	}
 }
 
@@ -201,6 +201,8 @@ func (q *inbox) stopped() error {
 	switch {
 	case q.closed:
 		return ErrClosed
+	case q.broken != nil:
+		return q.broken
 	case q.stop != nil:
 		return q.stop()
 	}

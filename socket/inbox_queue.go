@@ -1,6 +1,9 @@
 package socket
 
-import "sync"
+import (
+	"iter"
+	"sync"
+)
 
 // A queue holds messages in chunks, so that it grows without a copy and what a burst needed is given back. The zero
 // queue is empty.
@@ -63,6 +66,21 @@ func (q *queue) grow() {
 }
 
 func (q *queue) first() *Msg { return &q.head.msgs[q.r] }
+
+// all yields the messages, the first one first. The queue must not change meanwhile.
+func (q *queue) all() iter.Seq[Msg] {
+	return func(yield func(Msg) bool) {
+		left, r := q.n, q.r
+		for c := q.head; left > 0; c, r = c.next, 0 {
+			for ; r < len(c.msgs) && left > 0; r++ {
+				if !yield(c.msgs[r]) {
+					return
+				}
+				left--
+			}
+		}
+	}
+}
 
 func (q *queue) pop() Msg {
 	at := q.first()

@@ -6,7 +6,7 @@ import "maps"
 // or discarded for a reason. The verbs below are all that changes a column: each enters the same in a link's account
 // and in its socket's, and leaves both balanced, so that
 //
-//	received = handed + unread + the sum of discarded
+//	received + loaded = handed + unread + stored + the sum of discarded
 //
 // holds whenever core.in.mu is free. What receivers have taken from the prefetch buffer is entered later
 // (inbox.settle), before anybody looks.
@@ -14,6 +14,7 @@ import "maps"
 // inCounts is one account. It is guarded by core.in.mu.
 type inCounts struct {
 	received, handed, unread Count
+	stored, loaded           Count  // to and from an inbox on disk
 	further                  uint64 // frames in unread messages beyond the first of each
 	discarded                reasons
 }
@@ -33,6 +34,18 @@ func (a inLedger) receive(n Count, further uint64) {
 func (a inLedger) hand(n Count, further uint64) {
 	a.link.hand(n, further)
 	a.socket.hand(n, further)
+}
+
+// store enters unread messages that are on disk now.
+func (a inLedger) store(n Count, further uint64) {
+	a.link.store(n, further)
+	a.socket.store(n, further)
+}
+
+// load enters messages that were read from there.
+func (a inLedger) load(n Count, further uint64) {
+	a.link.load(n, further)
+	a.socket.load(n, further)
 }
 
 // discard enters unread messages that the application will not get.
@@ -76,6 +89,17 @@ func (c *inCounts) hand(n Count, further uint64) {
 	c.handed.increase(n)
 }
 
+func (c *inCounts) store(n Count, further uint64) {
+	c.takeUnread(n, further)
+	c.stored.increase(n)
+}
+
+func (c *inCounts) load(n Count, further uint64) {
+	c.loaded.increase(n)
+	c.unread.increase(n)
+	c.further += further
+}
+
 func (c *inCounts) discard(why Reason, n Count, further uint64) {
 	c.takeUnread(n, further)
 	c.discarded.add(why, n)
@@ -90,6 +114,18 @@ func (c *inCounts) takeUnread(n Count, further uint64) {
 }
 
 func (c *inCounts) fill(l *Ledger) {
-	l.Received, l.Handed, l.Unread = c.received, c.handed, c.unread
+	l.Received, l.Handed, l.Unread, l.Stored, l.Loaded = c.received, c.handed, c.unread, c.stored, c.loaded
 	l.Discarded = maps.Clone(c.discarded)
+}
+
+// add is fill for a second account of the same socket.
+func (c *inCounts) add(l *Ledger) {
+	l.Received.increase(c.received)
+	l.Handed.increase(c.handed)
+	l.Unread.increase(c.unread)
+	l.Stored.increase(c.stored)
+	l.Loaded.increase(c.loaded)
+	for why, n := range c.discarded {
+		(*reasons)(&l.Discarded).add(why, n)
+	}
 }

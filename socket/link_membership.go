@@ -78,6 +78,7 @@ func (c *core) join(l *link) {
 		}
 	}
 	c.in.pullFromPrevious()
+	c.disk.know(l)
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	l.toldUp.Store(true)
 	if c.foreign(l.peer) {
@@ -161,6 +162,7 @@ func (c *core) remove(l *link) {
 // removeIn ends what a link holds of the way in, and its place among the connections.
 func (c *core) removeIn(l *link) {
 	c.in.leave(l)
+	c.disk.forget(l)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.readOnly, l)

@@ -83,7 +83,7 @@ func (c *core) ourProperty(ep *endpointState) zmtp.Property {
 
 // endAt is by what name the peers at an endpoint know this socket.
 func (c *core) endAt(ep *endpointState) endID {
-	if ep.bound {
+	if ep.bound || c.cfg.named() {
 		return c.endID
 	}
 	return ep.endID

@@ -143,18 +143,37 @@ func (l *link) answerOpen(data []byte) ([]zmtp.Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	memory, err := l.core.remembered(open.Stream)
+	if err != nil {
+		return nil, err
+	}
 	opened := l.core.in.openStream(l, reliable.Open{
 		Stream: open.Stream, Epoch: open.Epoch, Nonce: open.Nonce, Link: reliable.Link(open.Link),
 		Low: open.Low, Next: open.Next,
 		Window:  reliable.Limit{Messages: open.WindowMessages, Bytes: open.WindowBytes},
 		Durable: open.Durable, Shared: open.Shared, Name: open.Name,
-	})
+	}, memory)
+	l.tellRefused(opened.Status)
 	answer := zmtp.Opened{
 		Status: zmtp.OpenStatus(opened.Status), Known: byte(opened.Known), Receiver: opened.Receiver, Next: opened.Next,
 		CreditMessages: opened.Credit.Messages, CreditBytes: opened.Credit.Bytes,
 		Floor: opened.Done.Floor(), Done: toWire(opened.Done.Above()), Held: toWire(opened.Held),
 	}
 	return answer.Commands(), nil
+}
+
+// tellRefused tells of a sender that is a copy of another one, or an earlier life of it.
+func (l *link) tellRefused(s reliable.Status) {
+	var kind EventKind
+	switch s {
+	case reliable.Fenced:
+		kind = Fenced
+	case reliable.Forked:
+		kind = Forked
+	case reliable.OK, reliable.Refused:
+		return
+	}
+	l.core.events.add(Event{Kind: kind, Endpoint: l.ep.name, Peer: l.peer})
 }
 
 func toWire(in []reliable.Range) (out []zmtp.Range) {

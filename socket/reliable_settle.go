@@ -11,7 +11,13 @@ import (
 
 var _ settler = (*stream)(nil)
 
+func (s *stream) counted(l *link) { s.in.received(l) }
+
 func (s *stream) received(number, size uint64) {
+	if t := s.in.taken; t != nil {
+		t.add(s, note{number, size})
+		return
+	}
 	due, _ := s.receiver.SettleNumber(s.in.env.now(), number, size)
 	s.tell(due)
 }
@@ -63,6 +69,11 @@ func (s *stream) lease() time.Duration {
 // sync tells the sender at once what was settled, if need be over the next link, whose answer to OPEN says it too.
 func (s *stream) sync(ctx context.Context, _ *handout) error {
 	q := s.in
+	if q.taken != nil {
+		if err := q.taken.commit(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		q.mu.Lock()
 		if q.closed {

@@ -25,6 +25,10 @@ type stream struct {
 	id       reliable.ID
 	labels   labels        // of the messages in the holder's queue
 	shared   bool          // others get some of its messages too
+	from     spool.Sender  // who has opened it last
+	low      uint64        // numbers below will not come again
+	peer     *Peer         // at the far end of the last link
+	notes    []note        // of messages that are settled once these are on disk
 	owner    *link         // whose messages count; nil while there is none
 	on       reliable.Link // which of the receiver's links that is
 	holder   *link         // whose queue has what is unread of it, or whose orphan does
@@ -48,8 +52,9 @@ const maxLostStreams = 16 << 10
 
 const ackDelay = reliable.DefaultAckDelay
 
-// openStream has a link own the stream that its peer opens, from now on.
-func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
+// openStream has a link own the stream that its peer opens, from now on. memory is what an earlier life of this receiver
+// has taken of it, nil for nothing.
+func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) reliable.Opened {
 	q.recv.Lock()
 	defer q.recv.Unlock()
 	q.mu.Lock()
@@ -59,7 +64,7 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 		s = &stream{in: q, id: o.Stream, receiver: reliable.NewReceiver(reliable.ReceiverConfig{
 			ID:     l.core.endAt(l.ep),
 			Credit: l.core.credit(l.peer),
-		}, nil)}
+		}, memory)}
 		s.labels.by = s
 	}
 	q.giveBack()
@@ -74,6 +79,8 @@ func (q *inbox) openStream(l *link, o reliable.Open) reliable.Opened {
 	q.streams[o.Stream] = s
 	s.owner, s.on, l.in.stream, l.in.labels = l, on, s, &s.labels
 	s.shared, s.leaving, s.said = o.Shared, false, s.said[:0] // what was to be said, the answer says
+	s.from = spool.Sender{Stream: spool.ID(o.Stream), Epoch: o.Epoch, Nonce: o.Nonce}
+	s.low, s.peer = max(s.low, o.Low), l.peer
 	l.in.limit = l.in.limit.beyond(opened.Credit)
 	s.hurry = Count{
 		quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
@@ -144,6 +151,13 @@ func (s *stream) holding() *link {
 		return s.holder.in.orphan
 	}
 	return s.holder
+}
+
+// knows reports whether this process has heard of a stream.
+func (q *inbox) knows(id reliable.ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.streams[id] != nil
 }
 
 // loseStream notes that a link has ended.
@@ -375,6 +389,7 @@ func (q *inbox) said(l *link, name string, data []byte) error {
 		if err != nil {
 			return err
 		}
+		s.low = max(s.low, low)
 		return s.receiver.Low(s.on, low, fromWire(settled)...)
 	}
 	next, err := zmtp.ParseNext(data)

@@ -51,7 +51,10 @@ func NewRep(opts ...RepOption) *Rep {
 	s.core = newCore(configure(defaultsDropping(), opts), behaviour{
 		typ: zmtp.Rep,
 		out: outBehaviour{addressed: true, requestReply: true},
-		in:  inBehaviour{receives: true, answers: true, filter: s.takeRequest, ready: s.ready, stop: s.stop},
+		in: inBehaviour{
+			receives: true, answers: true, filter: s.takeRequest, store: s.storeRequest, load: s.loadRequest,
+			ready: s.ready, stop: s.stop,
+		},
 	})
 	lockorder.Own(s.core, &s.mu)
 	return s
@@ -141,11 +144,14 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		s.state = repUnsent
 	}
 	s.mu.Unlock()
-	s.in.poke() // for those who wait in Recv
+	s.reads.poke() // for those who wait in Recv
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrPeerLost):
+		if to == nil { // it has not come back since the request was kept
+			break
+		}
 		return &PeerError{Op: "send to", Endpoint: to.ep.name, Peer: to.peer, Err: ErrPeerLost}
 	}
 	return opError("send", err)
@@ -178,7 +184,27 @@ func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
 	s.turn++
 	s.envelope, m.Frames = envelope, body
 	if !s.cfg.relaxedReplies {
-		s.in.unread.WakeAll() // others who wait are out of turn now
+		s.reads.unread.WakeAll() // others who wait are out of turn now
 	}
 	return m, ""
+}
+
+// storeRequest has the request be kept with whom it is from.
+func (s *Rep) storeRequest(l *link, m Msg) (Msg, Reason) {
+	if envelope, body := m.Envelope(); len(envelope) == 0 || len(body) == 0 {
+		return m, BadEnvelope
+	}
+	from := s.disk.addressOf(l)
+	m.Frames = slices.Insert(slices.Clone(m.Frames), 0, from[:])
+	return m, ""
+}
+
+// loadRequest finds the peer that a kept request is from, if it is there.
+func (s *Rep) loadRequest(_ *link, m Msg) (Msg, Reason) {
+	if len(m.Frames[0]) != len(endID{}) { // somebody else has put it into the spool
+		return m, BadEnvelope
+	}
+	l := s.disk.linkOf(endID(m.Frames[0]))
+	m.Frames = m.Frames[1:]
+	return s.takeRequest(l, m)
 }

@@ -48,6 +48,9 @@ type inBehaviour struct {
 	// filter, if set, looks at each message as it is about to be handed out, and may take an envelope off or put one
 	// on; a reason discards it.
 	filter func(l *link, m Msg) (Msg, Reason)
+	// store, if set, does on the way into an inbox on disk, while the link is known, what has to be done of filter then,
+	// and load the rest, as the message is handed out from there. Without them a message is kept as it came.
+	store, load func(l *link, m Msg) (Msg, Reason)
 	// ready, if set, holds messages back while it returns false. It is called with in.mu held too.
 	ready func() bool
 	// stop, if set, ends a wait for messages with an error. It is called with in.mu held too.

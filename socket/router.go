@@ -43,7 +43,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		role:     routerRole{router: s},
 		nameable: s.nameable,
 		out:      outBehaviour{addressed: true, gone: s.gone},
-		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity},
+		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity, store: s.addIdentity},
 	})
 	return s
 }

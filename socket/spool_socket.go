@@ -262,5 +262,5 @@ func (c *core) ready() error {
 		}
 		sp.run()
 	}
-	return nil
+	return c.startStorage()
 }

@@ -68,7 +68,10 @@ const (
 	Unexpected Reason = "unexpected"
 	// Expired: worth nothing to its sender any more by the time it would have been handed out.
 	Expired Reason = "expired"
-	// Duplicate: read from a connection in whose place the peer has made another, by which it is sent again.
+	// TooLarge: more than the spool of WithInbox can keep.
+	TooLarge Reason = "too large"
+	// Duplicate: read from a connection in whose place the peer has made another, by which it is sent again; or the sender
+	// has given it to another receiver meanwhile.
 	Duplicate Reason = "duplicate"
 )
 
@@ -118,7 +121,7 @@ func (c Count) minus(d Count) Count { return Count{c.Messages - d.Messages, c.By
 // A Ledger accounts for every message. At every moment
 //
 //	Accepted + Recovered = Delivered + Queued + Spooled + Unacknowledged + Requeued + the sum of Dropped
-//	Received = Handed + Unread + the sum of Discarded
+//	Received + Loaded = Handed + Unread + Stored + the sum of Discarded
 //
 // A message to n subscribers counts n times, once for each; one that nobody subscribed to counts once, as dropped.
 type Ledger struct {
@@ -148,6 +151,11 @@ type Ledger struct {
 	Handed Count
 	// Unread in the queue of messages that wait for a Recv.
 	Unread Count
+	// Stored in the inbox on disk of [WithInbox]: as it came, and once more what was read from there and not received when
+	// the socket closes. What expires there, or becomes a dead letter, is in the spool's own Stats.
+	Stored Count
+	// Loaded from there, to be received.
+	Loaded Count
 	// Discarded on the way in, by reason.
 	Discarded map[Reason]Count
 }
@@ -171,7 +179,14 @@ func (l Ledger) String() string {
 		fmt.Fprintf(&b, ", requeued %d", n)
 	}
 	writeReasons(&b, ", dropped ", l.Dropped)
-	fmt.Fprintf(&b, "; in: received %d, handed %d, unread %d", l.Received.Messages, l.Handed.Messages, l.Unread.Messages)
+	fmt.Fprintf(&b, "; in: received %d", l.Received.Messages)
+	if n := l.Loaded.Messages; n > 0 {
+		fmt.Fprintf(&b, ", loaded %d", n)
+	}
+	fmt.Fprintf(&b, ", handed %d, unread %d", l.Handed.Messages, l.Unread.Messages)
+	if n := l.Stored.Messages; n > 0 {
+		fmt.Fprintf(&b, ", stored %d", n)
+	}
 	writeReasons(&b, ", discarded ", l.Discarded)
 	return b.String()
 }
@@ -246,9 +261,9 @@ func (l Ledger) Check() error {
 			" unacknowledged %v + requeued %v + dropped %v", l.Accepted, l.Recovered, l.Delivered, l.Queued, l.Spooled,
 			l.Unacknowledged, l.Requeued, l.Dropped)
 	}
-	if !l.Received.isSum(l.Discarded, l.Handed, l.Unread) {
-		return fmt.Errorf("socket: ledger: received %v is not handed %v + unread %v + discarded %v",
-			l.Received, l.Handed, l.Unread, l.Discarded)
+	if !l.Received.plus(l.Loaded).isSum(l.Discarded, l.Handed, l.Unread, l.Stored) {
+		return fmt.Errorf("socket: ledger: received %v + loaded %v is not handed %v + unread %v + stored %v + discarded %v",
+			l.Received, l.Loaded, l.Handed, l.Unread, l.Stored, l.Discarded)
 	}
 	return nil
 }

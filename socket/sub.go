@@ -29,7 +29,7 @@ func NewSub(opts ...SubOption) *Sub {
 	s.core = newCore(configure(defaults(), opts), behaviour{
 		typ:  zmtp.Sub,
 		role: subRole{subs: &s.subs},
-		in:   inBehaviour{receives: true, filter: s.subs.filter},
+		in:   inBehaviour{receives: true, filter: s.subs.filter, store: s.subs.filter, load: s.subs.filter},
 	})
 	s.subs.init(s.core, true)
 	return s
