@@ -168,12 +168,20 @@ func (q *inbox) expireLeases() {
 	u := &q.unsettled
 	u.timer = nil
 	now := q.env.now()
+	var then []func() error
 	for u.first != nil && u.first.due <= now && !q.closed {
 		h := u.first
 		q.end(h, handoutExpired)
-		if then := h.by.givenBack(h, 0); then != nil {
-			q.env.spawn(func() { _ = then() })
+		if f := h.by.givenBack(h, 0); f != nil {
+			then = append(then, f)
 		}
+	}
+	if len(then) > 0 {
+		q.env.spawn(func() {
+			for _, f := range then {
+				_ = f()
+			}
+		})
 	}
 	if u.first != nil && !q.closed {
 		u.arm(q)
