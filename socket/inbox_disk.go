@@ -118,6 +118,7 @@ func (d *diskInbox) close() {
 	q.mu.Lock()
 	q.giveBack()
 	d.enter()
+	d.entered = d.labels.end // what is still in the queue is not settled by leaving it now
 	q.ledger(d.link).store(in.counts.unread, in.counts.further)
 	in.queue, in.active = queue{}, false
 	q.round = round{}

@@ -178,7 +178,11 @@ func TestInboxKilled(t *testing.T) {
 						}
 					}
 					cancel()
-					kept(t, l.q)
+					ids := kept(t, l.q)
+					if lives > 200 {
+						t.Fatalf("seed %d: message %d does not come; %v are kept; %v; %v", seed, slices.Index(over, false), ids,
+							push.Stats(), l.pull.Stats())
+					}
 					if rnd.IntN(3) == 0 {
 						l.end(t)
 					} else {
