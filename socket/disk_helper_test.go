@@ -153,8 +153,8 @@ func (f *memFile) Size() (int64, error) {
 	return int64(len(f.b)), nil
 }
 
-// openSpool opens the spool on a disk.
-func openSpool(t testing.TB, d *memDisk, opts spool.Options) *spool.Spool {
+// openOn opens the spool on a disk.
+func openOn(t testing.TB, d *memDisk, opts spool.Options) *spool.Spool {
 	t.Helper()
 	opts.FS = d
 	q, err := spool.Open("", opts)
@@ -165,7 +165,7 @@ func openSpool(t testing.TB, d *memDisk, opts spool.Options) *spool.Spool {
 // smallSpool makes few bytes of a spool.
 func smallSpool(t testing.TB, d *memDisk) *spool.Spool {
 	t.Helper()
-	return openSpool(t, d, spool.Options{SegmentBytes: 64 << 10})
+	return openOn(t, d, spool.Options{SegmentBytes: 64 << 10})
 }
 
 // kept lists the messages that are in a spool, as what they are in their sender's stream; each is there once.

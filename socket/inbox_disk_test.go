@@ -324,7 +324,7 @@ func TestInboxFull(t *testing.T) {
 		t.Run(fmt.Sprint(overflow), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: time.Millisecond})
-				q := openSpool(t, newMemDisk(), spool.Options{MaxMessages: 20, Overflow: overflow, MaxBytes: 1 << 20})
+				q := openOn(t, newMemDisk(), spool.Options{MaxMessages: 20, Overflow: overflow, MaxBytes: 1 << 20})
 				pull := socket.NewPull(on(net, "srv"), socket.WithInbox(q), socket.WithRecvHWM(5))
 				bindAt(t, pull)
 				push := socket.NewPush(on(net, "cli"), socket.WithReliable(), socket.WithSendHWM(1000))
