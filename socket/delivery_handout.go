@@ -31,8 +31,8 @@ const (
 // A settler is told what has become of messages. But for sync, it is called with inbox.mu held, once for each message;
 // what it returns, unless nil, is called when that is free.
 type settler interface {
-	// counted is told of a message that has left the queue of a link, where that settles it.
-	counted(l *link)
+	// counted is told of a message that has left its queue, where that settles it.
+	counted()
 	// received settles a message that no verb is to settle, where each is settled by itself.
 	received(key, size uint64)
 	settled(h *handout) (then func() error)

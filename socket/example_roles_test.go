@@ -299,7 +299,8 @@ func ExamplePull_TryRecv() {
 	defer push.Close()
 	pull.Bind(ctx, "inproc://look")
 	push.Connect("inproc://look")
-	push.WaitPeers(ctx, 1) // or the messages wait on its side for that
+	push.WaitPeers(ctx, 1)
+	pull.WaitPeers(ctx, 1)
 	push.Send(ctx, socket.Text("one"))
 	push.Send(ctx, socket.Text("two"))
 	for {

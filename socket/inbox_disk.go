@@ -28,7 +28,8 @@ type diskInbox struct {
 	stop   context.CancelFunc // nil before it has begun
 	tasks  sync.WaitGroup     // keep and load
 
-	replies sync.Map // links by where replies go: endID to *link
+	replies   sync.Map // links by where replies go: endID to *link
+	addresses sync.Map // that of links to peers without a name of their own: *link to endID
 
 	app  inbox
 	link *link         // whose queue has what was read
@@ -152,13 +153,14 @@ func (d *diskInbox) addressOf(l *link) endID {
 	if l.peer.end != (endID{}) {
 		return l.peer.end
 	}
-	if l.in.address == (endID{}) { // of a peer that has none of its own
-		l.in.address = newEndID()
-		if !l.in.isOrphan {
-			d.replies.Store(l.in.address, l)
-		}
+	if l.in.isOrphan { // it is gone for good
+		return newEndID()
 	}
-	return l.in.address
+	a, known := d.addresses.LoadOrStore(l, newEndID())
+	if !known {
+		d.replies.Store(a, l)
+	}
+	return a.(endID)
 }
 
 // linkOf is the link to an address, nil if there is none now.
@@ -178,6 +180,8 @@ func (d *diskInbox) know(l *link) {
 func (d *diskInbox) forget(l *link) {
 	if d != nil {
 		d.replies.CompareAndDelete(l.peer.end, l)
-		d.replies.CompareAndDelete(l.in.address, l)
+		if a, known := d.addresses.LoadAndDelete(l); known {
+			d.replies.Delete(a)
+		}
 	}
 }

@@ -141,7 +141,7 @@ func (d *diskInbox) flush() {
 }
 
 // counted is called when a message has left the queue that is settled by that.
-func (d *diskInbox) counted(*link) { d.arm() }
+func (d *diskInbox) counted() { d.arm() }
 
 func (d *diskInbox) received(seq, _ uint64) { d.noteSettled(ranges.Range{From: seq, To: seq + 1}) }
 

@@ -119,7 +119,7 @@ func (q *inbox) handOut(l *link, of label, size uint64, handed bool, into *issue
 		by.received(of.key, size)
 	}
 	if by != nil && !q.byNumber {
-		by.counted(l)
+		by.counted()
 	}
 }
 

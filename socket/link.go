@@ -145,7 +145,6 @@ type linkIn struct {
 	congestion congestion    // since when it has messages waiting (link_throttle.go)
 	stream     *stream       // of a peer that sends reliably; nil of any other
 	labels     *labels       // of the messages in queue; nil if nothing is known of them
-	address    endID         // where replies go, of a peer that has no name and whose requests are kept on disk
 
 	leaving  bool     // cut off, which its own goroutine has not seen yet
 	blocked  bool     // joined while the orphans were at their mark (inbox_orphans.go)

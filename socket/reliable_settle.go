@@ -11,8 +11,6 @@ import (
 
 var _ settler = (*stream)(nil)
 
-func (s *stream) counted(l *link) { s.in.received(l) }
-
 func (s *stream) received(number, size uint64) {
 	if t := s.in.taken; t != nil {
 		t.add(s, note{number, size})

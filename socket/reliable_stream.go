@@ -79,6 +79,7 @@ func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) re
 	q.streams[o.Stream] = s
 	s.owner, s.on, l.in.stream, l.in.labels = l, on, s, &s.labels
 	s.shared, s.leaving, s.said = o.Shared, false, s.said[:0] // what was to be said, the answer says
+	s.armed, s.hurried = false, false                         // nothing goes ahead of that
 	s.from = spool.Sender{Stream: spool.ID(o.Stream), Epoch: o.Epoch, Nonce: o.Nonce}
 	s.low, s.peer = max(s.low, o.Low), l.peer
 	l.in.limit = l.in.limit.beyond(opened.Credit)
@@ -265,15 +266,13 @@ func countFrames(msgs [][][]byte) (n Count) {
 	return n
 }
 
-// received is called when a message of the link was taken out of its queue: if nobody looks after the acknowledgement,
-// the timer does.
-func (q *inbox) received(l *link) {
-	s := l.in.stream
+// counted is called when a message has left the queue: if nobody looks after the acknowledgement, the timer does.
+func (s *stream) counted() {
 	if !s.armed {
 		s.arm()
 	} else if !s.hurried && s.closeToWindow() {
 		s.hurried = true
-		q.env.schedule(s.owner, 0)
+		s.in.env.schedule(s.owner, 0)
 	}
 }
 
@@ -320,7 +319,7 @@ func (q *inbox) acknowledge(l *link, b []byte) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := l.in.stream
-	if s.owner != l {
+	if s.owner != l || !s.joined() {
 		return b
 	}
 	if q.prefetch.link == l {
