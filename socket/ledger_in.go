@@ -14,10 +14,13 @@ import "maps"
 // inCounts is one account. It is guarded by core.in.mu.
 type inCounts struct {
 	received, handed, unread Count
-	stored, loaded           Count  // to and from an inbox on disk
-	further                  uint64 // frames in unread messages beyond the first of each
+	disk                     *diskCounts // nil for nothing
+	further                  uint64      // frames in unread messages beyond the first of each
 	discarded                reasons
 }
+
+// diskCounts are what went to and came from an inbox on disk.
+type diskCounts struct{ stored, loaded Count }
 
 // An inLedger is the two accounts in which a message is entered: that of the link it came by and that of the socket.
 type inLedger struct{ link, socket *inCounts }
@@ -75,6 +78,10 @@ func transfer(from, to *inCounts, n Count, further uint64) {
 func (c *inCounts) copy() inCounts {
 	d := *c
 	d.discarded = maps.Clone(c.discarded)
+	if c.disk != nil {
+		disk := *c.disk
+		d.disk = &disk
+	}
 	return d
 }
 
@@ -91,11 +98,18 @@ func (c *inCounts) hand(n Count, further uint64) {
 
 func (c *inCounts) store(n Count, further uint64) {
 	c.takeUnread(n, further)
-	c.stored.increase(n)
+	c.onDisk().stored.increase(n)
+}
+
+func (c *inCounts) onDisk() *diskCounts {
+	if c.disk == nil {
+		c.disk = new(diskCounts)
+	}
+	return c.disk
 }
 
 func (c *inCounts) load(n Count, further uint64) {
-	c.loaded.increase(n)
+	c.onDisk().loaded.increase(n)
 	c.unread.increase(n)
 	c.further += further
 }
@@ -114,7 +128,10 @@ func (c *inCounts) takeUnread(n Count, further uint64) {
 }
 
 func (c *inCounts) fill(l *Ledger) {
-	l.Received, l.Handed, l.Unread, l.Stored, l.Loaded = c.received, c.handed, c.unread, c.stored, c.loaded
+	l.Received, l.Handed, l.Unread = c.received, c.handed, c.unread
+	if c.disk != nil {
+		l.Stored, l.Loaded = c.disk.stored, c.disk.loaded
+	}
 	l.Discarded = maps.Clone(c.discarded)
 }
 
@@ -123,8 +140,10 @@ func (c *inCounts) add(l *Ledger) {
 	l.Received.increase(c.received)
 	l.Handed.increase(c.handed)
 	l.Unread.increase(c.unread)
-	l.Stored.increase(c.stored)
-	l.Loaded.increase(c.loaded)
+	if c.disk != nil {
+		l.Stored.increase(c.disk.stored)
+		l.Loaded.increase(c.disk.loaded)
+	}
 	for why, n := range c.discarded {
 		(*reasons)(&l.Discarded).add(why, n)
 	}

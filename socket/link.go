@@ -138,8 +138,8 @@ type linkIn struct {
 	limit      mark
 	ready      bool          // its messages may be handed out
 	active     bool          // in the inbox's round
-	full       atomic.Bool   // not to be read: at the high-water mark, until the queue is down to half, or held
 	noPrefetch bool          // the sender may drop the oldest messages, so that none leaves the queue early
+	full       atomic.Bool   // not to be read: at the high-water mark, until the queue is down to half, or held
 	resume     chan struct{} // tells the paused reader to go on
 	handoff    handoff       // who reads (link_handoff.go)
 	congestion congestion    // since when it has messages waiting (link_throttle.go)
