@@ -28,7 +28,7 @@
 //
 // Two Yodel sockets know each other by a property of READY, X-Yodel ([PropertyYodel]), whose feature bits say what more
 // they understand. The commands of reliable links go only to a peer with [FeatureReliable]: OPEN and OPENED before the
-// first message, then NEXT, LOW, GAP and BYE from the side that sends and ACK, NAK, TERM, WIP, BYE and DSUB from the
+// first message, then NEXT, LOW, GAP and BYE from the side that sends and ACK, NAK, TERM, BYE and DSUB from the
 // one that receives. Their bytes are drawn in the comments of yodel.go and the files that begin with reliable_. What
 // they mean is not this package's business.
 //

@@ -20,14 +20,11 @@ import (
 //	      8  length  u8    of the reason
 //	      9  reason
 //
-//	WIP   0  at      u64   this one is being worked on
-//
 // Bytes behind the last field are left to later versions.
 const (
 	CommandAck  = "ACK"
 	CommandNak  = "NAK"
 	CommandTerm = "TERM"
-	CommandWip  = "WIP"
 )
 
 const positionSize = 8
@@ -105,21 +102,8 @@ func ParseTerm(data []byte) (at uint64, reason string, err error) {
 	return binary.BigEndian.Uint64(data), string(data[size:][:data[size-1]]), nil
 }
 
-// AppendWip adds a WIP command, whole frame.
-func AppendWip(b []byte, at uint64) []byte { return appendNumber(b, CommandWip, at) }
-
-// ParseWip reads the data of a WIP command. Data that is cut short is ErrMalformed.
-func ParseWip(data []byte) (at uint64, err error) { return parseNumber("WIP command", data) }
-
 // appendNumber adds a command that is a number.
 func appendNumber(b []byte, name string, n uint64) []byte {
 	b = appendCommandHead(b, name, 8)
 	return binary.BigEndian.AppendUint64(b, n)
-}
-
-func parseNumber(op string, data []byte) (uint64, error) {
-	if len(data) < 8 {
-		return 0, short(op, data, 8)
-	}
-	return binary.BigEndian.Uint64(data), nil
 }

@@ -81,7 +81,6 @@ func TestGiveBackBytes(t *testing.T) {
 		{"NAK with a delay that does not fit", AppendNak(nil, 5, math.MaxInt64), "04 10 03 'NAK' 0000000000000005 FFFFFFFF"},
 		{"TERM", AppendTerm(nil, 5, ""), "04 0E 04 'TERM' 0000000000000005 00"},
 		{"TERM with a reason", AppendTerm(nil, 5, "poison"), "04 14 04 'TERM' 0000000000000005 06 'poison'"},
-		{"WIP", AppendWip(nil, 5), "04 0C 03 'WIP' 0000000000000005"},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wantBytes(t, tt.got, wire(tt.want)) })
 	}
@@ -101,7 +100,6 @@ func TestParseGiveBack(t *testing.T) {
 	}
 	nak := func(b []byte) (r result, err error) { r.at, r.delay, err = ParseNak(b); return r, err }
 	term := func(b []byte) (r result, err error) { r.at, r.reason, err = ParseTerm(b); return r, err }
-	wip := func(b []byte) (r result, err error) { r.at, err = ParseWip(b); return r, err }
 	for _, tt := range []struct {
 		name  string
 		parse func([]byte) (result, error)
@@ -118,9 +116,6 @@ func TestParseGiveBack(t *testing.T) {
 		{"TERM, empty", term, "", result{}, ErrMalformed},
 		{"TERM without a reason", term, "0000000000000005", result{}, ErrMalformed},
 		{"TERM with a reason past the end", term, "0000000000000005 07 'poison'", result{}, ErrMalformed},
-		{"WIP", wip, "0000000000000005", result{5, 0, ""}, nil},
-		{"WIP of a later version", wip, "0000000000000005 'later'", result{5, 0, ""}, nil},
-		{"WIP, cut short", wip, "00000000000005", result{}, ErrMalformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := tt.parse(wire(tt.data))

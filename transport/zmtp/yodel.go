@@ -23,7 +23,7 @@ type Features uint32
 
 // The table of features.
 const (
-	// FeatureReliable: takes part in reliable links, which is what the commands OPEN, OPENED, MORE, ACK, NAK, TERM, WIP,
+	// FeatureReliable: takes part in reliable links, which is what the commands OPEN, OPENED, MORE, ACK, NAK, TERM,
 	// NEXT, LOW, GAP, BYE and DSUB are for (reliable_open.go and the files behind it).
 	FeatureReliable Features = 1 << 0
 	// FeatureOpens: says OPEN to a peer that takes part in reliable links, which has to wait for it.
