@@ -38,6 +38,20 @@ func (f *flight) load(commands *[]byte, messages *batch) {
 		f.vec = append(f.vec, f.commands)
 	}
 	f.vec = f.batch.vectors(f.vec)
+	f.join()
+}
+
+// joinMost is how long a batch may be to be copied behind the commands ahead of it.
+const joinMost = 1 << 10
+
+// join makes one run of bytes of commands and a small batch behind them, so that tryWrite writes both.
+func (f *flight) join() {
+	if n := len(f.commands); n > 0 && len(f.vec) == 2 && len(f.vec[1]) <= joinMost {
+		joined := append(f.commands, f.vec[1]...)
+		f.commands = joined[:n]
+		f.vec[0], f.vec[1] = joined, nil
+		f.vec = f.vec[:1]
+	}
 }
 
 // single reports whether what is left is one run of bytes, so that tryWrite may write all of it.

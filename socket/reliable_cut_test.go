@@ -23,6 +23,7 @@ var long = flag.Bool("long", false, "cut 2,000 connections where 300 are cut oth
 type cutter struct {
 	endpoint string
 	ln       net.Listener
+	network  string
 	to       string
 	wg       sync.WaitGroup
 
@@ -36,10 +37,15 @@ type cutter struct {
 
 func newCutter(t testing.TB, endpoint string, seed uint64, cuts, most int) *cutter {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	scheme, to, _ := strings.Cut(endpoint, "://")
+	network, at := "tcp", "127.0.0.1:0"
+	if scheme == "ipc" {
+		network, at = "unix", to+".cut"
+	}
+	ln, err := net.Listen(network, at)
 	must(t, err)
 	c := &cutter{
-		endpoint: "tcp://" + ln.Addr().String(), ln: ln, to: strings.TrimPrefix(endpoint, "tcp://"),
+		endpoint: scheme + "://" + ln.Addr().String(), ln: ln, network: network, to: to,
 		rnd: rand.New(rand.NewPCG(seed, 1)), most: most, left: cuts, conns: make(map[net.Conn]struct{}),
 	}
 	c.wg.Go(c.accept)
@@ -53,7 +59,7 @@ func (c *cutter) accept() {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", c.to)
+		out, err := net.Dial(c.network, c.to)
 		if err != nil {
 			in.Close()
 			continue
@@ -75,7 +81,7 @@ func (c *cutter) accept() {
 				c.cuts++
 			}
 			c.mu.Unlock()
-			if reset {
+			if reset && c.network == "tcp" {
 				_ = in.(*net.TCPConn).SetLinger(0)
 				_ = out.(*net.TCPConn).SetLinger(0)
 			}
@@ -105,7 +111,7 @@ func (c *cutter) accept() {
 				}
 				if err != nil {
 					if errors.Is(err, io.EOF) {
-						_ = dst.(*net.TCPConn).CloseWrite()
+						_ = dst.(interface{ CloseWrite() error }).CloseWrite()
 						return
 					}
 					break
@@ -156,8 +162,14 @@ func numberedBody(n uint64, size int) socket.Msg {
 // TestReliableCuts: a Push sends through a proxy that cuts the connection again and again, in the middle of whatever it
 // carries. The Pull receives everything once and in order.
 func TestReliableCuts(t *testing.T) {
+	for _, tr := range benchTransports[:2] {
+		t.Run(tr.name, func(t *testing.T) { sendThroughCuts(t, tr.endpoint) })
+	}
+}
+
+func sendThroughCuts(t *testing.T, endpoint string) {
 	push, pull := closing(t, socket.NewPush(socket.WithReliable(), atOnce)), closing(t, socket.NewPull())
-	at := bind(t, pull, "tcp://127.0.0.1:*")
+	at := bind(t, pull, endpoint)
 	cut := newCutter(t, at, 1, cutsWanted(), 200<<10)
 	connect(t, push, cut.endpoint)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -219,6 +219,7 @@ func (s *session) load(l *link) {
 			o.announce(s.fresh)
 			s.fresh = nil
 		}
+		l.ackAlong()
 		o.further = o.open.further
 		l.flight.load(&o.control, &o.open)
 		if s.feeder == nil {

@@ -36,6 +36,7 @@ type stream struct {
 	hurry    Count         // with so much owed it is acknowledged at once
 	armed    bool          // the timer has been set
 	hurried  bool          // and to now
+	along    bool          // an acknowledgement has left along with messages since
 	closed   bool          // what is received from now on is nobody's
 	leaving  bool          // this side ends the link: nothing more is taken of what comes by it
 	lost     int           // how often it stands in inbox.lostStreams
@@ -51,6 +52,10 @@ type stream struct {
 const maxLostStreams = 16 << 10
 
 const ackDelay = reliable.DefaultAckDelay
+
+// alongDelay takes ackDelay's place where acknowledgements leave along with messages that go the other way: the timer
+// then finds nothing to do, and each time it looks it wakes a thread, which makes round trips slower for a while.
+const alongDelay = 100 * time.Millisecond
 
 // openStream has a link own the stream that its peer opens, from now on. memory is what an earlier life of this receiver
 // has taken of it, nil for nothing.
@@ -279,8 +284,12 @@ func (s *stream) counted() {
 // arm has the timer look after the acknowledgement.
 func (s *stream) arm() {
 	if s.joined() {
-		s.armed = true
-		s.in.env.schedule(s.owner, ackDelay)
+		delay := ackDelay
+		if s.along {
+			delay = alongDelay
+		}
+		s.armed, s.along = true, false
+		s.in.env.schedule(s.owner, delay)
 	}
 }
 
@@ -334,6 +343,39 @@ func (q *inbox) acknowledge(l *link, b []byte) []byte {
 	}
 	return b
 }
+
+// ackAlong has what is to be acknowledged go ahead of messages that are about to be written. It is left to the timer
+// while somebody takes messages out. core.out.mu is held.
+func (l *link) ackAlong() {
+	o := &l.out
+	if o.open.empty() || l.in.stream == nil { // a link without messages may not have joined
+		return
+	}
+	now := o.box.env.now()
+	if o.unsaid++; o.unsaid < alongEvery && now-o.saidAt < time.Millisecond {
+		return
+	}
+	q := &l.core.in
+	if !q.recv.TryLock() {
+		return
+	}
+	defer q.recv.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := l.in.stream
+	if s.owner != l || q.prefetch.link == l {
+		return
+	}
+	o.unsaid, o.saidAt = 0, now
+	s.settle(now)
+	if a, due := s.receiver.Acknowledge(); due {
+		o.control = zmtp.AppendAck(o.control, a.Upto, toWire(a.Ranges)...)
+		s.along = true
+	}
+}
+
+// alongEvery is how many writes in a row go without an acknowledgement where they follow fast on each other.
+const alongEvery = 16
 
 // closeStreams notes what has been received when the socket closes: what it discards is not. recv and mu are held.
 func (q *inbox) closeStreams() {
