@@ -36,7 +36,8 @@ func TestFlightLoad(t *testing.T) {
 		{"nothing", "", nil, false},
 		{"commands", "PING", nil, true},
 		{"messages", "", []Msg{small, small}, true},
-		{"both", "PING", []Msg{small}, false},
+		{"both", "PING", []Msg{small}, true},
+		{"both, and too much to copy", "PING", []Msg{NewMsg(make([]byte, joinMost))}, false},
 		{"a body that is referred to", "", []Msg{large}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
