@@ -334,14 +334,21 @@ func (q *inbox) acknowledge(l *link, b []byte) []byte {
 	if q.prefetch.link == l {
 		q.giveBack() // who receives next says so
 	}
-	s.settle(q.env.now())
 	s.armed, s.hurried = false, false
+	b, _ = s.say(b)
+	return b
+}
+
+// say adds to b what is to be said of what was received, and reports whether there is anything.
+func (s *stream) say(b []byte) (_ []byte, any bool) {
+	s.settle(s.in.env.now())
+	any = len(s.said) > 0
 	b = append(b, s.said...)
 	s.said = s.said[:0]
 	if a, due := s.receiver.Acknowledge(); due {
-		b = zmtp.AppendAck(b, a.Upto, toWire(a.Ranges)...)
+		return zmtp.AppendAck(b, a.Upto, toWire(a.Ranges)...), true
 	}
-	return b
+	return b, any
 }
 
 // ackAlong has what is to be acknowledged go ahead of messages that are about to be written. It is left to the timer
@@ -363,15 +370,13 @@ func (l *link) ackAlong() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := l.in.stream
-	if s.owner != l || q.prefetch.link == l {
+	if s.owner != l || !s.joined() || q.prefetch.link == l {
 		return
 	}
 	o.unsaid, o.saidAt = 0, now
-	s.settle(now)
-	if a, due := s.receiver.Acknowledge(); due {
-		o.control = zmtp.AppendAck(o.control, a.Upto, toWire(a.Ranges)...)
-		s.along = true
-	}
+	var said bool
+	o.control, said = s.say(o.control)
+	s.along = s.along || said
 }
 
 // alongEvery is how many writes in a row go without an acknowledgement where they follow fast on each other.
