@@ -5,6 +5,8 @@
 //	go run . --json all.json --svg all.svg
 //	go run . --only 'oneway-tcp' --peers yodel,libzmq --rounds 9
 //	go run . --syscalls
+//	go run . --store                      # the spool beside a file that is synced, and JetStream
+//	go run . --backlog                    # what a spool with 1 GiB in it costs
 //	go run . --frozen 10m                 # twenty subscribers, one of which receives nothing: does it hurt anybody?
 //
 // It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is

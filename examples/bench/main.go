@@ -26,6 +26,9 @@ func main() {
 }
 
 func dispatch(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == backlogVerb {
+		return backlogSide(ctx, args[1])
+	}
 	if len(args) > 0 && args[0] == sideVerb {
 		return side(ctx, args[1:])
 	}
@@ -49,6 +52,10 @@ func measure(ctx context.Context, args []string) error {
 	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")
 	flags.DurationVar(&freeze, "frozen", 0,
 		"instead, publish for so long to twenty subscribers, one of which receives nothing")
+	var stores, backlog bool
+	flags.BoolVar(&stores, "store", false,
+		"instead, measure the spool beside a file that is synced and JetStream; --only says what, --rounds how often")
+	flags.BoolVar(&backlog, "backlog", false, "instead, measure what a spool with 1 GiB in it costs")
 	flags.StringVar(&svgFile, "svg", "", "draw a chart into this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -68,6 +75,12 @@ func measure(ctx context.Context, args []string) error {
 			return fmt.Errorf("bench: --only: %w", err)
 		}
 		s.only = re
+	}
+	if stores {
+		return storeBench(ctx, s.rounds, pick(s.quick, 100*time.Millisecond, 400*time.Millisecond), s.only, os.Stdout, os.Stderr)
+	}
+	if backlog {
+		return backlogBench(ctx, s.rounds, os.Stdout, os.Stderr)
 	}
 	if names != "" {
 		s.peers = strings.Split(names, ",")

@@ -21,7 +21,7 @@
 //	inbox    the receiver has an inbox: nothing comes into it twice; the application may see a message again, flagged
 //	taken    the receiver keeps what it has taken with its own data: nothing comes twice
 //	shared   three receivers share the messages of one sender
-//	full     as inbox, and the disk runs full: a file system of its own where root may mount one, else a cap
+//	full     as memory, and the disk runs full: a file system of its own where root may mount one, else a cap
 //
 // What is done to them follows from the seed alone, and happens after so many messages, not at a time; what comes of it
 // the operating system has a say in.

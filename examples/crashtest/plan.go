@@ -34,7 +34,7 @@ var all = []scenario{
 	{Name: "inbox", Grade: inbox, Receivers: 1, Spool: true, Kills: true, Doubles: true},
 	{Name: "taken", Grade: taken, Receivers: 1, Spool: true, Kills: true},
 	{Name: "shared", Grade: byAck, Receivers: 3, Spool: true, Kills: true, Doubles: true, AnyOrder: true},
-	{Name: "full", Grade: inbox, Receivers: 1, Spool: true, Kills: true, Full: true, Doubles: true},
+	{Name: "full", Grade: byAck, Receivers: 1, Spool: true, Kills: true, Full: true, Doubles: true, AnyOrder: true},
 }
 
 // scenarios are those that can be run.
