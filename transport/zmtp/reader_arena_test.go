@@ -42,7 +42,7 @@ func TestReaderPins(t *testing.T) {
 				size = 64 << 10
 			}
 			const keep = 64
-			apart := 1000 + 200_000/len(in) // messages: far enough to share nothing
+			apart := 8 + 3*maxSlab/len(in) // messages: far enough to share nothing, for nothing spans two slabs
 			r := NewReader(&endless{in: in}, nil, Limits{})
 			var kept [keep][][]byte
 			heap := func() int {
@@ -65,7 +65,7 @@ func TestReaderPins(t *testing.T) {
 				}
 				return last
 			}
-			readTo(apart)
+			readTo(100 + (1<<20)/len(in)) // until its buffers are as large as they get
 			before := heap()
 			for i := range kept {
 				kept[i] = readTo(n + apart)
