@@ -34,7 +34,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true
 	c.mu.Unlock()
-	c.out.stopAccepting()
+	c.stopAccepting()
 	err := c.out.waitIdle(ctx)
 	if err == nil {
 		err = ErrClosed // if anything is lost, then because somebody called Close meanwhile
@@ -48,7 +48,7 @@ func (c *core) Shutdown(ctx context.Context) error {
 	unread.sent = unread.sent.plus(c.lostUnconfirmed.sent)
 	c.mu.Unlock()
 	switch {
-	case lost.Messages > 0:
+	case lost.Messages > 0 && c.requests == nil: // what was not sent of these is in the spool
 		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)
 	case unread.peers > 0:
 		err = fmt.Errorf("socket: shutdown: %w: %d peers had not closed, or were lost; they were sent %d messages (%d bytes)",
@@ -72,15 +72,23 @@ func (c *core) Shutdown(ctx context.Context) error {
 // written then, to a connection that does not end within the second, counts as dropped.
 func (c *core) Close() error {
 	begin := time.Now()
-	c.out.stopAccepting()
+	c.stopAccepting()
 	c.closeOnce.Do(func() { close(c.closeCalled) })
-	if c.cfg.linger > 0 && c.out.spooled == nil && c.queued().Messages > 0 {
+	if c.cfg.linger > 0 && c.out.spooled == nil && c.requests == nil && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
 		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
 		cancel()
 	}
 	c.end(func() time.Time { return begin.Add(closeWait) }, c.waitBriefly)
 	return nil
+}
+
+// stopAccepting ends the taking of new messages.
+func (c *core) stopAccepting() {
+	if c.requests != nil {
+		c.requests.shut(ErrClosed)
+	}
+	c.out.stopAccepting()
 }
 
 func (c *core) queued() Count {
@@ -126,6 +134,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	if c.out.spooled != nil {
 		c.out.spooled.end()
 	}
+	if c.requests != nil {
+		c.requests.end()
+	}
 	links := c.snapshot()
 	for _, l := range links {
 		l.carrier.pull()
@@ -154,6 +165,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	c.settle()
 	if c.out.spooled != nil {
 		c.out.spooled.leave()
+	}
+	if c.requests != nil {
+		c.requests.leave()
 	}
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})

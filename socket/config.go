@@ -235,6 +235,9 @@ func (c *config) validOptions() error {
 	if c.store != nil && c.noSpool {
 		return errors.New("this type of socket does not send from a spool")
 	}
+	if c.store != nil && c.uncorrelate {
+		return errors.New("requests from a spool are told from each other by their ids: leave out WithCorrelate(false)")
+	}
 	if err := c.metadata.Validate(); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type core struct {
 	nameable  func(endpoint, id string) error // see behaviour
 
 	out        outbox
+	requests   *requests // of a Req with a store; nil of any other
 	in         inbox
 	reads      *inbox     // what the application receives from: in, or that of disk
 	disk       *diskInbox // nil without WithInbox
@@ -100,7 +101,10 @@ func newCore(cfg config, b behaviour) *core {
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)
 	}
-	if cfg.store != nil {
+	if cfg.store != nil && b.typ == zmtp.Req {
+		c.cfg.overflow = Block
+	} else if cfg.store != nil {
+		c.cfg.reliable = true
 		c.cfg.noSpool = b.typ != zmtp.Push && b.typ != zmtp.Dealer
 		c.cfg.overflow = Block // of the store's room the store decides
 		if c.cfg.window == defaultWindow {
@@ -163,6 +167,9 @@ func (c *core) Stats() Stats {
 	c.out.counts.fill(&s.Ledger)
 	if c.out.spooled != nil {
 		c.out.spooled.fill(&s.Ledger)
+	}
+	if c.requests != nil {
+		c.requests.fill(&s.Ledger)
 	}
 	s.Redelivered, s.AtMostOnce = c.out.redelivered, c.out.atMostOnce
 	for i, l := range links {

@@ -64,3 +64,64 @@ func ExampleWithSpool() {
 	// <nil>
 	// <nil> 0
 }
+
+// A request whose requester ends before the reply, and its reply in the requester's next life.
+func ExampleReq_Pending() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "spool")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+
+	q, err := spool.Open(dir, spool.Options{})
+	if err != nil {
+		panic(err)
+	}
+	req := socket.NewReq(socket.WithSpool(q))
+	if err := req.Send(ctx, socket.Text("two and two")); err != nil { // on disk, or not sent
+		panic(err)
+	}
+	req.Close()
+	q.Close()
+
+	rep := socket.NewRep()
+	at, err := rep.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		panic(err)
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for range rep.Messages(ctx) {
+			if err := rep.Send(ctx, socket.Text("four")); err != nil {
+				panic(err)
+			}
+		}
+	}()
+
+	q, err = spool.Open(dir, spool.Options{})
+	if err != nil {
+		panic(err)
+	}
+	req = socket.NewReq(socket.WithSpool(q))
+	if err := req.Connect(at); err != nil {
+		panic(err)
+	}
+	for p, err := range req.Pending(ctx) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s: %s\n", p.Request.Bytes(), p.Reply.Bytes())
+		break
+	}
+	req.Close()
+	rep.Close()
+	<-answered
+	fmt.Println(q.Stats().Live.Messages)
+	q.Close()
+
+	// Output:
+	// two and two: four
+	// 0
+}

@@ -153,7 +153,7 @@ func (q *inbox) rejectAll(l *link, why Reason, msgs [][][]byte) {
 
 // wasUseless has what the peer sent count towards what it may send in vain, if that was its fault (link_throttle.go).
 func (l *link) wasUseless(why Reason, n Count) {
-	if why == BadEnvelope || why == StaleReply || why == Unexpected {
+	if why == BadEnvelope || why == StaleReply || why == Unexpected || why == Repeated {
 		l.useless.Add(useless(n.Messages, int(n.Bytes)))
 	}
 }

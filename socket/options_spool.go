@@ -24,7 +24,8 @@ type SpoolOption interface {
 // ErrWouldBlock. Whether Send waits for room instead is for the spool's Options to say.
 var ErrSpoolFull = fmt.Errorf("no room: %w", spool.ErrFull)
 
-// ErrLost is what a [Receipt] says of a message that will not be delivered; the text says why, as a [Reason].
+// ErrLost is what a [Receipt] says of a message that will not be delivered, and a Req of a request that will not be
+// answered; the text says why, as a [Reason].
 var ErrLost = errors.New("it will not be delivered")
 
 // errStoreClosed is what a spool says that its owner has closed.
@@ -60,11 +61,27 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 //     that matches spool.ErrInUse.
 //   - Dealer.SendTo returns an error that matches [errors.ErrUnsupported], and [WithProbe] does nothing.
 //
-// nil does nothing. A Req, Pub or XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
+// A Req keeps each request in the spool, from the time that Do or Send has stored it until its reply has been returned:
+//
+//   - It does not make the socket reliable. A request whose connection is lost is sent again, to whichever peer there is
+//     next, and so are those that an earlier life of the process has left, or other parts of it have appended; their
+//     replies come by [Req.Pending]. Do and Recv never return ErrPeerLost, and [WithRetry] counts for nothing.
+//   - Each request has one reply, but for a process that ends in the moment in which it receives that: up to 100 ms later
+//     it may come once more, by Pending. A [Rep] answers a repeated request from the reply that it has kept, and so does
+//     its work once; it does it again after a restart. Other peers (a Router, another implementation) may do it twice.
+//   - The deadline of Do's context is the request's: after it the request leaves the spool, in this life or the next, and
+//     a reply that still comes is discarded. A Do that ends otherwise before its reply leaves the request there, to be
+//     answered later, as its error says ([KeptError]); [Req.Withdraw] takes it out. The replier is not told of either.
+//   - Up to 256 requests of an earlier life are in hand at a time, until Pending has returned their replies.
+//   - Ids are needed: with [WithCorrelate](false) Bind and Connect return ErrInvalidOption. They take 36 bytes.
+//   - In the ledger Accepted counts each time that a request is sent again. Shutdown waits until what is queued has
+//     left, for no reply; neither it nor Close counts as dropped what stays in the spool.
+//
+// nil does nothing. A Pub or XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
 func WithSpool(q *spool.Spool) SpoolOption {
 	return optionForSpool{setting: func(c *config) {
 		if q != nil {
-			c.store, c.reliable = diskStore{q}, true
+			c.store = diskStore{q}
 		}
 	}}
 }

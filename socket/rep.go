@@ -23,6 +23,10 @@ import (
 //     peer that asks and does not read holds up nobody else. [WithOverflow] can have it disconnected, or have Send
 //     wait.
 //
+// A request that comes again from a requester with a spool (see [WithSpool]) is answered from the reply to the first,
+// and not handed out: the last replies are kept in memory until their requesters have settled the requests, up to 16,384
+// and 16 MiB of all, the oldest of which go first. Thus a reply for which Send returns ErrPeerLost is not lost.
+//
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
 // [WithRelaxedReplies] Recv waits for the next request instead, which takes the place of the one without a reply.
@@ -34,6 +38,7 @@ type Rep struct {
 	turn     uint64 // counts requests, to tell whether the state is still that of one
 	to       *link
 	envelope [][]byte
+	replies  replies
 }
 
 type repState int
@@ -130,6 +135,9 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
 	}
 	s.state = repSending
+	if id, low, ok := requestIDOf(s.envelope); ok {
+		s.replies.keep(id, low, m.Frames)
+	}
 	to, turn := s.to, s.turn
 	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
 	s.mu.Unlock()
@@ -180,6 +188,14 @@ func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if id, low, ok := requestIDOf(envelope); ok {
+		if reply, yes := s.replies.repeated(id, low); yes {
+			if reply != nil {
+				s.answerAgain(l, envelope, reply)
+			}
+			return m, Repeated
+		}
+	}
 	s.state, s.to = repAnswering, l
 	s.turn++
 	s.envelope, m.Frames = envelope, body

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -20,12 +21,14 @@ import (
 //   - A peer that is lost before it replied is an error of Recv that names it and matches ErrPeerLost, unless
 //     [WithRetry] sends the request to another; Recv never waits for a reply that cannot come. A request that had not
 //     begun to leave goes to another peer in any case. A reliable peer ([WithReliable]) is waited for first.
+//   - With [WithSpool] a request is on disk until its reply has come, across restarts of either side; see [Req.Pending].
 //
 // All methods may be called by any number of goroutines, but there is one request at a time; goroutines that share a
 // Req take turns by way of [Req.Do].
 type Req struct {
 	*core
 	turn chan struct{} // held by Do
+	kept *requests     // of a Req with a spool; nil of any other
 
 	mu      lockorder.Mutex[lockorder.Req]
 	asked   bool  // a request is out
@@ -39,7 +42,16 @@ type Req struct {
 // NewReq returns a Req that is neither bound nor connected. It does no I/O.
 func NewReq(opts ...ReqOption) *Req {
 	s := &Req{turn: make(chan struct{}, 1), id: rand.Uint32()}
-	s.core = newCore(configure(defaults(), opts), behaviour{
+	cfg := configure(defaults(), opts)
+	if cfg.store != nil {
+		s.kept = newRequests(s, cfg.store)
+		cfg.immediate = true // a request that no peer has is in the spool alone
+		s.core = newCore(cfg, s.kept.behaviour())
+		s.core.requests = s.kept
+		lockorder.Own(s.core, &s.mu)
+		return s
+	}
+	s.core = newCore(cfg, behaviour{
 		typ:  zmtp.Req,
 		role: reqRole{req: s},
 		out: outBehaviour{
@@ -54,7 +66,7 @@ func NewReq(opts ...ReqOption) *Req {
 // Do sends a request and returns its reply. Calls by several goroutines take turns. When ctx ends first, the request
 // is given up and its reply, should it still come, discarded; the next Do can follow. With a context that has ended
 // nothing is sent. The error matches ErrPeerLost if the peer that was asked is gone, ErrState if a request that was
-// made by Send is out.
+// made by Send is out. With a spool ([WithSpool]) the request outlives the call: see [KeptError].
 func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -66,6 +78,12 @@ func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 	defer func() { <-s.turn }()
 	if ctx.Err() != nil { // the turn may have been free all the same
 		return Msg{}, opError("do", context.Cause(ctx))
+	}
+	if s.kept != nil {
+		if err := s.sendable(m); err != nil {
+			return Msg{}, opError("send", err)
+		}
+		return s.kept.do(ctx, m)
 	}
 	if err := s.Send(ctx, m); err != nil {
 		return Msg{}, err
@@ -99,6 +117,10 @@ func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
 	if err := s.sendable(m); err != nil {
 		return opError("send", err)
 	}
+	if s.kept != nil {
+		_, err := s.kept.ask(ctx, wait, m, time.Time{})
+		return opError("send", err)
+	}
 	s.mu.Lock()
 	if s.asked && s.cfg.relaxed {
 		s.mu.Unlock()
@@ -107,7 +129,7 @@ func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
 	}
 	if s.asked {
 		s.mu.Unlock()
-		return opError("send", fmt.Errorf("%w: receive the reply to the last request first", ErrState))
+		return opError("send", errUnreceived)
 	}
 	s.asked, s.to, s.lost = true, nil, nil
 	s.tries = s.cfg.retries
@@ -138,11 +160,21 @@ func (s *Req) wrap(m Msg) Msg {
 // Recv returns the reply to the request that was sent, waiting for it until ctx ends or the socket closes. The error
 // matches ErrState if none was sent, and ErrPeerLost if the peer that was asked is gone; a new request can be sent
 // then. After ctx has ended, Recv can be called again for the same reply. The message is the caller's for good.
-func (s *Req) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+func (s *Req) Recv(ctx context.Context) (Msg, error) {
+	if s.kept != nil {
+		return s.kept.recv(ctx)
+	}
+	return s.recv(ctx)
+}
 
 // TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
 // not what the kernel still holds.
-func (s *Req) TryRecv() (Msg, error) { return s.tryRecv() }
+func (s *Req) TryRecv() (Msg, error) {
+	if s.kept != nil {
+		return s.kept.tryRecv()
+	}
+	return s.tryRecv()
+}
 
 // assigned notes which peer has the request.
 func (s *Req) assigned(l *link, m Msg) {

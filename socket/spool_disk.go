@@ -19,8 +19,10 @@ func (d diskStore) incarnation() (stream reliable.ID, epoch, nonce uint64) {
 
 func (d diskStore) next() uint64 { return d.q.Stats().Next }
 
-func (d diskStore) append(ctx context.Context, wait bool, m Msg) (number uint64, err error) {
-	kept := spool.Message{Frames: m.Frames}
+func (d diskStore) append(
+	ctx context.Context, wait bool, m Msg, expires time.Time,
+) (number uint64, err error) {
+	kept := spool.Message{Frames: m.Frames, Expires: expires}
 	if wait {
 		number, err = d.q.Append(ctx, kept)
 	} else {

@@ -132,7 +132,7 @@ func (sp *spooled) sendNumbered(ctx context.Context, wait bool, m Msg) (number u
 	if sp.sending.Err() != nil {
 		return 0, ErrClosed
 	}
-	number, err = sp.store.append(ctx, false, m)
+	number, err = sp.store.append(ctx, false, m, time.Time{})
 	if errors.Is(err, ErrSpoolFull) && wait {
 		number, err = sp.wait(ctx, m)
 	}
@@ -148,7 +148,7 @@ func (sp *spooled) wait(ctx context.Context, m Msg) (number uint64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(sp.sending, func() { cancel(ErrClosed) })()
-	number, err = sp.store.append(ctx, true, m)
+	number, err = sp.store.append(ctx, true, m, time.Time{})
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrClosed) {
 		err = spoolFullError{err}
 	}
@@ -261,6 +261,12 @@ func (c *core) ready() error {
 			return err
 		}
 		sp.run()
+	}
+	if r := c.requests; r != nil {
+		if err := r.begin(); err != nil {
+			return err
+		}
+		r.run()
 	}
 	return c.startStorage()
 }

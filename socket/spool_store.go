@@ -16,8 +16,9 @@ type store interface {
 	incarnation() (stream reliable.ID, epoch, nonce uint64)
 	// next is the number of the next message.
 	next() uint64
-	// append stores a message, and returns its number once it is safe. Without room it waits, if it may.
-	append(ctx context.Context, wait bool, m Msg) (number uint64, err error)
+	// append stores a message, and returns its number once it is safe. Without room it waits, if it may. With a time in
+	// expires the message is worth nothing from then on.
+	append(ctx context.Context, wait bool, m Msg, expires time.Time) (number uint64, err error)
 	// cursor makes this socket the one consumer of a cursor until its leave, which fails if there is another. only, if
 	// not nil, says which messages are for it. lost is called, with no lock held, for messages that it will not hand out
 	// though they were not settled; nth is how many consumers it has had.

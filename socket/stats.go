@@ -59,6 +59,9 @@ const (
 	BadEnvelope Reason = "bad envelope"
 	// StaleReply: a reply to an earlier request, or from a peer that was not asked.
 	StaleReply Reason = "stale reply"
+	// Repeated: a request that was answered before, by a requester with a spool. It was answered again from the reply
+	// that was kept, or needs none any more.
+	Repeated Reason = "repeated"
 	// Replaced: a newer message of the same peer came before it was received (WithLatest, Conflate). On an XPub, a
 	// subscription or cancellation that had come to nothing by the time the application looked.
 	Replaced Reason = "replaced"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // quick makes a socket come back soon.
@@ -140,6 +141,74 @@ func TestLibzmqRepRestarts(t *testing.T) {
 			}
 			wantFrames(t, asStrings(recv(t, req).Frames), want)
 			checked(t, req)
+		})
+	}
+}
+
+// TestSpooledRequestLibzmqRepRestarts asks again what a REP that is killed was asked, of the next process, in the same
+// life of the requester and in the next.
+func TestSpooledRequestLibzmqRepRestarts(t *testing.T) {
+	t.Parallel()
+	for _, requesterEnds := range []bool{false, true} {
+		t.Run(fmt.Sprint("requester ends ", requesterEnds), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			open := func() (*socket.Req, *spool.Spool) {
+				q, err := spool.Open(dir, spool.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return socket.NewReq(quick(), socket.WithSpool(q)), q
+			}
+			end := func(req *socket.Req, q *spool.Spool) {
+				if err := req.Close(); err != nil {
+					t.Error(err)
+				}
+				if err := q.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			z := startPeer(t)
+			rep := z.socket(t, "REP", nil)
+			endpoint := rep.bind(fresh(t, "tcp"))
+			req, q := open()
+			defer func() { end(req, q) }()
+			connect(t, req, endpoint)
+			send(t, req, socket.Text("first"))
+			wantFrames(t, rep.recv(), "first")
+			if requesterEnds {
+				end(req, q)
+				req, q = open()
+				connect(t, req, endpoint)
+			}
+			z.Kill()
+			z = startPeer(t)
+			rep = z.socket(t, "REP", nil)
+			rep.bind(endpoint)
+			echoes := rep.echo(2)
+			if requesterEnds {
+				for p, err := range req.Pending(within(t)) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantFrames(t, asStrings(p.Reply.Frames), "first")
+					break
+				}
+			} else {
+				wantFrames(t, asStrings(recv(t, req).Frames), "first")
+			}
+			m, err := req.Do(within(t), socket.Text("second"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFrames(t, asStrings(m.Frames), "second")
+			echoes.wait(t)
+			if n := q.Stats().Cursors[0].Lag.Messages; n != 0 {
+				t.Errorf("%d requests are left in the spool", n)
+			}
+			if err := req.Stats().Check(); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

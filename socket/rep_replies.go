@@ -1,0 +1,118 @@
+package socket
+
+import (
+	"container/list"
+	"context"
+	"slices"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
+)
+
+// replies are those that a Rep keeps for requesters with a spool, who ask again when a connection is lost or when they
+// were restarted (spool_requests.go): a request that was answered is answered again, and not handed out. A reply is
+// kept until the requester has settled the request, which each of its requests says, or until there are too many: the
+// oldest goes first, and its request would be handed out again.
+//
+// It is guarded by Rep.mu.
+type replies struct {
+	streams map[reliable.ID]*answeredStream
+	order   list.List // of *keptReply, the oldest first
+	bytes   int
+}
+
+// An answeredStream is what is kept for one requester.
+type answeredStream struct {
+	low     uint64 // all below is settled
+	replies map[uint64]*list.Element
+}
+
+// A keptReply is the body of a reply.
+type keptReply struct {
+	to     requestID
+	frames [][]byte
+	size   int
+}
+
+// How many replies are kept.
+const (
+	maxKept       = 16 << 10
+	maxKeptBytes  = 16 << 20
+	keptReplySize = 256 // what one takes beside its frames
+)
+
+// repeated reports whether a request was answered before or is settled. The reply is nil if it is not kept.
+func (r *replies) repeated(id requestID, low uint64) (reply *keptReply, yes bool) {
+	s := r.streams[id.stream]
+	if s == nil {
+		return nil, false
+	}
+	if low > s.low {
+		s.low = low
+		for number, at := range s.replies {
+			if number < low {
+				r.remove(at)
+			}
+		}
+		s = r.streams[id.stream]
+		if s == nil {
+			return nil, false
+		}
+	}
+	if at := s.replies[id.number]; at != nil {
+		return at.Value.(*keptReply), true
+	}
+	return nil, id.number < s.low
+}
+
+// keep keeps a reply. The frames are copied, for a requester in this process may change those it gets.
+func (r *replies) keep(id requestID, low uint64, body [][]byte) {
+	s := r.streams[id.stream]
+	if s == nil {
+		s = &answeredStream{low: low, replies: make(map[uint64]*list.Element)}
+		if r.streams == nil {
+			r.streams = make(map[reliable.ID]*answeredStream)
+		}
+		r.streams[id.stream] = s
+	}
+	if at := s.replies[id.number]; at != nil { // the same one, sent for the second time
+		r.drop(s, at)
+	}
+	k := &keptReply{to: id, size: keptReplySize}
+	for _, f := range body {
+		k.frames = append(k.frames, slices.Clone(f))
+		k.size += len(f)
+	}
+	s.replies[id.number] = r.order.PushBack(k)
+	r.bytes += k.size
+	for r.order.Len() > maxKept || r.bytes > maxKeptBytes {
+		r.remove(r.order.Front())
+	}
+}
+
+// remove forgets a reply, and the requester with the last of its own.
+func (r *replies) remove(at *list.Element) {
+	id := at.Value.(*keptReply).to
+	s := r.streams[id.stream]
+	r.drop(s, at)
+	if len(s.replies) == 0 {
+		delete(r.streams, id.stream)
+	}
+}
+
+func (r *replies) drop(s *answeredStream, at *list.Element) {
+	k := at.Value.(*keptReply)
+	r.order.Remove(at)
+	r.bytes -= k.size
+	delete(s.replies, k.to.number)
+}
+
+// answerAgain sends a kept reply to whoever has asked again. Without room for it, it is dropped as any other reply
+// is, and counted.
+func (s *Rep) answerAgain(l *link, envelope [][]byte, k *keptReply) {
+	frames := slices.Clone(envelope)
+	for _, f := range k.frames {
+		frames = append(frames, slices.Clone(f))
+	}
+	to := func() *link { return l }
+	s.wg.Go(func() { _ = s.out.route(context.Background(), false, to, Msg{Frames: frames}, DropNewest) })
+}

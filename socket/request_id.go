@@ -1,0 +1,47 @@
+package socket
+
+import (
+	"encoding/binary"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
+)
+
+// A requestID names a request from a spool for good, however often it is sent and by whichever connection. It is the
+// frame that a Req puts in front of the empty one, which every REP and ROUTER sends back with the reply:
+//
+//	0 "YREQ" | 4 stream 16 | 20 number u64 | 28 low u64, big endian
+//
+// low is the number below which the requester has settled all, so that nobody need keep a reply to those.
+type requestID struct {
+	stream reliable.ID
+	number uint64
+}
+
+const (
+	requestMagic  = "YREQ"
+	requestIDSize = len(requestMagic) + len(reliable.ID{}) + 16
+)
+
+func appendRequestID(b []byte, id requestID, low uint64) []byte {
+	b = append(append(b, requestMagic...), id.stream[:]...)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, id.number), low)
+}
+
+func parseRequestID(frame []byte) (id requestID, low uint64, ok bool) {
+	if len(frame) != requestIDSize || string(frame[:len(requestMagic)]) != requestMagic {
+		return requestID{}, 0, false
+	}
+	frame = frame[len(requestMagic):]
+	n := copy(id.stream[:], frame)
+	id.number = binary.BigEndian.Uint64(frame[n:])
+	return id, binary.BigEndian.Uint64(frame[n+8:]), true
+}
+
+// requestIDOf finds the id in the envelope of a request, which ends with the empty frame: what proxies have added is
+// ahead of it.
+func requestIDOf(envelope [][]byte) (id requestID, low uint64, ok bool) {
+	if len(envelope) < 2 {
+		return requestID{}, 0, false
+	}
+	return parseRequestID(envelope[len(envelope)-2])
+}
