@@ -141,15 +141,20 @@ func (c *cuts) Read(b []byte) (int, error) {
 	if len(c.in) == 0 {
 		return 0, io.EOF
 	}
+	return copy(b, c.piece(len(b))), nil
+}
+
+// piece takes the next piece, or as much of it as there is room for.
+func (c *cuts) piece(room int) []byte {
 	n := len(c.in)
 	if len(c.sizes) > 0 {
 		n = max(1, c.sizes[c.next%len(c.sizes)])
 		c.next++
 	}
-	n = copy(b, c.in[:min(n, len(c.in))])
-	c.in = c.in[n:]
-	c.given += n
-	return n, nil
+	p := c.in[:min(n, room, len(c.in))]
+	c.in = c.in[len(p):]
+	c.given += len(p)
+	return p
 }
 
 // twoCuts is the same for two buffers at once: a piece may go over from the first into the second.
@@ -164,10 +169,13 @@ func (c *twoCuts) Read(b []byte) (int, error) {
 }
 
 func (c *twoCuts) ReadTwo(first, second []byte) (int, error) {
-	both := make([]byte, len(first)+len(second))
-	n, err := c.Read(both)
-	copy(second, both[copy(first, both[:n]):n])
-	return n, err
+	c.reads++
+	if len(c.in) == 0 {
+		return 0, io.EOF
+	}
+	p := c.piece(len(first) + len(second))
+	copy(second, p[copy(first, p):])
+	return len(p), nil
 }
 
 // held is what a Reader has allocated for bytes, now. Lists of frames come on top, in runs of at most maxArenaBlock.
