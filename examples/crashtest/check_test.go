@@ -85,7 +85,7 @@ func must(t *testing.T, err error) {
 }
 
 func named(name string) scenario {
-	return all[slices.IndexFunc(all, func(s scenario) bool { return s.Name == name })]
+	return scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.Name == name })]
 }
 
 // TestCheckerSeesWhatIsPlanted: each fault that the checker is there for, and what only looks like one.

@@ -101,7 +101,7 @@ func TestJournal(t *testing.T) {
 // TestPlans: a seed makes the same plan again, another one another, and each has what was asked for.
 func TestPlans(t *testing.T) {
 	o := sizes{messages: 1000, kills: 30, cuts: 50, stops: 4, lanes: 3}
-	for _, s := range all {
+	for _, s := range scenarios {
 		t.Run(s.Name, func(t *testing.T) {
 			a, b, c := makePlan(s, 1, o), makePlan(s, 1, o), makePlan(s, 2, o)
 			if describe(a) != describe(b) || describe(a) == describe(c) {

@@ -21,10 +21,18 @@ func spooled(j job, q *spool.Spool) []socket.PushOption {
 
 // graded are the options of a receiver, by its grade.
 func (s *sink) graded() []socket.PullOption {
-	if s.Plan.Grade == plain {
+	opts := []socket.PullOption{socket.WithManualAck()}
+	switch s.Plan.Grade {
+	case plain:
 		return nil
+	case inbox, kept:
+		opts = append(opts, socket.WithInbox(s.q))
+	case noted:
+		opts = append(opts, socket.WithTakenIn(s.q))
+	case taken:
+		opts = append(opts, socket.WithTaken(s.j), socket.WithName("receiver"))
 	}
-	return []socket.PullOption{socket.WithManualAck()}
+	return opts
 }
 
 // next takes one message, if one comes soon, writes it down and acknowledges it.

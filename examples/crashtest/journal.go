@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/yodel-mq/yodel/socket/spool"
 )
@@ -63,9 +64,11 @@ func (r *record) parse(p []byte) bool {
 
 // A journal is the file in which all lives of a receiver write down what they got.
 type journal struct {
-	f    *os.File
-	last *record // the last message that an earlier life got, nil if none
-	b    []byte
+	f *os.File
+	b []byte
+
+	mu   sync.Mutex
+	last *record // the last message that this life or an earlier one got, nil if none
 
 	count int     // records of this life
 	held  *record // see plant.go
@@ -104,13 +107,21 @@ func openJournal(path string) (*journal, error) {
 
 func (j *journal) write(r *record) error {
 	j.b = r.append(j.b[:0])
-	_, err := j.f.Write(j.b)
-	return err
+	if _, err := j.f.Write(j.b); err != nil || r.Flags&(born|damaged) != 0 {
+		return err
+	}
+	last := *r
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last = &last
+	return nil
 }
 
 // Taken is the socket.Taker of the scenario "taken": what was written down was taken. Messages come in the order of
 // their seqs, so that the last record says it all.
 func (j *journal) Taken(stream spool.ID) (floor uint64, above []spool.Range, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.last == nil || j.last.Stream != stream {
 		return 0, nil, nil
 	}

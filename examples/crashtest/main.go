@@ -18,10 +18,12 @@
 //
 //	links    reliable links in memory: connections are cut and processes stopped, but not killed
 //	memory   the sender has a spool, the receiver nothing: what comes twice is flagged as redelivered
-//	inbox    the receiver has an inbox: nothing comes into it twice; the application may see a message again, flagged
+//	inbox    the receiver has an inbox; the application may see a message again, flagged
+//	kept     as inbox, but nobody receives from it before all is over: then each message is there once
+//	noted    the receiver notes in a spool what it has taken: what comes twice is flagged
 //	taken    the receiver keeps what it has taken with its own data: nothing comes twice
 //	shared   three receivers share the messages of one sender
-//	full     as memory, and the disk runs full: a file system of its own where root may mount one, else a cap
+//	full     as inbox, and the disk runs full: a file system of its own where root may mount one, else a cap
 //
 // What is done to them follows from the seed alone, and happens after so many messages, not at a time; what comes of it
 // the operating system has a say in.

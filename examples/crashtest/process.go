@@ -99,9 +99,9 @@ func (p *process) finish() error {
 	select {
 	case <-p.done:
 		return p.ended()
-	case <-time.After(patience):
+	case <-time.After(10 * patience): // it may have an inbox to empty
 		p.kill()
-		return fmt.Errorf("%s did not end in %v", p.name(), patience)
+		return fmt.Errorf("%s did not end in %v", p.name(), 10*patience)
 	}
 }
 

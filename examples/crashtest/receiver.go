@@ -12,7 +12,7 @@ import (
 type sink struct {
 	job
 	pull *socket.Pull
-	q    *spool.Spool // its inbox; nil: none
+	q    *spool.Spool // its inbox, or where it notes what it has taken; nil: none
 	j    *journal
 }
 
@@ -23,7 +23,8 @@ func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err 
 		return err
 	}
 	opts := options(func(o socket.Option) socket.PullOption { return o })
-	if j.Plan.Grade == inbox {
+	switch j.Plan.Grade {
+	case inbox, kept, noted:
 		if s.q, err = openSpool(j, sp); err != nil {
 			return err
 		}
@@ -34,6 +35,9 @@ func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err 
 	}
 	stop := make(chan struct{})
 	go watch(s.pull, sp, stop)
+	if j.Plan.Grade == kept {
+		<-end
+	}
 	for {
 		got, err := s.next(ctx)
 		if err != nil {

@@ -208,6 +208,9 @@ func (r *run) play(ctx context.Context) error {
 			return err
 		}
 		received := r.received()
+		if r.Grade == kept { // nobody does yet
+			received = accepted
+		}
 		progress := accepted + received
 		if err := r.openGate(events, accepted, received); err != nil {
 			return err
