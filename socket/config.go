@@ -66,6 +66,7 @@ type config struct {
 	takenIn      *spool.Spool
 	taker        Taker
 	receiverName string
+	forget       time.Duration // see WithForget
 
 	store      store // see WithSpool; nil for none
 	noSpool    bool  // the role cannot have one
@@ -193,6 +194,7 @@ func defaults() config {
 		grace:  defaultGrace,
 
 		maxUnsettled: defaultMaxUnsettled,
+		forget:       defaultForget,
 
 		transports: make(map[string]transport.Transport, 4),
 	}

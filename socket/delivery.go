@@ -59,7 +59,8 @@ type Delivery struct {
 	Msg
 	// ID is the message's, for an application that notes what it has done with its own data (see [WithTaken]).
 	ID MessageID
-	// Attempts is how many deliveries were begun before this one, as far as the sender knows.
+	// Attempts is how many deliveries were begun before this one, as far as the sender tells: one with a spool counts
+	// them. With an inbox those that were given back there count too.
 	Attempts int
 	// Redelivered says that an application may have seen the message before.
 	Redelivered bool
@@ -110,7 +111,8 @@ func (d *Delivery) InProgress() error {
 }
 
 // Term says that the message is worth nothing to anybody: it is not delivered again, and goes to the dead letters of
-// its sender's spool or, with an inbox, of that, with the reason.
+// its sender's spool or, with an inbox, of that, with the reason. With an inbox it returns once that is on disk. Without
+// one the sender may take the message for acknowledged, if the connection is lost before it has heard of this.
 func (d *Delivery) Term(reason string) error {
 	return d.settle("term", func(by settler, h *handout) func() error { return by.terminated(h, reason) })
 }

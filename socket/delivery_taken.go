@@ -108,6 +108,7 @@ func (t *takenNotes) start(c *core) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		t.stop = cancel
 		c.wg.Go(func() { t.run(ctx) })
+		c.wg.Go(func() { c.forget(ctx) })
 	})
 	return t.err
 }

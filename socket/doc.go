@@ -163,7 +163,8 @@
 // on the way, WithReassign how long a lost peer is waited for, and WithYodelOnly refuses peers that acknowledge
 // nothing. A receiver settles what comes over them by receiving it or, with WithManualAck, by the verbs of a
 // [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long. WithInbox keeps messages on
-// disk until they are settled, WithTakenIn and WithTaken only which ones were, and WithName names the receiver.
+// disk until they are settled, WithTakenIn and WithTaken only which ones were, and WithName names the receiver;
+// WithForget says for how long a sender that stays away is remembered.
 // WithSpool sends from disk, WithPartition to given receivers, by the key of WithKey. Requests of an earlier life are
 // answered by [Req.Pending]; [Req.Withdraw] takes one back.
 //

@@ -92,7 +92,7 @@ func (d *diskInbox) start() error {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		d.stop = cancel
-		for _, task := range []func(context.Context){d.keep, d.load} {
+		for _, task := range []func(context.Context){d.keep, d.load, c.forget} {
 			d.tasks.Add(1)
 			c.wg.Go(func() {
 				defer d.tasks.Done()

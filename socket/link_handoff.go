@@ -24,12 +24,12 @@ import (
 // except for timer, which is the link's goroutine's.
 type handoff struct {
 	owner     readOwner
-	handoffs  uint64        // how often a receiver has become the owner
 	sleeping  bool          // the link's goroutine waits for wake alone, without a timeout
 	reclaimed bool          // the link's goroutine is to be the next owner
+	cancelled bool          // the read deadline is in the past
+	handoffs  uint64        // how often a receiver has become the owner
 	wake      chan struct{} // wakes the link's goroutine to take the reading back
 	timer     *time.Timer   // ends its sleep after a parkTimeout
-	cancelled bool          // the read deadline is in the past
 	err       error         // that a receiver's read ended with; it stands
 	rest      [][][]byte    // messages read and not in the queue yet
 

@@ -27,7 +27,7 @@ type InboxOption interface {
 //   - A Rep replies to a request of an earlier life if its peer is connected again; a Router names the peer as it did.
 //   - [Msg.From] is nil for what came in an earlier life, from a peer that has not come again.
 //   - The spool has to be open as long as the socket is, and is for this socket alone: it is received by its cursor "".
-//   - What was taken of a sender is remembered, in the spool, until [spool.Spool.Forget].
+//   - What was taken of a sender is remembered in the spool; see [WithForget].
 //
 // The receiver is known to its peers by [WithName] or else as long as there is this spool. A nil spool is none, which is
 // the default.
@@ -49,6 +49,17 @@ func WithTakenIn(q *spool.Spool) InboxOption {
 // Taker is none, which is the default. Beside WithInbox and WithTakenIn it does nothing.
 func WithTaken(t Taker) InboxOption {
 	return optionForInbox{setting: func(c *config) { c.taker = t }}
+}
+
+// WithForget sets for how long a socket with [WithInbox] or [WithTakenIn] remembers what was taken of a sender that is
+// not connected. A sender that comes back later is told that this side knows nothing of it, and what it sends again may
+// be taken twice. The default, and 0, is seven days; less than 0 is for ever.
+func WithForget(after time.Duration) InboxOption {
+	return optionForInbox{setting: func(c *config) {
+		if c.forget = after; after == 0 {
+			c.forget = defaultForget
+		}
+	}}
 }
 
 // WithName names the receiver for its peers, so that it is the same one after a restart: a sender with a spool goes on
