@@ -38,6 +38,8 @@ type socketFlags struct {
 	confirm    bool
 	spool      string
 	store      *spool.Spool // what --spool names, once it is open
+	dedup      string
+	taken      *spool.Spool // what --dedup names
 
 	count     int
 	delimText string
@@ -115,6 +117,9 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	if v.is(prints) {
 		fs.StringVar(&f.format, "format", "line", "how to print: "+strings.Join(formats, ", "))
+	}
+	if v.is(dedups) {
+		fs.StringVar(&f.dedup, "dedup", "", "note in `DIR` what has been printed, and print none of it again")
 	}
 	if v.is(replies) {
 		fs.BoolVar(&f.echo, "echo", false, "reply with the request (the default)")

@@ -25,7 +25,7 @@ func runRecv(ctx context.Context, s *session) error {
 	read, stop := s.whileRead(ctx)
 	defer stop()
 	err := s.recvAll(read, s.sock.(socket.Receiver), out)
-	if e := out.flush(); e != nil && (err == nil || !isBrokenPipe(err)) {
+	if e := s.flush(out); e != nil && (err == nil || !isBrokenPipe(err)) {
 		err = e
 	}
 	return s.recvStatus(ctx, err)
@@ -37,9 +37,9 @@ func (s *session) recvAll(ctx context.Context, sock socket.Receiver, out *printe
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		m, err := sock.TryRecv()
+		m, err := s.tryRecv(sock)
 		if errors.Is(err, socket.ErrWouldBlock) {
-			if err := out.flush(); err != nil {
+			if err := s.flush(out); err != nil {
 				return err
 			}
 			m, err = s.recvOne(ctx, sock)
@@ -61,6 +61,9 @@ func (s *session) recvAll(ctx context.Context, sock socket.Receiver, out *printe
 func (s *session) recvOne(ctx context.Context, sock socket.Receiver) (socket.Msg, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
+	if s.flags.taken != nil {
+		return s.nextDelivery(ctx, sock)
+	}
 	return sock.Recv(ctx)
 }
 

@@ -25,9 +25,10 @@ type session struct {
 	messages, bytes atomic.Int64
 	closing         atomic.Bool // no progress line any more
 
-	out     *printer // what is printed, or nil
-	kept    bool     // it was told that messages are left in --spool
-	reached *reached // what keeps endpoints from having peers, or nil
+	out     *printer           // what is printed, or nil
+	printed []*socket.Delivery // with --dedup: and not acknowledged yet
+	kept    bool               // it was told that messages are left in --spool
+	reached *reached           // what keeps endpoints from having peers, or nil
 
 	twoWay // for the verbs that converse
 }

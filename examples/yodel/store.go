@@ -23,6 +23,9 @@ var storeOverflows = map[string]spool.Overflow{
 
 // checkStore says what is wrong with --spool.
 func (f *socketFlags) checkStore(fs *pflag.FlagSet) error {
+	if fs.Changed("dedup") && f.dedup == "" {
+		return usagef("--dedup is empty: give it a directory")
+	}
 	if !fs.Changed("spool") {
 		return nil
 	}
@@ -42,8 +45,13 @@ func (f *socketFlags) checkStore(fs *pflag.FlagSet) error {
 	return nil
 }
 
-// openStore opens what --spool names.
+// openStore opens what --spool or --dedup names; no verb has both.
 func (f *socketFlags) openStore(a *app) (err error) {
+	if f.dedup != "" {
+		if f.taken, err = spool.Open(f.dedup, spool.Options{}); err != nil {
+			return failf("%w", err)
+		}
+	}
 	if f.spool == "" {
 		return nil
 	}
@@ -66,8 +74,13 @@ func (f *socketFlags) openStore(a *app) (err error) {
 	return nil
 }
 
-// closeStore ends the use of --spool, after the socket's end.
+// closeStore ends the use of --spool and --dedup, after the socket's end.
 func (s *session) closeStore() {
+	if s.flags.taken != nil {
+		if err := s.flags.taken.Close(); err != nil {
+			s.con.printf("%v", err)
+		}
+	}
 	if s.flags.store == nil {
 		return
 	}

@@ -67,7 +67,7 @@ func runTwoWay(ctx context.Context, s *session) error {
 		}
 	}()
 	err = s.recvAll(work, sock, out)
-	if e := out.flush(); e != nil && (err == nil || !isBrokenPipe(err)) {
+	if e := s.flush(out); e != nil && (err == nil || !isBrokenPipe(err)) {
 		err = e
 	}
 	if err == nil {

@@ -14,7 +14,6 @@ var unavailable = []struct {
 	who       ability // 0: every socket
 }{
 	{name: "spool", arg: "DIR", who: willSpool},
-	{name: "dedup", arg: "DIR", who: dedups},
 	{name: "subscriber", arg: "NAME", who: subscribes},
 	{name: "plain", arg: "USER:PASS"},
 	{name: "plain-server", arg: "FILE"},

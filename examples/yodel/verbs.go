@@ -28,7 +28,7 @@ const (
 	subscribes                     // receives by topic
 	spools                         // takes --spool
 	willSpool                      // will take it
-	dedups                         // will take --dedup
+	dedups                         // takes --dedup
 	overflows                      // takes --overflow
 )
 
@@ -43,6 +43,9 @@ func (v *verb) help() string {
 	}
 	if v.is(spools) {
 		text += storeHelp + "\n\n"
+	}
+	if v.is(dedups) {
+		text += dedupHelp + "\n\n"
 	}
 	return text + findHelp
 }
@@ -163,6 +166,10 @@ func options[T any](f *socketFlags) []T {
 		add(socket.WithSpool(f.store))
 	} else if f.overflow != "" {
 		add(socket.WithOverflow(overflowPolicies[f.overflow]))
+	}
+	if f.taken != nil {
+		add(socket.WithTakenIn(f.taken))
+		add(socket.WithManualAck())
 	}
 	if f.id != "" {
 		add(socket.WithIdentity(f.id))
