@@ -253,7 +253,7 @@ func TestSlowHandshake(t *testing.T) {
 					if d := time.Since(start); d != 0 {
 						t.Errorf("good peers had to wait for %v", d)
 					}
-					time.Sleep(time.Hour)
+					time.Sleep(12 * limit)
 					failed := seen.of(socket.HandshakeFailed)
 					if len(failed) == 0 {
 						t.Fatal("the handshake never ended")

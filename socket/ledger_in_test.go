@@ -13,7 +13,7 @@ import (
 // TestInLedgerBalances: whatever verbs come in whatever order, every account balances after each, and the socket's is
 // the sum of its links'.
 func TestInLedgerBalances(t *testing.T) {
-	const steps, links = 1_000_000, 5
+	const steps, links = 300_000, 5
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var socket inCounts
 	var link [links]inCounts

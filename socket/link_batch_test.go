@@ -2,6 +2,7 @@ package socket
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -45,8 +46,10 @@ func fresh(r *rand.Rand, sizes ...int) Msg {
 	m := Msg{Frames: make([][]byte, len(sizes))}
 	for i, n := range sizes {
 		m.Frames[i] = make([]byte, n)
-		for k := range m.Frames[i] {
-			m.Frames[i][k] = byte(r.Uint32())
+		for rest := m.Frames[i]; len(rest) > 0; {
+			var some [8]byte
+			binary.NativeEndian.PutUint64(some[:], r.Uint64())
+			rest = rest[copy(rest, some[:]):]
 		}
 	}
 	return m
