@@ -111,8 +111,8 @@ func (d *Delivery) InProgress() error {
 }
 
 // Term says that the message is worth nothing to anybody: it is not delivered again, and goes to the dead letters of
-// its sender's spool or, with an inbox, of that, with the reason. With an inbox it returns once that is on disk. Without
-// one the sender may take the message for acknowledged, if the connection is lost before it has heard of this.
+// its sender's spool or, with an inbox, of that, with the reason. With an inbox it returns once that is on disk.
+// Without one the sender may take the message for acknowledged, if the connection is lost before it has heard of this.
 func (d *Delivery) Term(reason string) error {
 	return d.settle("term", func(by settler, h *handout) func() error { return by.terminated(h, reason) })
 }

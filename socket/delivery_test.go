@@ -95,8 +95,8 @@ func TestDeliveryVerbs(t *testing.T) {
 	})
 }
 
-// TestDeliverySettledByReceiving: without WithManualAck a delivery is settled by being returned, like a message of Recv,
-// with which it keeps the order.
+// TestDeliverySettledByReceiving: without WithManualAck a delivery is settled by being returned, like a message of
+// Recv, with which it keeps the order.
 func TestDeliverySettledByReceiving(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
@@ -510,7 +510,9 @@ func TestMessageID(t *testing.T) {
 			t.Errorf("%q became %v", text, back)
 		}
 	}
-	for _, bad := range []string{"1", "/1", "01/1", "0102030405060708090a0b0c0d0e0f10", "0102030405060708090a0b0c0d0e0f10/x"} {
+	for _, bad := range []string{
+		"1", "/1", "01/1", "0102030405060708090a0b0c0d0e0f10", "0102030405060708090a0b0c0d0e0f10/x",
+	} {
 		if err := new(socket.MessageID).UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q was taken for a message id", bad)
 		}

@@ -39,8 +39,8 @@ func (l *sendingLife) kill(t testing.TB, net *simnet.Network) *memDisk {
 }
 
 // TestSpoolToInbox: a sender with a spool and a receiver with an inbox, each of which is killed again and again, on a
-// network that cuts their connections: every message that was accepted comes, in order, once into the inbox, and once to
-// the application but for those that say that they may have come before.
+// network that cuts their connections: every message that was accepted comes, in order, once into the inbox, and once
+// to the application but for those that say that they may have come before.
 func TestSpoolToInbox(t *testing.T) {
 	for seed := range uint64(5) {
 		bubble(t, func(t *testing.T) {
@@ -109,8 +109,8 @@ func TestSpoolToInbox(t *testing.T) {
 	}
 }
 
-// TestSpoolToWorkers: a message that a worker keeps for too long, or gives back, goes to another one, and says how often
-// it was begun; one that nobody wants ends among the dead letters of its sender.
+// TestSpoolToWorkers: a message that a worker keeps for too long, or gives back, goes to another one, and says how
+// often it was begun; one that nobody wants ends among the dead letters of its sender.
 func TestSpoolToWorkers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})

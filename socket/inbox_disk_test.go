@@ -93,7 +93,8 @@ func TestInbox(t *testing.T) {
 		for n := range 101 - 40 {
 			dv, err := l.pull.Next(aDay(t))
 			must(t, err)
-			if number(dv.Msg) != n+40 || dv.Redelivered != (n < 60) || n < 60 && dv.ID.Seq != uint64(n)+41 { // after BYE the sender begins anew
+			if number(dv.Msg) != n+40 || dv.Redelivered != (n < 60) ||
+				n < 60 && dv.ID.Seq != uint64(n)+41 { // after BYE the sender begins anew
 				t.Fatalf("%d came, %v redelivered %v, want %d", number(dv.Msg), dv.ID, dv.Redelivered, n+40)
 			}
 			wantEnded(t, dv, socket.ErrSettled)
@@ -110,8 +111,8 @@ func TestInbox(t *testing.T) {
 	})
 }
 
-// TestInboxKilled: the receiver is killed again and again at any moment. Nothing is lost, and nothing is kept twice; the
-// application gets twice only what it may have had, and that says so.
+// TestInboxKilled: the receiver is killed again and again at any moment. Nothing is lost, and nothing is kept twice;
+// the application gets twice only what it may have had, and that says so.
 func TestInboxKilled(t *testing.T) {
 	for seed := range uint64(3) {
 		for _, manual := range []bool{false, true} {
@@ -318,7 +319,8 @@ func TestInboxSpoolClosed(t *testing.T) {
 	})
 }
 
-// TestInboxFull: while the spool is full nothing is acknowledged and nothing lost; what is too large for it is left out.
+// TestInboxFull: while the spool is full nothing is acknowledged and nothing lost; what is too large for it is left
+// out.
 func TestInboxFull(t *testing.T) {
 	for _, overflow := range []spool.Overflow{spool.Block, spool.Reject} {
 		t.Run(fmt.Sprint(overflow), func(t *testing.T) {

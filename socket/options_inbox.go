@@ -15,30 +15,31 @@ type InboxOption interface {
 	RouterOption
 }
 
-// WithInbox keeps what the socket receives in a spool until it is settled: what a peer has sent reliably is acknowledged
-// once it is on disk here, and is handed out from there, in this life of the process or a later one. So nothing that was
-// acknowledged is lost, and nothing is there twice, whatever becomes of either side; what was handed out and not settled
-// when the process ended is handed out again, with [Delivery.Redelivered]. Messages are received in the order in which
-// they were kept. What Recv returns is settled within some milliseconds by that; what Next returns is so too, or, with
-// [WithManualAck], by its verbs.
+// WithInbox keeps what the socket receives in a spool until it is settled: what a peer has sent reliably is
+// acknowledged once it is on disk here, and is handed out from there, in this life of the process or a later one. So
+// nothing that was acknowledged is lost, and nothing is there twice, whatever becomes of either side; what was handed
+// out and not settled when the process ended is handed out again, with [Delivery.Redelivered]. Messages are received in
+// the order in which they were kept. What Recv returns is settled within some milliseconds by that; what Next returns
+// is so too, or, with [WithManualAck], by its verbs.
 //
 //   - Messages of peers that do not send reliably are kept likewise, and may be lost before that.
-//   - While the spool is full, peers are not read from: they feel it as backpressure. Under [spool.DropOldest] it drops.
+//   - While the spool is full, peers are not read from: they feel it as backpressure. Under [spool.DropOldest] it
+//     drops.
 //   - A Rep replies to a request of an earlier life if its peer is connected again; a Router names the peer as it did.
 //   - [Msg.From] is nil for what came in an earlier life, from a peer that has not come again.
 //   - The spool has to be open as long as the socket is, and is for this socket alone: it is received by its cursor "".
 //   - What was taken of a sender is remembered in the spool; see [WithForget].
 //
-// The receiver is known to its peers by [WithName] or else as long as there is this spool. A nil spool is none, which is
-// the default.
+// The receiver is known to its peers by [WithName] or else as long as there is this spool. A nil spool is none, which
+// is the default.
 func WithInbox(q *spool.Spool) InboxOption {
 	return optionForInbox{setting: func(c *config) { c.inbox = q }}
 }
 
-// WithTakenIn has a spool keep which messages were taken, but not the messages: each is acknowledged once it is settled,
-// by being received or, with [WithManualAck], by a verb, and that is on disk. So none is handed out again that was
-// settled, whatever becomes of either side, but for those that the process was about to note when it ended. A nil spool
-// is none, which is the default. Beside WithInbox it does nothing.
+// WithTakenIn has a spool keep which messages were taken, but not the messages: each is acknowledged once it is
+// settled, by being received or, with [WithManualAck], by a verb, and that is on disk. So none is handed out again that
+// was settled, whatever becomes of either side, but for those that the process was about to note when it ended. A nil
+// spool is none, which is the default. Beside WithInbox it does nothing.
 func WithTakenIn(q *spool.Spool) InboxOption {
 	return optionForInbox{setting: func(c *config) { c.takenIn = q }}
 }

@@ -57,8 +57,8 @@ const ackDelay = reliable.DefaultAckDelay
 // then finds nothing to do, and each time it looks it wakes a thread, which makes round trips slower for a while.
 const alongDelay = 100 * time.Millisecond
 
-// openStream has a link own the stream that its peer opens, from now on. memory is what an earlier life of this receiver
-// has taken of it, nil for nothing.
+// openStream has a link own the stream that its peer opens, from now on. memory is what an earlier life of this
+// receiver has taken of it, nil for nothing.
 func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) reliable.Opened {
 	q.recv.Lock()
 	defer q.recv.Unlock()

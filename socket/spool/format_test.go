@@ -187,7 +187,9 @@ func TestCheckpointIsTheState(t *testing.T) {
 		st.putDead(rng.Uint64N(1000), sizedPlace{place{4, int64(rng.IntN(1000)) * 8}, rng.IntN(1000)})
 	}
 	st.attempts[attemptKey{1, 99_999}] = attempt{3, someTime, "why"}
-	st.taken[someID] = &takenState{epoch: 1, nonce: 2, low: 5, seen: someTime, set: ranges.From(6, ranges.Range{From: 9, To: 12})}
+	st.taken[someID] = &takenState{
+		epoch: 1, nonce: 2, low: 5, seen: someTime, set: ranges.From(6, ranges.Range{From: 9, To: 12}),
+	}
 	st.values["key"] = []byte("value")
 	again := newState()
 	for range 2 { // and the same twice is the same

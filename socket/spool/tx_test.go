@@ -91,7 +91,8 @@ func TestTake(t *testing.T) {
 				m.Origin.Seq = seq
 				ms = append(ms, m)
 			}
-			if err := b.s.Take(b.Context(), spool.Sender{Stream: from, Epoch: epoch, Nonce: 10 * epoch}, low, ms, keep); err != nil {
+			sender := spool.Sender{Stream: from, Epoch: epoch, Nonce: 10 * epoch}
+			if err := b.s.Take(b.Context(), sender, low, ms, keep); err != nil {
 				b.Fatal(err)
 			}
 		}
