@@ -38,12 +38,12 @@ func (l *link) writeOff() {
 		return
 	}
 	o.finished = true
+	if o.feeder != nil {
+		o.feeder.takeBack(l, false)
+	}
 	if s := o.session; s != nil {
 		o.session = nil // what is still written, or acknowledged, is nobody's
 		s.writeOff(l)
-	}
-	if o.feeder != nil {
-		o.feeder.takeBack(l, false)
 	}
 	l.dropped(SocketClosed, o.counts.queued)
 	o.box.drained()

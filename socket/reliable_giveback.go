@@ -120,7 +120,11 @@ var errGivenBack = errors.New("the receiver has given it back")
 
 // returnStored gives a message back to the store.
 func (s *session) returnStored(p reliable.Piece[*batch], r reply) {
-	o, n := s.box, Count{1, p.Bytes}
+	s.holds.RemoveRange(p.Number, p.Number+1)
+	if !s.has.Contains(p.Number) { // it is with another receiver, or done
+		return
+	}
+	o, n := s.box, Count{1, min(p.Bytes, s.unacked.Bytes)}
 	s.has.RemoveRange(p.Number, p.Number+1)
 	s.unacked = s.unacked.minus(n)
 	a := o.ledger(s.link)

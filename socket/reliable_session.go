@@ -50,6 +50,7 @@ type session struct {
 	receiver reliable.ID        // as it calls itself
 	known    reliable.Knowledge // what it knew of the stream when the link began
 	has      ranges.Set         // numbers on its link, or written and not acknowledged
+	holds    ranges.Set         // numbers that the receiver had when the link began, and has not done with
 	toldAt   uint64             // how far the store was when LOW was said last
 
 	opening bool        // a link has been opened that has not joined yet

@@ -154,6 +154,8 @@ func (f *feeder) mayPut(m *stored) bool {
 		return false
 	case f.of.done.Contains(m.number), f.cur.settled(m.number):
 		return false
+	case f.adoptedBy(m.number):
+		return false
 	case !m.expires.IsZero() && !m.expires.After(time.Now()):
 		f.cur.release(only(m.number)) // the store will find that out, and say so
 		return false

@@ -83,13 +83,18 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 	sp := s.box.spooled
 	s.known = o.Known
 	s.settled(r.Settled)
+	s.settledBelow(low, ranges.From(0, o.Held...))
 	for _, p := range r.Again {
 		tried := o.Known != reliable.Everything || p.Number < o.Next
 		s.backToStore(numberRange{From: p.Number, To: p.Number + p.Count}, p.Bytes, giveBack{tried: tried, cause: errLinkLost})
 	}
+	s.holds = ranges.Set{}
+	for _, h := range o.Held {
+		s.holds.AddRange(h.From, h.To)
+	}
 	for _, h := range r.Held {
 		for _, k := range parts(&sp.out, h) {
-			if !k.in {
+			if !k.in { // and not on the way to another, too
 				s.adopt(k.numberRange)
 			}
 		}
@@ -99,6 +104,25 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 		s.box.env.events.add(Event{Kind: StateLost, Endpoint: s.opened.ep.name, Peer: s.opened.peer})
 	}
 	sp.meet(o.Receiver)
+}
+
+// settledBelow settles what the session has below low and the receiver does not hold: another one has acknowledged it
+// meanwhile, so that this one has been told to forget it.
+func (s *session) settledBelow(low uint64, held ranges.Set) {
+	for _, k := range slices.Clone(s.has.Above()) {
+		for _, p := range parts(&held, numberRange{From: k.From, To: min(k.To, low)}) {
+			if p.in {
+				continue
+			}
+			n := Count{Messages: s.feeder.acknowledged(s, []numberRange{p.numberRange})}
+			if n.Messages == s.unacked.Messages {
+				n.Bytes = s.unacked.Bytes
+			}
+			s.unacked = s.unacked.minus(n)
+			s.box.ledger(nil).acknowledge(n)
+		}
+	}
+	s.box.drained()
 }
 
 // maxReceivers is how many receivers a socket remembers to have met.
@@ -153,6 +177,19 @@ func (s *session) adopt(r numberRange) {
 		o.ledger(nil).write(n)
 		s.unacked = s.unacked.plus(n)
 	}
+}
+
+// adoptedBy reports whether a receiver that is there has a message already, whose session then takes it over. To send it
+// again would be worse than to do it twice: who has a message and has not done with it acknowledges its double.
+func (f *feeder) adoptedBy(number uint64) bool {
+	for _, l := range f.links {
+		if s := l.out.session; s != nil && s.link == l && s.holds.Contains(number) {
+			s.adopt(only(number))
+			retain(&s.box.unassigned, &l.out.counts, Count{Messages: 1})
+			return true
+		}
+	}
+	return false
 }
 
 // loseNumbers is lose of a session with a store.

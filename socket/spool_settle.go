@@ -39,6 +39,7 @@ func (f *feeder) settle(r numberRange) {
 func (f *feeder) acknowledged(s *session, all []numberRange) (messages uint64) {
 	sp := f.of
 	for _, r := range all {
+		s.holds.RemoveRange(r.From, r.To)
 		for _, k := range parts(&s.has, r) {
 			if k.in {
 				messages += k.Len()
