@@ -117,11 +117,9 @@ type linkOut struct {
 	done     chan struct{}       // of a removed link: closed once what was unsent is accounted for
 	topics   map[string]struct{} // what this peer is subscribed to
 
-	session *session      // of a reliable link; nil of any other
-	unsaid  int           // writes since acknowledgements went along with one (link.ackAlong)
-	saidAt  time.Duration // when that was
-	feeder  *feeder       // of a socket with a store
-	stored  *storedQueue  // the same: the messages in open and in flight
+	session *session     // of a reliable link; nil of any other
+	feeder  *feeder      // of a socket with a store
+	stored  *storedQueue // the same: the messages in open and in flight
 
 	lastFanOut uint64 // the number of the last fan-out that met this link
 

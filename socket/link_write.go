@@ -62,7 +62,6 @@ func (l *link) load() bool {
 	case o.session != nil:
 		o.session.load(l)
 	default:
-		l.ackAlong()
 		o.further = o.open.further
 		l.flight.load(&o.control, &o.open)
 	}

@@ -42,6 +42,9 @@ type session struct {
 	flying    uint64     // the number of the first of those messages
 	spare     []*batch   // emptied
 
+	unsaid int           // writes since acknowledgements of what the receiver sends went along with one
+	saidAt time.Duration // when that was
+
 	unacked Count // of the messages that the ledger has as unacknowledged
 	waiting batch // messages for this receiver alone that were not sent
 
@@ -220,7 +223,7 @@ func (s *session) load(l *link) {
 			o.announce(s.fresh)
 			s.fresh = nil
 		}
-		l.ackAlong()
+		s.ackAlong(l)
 		o.further = o.open.further
 		l.flight.load(&o.control, &o.open)
 		if s.feeder == nil {

@@ -351,15 +351,15 @@ func (s *stream) say(b []byte) (_ []byte, any bool) {
 	return b, any
 }
 
-// ackAlong has what is to be acknowledged go ahead of messages that are about to be written. It is left to the timer
-// while somebody takes messages out. core.out.mu is held.
-func (l *link) ackAlong() {
+// ackAlong has what is to be acknowledged go ahead of messages that are about to be written, where both sides send
+// reliably. It is left to the timer while somebody takes messages out. core.out.mu is held.
+func (s *session) ackAlong(l *link) {
 	o := &l.out
 	if o.open.empty() || l.in.stream == nil { // a link without messages may not have joined
 		return
 	}
 	now := o.box.env.now()
-	if o.unsaid++; o.unsaid < alongEvery && now-o.saidAt < time.Millisecond {
+	if s.unsaid++; s.unsaid < alongEvery && now-s.saidAt < time.Millisecond {
 		return
 	}
 	q := &l.core.in
@@ -369,14 +369,14 @@ func (l *link) ackAlong() {
 	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := l.in.stream
-	if s.owner != l || !s.joined() || q.prefetch.link == l {
+	from := l.in.stream
+	if from.owner != l || !from.joined() || q.prefetch.link == l {
 		return
 	}
-	o.unsaid, o.saidAt = 0, now
+	s.unsaid, s.saidAt = 0, now
 	var said bool
-	o.control, said = s.say(o.control)
-	s.along = s.along || said
+	o.control, said = from.say(o.control)
+	from.along = from.along || said
 }
 
 // alongEvery is how many writes in a row go without an acknowledgement where they follow fast on each other.
