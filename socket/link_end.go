@@ -142,6 +142,9 @@ const sinceWritten = 20 * time.Millisecond
 
 // endOfReading is why the link ends when reading it has ended with err.
 func (l *link) endOfReading(err error) error {
+	if cause := l.endingCause(); cause != nil && l.cut.Load() {
+		return cause // however the peer has taken it
+	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}

@@ -46,6 +46,8 @@ func TestEndOfReading(t *testing.T) {
 		"it has all, our way out had ended badly": {0, late, io.EOF, errPeerClosed, true},
 		"a reset":         {0, ErrDisconnected, errPeerReset, errPeerReset, false},
 		"another failure": {0, nil, late, late, false},
+		"we cut it off, and it ended before we left it": {endOfStream, ErrTakenOver, io.EOF, ErrTakenOver, false},
+		"we cut it off, and it has reset":               {0, ErrHeartbeat, errPeerReset, ErrHeartbeat, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			core := heartbeatLink(zmtp.Version{Major: 3, Minor: 1}, heartbeat{}).core
@@ -55,6 +57,7 @@ func TestEndOfReading(t *testing.T) {
 			defer here.Close()
 			l := newWireLink(core, nil, inspected{Conn: here, unacknowledged: c.unacknowledged}, &zmtp.Session{}, &Peer{})
 			l.out.cause = c.ours
+			l.cut.Store(errors.Is(c.ours, ErrTakenOver) || errors.Is(c.ours, ErrHeartbeat))
 			cause := l.endOfReading(c.err)
 			if !errors.Is(cause, c.want) {
 				t.Errorf("the link ends because: %v; want %v", cause, c.want)
