@@ -64,7 +64,8 @@ func TestSpoolManyCuts(t *testing.T) {
 				Latency: time.Millisecond, Jitter: time.Millisecond, Seed: seed, CutPerKiB: 0.7, Window: 512,
 			})
 			q := onMedium(t, newMedium(), spool.Options{})
-			x, y := socket.NewDealer(on(net, "cli"), socket.WithSpool(q)), socket.NewDealer(on(net, "srv"), socket.WithReliable())
+			x := socket.NewDealer(on(net, "cli"), socket.WithSpool(q))
+			y := socket.NewDealer(on(net, "srv"), socket.WithReliable())
 			bindAt(t, y)
 			must(t, x.Connect(server))
 			var all sync.WaitGroup

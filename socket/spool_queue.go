@@ -2,7 +2,8 @@ package socket
 
 import "slices"
 
-// A storedQueue is the numbers of messages from a store in a link's open batch and in its flight, in their order, and their sizes.
+// A storedQueue is the numbers of messages from a store in a link's open batch and in its flight, in their order, and
+// their sizes.
 type storedQueue struct {
 	runs  []numberRange
 	sizes []uint32

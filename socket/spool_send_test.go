@@ -236,7 +236,8 @@ func TestSpoolOverTCP(t *testing.T) {
 		m, err := pull.Recv(within(t))
 		must(t, err)
 		if got := number(m); got != i {
-			t.Fatalf("received %d, want %d (%d cuts); %v; %v; %+v", got, i, cut.done(), push.Stats(), pull.Stats(), q.Stats().Cursors)
+			t.Fatalf("received %d, want %d (%d cuts); %v; %v; %+v", got, i, cut.done(), push.Stats(), pull.Stats(),
+				q.Stats().Cursors)
 		}
 	}
 	must(t, <-sent)

@@ -86,7 +86,8 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 	s.settledBelow(low, ranges.From(0, o.Held...))
 	for _, p := range r.Again {
 		tried := o.Known != reliable.Everything || p.Number < o.Next
-		s.backToStore(numberRange{From: p.Number, To: p.Number + p.Count}, p.Bytes, giveBack{tried: tried, cause: errLinkLost})
+		how := giveBack{tried: tried, cause: errLinkLost}
+		s.backToStore(numberRange{From: p.Number, To: p.Number + p.Count}, p.Bytes, how)
 	}
 	s.holds = ranges.Set{}
 	for _, h := range o.Held {
@@ -225,7 +226,8 @@ func (s *session) allToStore(tried bool) {
 	r := s.sender.Abandon(tried)
 	s.settled(r.Settled)
 	for _, p := range r.Again {
-		s.backToStore(numberRange{From: p.Number, To: p.Number + p.Count}, p.Bytes, giveBack{tried: tried, cause: errLinkLost})
+		how := giveBack{tried: tried, cause: errLinkLost}
+		s.backToStore(numberRange{From: p.Number, To: p.Number + p.Count}, p.Bytes, how)
 	}
 	for _, left := range slices.Clone(s.has.Above()) { // what another receiver has acknowledged
 		s.backToStore(left, 0, giveBack{tried: tried, cause: errLinkLost})

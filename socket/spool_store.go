@@ -22,14 +22,16 @@ type store interface {
 	// cursor makes this socket the one consumer of a cursor until its leave, which fails if there is another. only, if
 	// not nil, says which messages are for it. lost is called, with no lock held, for messages that it will not hand out
 	// though they were not settled; nth is how many consumers it has had.
-	cursor(name string, only func(number uint64, m Msg) bool, lost func(r numberRange, why Reason)) (c cursor, nth uint64, err error)
+	cursor(
+		name string, only func(number uint64, m Msg) bool, lost func(r numberRange, why Reason),
+	) (c cursor, nth uint64, err error)
 }
 
 // A cursor is a place in a store. All methods but next and bury wait for nothing, so that they may be called under
 // outbox.mu.
 type cursor interface {
-	// next hands out messages in the order of their numberRange, at least one, for which it waits. What is given back comes
-	// first.
+	// next hands out messages in the order of their numbers, at least one, for which it waits. What is given back
+	// comes first.
 	next(ctx context.Context, messages int, bytes int64) ([]stored, error)
 	settle(r numberRange)
 	release(r numberRange)                                        // gives back what was not tried

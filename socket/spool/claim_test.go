@@ -14,7 +14,8 @@ import (
 
 // Who has claimed a cursor is the only one, and is told what the cursor loses, each message once.
 func TestClaim(t *testing.T) {
-	virtually(t, memfs.Config{}, spool.Options{MaxDeliveries: 2, MaxMessages: 5, Overflow: spool.DropOldest}, func(b *bench) {
+	opts := spool.Options{MaxDeliveries: 2, MaxMessages: 5, Overflow: spool.DropOldest}
+	virtually(t, memfs.Config{}, opts, func(b *bench) {
 		var told []string
 		lost := func(l spool.Loss) {
 			for seq := l.Seqs.From; seq < l.Seqs.To; seq++ {
