@@ -256,6 +256,7 @@ func (s *Spool) publish(g *group, began time.Time) {
 	}
 	n.end = at
 	s.written = g.first + uint64(g.messages)
+	s.safe = s.written
 	if !g.owed.empty() {
 		s.flying--
 	}

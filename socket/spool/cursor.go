@@ -237,11 +237,12 @@ func (c *Cursor) Data() []byte {
 	return slices.Clone(c.st.data)
 }
 
-// Low is the lowest seq that is not settled: everything below is.
+// Low is the lowest seq that is not settled, or may be given again after a crash: everything below is settled, and will
+// never be anything else.
 func (c *Cursor) Low() uint64 {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	return c.st.set.Floor()
+	return min(c.st.set.Floor(), c.s.safe)
 }
 
 // Above returns what is settled above Low, up to so many ranges, the lowest first.

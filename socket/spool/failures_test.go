@@ -306,10 +306,18 @@ func failureDead(t *testing.T) {
 			b.Errorf("low is %d", b.c.Low())
 		}
 		b.want("handed out", b.got(b.c), "b c")
+		b.c.Settle(spool.Range{From: 2, To: 4})
+		if low := b.c.Low(); low != 4 { // or another life gives it to another message
+			b.Errorf("low is %d, with the fourth seq not on disk", low)
+		}
 		b.cut(memfs.Synced, 1)
 		b.quiet(spool.Healthy, spool.Damaged)
 		if got := b.got(b.c); got != "a b c" && got != "a b c d" {
 			b.Errorf("on the medium is %q", got)
+		}
+		b.c.Settle(spool.Range{From: 1, To: b.s.Stats().Next})
+		if low, next := b.c.Low(), b.s.Stats().Next; low != next {
+			b.Errorf("low is %d, of %d", low, next)
 		}
 	})
 }

@@ -218,7 +218,7 @@ func (s *Spool) enter(im *image) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.written, s.mayExpire = st.next, true
+	s.written, s.safe, s.mayExpire = st.next, st.next, true
 	s.stats = counters{damaged: s.stats.damaged}
 	s.emit(Event{Kind: Opened, Count: Count{Messages: s.lag(0, s.written)}})
 	s.grown()

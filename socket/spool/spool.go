@@ -57,6 +57,7 @@ type Spool struct {
 	newest  *segment
 	header  ID     // in every segment
 	written uint64 // the next seq to be written: what is below has been, or never will be
+	safe    uint64 // the seqs below are on disk as given: none of them is given again, whatever happens
 	begun   uint64 // the highest number of a checkpoint ever tried
 	spare   bool
 	buf     []byte
