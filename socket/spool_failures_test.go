@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,209 +37,99 @@ func TestSpoolFailure(t *testing.T) {
 	}
 }
 
-// A medium is a directory in memory, on a disk that can fail and run full.
-type medium struct {
-	mu     sync.Mutex
-	files  map[string]*mediumFile
-	locked bool
-	room   int            // bytes of all files; 0: no limit
-	fails  map[string]int // how many more changes of a kind fail: "write", "sync", "names"; below 0 all
+// A failingDisk is a medium of which some changes fail.
+type failingDisk struct {
+	*medium
+	failing sync.Mutex
+	fails   map[string]int // how many more changes of a kind fail: "write", "sync", "names"; below 0 all
 }
 
-type mediumFile struct {
-	m *medium
-	b []byte
+type failingFile struct {
+	spool.File
+	d *failingDisk
 }
 
-func newMedium() *medium {
-	return &medium{files: make(map[string]*mediumFile), fails: make(map[string]int)}
+func newFailingDisk() *failingDisk {
+	return &failingDisk{medium: newMedium(), fails: make(map[string]int)}
 }
 
 // image is what another process finds on the disk at this moment. What this one does later it does to another disk.
-func (m *medium) image() *medium {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	next := newMedium()
-	for name, f := range m.files {
-		next.files[name] = &mediumFile{next, bytes.Clone(f.b)}
-	}
-	return next
+func (d *failingDisk) image() *failingDisk {
+	return &failingDisk{medium: d.copied(), fails: make(map[string]int)}
 }
 
 // breaks has so many changes fail.
-func (m *medium) breaks(n int, kinds ...string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (d *failingDisk) breaks(n int, kinds ...string) {
+	d.failing.Lock()
+	defer d.failing.Unlock()
 	for _, kind := range kinds {
-		m.fails[kind] = n
+		d.fails[kind] = n
 	}
 }
 
-// change says whether a change fails. The caller holds the lock.
-func (m *medium) change(kind string) error {
-	if m.fails[kind] == 0 {
+// change says whether a change fails.
+func (d *failingDisk) change(kind string) error {
+	d.failing.Lock()
+	defer d.failing.Unlock()
+	if d.fails[kind] == 0 {
 		return nil
 	}
-	m.fails[kind] = max(m.fails[kind]-1, -1)
+	d.fails[kind] = max(d.fails[kind]-1, -1)
 	return syscall.EIO
 }
 
-func (m *medium) Create(name string) (spool.File, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.files[name] != nil {
-		return nil, fs.ErrExist
-	}
-	if err := m.change("names"); err != nil {
+func (d *failingDisk) file(f spool.File, err error) (spool.File, error) {
+	if err != nil {
 		return nil, err
 	}
-	m.files[name] = &mediumFile{m: m}
-	return m.files[name], nil
+	return failingFile{f, d}, nil
 }
 
-func (m *medium) Open(name string) (spool.File, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if f := m.files[name]; f != nil {
-		return f, nil
+func (d *failingDisk) Create(name string) (spool.File, error) {
+	if err := d.change("names"); err != nil {
+		return nil, err
 	}
-	return nil, fs.ErrNotExist
+	return d.file(d.medium.Create(name))
 }
 
-func (m *medium) Remove(name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.files[name] == nil {
-		return fs.ErrNotExist
-	}
-	err := m.change("names")
-	if err == nil {
-		delete(m.files, name)
-	}
-	return err
-}
+func (d *failingDisk) Open(name string) (spool.File, error) { return d.file(d.medium.Open(name)) }
 
-func (m *medium) Rename(from, to string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	err := m.change("names")
-	if err == nil {
-		m.files[to] = m.files[from]
-		delete(m.files, from)
-	}
-	return err
-}
-
-func (m *medium) List() ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Sorted(maps.Keys(m.files)), nil
-}
-
-func (m *medium) SyncDir() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.change("sync")
-}
-
-func (m *medium) Lock() (io.Closer, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.locked {
-		return nil, spool.ErrInUse
-	}
-	m.locked = true
-	return closeFunc(func() error {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.locked = false
-		return nil
-	}), nil
-}
-
-type closeFunc func() error
-
-func (f closeFunc) Close() error { return f() }
-
-func (f *mediumFile) ReadAt(b []byte, off int64) (int, error) {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	return bytes.NewReader(f.b).ReadAt(b, off)
-}
-
-func (f *mediumFile) Close() error { return nil }
-
-// grow makes the file as large as size, if there is room. The caller holds the lock.
-func (f *mediumFile) grow(size int64) error {
-	more := int(size) - len(f.b)
-	if more <= 0 {
-		return nil
-	}
-	used := 0
-	for _, f := range f.m.files {
-		used += len(f.b)
-	}
-	if f.m.room > 0 && used+more > f.m.room {
-		return syscall.ENOSPC
-	}
-	f.b = append(f.b, make([]byte, more)...)
-	return nil
-}
-
-func (f *mediumFile) WriteVec(b [][]byte, off int64) error {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	if err := f.m.change("write"); err != nil {
+func (d *failingDisk) Remove(name string) error {
+	if err := d.change("names"); err != nil {
 		return err
 	}
-	for _, b := range b {
-		if err := f.grow(off + int64(len(b))); err != nil {
-			return err
-		}
-		off += int64(copy(f.b[off:], b))
-	}
-	return nil
+	return d.medium.Remove(name)
 }
 
-func (f *mediumFile) Sync() error {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	return f.m.change("sync")
-}
-
-func (f *mediumFile) Allocate(n int64) error {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	return f.grow(n)
-}
-
-func (f *mediumFile) Truncate(n int64) error {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	if err := f.grow(n); err != nil {
+func (d *failingDisk) Rename(from, to string) error {
+	if err := d.change("names"); err != nil {
 		return err
 	}
-	f.b = f.b[:n]
-	return nil
+	return d.medium.Rename(from, to)
 }
 
-func (f *mediumFile) Size() (int64, error) {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	return int64(len(f.b)), nil
+func (d *failingDisk) SyncDir() error { return d.change("sync") }
+
+func (f failingFile) WriteVec(b [][]byte, off int64) error {
+	if err := f.d.change("write"); err != nil {
+		return err
+	}
+	return f.File.WriteVec(b, off)
 }
+
+func (f failingFile) Sync() error { return f.d.change("sync") }
 
 // A spoolLife is one of a sender's, on host "cli", from the opening of its spool on.
 type spoolLife struct {
 	*socket.Push
 	q    *spool.Spool
-	disk *medium
+	disk *failingDisk
 
 	mu     sync.Mutex
 	events []spool.Event
 }
 
-func sendFrom(t testing.TB, net *simnet.Network, disk *medium, opts spool.Options) *spoolLife {
+func sendFrom(t testing.TB, net *simnet.Network, disk *failingDisk, opts spool.Options) *spoolLife {
 	t.Helper()
 	l := &spoolLife{disk: disk}
 	opts.FS, opts.SegmentBytes = disk, 64<<10
@@ -271,7 +157,7 @@ func (l *spoolLife) told(kind spool.EventKind) (n int) {
 }
 
 // end ends it in order, and returns the disk.
-func (l *spoolLife) end(t testing.TB) *medium {
+func (l *spoolLife) end(t testing.TB) *failingDisk {
 	t.Helper()
 	must(t, l.Close())
 	balanced(t, l.Push)
@@ -280,7 +166,7 @@ func (l *spoolLife) end(t testing.TB) *medium {
 }
 
 // kill ends it at this moment, and returns the disk as it is then: neither the peer nor the disk see more of it.
-func (l *spoolLife) kill(t testing.TB, net *simnet.Network) *medium {
+func (l *spoolLife) kill(t testing.TB, net *simnet.Network) *failingDisk {
 	t.Helper()
 	net.Partition("cli")
 	net.Cut("cli")
@@ -296,7 +182,7 @@ func failureSenderKilled(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
 	pull := socket.NewPull(on(net, "srv"))
 	bindAt(t, pull)
-	disk, got := newMedium(), 0
+	disk, got := newFailingDisk(), 0
 	for life := range 6 {
 		l := sendFrom(t, net, disk, spool.Options{})
 		sendAll(t, l, life*50, 50)
@@ -322,7 +208,7 @@ func failureSenderKilled(t *testing.T) {
 // Nothing is lost, and what comes twice says so.
 func failureReceiverKilled(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
-	l := sendFrom(t, net, newMedium(), spool.Options{})
+	l := sendFrom(t, net, newFailingDisk(), spool.Options{})
 	times := make(map[int]int)
 	next := func(pull *socket.Pull) {
 		t.Helper()
@@ -367,7 +253,7 @@ func failureReceiverKilled(t *testing.T) {
 // All that is not settled goes again, and the sender is told that the receiver knows nothing of it.
 func failureStateLost(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
-	q := openSpool(t, "medium", spool.Options{FS: newMedium()})
+	q := openSpool(t, "medium", spool.Options{FS: newFailingDisk()})
 	push := socket.NewPush(on(net, "srv"), socket.WithSpool(q))
 	bindAt(t, push)
 	sendAll(t, push, 0, 5)
@@ -410,8 +296,8 @@ func failureStateLost(t *testing.T) {
 // Send says so at once, what is there is delivered, and makes room again.
 func failureDiskFull(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
-	disk := newMedium()
-	disk.room = 600 << 10
+	disk := newFailingDisk()
+	disk.set(func(m *medium) { m.left = 600 << 10 })
 	l := sendFrom(t, net, disk, spool.Options{Overflow: spool.Reject})
 	n := 0
 	for err := error(nil); err == nil && n < 10_000; {
@@ -429,7 +315,6 @@ func failureDiskFull(t *testing.T) {
 		t.Errorf("Full was told %d times; PUSH counts %v", l.told(spool.Full), st.Ledger)
 	}
 	disk = l.end(t) // it opens on the full disk too
-	disk.room = 600 << 10
 	l = sendFrom(t, net, disk, spool.Options{Overflow: spool.Reject})
 	if err := l.Send(aDay(t), numbered(n, 1000)); !errors.Is(err, socket.ErrSpoolFull) {
 		t.Errorf("after it was opened again Send says %v", err)
@@ -451,7 +336,7 @@ func failureOnce(t *testing.T, kind string) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
 	pull := socket.NewPull(on(net, "srv"))
 	bindAt(t, pull)
-	l := sendFrom(t, net, newMedium(), spool.Options{})
+	l := sendFrom(t, net, newFailingDisk(), spool.Options{})
 	sendAll(t, l, 0, 10)
 	l.disk.breaks(1, kind)
 	sendAll(t, l, 10, 40)
@@ -474,7 +359,7 @@ func failureDiskDead(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
 	pull := socket.NewPull(on(net, "srv"))
 	bindAt(t, pull)
-	l := sendFrom(t, net, newMedium(), spool.Options{})
+	l := sendFrom(t, net, newFailingDisk(), spool.Options{})
 	sendAll(t, l, 0, 50)
 	recvAll(t, pull, 0, 10)
 	time.Sleep(time.Second)
@@ -522,7 +407,7 @@ func failureDiskDead(t *testing.T) {
 // The message that is hit is counted as damaged; all others are delivered.
 func failureBitFlipped(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
-	l := sendFrom(t, net, newMedium(), spool.Options{})
+	l := sendFrom(t, net, newFailingDisk(), spool.Options{})
 	text := func(n int) string { return fmt.Sprintf("message %d ", n) }
 	for n := range 100 {
 		must(t, l.Send(aDay(t), socket.Text(text(n), strings.Repeat("x", 2000))))
@@ -568,7 +453,7 @@ func failureCopied(t *testing.T) {
 	net := simnet.New(simnet.Config{Latency: time.Millisecond})
 	pull := socket.NewPull(on(net, "srv"))
 	bindAt(t, pull)
-	l := sendFrom(t, net, newMedium(), spool.Options{})
+	l := sendFrom(t, net, newFailingDisk(), spool.Options{})
 	sendAll(t, l, 0, 10)
 	recvAll(t, pull, 0, 10)
 	settledAll(t, l.Push)
