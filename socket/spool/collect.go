@@ -2,6 +2,7 @@ package spool
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -17,14 +18,14 @@ func (s *Spool) collect() *group {
 	if s.full != nil && !now.Before(s.fullUntil) {
 		s.full = nil
 	}
-	limit := int(min(maxGroup, s.opts.SegmentBytes/4))
+	limit, most := int(min(maxGroup, s.opts.SegmentBytes/4)), s.mostMessages()
 	rest, held := s.queue[:0], false
 	for i, r := range s.queue {
 		if r.need == forMessages && s.full != nil && !r.try || r.behind && held {
 			rest, held = append(rest, r), held || r.later
 			continue
 		}
-		if len(g.reqs) > 0 && g.size+r.size > limit {
+		if len(g.reqs) > 0 && (g.size+r.size > limit || r.messages > 0 && uint64(g.wants()+r.messages) > most) {
 			rest = append(rest, s.queue[i:]...)
 			break
 		}
@@ -38,6 +39,19 @@ func (s *Spool) collect() *group {
 	s.collectOwed(g)
 	g.assemble()
 	return g
+}
+
+// mostMessages is how many messages a group may bring without more of them than MaxMessages: of many that come at once
+// those go ahead that have room, or that can have it when older ones go. The caller holds the lock.
+func (s *Spool) mostMessages() uint64 {
+	most := uint64(s.opts.MaxMessages)
+	switch {
+	case most == 0:
+		return math.MaxUint64
+	case s.opts.Overflow == DropOldest:
+		return most
+	}
+	return most - min(most, s.lag(0, s.written))
 }
 
 func (g *group) take(r *request) {

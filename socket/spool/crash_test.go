@@ -76,7 +76,7 @@ func newRun(seed uint64, m spool.Mutation) *run {
 	case 1:
 		config.Capacity = 10 * r.opts.SegmentBytes
 	case 2:
-		r.opts.MaxMessages = int64(1 + rng.IntN(50))
+		r.opts.MaxMessages = int64(12 + rng.IntN(50)) // a Tx has up to eleven
 	}
 	// With SyncEvery what waits for room has its seqs already, which this does not know how to judge.
 	if rng.IntN(2) == 0 && r.opts.SyncEvery == 0 {

@@ -134,7 +134,7 @@ func (s *Spool) prepare(r *request) error {
 	if s.opts.MaxBytes > 0 {
 		limit = min(limit, s.opts.MaxBytes/2)
 	}
-	if int64(r.size) > limit {
+	if int64(r.size) > limit || s.opts.MaxMessages > 0 && int64(r.messages) > s.opts.MaxMessages {
 		return ErrTooLarge
 	}
 	return nil

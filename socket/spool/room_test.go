@@ -247,3 +247,61 @@ func TestSyncWaitsForWhatWaitsForRoom(t *testing.T) {
 		}
 	})
 }
+
+// TestMaxMessagesOfMany: of more messages at once than may wait, those that have room do not wait for the others, and
+// the others have their turn.
+func TestMaxMessagesOfMany(t *testing.T) {
+	for _, later := range []time.Duration{0, 5 * time.Millisecond} {
+		for _, overflow := range []spool.Overflow{spool.Block, spool.DropOldest} {
+			t.Run(fmt.Sprintf("sync every %v, overflow %d", later, overflow), func(t *testing.T) {
+				opts := spool.Options{MaxMessages: 3, SyncEvery: later, Overflow: overflow}
+				virtually(t, memfs.Config{}, opts, func(b *bench) {
+					for range 10 {
+						go func() { _, _ = b.s.Append(b.Context(), text("one of ten")) }()
+					}
+					time.Sleep(time.Second)
+					if n := b.s.Stats().Live.Messages; n != 3 {
+						b.Fatalf("%d messages are there, not 3", n)
+					}
+					n := uint64(0)
+					for want := uint64(10); overflow == spool.Block && n < want; {
+						ms, err := b.c.Next(b.Context(), 10, 0)
+						must(b.T, err)
+						n += uint64(len(ms))
+						b.c.Settle(spool.Range{From: ms[0].Seq, To: ms[len(ms)-1].Seq + 1})
+						time.Sleep(time.Second)
+					}
+					if dropped := b.s.Stats().Dropped.Messages; overflow == spool.DropOldest && dropped != 7 {
+						b.Errorf("%d were dropped, not 7", dropped)
+					}
+					x := b.s.Begin()
+					for range 4 {
+						must(b.T, x.Append(text("one of four")))
+					}
+					_, err := x.Commit(b.Context())
+					wantIs(b.T, "a Tx of more than may wait", err, spool.ErrTooLarge)
+				})
+			})
+		}
+	}
+}
+
+// TestTryAppendNeverWaits: not under DropOldest either, where there is nothing left to drop.
+func TestTryAppendNeverWaits(t *testing.T) {
+	virtually(t, memfs.Config{Capacity: 128 << 10}, spool.Options{Overflow: spool.DropOldest, DeadBytes: -1}, func(b *bench) {
+		for n := 0; ; n++ {
+			began := time.Now()
+			seq, err := b.s.TryAppend(text(big("more", 3000)))
+			if took := time.Since(began); took > 100*time.Millisecond {
+				b.Fatalf("message %d took %v", n, took)
+			}
+			if errors.Is(err, spool.ErrFull) {
+				return
+			}
+			must(b.T, err)
+			if err := b.c.Bury(b.Context(), seq, "what is dead is not dropped"); err != nil && !errors.Is(err, spool.ErrFull) {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -107,7 +107,7 @@ func (s *Spool) Append(ctx context.Context, m Message) (seq uint64, err error) {
 
 // TryAppend is Append that returns ErrFull instead of waiting for room.
 func (s *Spool) TryAppend(m Message) (seq uint64, err error) {
-	return s.append(context.Background(), m, s.opts.Overflow != DropOldest)
+	return s.append(context.Background(), m, true)
 }
 
 func (s *Spool) append(ctx context.Context, m Message, try bool) (seq uint64, err error) {
