@@ -74,6 +74,9 @@ func (c *core) Close() error {
 	begin := time.Now()
 	c.stopAccepting()
 	c.closeOnce.Do(func() { close(c.closeCalled) })
+	if c.out.durables != nil {
+		c.out.durables.endAll()
+	}
 	if c.cfg.linger > 0 && c.out.spooled == nil && c.requests == nil && c.queued().Messages > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.linger)
 		_ = c.out.waitIdle(ctx) // what is left is counted as dropped
@@ -137,6 +140,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	if c.requests != nil {
 		c.requests.end()
 	}
+	if c.out.durables != nil {
+		c.out.durables.endAll()
+	}
 	links := c.snapshot()
 	for _, l := range links {
 		l.carrier.pull()
@@ -168,6 +174,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	}
 	if c.requests != nil {
 		c.requests.leave()
+	}
+	if c.out.durables != nil {
+		c.out.durables.leave()
 	}
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})

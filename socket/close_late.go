@@ -38,8 +38,8 @@ func (l *link) writeOff() {
 		return
 	}
 	o.finished = true
-	if o.feeder != nil {
-		o.feeder.takeBack(l, false)
+	if o.feeder() != nil {
+		o.feeder().takeBack(l, false)
 	}
 	if s := o.session; s != nil {
 		o.session = nil // what is still written, or acknowledged, is nobody's

@@ -69,7 +69,10 @@ type config struct {
 	forget       time.Duration // see WithForget
 
 	store      store // see WithSpool; nil for none
-	noSpool    bool  // the role cannot have one
+	durable    DurableSubscribers
+	subscriber string // see WithSubscriberName
+	start      spool.Start
+	noSpool    bool // the role cannot have one
 	partitions []string
 	key        func(Msg) []byte
 }
@@ -241,6 +244,9 @@ func (c *config) validOptions() error {
 		return errors.New("requests from a spool are told from each other by their ids: leave out WithCorrelate(false)")
 	}
 	if err := c.metadata.Validate(); err != nil {
+		return err
+	}
+	if err := c.validDurable(); err != nil {
 		return err
 	}
 	for _, t := range c.topics {

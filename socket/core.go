@@ -101,7 +101,9 @@ func newCore(cfg config, b behaviour) *core {
 	if b.out.sharedRate {
 		c.out.sendRate = new(rateDetector)
 	}
-	if cfg.store != nil && b.typ == zmtp.Req {
+	if cfg.store != nil && b.typ == zmtp.Pub {
+		c.out.durables = newDurables(&c.out, cfg.store)
+	} else if cfg.store != nil && b.typ == zmtp.Req {
 		c.cfg.overflow = Block
 	} else if cfg.store != nil {
 		c.cfg.reliable = true
@@ -170,6 +172,9 @@ func (c *core) Stats() Stats {
 	}
 	if c.requests != nil {
 		c.requests.fill(&s.Ledger)
+	}
+	if c.out.durables != nil {
+		c.out.durables.fill(&s.Ledger)
 	}
 	s.Redelivered, s.AtMostOnce = c.out.redelivered, c.out.atMostOnce
 	for i, l := range links {

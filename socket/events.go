@@ -31,7 +31,7 @@ type EventKind int
 //	ZMQ_EVENT_PIPES_STATS                 Stats
 //
 // DuplicateIdentity, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped, Undelivered, Throttled, PeerForeign,
-// Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing and Missed are ours alone.
+// Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing, Gap, SubscriptionEnded and Missed are ours alone.
 const (
 	// Listening: Bind succeeded; Endpoint is the actual one.
 	Listening EventKind = iota + 1
@@ -113,6 +113,12 @@ const (
 	DeadLetter
 	// SpoolFailing: the spool cannot be read, or is closed; Err says why. It is tried again after a second.
 	SpoolFailing
+	// Gap: Count messages of a durable subscription will not come, for Peer, which keeps it, has lost them: Reason is
+	// SpoolFull, Expired or Damaged. See WithSubscriberName.
+	Gap
+	// SubscriptionEnded: a durable subscription has ended, and Count messages that were kept for it were dropped. Err
+	// names it and says why: it was dropped, has expired or was too far behind.
+	SubscriptionEnded
 	// Unbound: Unbind or Close stopped listening at Endpoint. Err is set if that went wrong (libzmq
 	// ZMQ_EVENT_CLOSE_FAILED).
 	Unbound
@@ -134,6 +140,7 @@ var eventNames = [...]string{
 	Undelivered: "undelivered", Throttled: "throttled", Unbound: "unbound", Disconnected: "disconnected", Closed: "closed",
 	Missed: "missed", PeerForeign: "peer foreign", Redelivered: "redelivered",
 	StateLost: "state lost", Fenced: "fenced", Forked: "forked", DeadLetter: "dead letter", SpoolFailing: "spool failing",
+	Gap: "gap", SubscriptionEnded: "subscription ended",
 }
 
 // String returns the kind in words, such as "peer up".
@@ -156,7 +163,8 @@ func (e Event) level() slog.Level {
 func (k EventKind) level() slog.Level {
 	switch k {
 	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped,
-		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing:
+		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing,
+		Gap, SubscriptionEnded:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:
 		return slog.LevelInfo

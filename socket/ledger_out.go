@@ -82,45 +82,45 @@ func (a outLedger) recall(n Count) {
 	a.socket.recall(n)
 }
 
-// spool enters messages that Send has stored.
-func (o *outbox) spool(n Count) {
-	o.ledger(nil).accept(n)
-	o.respool(n)
+// enterSent enters messages that Send has stored.
+func (sp *spooled) enterSent(n Count) {
+	sp.box.ledger(nil).accept(n)
+	sp.respool(n)
 }
 
 // recover enters messages that were found in the store.
-func (o *outbox) recover(n Count) {
-	o.spooled.recovered.increase(n)
-	o.spooled.onDisk.increase(n)
+func (sp *spooled) recover(n Count) {
+	sp.recovered.increase(n)
+	sp.onDisk.increase(n)
 }
 
 // sentAfterAll makes messages that were found in the store such that Send has stored: it was slower than their reader.
-func (o *outbox) sentAfterAll(n Count) {
-	o.spooled.recovered.decrease(n)
-	o.unassigned.accepted.increase(n)
-	o.counts.accepted.increase(n)
+func (sp *spooled) sentAfterAll(n Count) {
+	sp.recovered.decrease(n)
+	sp.box.unassigned.accepted.increase(n)
+	sp.box.counts.accepted.increase(n)
 }
 
 // respool makes messages that are queued for no link such that are in the store alone.
-func (o *outbox) respool(n Count) {
-	o.unassigned.unqueue(n)
-	o.counts.unqueue(n)
-	o.spooled.onDisk.increase(n)
+func (sp *spooled) respool(n Count) {
+	sp.box.unassigned.unqueue(n)
+	sp.box.counts.unqueue(n)
+	sp.onDisk.increase(n)
 }
 
 // unspool makes messages of the store queued ones, whose size is known now.
-func (o *outbox) unspool(n Count) {
-	o.weighSpooled(n)
-	o.spooled.onDisk.decrease(n)
-	o.unassigned.queued.increase(n)
-	o.counts.queued.increase(n)
+func (sp *spooled) unspool(n Count) {
+	sp.weighSpooled(n)
+	sp.onDisk.decrease(n)
+	sp.box.unassigned.queued.increase(n)
+	sp.box.counts.queued.increase(n)
 }
 
 // weighSpooled has at least so many bytes be spooled, and no more than that if there are no other messages: what was
 // lost, found or settled unseen was taken for as much more or less.
-func (o *outbox) weighSpooled(n Count) {
+func (sp *spooled) weighSpooled(n Count) {
 	var more, less uint64
-	switch has := o.spooled.onDisk; {
+	switch has := sp.onDisk; {
 	case has.Bytes < n.Bytes:
 		more = n.Bytes - has.Bytes
 	case has.Messages == n.Messages:
@@ -129,22 +129,22 @@ func (o *outbox) weighSpooled(n Count) {
 	if more == less {
 		return
 	}
-	o.spooled.onDisk.Bytes += more - less
-	lossy := o.spooled.lossy
-	lost := o.counts.dropped[lossy]
+	sp.onDisk.Bytes += more - less
+	lossy := sp.lossy
+	lost := sp.box.counts.dropped[lossy]
 	switch {
 	case lost.Messages > 0 && (less > 0 || lost.Bytes >= more):
-		o.counts.dropped.put(lossy, Count{lost.Messages, lost.Bytes + less - more})
-	case o.spooled.recovered.Bytes >= less:
-		o.spooled.recovered.Bytes += more - less
+		sp.box.counts.dropped.put(lossy, Count{lost.Messages, lost.Bytes + less - more})
+	case sp.recovered.Bytes >= less:
+		sp.recovered.Bytes += more - less
 	default:
-		o.counts.delivered.increase(Count{Bytes: less})
+		sp.box.counts.delivered.increase(Count{Bytes: less})
 	}
 }
 
 // spooledPart is so many of the messages that are spooled, of average size.
-func (o *outbox) spooledPart(messages uint64) Count {
-	all := o.spooled.onDisk
+func (sp *spooled) spooledPart(messages uint64) Count {
+	all := sp.onDisk
 	messages = min(messages, all.Messages)
 	if messages == all.Messages {
 		return all

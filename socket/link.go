@@ -118,8 +118,8 @@ type linkOut struct {
 	topics   map[string]struct{} // what this peer is subscribed to
 
 	session *session     // of a reliable link; nil of any other
-	feeder  *feeder      // of a socket with a store
-	stored  *storedQueue // the same: the messages in open and in flight
+	listing *listing     // of a durable subscription, the peer's or ours; nil for none
+	stored  *storedQueue // of a socket with a store: the messages in open and in flight
 
 	lastFanOut uint64 // the number of the last fan-out that met this link
 

@@ -95,7 +95,7 @@ func (l *link) sayLast(received bool) {
 			bye |= zmtp.ByeReceiving
 		}
 	}
-	if l.out.session != nil && l.core.out.spooled == nil { // what comes from a store goes on in another life
+	if l.out.session != nil && l.out.session.spooled == nil { // what comes from a store goes on in another life
 		bye |= zmtp.ByeSending
 	}
 	if bye == 0 {

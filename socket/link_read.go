@@ -179,6 +179,10 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		return l.acked(data)
 	case zmtp.CommandNak, zmtp.CommandTerm:
 		return l.gaveBack(name, data)
+	case zmtp.CommandDurableSubscribe:
+		return l.out.box.listed(l, data)
+	case zmtp.CommandGap:
+		return l.core.in.gapSaid(l, data)
 	case zmtp.CommandNext, zmtp.CommandLow:
 		l.reading.useless += useless(1, len(data))
 		return l.core.in.said(l, name, data)

@@ -60,7 +60,10 @@ func (w *wire) subscribeAll(s *subscriptions) {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	l.out.commands = s.log.reader()
-	if len(s.wants) > 0 {
+	if s.core.keptBy(l.peer) {
+		l.out.listing = new(listing)
+	}
+	if len(s.wants) > 0 || l.out.listing != nil {
 		l.sendSubscriptions()
 	}
 }

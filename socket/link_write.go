@@ -202,8 +202,8 @@ func (l *link) finish() {
 	o.box.loseOpened(l)
 	delivered, unsent, begun := l.carrier.undo()
 	l.out.box.delivered(l, delivered)
-	if o.feeder != nil {
-		o.feeder.takeBack(l, begun)
+	if o.feeder() != nil {
+		o.feeder().takeBack(l, begun)
 		close(o.done)
 		return
 	}

@@ -31,6 +31,9 @@ var ErrLost = errors.New("it will not be delivered")
 // errStoreClosed is what a spool says that its owner has closed.
 var errStoreClosed = spool.ErrClosed
 
+// errNoCursor is what a spool says of a cursor that was dropped or has expired.
+var errNoCursor = spool.ErrNoCursor
+
 // errNoReceipts is what a socket without a spool says that is to tell what becomes of a message.
 var errNoReceipts = fmt.Errorf("%w: receipts need a spool", errors.ErrUnsupported)
 
@@ -77,7 +80,13 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 //   - In the ledger Accepted counts each time that a request is sent again. Shutdown waits until what is queued has
 //     left, for no reply; neither it nor Close counts as dropped what stays in the spool.
 //
-// nil does nothing. A Pub or XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
+// A Pub with a spool keeps what it publishes for those subscribers that have a name: see [WithSubscriberName] and
+// [WithDurableSubscribers]. Send stores a message that is for any of them, once, and returns when it is on disk; one that
+// is for none of them is not stored, and peers without a name are served as by any Pub. [WithReliable], [WithOverflow]
+// and the marks hold for these alone. Shutdown waits until subscribers that are there have got all. The Pub cannot have
+// a [Matcher], and last values and a welcome message are not for subscribers with a name.
+//
+// nil does nothing. An XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
 func WithSpool(q *spool.Spool) SpoolOption {
 	return optionForSpool{setting: func(c *config) {
 		if q != nil {

@@ -36,6 +36,7 @@ type outbox struct {
 	writeWaiters waitlist.List // callers that wait until nobody writes to a link
 
 	spooled     *spooled                // of a socket with a store; nil of any other
+	durables    *durables               // of a publisher with a store
 	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
 	lost        lostSessions            // those of them that have no link
 	returnees   map[*returnee]struct{}  // messages that were given back and wait
@@ -88,6 +89,10 @@ func (o *outbox) add(l *link) {
 	if l.out.removed { // its way out has ended before it began
 		return
 	}
+	if d := l.durable(); d != nil && !d.ready() { // it has just ended
+		l.out.dead = true
+		return
+	}
 	if s := l.out.session; s != nil && !s.mayAttach(l) { // another link to the receiver was faster
 		l.out.dead = true
 		return
@@ -103,6 +108,10 @@ func (o *outbox) add(l *link) {
 	}
 	if o.spooled != nil {
 		o.spooled.join(l)
+	}
+	if d := l.durable(); d != nil {
+		d.link = l
+		d.feeders[0].attach(l)
 	}
 	o.endExpired()
 	if o.env.cfg.probe && o.spooled == nil {
@@ -134,8 +143,8 @@ func (o *outbox) remove(l *link) (done <-chan struct{}) {
 		}
 	}
 	o.choose()
-	if l.out.feeder != nil {
-		l.out.feeder.part(l)
+	if l.out.feeder() != nil {
+		l.out.feeder().part(l)
 	}
 	l.out.fallSilent()
 	l.out.removed, l.out.done = true, make(chan struct{})
@@ -152,6 +161,9 @@ func (o *outbox) stopAccepting() {
 	if o.spooled != nil {
 		o.spooled.shut(ErrClosed)
 	}
+	if o.durables != nil {
+		o.durables.shut(ErrClosed)
+	}
 	for _, l := range o.links {
 		l.carrier.flush()
 	}
@@ -163,6 +175,7 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shut, o.closed = true, true
+	o.storedToDisk()
 	if o.spooled == nil {
 		a := o.ledger(nil)
 		a.recall(o.unassigned.unacked)

@@ -3,9 +3,9 @@ package socket
 import "context"
 
 // fanOut sends a message to every link in to, encoding it once. A full link never holds up the others unless its policy
-// is Block or Reject. to is called under the lock, anew after each wait, and accepted, unless nil, once it is sure that
-// nobody has to be waited for, before the first link has the message.
-func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link, accepted func()) error {
+// is Block or Reject. kept says that it is no loss if there is none. to is called under the lock, anew after each wait,
+// and accepted, unless nil, once it is sure that nobody has to be waited for, before the first link has the message.
+func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, kept bool, to func() []*link, accepted func()) error {
 	out := outgoing{frames: m.Frames, size: m.Size()}
 	o.mu.Lock()
 	for !o.shut {
@@ -15,7 +15,11 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, to func() []*link
 			if accepted != nil {
 				accepted()
 			}
-			caller, slow := o.putAll(links, &out)
+			var caller *link
+			var slow []*link
+			if len(links) > 0 || !kept {
+				caller, slow = o.putAll(links, &out)
+			}
 			o.mu.Unlock()
 			if caller != nil {
 				caller.writeNow()

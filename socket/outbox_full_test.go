@@ -82,7 +82,7 @@ func TestOutboxRejectsRatherThanWaits(t *testing.T) {
 			must(t, o.try(published, nil, "first"))
 			to := func() []*link { return o.links }
 			kept := func() { t.Error("the message counts as accepted") }
-			if err := o.fanOut(t.Context(), true, Text("second"), to, kept); !errors.Is(err, errRejected) {
+			if err := o.fanOut(t.Context(), true, Text("second"), false, to, kept); !errors.Is(err, errRejected) {
 				t.Errorf("%v: Send returned %v", policies, err)
 			}
 			if o.counts.accepted != (Count{2, 10}) {

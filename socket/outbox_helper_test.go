@@ -118,7 +118,7 @@ func (o *outbox) try(w way, l *link, body string) error {
 	case balanced:
 		return o.balance(ctx, false, m)
 	case published:
-		return o.fanOut(ctx, false, m, func() []*link { return o.links }, nil)
+		return o.fanOut(ctx, false, m, false, func() []*link { return o.links }, nil)
 	case routed:
 		return o.route(ctx, false, func() *link { return l }, m, Block)
 	}

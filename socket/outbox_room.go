@@ -26,8 +26,8 @@ func (o *outbox) delivered(l *link, n Count) {
 		l.out.attempts.take(int(n.Messages))
 	}
 	o.ledger(l).deliver(n)
-	if l.out.feeder != nil {
-		l.out.feeder.delivered(l, n.Messages)
+	if l.out.feeder() != nil {
+		l.out.feeder().delivered(l, n.Messages)
 	}
 	if o.env.cfg.reliable {
 		o.atMostOnce.increase(n)
@@ -50,13 +50,17 @@ func (o *outbox) onRoom() {
 		}
 		return
 	}
+	if o.durables != nil {
+		o.durables.room()
+	}
 	o.flushBacklog()
 	o.spaceWaiters.WakeAll()
 }
 
 // idle reports whether nothing is queued, nor in the store, nor sent and to be acknowledged.
 func (o *outbox) idle() bool {
-	return o.counts.queued.Messages == 0 && o.counts.unacked.Messages == 0 && (o.spooled == nil || o.spooled.idle())
+	return o.counts.queued.Messages == 0 && o.counts.unacked.Messages == 0 && (o.spooled == nil || o.spooled.idle()) &&
+		(o.durables == nil || o.durables.idle())
 }
 
 // waitIdle waits until the socket is idle.

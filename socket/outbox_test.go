@@ -250,7 +250,7 @@ func TestOutboxWaits(t *testing.T) {
 						case balanced:
 							sent <- o.balance(ctx, true, m)
 						case published:
-							sent <- o.fanOut(ctx, true, m, func() []*link { return o.links }, nil)
+							sent <- o.fanOut(ctx, true, m, false, func() []*link { return o.links }, nil)
 						default:
 							sent <- o.route(ctx, true, func() *link { return l }, m, Block)
 						}

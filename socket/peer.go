@@ -97,6 +97,9 @@ func (c *core) features() (bits zmtp.Features) {
 	if c.opens() {
 		bits |= zmtp.FeatureOpens
 	}
+	if c.out.durables != nil || c.cfg.subscriber != "" {
+		bits |= featuresDurable
+	}
 	return bits
 }
 

@@ -74,14 +74,19 @@ func (p pubRole) joined(l *link) {
 
 // sendWelcome sends the welcome message.
 func (s *subscribers) sendWelcome(l *link) {
-	if m := s.core.cfg.welcome; len(m.Frames) > 0 {
+	if m := s.core.cfg.welcome; len(m.Frames) > 0 && l.durable() == nil {
 		s.core.out.mu.Lock()
 		defer s.core.out.mu.Unlock()
 		s.core.out.give(l, m)
 	}
 }
 
-func (p pubRole) left(l *link) { p.subs.forget(l) }
+func (p pubRole) left(l *link) {
+	p.subs.forget(l)
+	if l.durable() != nil {
+		l.core.out.durables.left(l)
+	}
+}
 
 func (p pubRole) subscription(l *link, add bool, topic []byte) error {
 	return p.subs.request(l, add, topic)

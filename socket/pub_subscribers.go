@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/socket/internal/prefix"
@@ -37,13 +38,20 @@ func (s *subscribers) publish(ctx context.Context, wait bool, m Msg) error {
 	if err := s.core.sendable(m); err != nil {
 		return opError("send", err)
 	}
+	kept := false
+	if ds := s.core.out.durables; ds != nil {
+		var err error
+		if kept, err = ds.keep(ctx, wait, m); err != nil {
+			return opError("send", err)
+		}
+	}
 	to := func() []*link { return s.match(m.Frames[0]) }
 	keep := func() {
 		if most := s.core.cfg.lastValues; most > 0 {
 			s.last.keep(m, most)
 		}
 	}
-	return opError("send", s.core.out.fanOut(ctx, wait, m, to, keep))
+	return opError("send", s.core.out.fanOut(ctx, wait, m, kept, to, keep))
 }
 
 // wait waits until a message with the given topic would reach n peers.
@@ -52,7 +60,7 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
-		have := len(s.match([]byte(topic)))
+		have := len(s.reached(topic))
 		if have >= n {
 			return nil
 		}
@@ -70,12 +78,22 @@ func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
 	}
 }
 
+// reached are the links by which a message with the given topic would go, among them those of durable subscriptions.
+// It is valid until the next call.
+func (s *subscribers) reached(topic string) []*link {
+	links := s.match([]byte(topic))
+	if ds := s.core.out.durables; ds != nil {
+		links = append(slices.Clip(links), ds.wanted(topic)...)
+	}
+	return links
+}
+
 // peers lists whom a message with the given topic would reach.
 func (s *subscribers) peers(topic string) []*Peer {
 	o := &s.core.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	links := s.match([]byte(topic))
+	links := s.reached(topic)
 	peers := make([]*Peer, len(links))
 	for i, l := range links {
 		peers[i] = l.peer

@@ -34,6 +34,9 @@ func (s *subscribers) request(l *link, add bool, topic []byte) error {
 
 // apply does what a peer asks for, or has the application decide on it.
 func (s *subscribers) apply(l *link, add bool, topic string) error {
+	if l.durable() != nil {
+		return s.core.out.durables.change(l, add, topic)
+	}
 	if s.core.cfg.manual {
 		return s.ask(l, add, topic)
 	}

@@ -246,6 +246,15 @@ func (o *outbox) endSessions() {
 	}
 }
 
+// storedToDisk ends the sessions without a link whose messages stay in a store.
+func (o *outbox) storedToDisk() {
+	for _, s := range o.sessions {
+		if s.link == nil && s.feeder != nil {
+			s.allToStore(false)
+		}
+	}
+}
+
 func countOf(ms []Msg) (n Count) {
 	for _, m := range ms {
 		n.add(m.Size())

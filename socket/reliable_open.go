@@ -31,6 +31,8 @@ func (c *core) opens() bool {
 // foreign reports whether a reliable socket can only be with a peer as if it were not.
 func (c *core) foreign(p *Peer) bool {
 	switch {
+	case c.cfg.subscriber != "" && !c.keptBy(p):
+		return true
 	case !c.cfg.reliable:
 		return false
 	case c.opens():
@@ -43,6 +45,7 @@ func (c *core) foreign(p *Peer) bool {
 // An opening is what both sides of a link say about their streams before it is a member.
 type opening struct {
 	link     *link
+	unnamed  bool           // the peer has a durable subscription, and has not said which
 	session  *session       // nil if this side opens no stream
 	low      uint64         // as was said in OPEN
 	opened   bool           // it is open, or there is none
@@ -53,15 +56,19 @@ type opening struct {
 
 // begin is the beginning of every socket.
 func (c *core) begin(ctx context.Context, l *link) (zmtp.Exchange, zmtp.Command, error) {
+	named, naming := c.keepsFor(l.peer), c.keptBy(l.peer)
 	o := &opening{
 		link:     l,
-		opened:   !c.opens() || !l.peer.features.Has(zmtp.FeatureReliable),
-		answered: !c.in.receives || !l.peer.features.Has(zmtp.FeatureOpens),
+		opened:   !(c.opens() || named) || !l.peer.features.Has(zmtp.FeatureReliable),
+		answered: !c.in.receives || !(naming || l.peer.features.Has(zmtp.FeatureOpens)),
+		unnamed:  named,
 	}
-	if o.opened && o.answered || l.peer.inproc {
+	switch {
+	case o.opened && o.answered || l.peer.inproc:
 		return nil, zmtp.Command{}, nil
-	}
-	if o.opened {
+	case naming:
+		return o, c.subscription(), nil
+	case o.opened, o.unnamed:
 		return o, zmtp.Command{}, nil
 	}
 	first, err := o.open(ctx)
@@ -110,8 +117,14 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 }
 
 // Step implements [zmtp.Exchange].
-func (o *opening) Step(_ context.Context, c zmtp.Command) (send zmtp.Command, done bool, err error) {
+func (o *opening) Step(ctx context.Context, c zmtp.Command) (send zmtp.Command, done bool, err error) {
 	switch {
+	case c.Name == zmtp.CommandDurableSubscribe && o.unnamed:
+		if err := o.named(ctx, c.Data); err != nil {
+			return send, false, err
+		}
+		send, err = o.open(ctx)
+		return send, false, err
 	case c.Name == zmtp.CommandOpen && !o.answered:
 		if o.answer, err = o.link.answerOpen(c.Data); err != nil {
 			return send, false, err
@@ -119,7 +132,7 @@ func (o *opening) Step(_ context.Context, c zmtp.Command) (send zmtp.Command, do
 		return o.next()
 	case c.Name == zmtp.CommandMore && len(o.answer) > 0:
 		return o.next()
-	case c.Name == zmtp.CommandOpened && !o.opened:
+	case c.Name == zmtp.CommandOpened && !o.opened && !o.unnamed:
 		more, err := o.verdict.Add(c.Data)
 		if err != nil || more {
 			return zmtp.Command{Name: zmtp.CommandMore}, false, err
@@ -204,7 +217,7 @@ func (o *opening) take() error {
 	if s.opened != o.link {
 		return ErrSuperseded
 	}
-	if box.spooled != nil && opened.Status == reliable.OK {
+	if s.spooled != nil && opened.Status == reliable.OK {
 		if err := o.takeStored(&opened); err != nil {
 			return err
 		}
@@ -280,7 +293,7 @@ func (c *core) sayBye(links []*link) {
 			l.payAcks()
 			bye |= zmtp.ByeReceiving
 		}
-		if l.out.session != nil && c.out.spooled == nil { // what comes from a store goes on in another life
+		if l.out.session != nil && l.out.session.spooled == nil { // what comes from a store goes on in another life
 			bye |= zmtp.ByeSending
 		}
 		if bye != 0 {

@@ -49,7 +49,8 @@ type session struct {
 	waiting batch // messages for this receiver alone that were not sent
 
 	// Of a socket with a store (spool_session.go).
-	feeder   *feeder            // nil of any other
+	spooled  *spooled           // nil of any other
+	feeder   *feeder            // once the receiver has answered
 	receiver reliable.ID        // as it calls itself
 	known    reliable.Knowledge // what it knew of the stream when the link began
 	has      ranges.Set         // numbers on its link, or written and not acknowledged
@@ -89,9 +90,13 @@ func (l *link) sessionKey() sessionKey {
 // sessionFor returns the session with the receiver at the other end of a link, a new one if need be.
 func (o *outbox) sessionFor(l *link) *session {
 	key := l.sessionKey()
-	s := o.sessions[key]
+	s, sp := o.sessions[key], o.storeFor(l)
+	if s != nil && s.spooled != sp && s.link == nil { // of a subscription that has ended
+		s.end()
+		s = nil
+	}
 	if s == nil {
-		s = &session{box: o, key: key, sender: o.newSender()}
+		s = &session{box: o, key: key, spooled: sp, sender: o.newSender(sp)}
 		if o.sessions == nil {
 			o.sessions = make(map[sessionKey]*session)
 		}
@@ -100,11 +105,19 @@ func (o *outbox) sessionFor(l *link) *session {
 	return s
 }
 
+// storeFor is where what is for the peer of a link comes from; nil if it is what Send is given.
+func (o *outbox) storeFor(l *link) *spooled {
+	if d := l.durable(); d != nil {
+		return d.spooled
+	}
+	return o.spooled
+}
+
 // newSender returns the sender of a stream that was never opened.
-func (o *outbox) newSender() *reliable.Sender[*batch] {
+func (o *outbox) newSender(sp *spooled) *reliable.Sender[*batch] {
 	cfg := o.env.cfg
-	if o.spooled != nil {
-		return o.spooled.newSender(cfg)
+	if sp != nil {
+		return sp.newSender(cfg)
 	}
 	return reliable.NewSender(reliable.SenderConfig[*batch]{
 		Stream: newStreamID(),

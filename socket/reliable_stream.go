@@ -3,6 +3,7 @@ package socket
 import (
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
 	"github.com/yodel-mq/yodel/socket/internal/waitlist"
 	"github.com/yodel-mq/yodel/socket/spool"
@@ -45,6 +46,7 @@ type stream struct {
 	expires  time.Time     // of the next message, as it was said; zero for never
 	said     []byte        // commands about messages that go ahead of the next acknowledgement
 	opening  waitlist.List // those who wait for a link
+	missed   ranges.Set    // messages that GAP was said of
 }
 
 // maxLostStreams is how many streams without a link an inbox remembers: of one that is forgotten messages may come

@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
@@ -49,6 +50,43 @@ func (d diskStore) cursor(
 	return diskCursor{c}, nth, err
 }
 
+// subscriberCursor is what the names of cursors for durable subscriptions begin with.
+const subscriberCursor = "subscriber/"
+
+func (d diskStore) subscriptions() (names []string) {
+	for _, c := range d.q.Stats().Cursors {
+		if name, ok := strings.CutPrefix(c.Name, subscriberCursor); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (d diskStore) subscription(name string, o subscriptionOptions) (cursor, []byte, error) {
+	c, err := d.q.Cursor(subscriberCursor+name, spool.CursorOptions{
+		Start: o.start, MaxBytes: o.maxBytes, Expiry: o.expiry, Data: o.data,
+		Filter: func(m *spool.Message) bool { return o.only(m.Seq, Msg{Frames: m.Frames}) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return diskCursor{c}, c.Data(), nil
+}
+
+func (d diskStore) drop(ctx context.Context, name string) error {
+	return d.q.DropCursor(ctx, subscriberCursor+name)
+}
+
+func (d diskStore) stats() (all []spool.CursorStats) {
+	for _, c := range d.q.Stats().Cursors {
+		if name, ok := strings.CutPrefix(c.Name, subscriberCursor); ok {
+			c.Name = name
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // lossReasons are the columns of the ledger for what a spool loses.
 var lossReasons = map[spool.EventKind]Reason{
 	spool.Expired: Expired, spool.Buried: DeadLettered, spool.Dropped: SpoolFull, spool.Purged: Purged,
@@ -56,6 +94,11 @@ var lossReasons = map[spool.EventKind]Reason{
 }
 
 type diskCursor struct{ c *spool.Cursor }
+
+func (d diskCursor) claim(lost func(r numberRange, why Reason)) error {
+	_, err := d.c.Claim(func(l spool.Loss) { lost(numberRange(l.Seqs), lossReasons[l.Why]) })
+	return err
+}
 
 func (d diskCursor) next(ctx context.Context, messages int, bytes int64) (all []stored, err error) {
 	ms, err := d.c.Next(ctx, messages, bytes)

@@ -15,6 +15,7 @@ type feeder struct {
 	receiver string // the name of the one it is for; "" for any
 	cur      cursor
 	wake     chan struct{} // there may be room
+	lazy     bool          // reads nothing while there is no link
 
 	// Guarded by outbox.mu.
 	links    []*link
@@ -34,6 +35,9 @@ const (
 // run feeds until the socket closes.
 func (f *feeder) run() {
 	for {
+		if f.lazy && !f.awaitLink() {
+			return
+		}
 		messages, bytes, at := f.prepare()
 		ms, err := f.cur.next(f.of.feeding, messages, bytes)
 		if err != nil {
@@ -43,6 +47,23 @@ func (f *feeder) run() {
 			continue
 		}
 		f.hand(ms, at)
+	}
+}
+
+// awaitLink waits until there is a link, and reports whether the socket is open still.
+func (f *feeder) awaitLink() bool {
+	for {
+		f.of.box.mu.Lock()
+		ready, over := len(f.links) > 0, f.of.stopped
+		f.of.box.mu.Unlock()
+		if ready || over {
+			return !over
+		}
+		select {
+		case <-f.wake:
+		case <-f.of.feeding.Done():
+			return false
+		}
 	}
 }
 
@@ -60,6 +81,10 @@ func (f *feeder) prepare() (messages int, bytes int64, at uint64) {
 // await waits after an error for the next attempt, and reports whether there is to be one.
 func (f *feeder) await(err error) bool {
 	if f.of.feeding.Err() != nil {
+		return false
+	}
+	if errors.Is(err, errNoCursor) && f.of.onGone != nil {
+		f.of.onGone()
 		return false
 	}
 	f.of.box.env.events.add(Event{Kind: SpoolFailing, Err: err})
@@ -167,7 +192,7 @@ func (f *feeder) mayPut(m *stored) bool {
 func (f *feeder) put(l *link, m *stored) {
 	o, n := f.of.box, Count{1, uint64(m.size)}
 	f.of.enter(m.number, n)
-	o.unspool(n)
+	f.of.unspool(n)
 	f.of.out.Add(m.number)
 	direct := l.out.session == nil && l.peer.inproc
 	if s := l.out.session; s != nil {
@@ -192,7 +217,23 @@ const nextFrame = 32
 
 // join adds a link to those that are fed.
 func (f *feeder) join(l *link) {
-	l.out.feeder, l.out.stored = f, new(storedQueue)
+	f.attach(l)
+	f.serve(l)
+}
+
+// attach makes a link one of the feeder's.
+func (f *feeder) attach(l *link) { l.out.stored = &storedQueue{of: f} }
+
+// feeder is the feeder of a link; nil if it has none.
+func (o *linkOut) feeder() *feeder {
+	if o.stored == nil {
+		return nil
+	}
+	return o.stored.of
+}
+
+// serve has a link fed.
+func (f *feeder) serve(l *link) {
 	f.links = append(f.links, l)
 	f.room()
 }
@@ -207,6 +248,9 @@ func (f *feeder) part(l *link) {
 			}
 			break
 		}
+	}
+	if f.lazy && len(f.links) == 0 {
+		f.returned++ // nothing stays in hand
 	}
 	f.room() // the run in hand may be for nobody now
 }

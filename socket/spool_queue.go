@@ -5,6 +5,7 @@ import "slices"
 // A storedQueue is the numbers of messages from a store in a link's open batch and in its flight, in their order, and
 // their sizes.
 type storedQueue struct {
+	of    *feeder
 	runs  []numberRange
 	sizes []uint32
 }

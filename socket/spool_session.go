@@ -27,7 +27,7 @@ func (sp *spooled) newSender(cfg *config) *reliable.Sender[*batch] {
 
 // openSender begins a link of the session's stream.
 func (s *session) openSender() (reliable.Link, reliable.Open, error) {
-	if sp := s.box.spooled; sp != nil {
+	if sp := s.spooled; sp != nil {
 		return s.sender.OpenAt(sp.place())
 	}
 	return s.sender.Open()
@@ -37,7 +37,8 @@ func (s *session) openSender() (reliable.Link, reliable.Open, error) {
 func (s *session) announceStored(l *link, m *stored) (next zmtp.Next, needed bool) {
 	said := reliable.Next{Number: m.number, Attempts: uint16(min(m.attempts, 1<<16-1)), Redelivered: m.attempts > 0}
 	// An earlier life may have sent it, to this receiver or, unless it is the only one that it is for, to another.
-	if m.number < s.box.spooled.found && (s.known != reliable.Everything || s.feeder.receiver == "") {
+	anyone := s.feeder.receiver == "" && !s.spooled.exclusive
+	if m.number < s.spooled.found && (s.known != reliable.Everything || anyone) {
 		said.Redelivered = true
 	}
 	placed, needed := s.sender.Place(l.out.stored.len(), said)
@@ -80,7 +81,7 @@ func (s *session) acknowledgedNumbers(set reliable.Settlement[*batch]) (n Count)
 
 // goesOn takes what the receiver says of the stream. What has not arrived, or not to stay, goes back to the store.
 func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low uint64) {
-	sp := s.box.spooled
+	sp := s.spooled
 	s.known = o.Known
 	s.settled(r.Settled)
 	s.settledBelow(low, ranges.From(0, o.Held...))
@@ -164,7 +165,7 @@ func (s *session) backToStore(r numberRange, bytes uint64, how giveBack) {
 
 // adopt takes messages over that the receiver has and an earlier life has sent.
 func (s *session) adopt(r numberRange) {
-	sp, o := s.box.spooled, s.box
+	sp, o := s.spooled, s.box
 	for number := r.From; number < r.To; number++ {
 		if sp.done.Contains(number) || s.feeder.cur.settled(number) {
 			continue
@@ -172,9 +173,9 @@ func (s *session) adopt(r numberRange) {
 		sp.enter(number, Count{Messages: 1})
 		sp.out.Add(number)
 		s.has.Add(number)
-		n := o.spooledPart(1)
+		n := sp.spooledPart(1)
 		n.Bytes = 0
-		o.unspool(n)
+		sp.unspool(n)
 		o.ledger(nil).write(n)
 		s.unacked = s.unacked.plus(n)
 	}
@@ -241,7 +242,8 @@ func (sp *spooled) supersede(s *session, o *reliable.Opened) (earlier *link) {
 	done := o.Done
 	held := ranges.From(0, o.Held...)
 	for _, other := range sp.box.sessions {
-		if other == s || other.receiver != o.Receiver || other.receiver == (reliable.ID{}) {
+		if other == s || other.spooled != sp ||
+			!sp.exclusive && (other.receiver != o.Receiver || other.receiver == (reliable.ID{})) {
 			continue
 		}
 		if other.link != nil {
@@ -279,7 +281,7 @@ func (s *session) supersededBy(_ *session, done, held *ranges.Set) {
 // earlier one of the same receiver. core.out.mu is held, and given free in between.
 func (o *opening) takeStored(opened *reliable.Opened) error {
 	s, box, l := o.session, &o.link.core.out, o.link
-	sp := box.spooled
+	sp := s.spooled
 	if s.feeder = sp.feederFor(opened.Receiver); s.feeder == nil {
 		return fmt.Errorf("%w: it is none of those that WithPartition names", ErrForeign)
 	}

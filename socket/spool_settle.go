@@ -32,6 +32,9 @@ func (f *feeder) settle(r numberRange) {
 	sp.forgetLoss(r)
 	sp.done.AddRange(r.From, r.To)
 	sp.receipts.settle(r, nil)
+	if sp.onSettled != nil {
+		sp.onSettled(r)
+	}
 }
 
 // acknowledged settles what a receiver has acknowledged, and returns how many of it the session had. What it says it
@@ -78,8 +81,8 @@ func (f *feeder) settleUnsent(r numberRange) {
 	f.cur.settle(r)
 	sp.done.AddRange(r.From, r.To)
 	sp.receipts.settle(r, nil)
-	part := o.spooledPart(n)
-	o.unspool(part)
+	part := sp.spooledPart(n)
+	sp.unspool(part)
 	o.ledger(nil).deliver(part)
 }
 
@@ -128,7 +131,7 @@ func (f *feeder) restore(r numberRange, bytes uint64, how giveBack) {
 			f.cur.release(k.numberRange)
 		}
 	}
-	o.respool(left)
+	sp.respool(left)
 	if !how.last {
 		f.returned++
 	}
@@ -163,6 +166,9 @@ func (f *feeder) lost(r numberRange, why Reason) {
 	sp, o := f.of, f.of.box
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if sp.forgotten {
+		return
+	}
 	var lost uint64
 	for _, d := range parts(&sp.done, r) {
 		if d.in {
@@ -176,8 +182,8 @@ func (f *feeder) lost(r numberRange, why Reason) {
 			for number := k.From; number < k.To; number++ {
 				sp.enter(number, Count{Messages: 1})
 			}
-			n := o.spooledPart(k.Len())
-			o.unspool(n)
+			n := sp.spooledPart(k.Len())
+			sp.unspool(n)
 			sp.drop(loss{k.numberRange, why}, n)
 			lost += n.Messages
 		}
@@ -200,6 +206,9 @@ func (sp *spooled) drop(l loss, n Count) {
 	sp.done.AddRange(l.From, l.To)
 	sp.lossy = l.why
 	sp.box.ledger(nil).drop(l.why, n)
+	if sp.onLoss != nil {
+		sp.onLoss(l)
+	}
 	sp.receipts.settle(l.numberRange, fmt.Errorf("%w: %s", ErrLost, l.why))
 }
 

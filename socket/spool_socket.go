@@ -15,9 +15,13 @@ import (
 // acknowledged it (spool_settle.go). A link holds the encoded message until it is written, and from then on its number:
 // what has to be sent again is read again.
 type spooled struct {
-	box   *outbox
-	store store
-	only  func() []assignment // which cursors there are, and what is for each
+	box       *outbox
+	store     store
+	exclusive bool                // for one receiver at a time, whoever that is
+	onGone    func()              // is told that the cursor is gone
+	onSettled func(r numberRange) // is told what a receiver has acknowledged; nil for nobody
+	onLoss    func(l loss)        // is told what the store has lost; nil for nobody
+	only      func() []assignment // which cursors there are, and what is for each
 
 	sending context.Context // ends when no more messages are accepted
 	shut    context.CancelCauseFunc
@@ -29,13 +33,15 @@ type spooled struct {
 
 	stream       reliable.ID
 	epoch, nonce uint64
-	links        uint64 // the number of the last link; see reliable.SenderConfig.Links
+	numberLink   func() reliable.Link // in place of links
+	links        uint64               // the number of the last link; see reliable.SenderConfig.Links
 
 	// Guarded by outbox.mu.
 	feeders   []*feeder                // one for each cursor, or none before it is opened
 	found     uint64                   // the number of the first message that this life of the store has got
 	running   bool                     // the feeders are
 	stopped   bool                     // nothing more is fed
+	forgotten bool                     // the ledger has nothing of it any more
 	recovered Count                    // of messages that were found in the store; see Ledger
 	onDisk    Count                    // on no link; see Ledger.Spooled
 	entered   ranges.Set               // messages that the ledger has
@@ -129,13 +135,7 @@ func (sp *spooled) sendNumbered(ctx context.Context, wait bool, m Msg) (number u
 	if err := sp.open(); err != nil {
 		return 0, err
 	}
-	if sp.sending.Err() != nil {
-		return 0, ErrClosed
-	}
-	number, err = sp.store.append(ctx, false, m, time.Time{})
-	if errors.Is(err, ErrSpoolFull) && wait {
-		number, err = sp.wait(ctx, m)
-	}
+	number, err = putStored(ctx, sp.sending, sp.store, wait, m)
 	if err != nil {
 		return number, err
 	}
@@ -143,12 +143,24 @@ func (sp *spooled) sendNumbered(ctx context.Context, wait bool, m Msg) (number u
 	return number, nil
 }
 
-// wait stores a message for which there may be no room, which ends with ctx or the socket.
-func (sp *spooled) wait(ctx context.Context, m Msg) (number uint64, err error) {
+// putStored stores a message of a socket that accepts messages as long as sending has not ended.
+func putStored(ctx, sending context.Context, s store, wait bool, m Msg) (number uint64, err error) {
+	if sending.Err() != nil {
+		return 0, ErrClosed
+	}
+	number, err = s.append(ctx, false, m, time.Time{})
+	if errors.Is(err, ErrSpoolFull) && wait {
+		number, err = waitStored(ctx, sending, s, m)
+	}
+	return number, err
+}
+
+// waitStored stores a message for which there may be no room, which ends with ctx or the socket.
+func waitStored(ctx, sending context.Context, s store, m Msg) (number uint64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(sp.sending, func() { cancel(ErrClosed) })()
-	number, err = sp.store.append(ctx, true, m, time.Time{})
+	defer context.AfterFunc(sending, func() { cancel(ErrClosed) })()
+	number, err = s.append(ctx, true, m, time.Time{})
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrClosed) {
 		err = spoolFullError{err}
 	}
@@ -157,23 +169,26 @@ func (sp *spooled) wait(ctx context.Context, m Msg) (number uint64, err error) {
 
 // accepted enters a message that Send has stored. It may have been read, and even settled, meanwhile.
 func (sp *spooled) accepted(number uint64, size int) {
-	o := sp.box
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	sp.box.mu.Lock()
+	defer sp.box.mu.Unlock()
+	sp.enterStored(number, size)
+}
+
+func (sp *spooled) enterStored(number uint64, size int) {
 	n := Count{1, uint64(size)}
 	if sp.entered.Contains(number) {
-		o.sentAfterAll(n)
+		sp.sentAfterAll(n)
 		return
 	}
 	sp.entered.Add(number)
-	o.spool(n)
+	sp.enterSent(n)
 }
 
 // enter sees that the ledger has a message that is read for the first time, which may have been stored by others.
 func (sp *spooled) enter(number uint64, n Count) {
 	if !sp.entered.Contains(number) {
 		sp.entered.Add(number)
-		sp.box.recover(n)
+		sp.recover(n)
 	}
 }
 
@@ -226,6 +241,9 @@ func (sp *spooled) leave() {
 
 // nextLink numbers the links of the stream.
 func (sp *spooled) nextLink() reliable.Link {
+	if sp.numberLink != nil {
+		return sp.numberLink()
+	}
 	sp.links++
 	return reliable.Link(sp.links)
 }
@@ -255,6 +273,11 @@ func untilNow(expires time.Time) time.Duration { return time.Until(expires) }
 func (c *core) ready() error {
 	if err := c.cfg.valid(); err != nil {
 		return err
+	}
+	if ds := c.out.durables; ds != nil {
+		if err := ds.open(); err != nil {
+			return err
+		}
 	}
 	if sp := c.out.spooled; sp != nil {
 		if err := sp.open(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // What the engine knows of a spool: the verbs of a store and of its cursors, and nothing of how they keep what they
@@ -25,6 +26,23 @@ type store interface {
 	cursor(
 		name string, only func(number uint64, m Msg) bool, lost func(r numberRange, why Reason),
 	) (c cursor, nth uint64, err error)
+
+	// subscriptions names the cursors that subscription has made.
+	subscriptions() []string
+	// subscription returns the cursor of a name, which is made, durably, if there is none, with the data that is kept
+	// with it: o's, unless that is nil. It is the same cursor each time, until it is dropped or has expired.
+	subscription(name string, o subscriptionOptions) (c cursor, data []byte, err error)
+	drop(ctx context.Context, name string) error
+	stats() []spool.CursorStats
+}
+
+// subscriptionOptions is how a store keeps what is for one durable subscription.
+type subscriptionOptions struct {
+	start    spool.Start // of a new one
+	only     func(number uint64, m Msg) bool
+	maxBytes int64
+	expiry   time.Duration
+	data     []byte
 }
 
 // A cursor is a place in a store. All methods but next and bury wait for nothing, so that they may be called under
@@ -41,6 +59,8 @@ type cursor interface {
 	low() uint64                                                  // all below is settled
 	above(most int) []numberRange                                 // what is settled above, the lowest first
 	lag() Count                                                   // what is not settled; bytes are an estimate
+	// claim makes this socket the one consumer; see store.cursor.
+	claim(lost func(r numberRange, why Reason)) error
 	leave()
 }
 

@@ -49,18 +49,27 @@ func (s *Sub) Topics() []string { return s.subs.topics() }
 
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it
 // returns what is there already. The message is the caller's for good.
-func (s *Sub) Recv(ctx context.Context) (Msg, error) { return s.recv(ctx) }
+func (s *Sub) Recv(ctx context.Context) (Msg, error) {
+	s.subs.complete()
+	return s.recv(ctx)
+}
 
 // TryRecv is like Recv but returns an error that matches ErrWouldBlock where Recv would wait. It sees what has come in,
 // not what the kernel still holds.
-func (s *Sub) TryRecv() (Msg, error) { return s.tryRecv() }
+func (s *Sub) TryRecv() (Msg, error) {
+	s.subs.complete()
+	return s.tryRecv()
+}
 
 // Messages yields messages as Recv returns them. When ctx ends it yields that as an error and stops; when the socket
 // closes it just stops.
-func (s *Sub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.recv) }
+func (s *Sub) Messages(ctx context.Context) iter.Seq2[Msg, error] { return s.each(ctx, s.Recv) }
 
 // Next is Recv that returns a [Delivery]; see [Pull.Next].
-func (s *Sub) Next(ctx context.Context) (*Delivery, error) { return s.next(ctx) }
+func (s *Sub) Next(ctx context.Context) (*Delivery, error) {
+	s.subs.complete()
+	return s.next(ctx)
+}
 
 // Deliveries yields messages as Next returns them; see Messages.
 func (s *Sub) Deliveries(ctx context.Context) iter.Seq2[*Delivery, error] { return each(ctx, s.Next) }

@@ -3,6 +3,7 @@ package socket
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -17,6 +18,8 @@ type commandLog struct {
 	last    uint64     // the number of the last change
 	entries []logEntry // by number
 	void    int        // of them, those taken back
+
+	complete atomic.Bool // the application has said all; see subscriptions.complete
 }
 
 type logEntry struct {
@@ -150,5 +153,11 @@ func (l *link) sendSubscriptions() {
 func (l *link) loadSubscriptions() {
 	if o := &l.out; o.behind && !o.dead && len(o.control) < commandChunk {
 		o.control, o.behind = o.commands.next(o.control, l.version)
+		if !o.behind && o.listing != nil && !o.listing.complete && o.commands.log.complete.Load() {
+			o.listing.complete = true
+			o.control = zmtp.AppendDurableSubscribe(o.control, &zmtp.DurableSubscription{
+				All: true, Name: l.core.cfg.subscriber,
+			})
+		}
 	}
 }

@@ -164,6 +164,22 @@ func (s *subscriptions) remove(by any, topic string) bool {
 	return true
 }
 
+// complete notes that the application has begun to receive: of a durable subscription it has listed all topics by then.
+func (s *subscriptions) complete() {
+	if s.core.cfg.subscriber == "" || s.log.complete.Load() {
+		return
+	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	s.log.complete.Store(true)
+	o := &s.core.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for l := range s.links {
+		l.sendSubscriptions()
+	}
+}
+
 // want keeps what filter looks up.
 func (s *subscriptions) want(topic string, add bool) {
 	if !s.filters {

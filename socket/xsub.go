@@ -69,7 +69,7 @@ func (s *XSub) TrySend(m Msg) error {
 		s.subs.remove(m.From.subscriber(), string(topic))
 		return nil
 	}
-	return opError("send", s.out.fanOut(context.Background(), false, m, s.everyPeer, nil))
+	return opError("send", s.out.fanOut(context.Background(), false, m, false, s.everyPeer, nil))
 }
 
 // everyPeer lists the live links; it is called with out.mu held, and the list is valid until the next call.

@@ -37,6 +37,10 @@ func TestStreamCommandBytes(t *testing.T) {
 			"04 12 04 'DSUB' 00 02 0000000000000007 02 'me'",
 		},
 		{
+			"DSUB that has listed all", AppendDurableSubscribe(nil, &DurableSubscription{All: true, Name: "me"}),
+			"04 12 04 'DSUB' 02 00 0000000000000000 02 'me'",
+		},
+		{
 			"DSUB that ends", AppendDurableSubscribe(nil, &DurableSubscription{End: true, Name: "me"}),
 			"04 12 04 'DSUB' 01 00 0000000000000000 02 'me'",
 		},

@@ -2,10 +2,12 @@ package zmtp
 
 import "encoding/binary"
 
-// A durable subscription: one that its publisher keeps for while the subscriber is away. Data of the command, big
-// endian:
+// A durable subscription: one that its publisher keeps for while the subscriber is away. The subscriber names it ahead
+// of the publisher's OPEN, by a DSUB without flags and without a topic. What it wants it lists by SUBSCRIBE, as any
+// other does, and then says ALL: the topics of an earlier connection that it has not listed end, and messages begin.
+// Data of the command, big endian:
 //
-//	DSUB  0  flags   u8    1 the subscription ends, and what is kept for it goes
+//	DSUB  0  flags   u8    1 the subscription ends, and what is kept for it goes; 2 ALL
 //	      1  start   u8    where it begins, if it is new: 0 now, 1 at the oldest kept, 2 at a number, 3 at a time
 //	      2  at      u64   the number; or the time, in milliseconds since 1970
 //	     10  length  u8    of the name
@@ -27,6 +29,7 @@ const (
 // DurableSubscription is a DSUB command.
 type DurableSubscription struct {
 	End   bool
+	All   bool // what was subscribed to over this connection is all there is
 	Start SubscriptionStart
 	At    uint64
 	Name  string // 1 to 255 bytes
@@ -35,14 +38,25 @@ type DurableSubscription struct {
 
 const (
 	dsubEnd  = 1
+	dsubAll  = 2
 	dsubSize = 11
 )
+
+// Command is the command that says it. Of a name over 255 bytes the first 255 are sent.
+func (d *DurableSubscription) Command() Command {
+	return Command{CommandDurableSubscribe, appendDurable(nil, d)}
+}
 
 // AppendDurableSubscribe adds a DSUB command, whole frame. Of a name over 255 bytes the first 255 are sent.
 func AppendDurableSubscribe(b []byte, d *DurableSubscription) []byte {
 	name := d.Name[:min(len(d.Name), maxShortString)]
 	b = appendCommandHead(b, CommandDurableSubscribe, dsubSize+len(name)+len(d.Topic))
-	b = append(b, flag(d.End, dsubEnd), byte(d.Start))
+	return appendDurable(b, d)
+}
+
+func appendDurable(b []byte, d *DurableSubscription) []byte {
+	name := d.Name[:min(len(d.Name), maxShortString)]
+	b = append(b, flag(d.End, dsubEnd)|flag(d.All, dsubAll), byte(d.Start))
 	b = binary.BigEndian.AppendUint64(b, d.At)
 	b = append(b, byte(len(name)))
 	b = append(b, name...)
@@ -63,7 +77,7 @@ func ParseDurableSubscribe(data []byte) (d DurableSubscription, err error) {
 	case n == 0:
 		return d, fail(op, ErrMalformed, "no name")
 	}
-	d.End = data[0]&dsubEnd != 0
+	d.End, d.All = data[0]&dsubEnd != 0, data[0]&dsubAll != 0
 	d.Start = SubscriptionStart(data[1])
 	d.At = binary.BigEndian.Uint64(data[2:])
 	d.Name = string(data[dsubSize:][:n])

@@ -28,6 +28,9 @@ const (
 	FeatureReliable Features = 1 << 0
 	// FeatureOpens: says OPEN to a peer that takes part in reliable links, which has to wait for it.
 	FeatureOpens Features = 1 << 1
+	// FeatureDurable: keeps durable subscriptions or has one. Who has one says DSUB ahead of all else to a peer that
+	// keeps them, which says OPEN then (reliable_subscription.go).
+	FeatureDurable Features = 1 << 2
 )
 
 // Has reports whether all features of g are in f.
@@ -61,7 +64,8 @@ func AppendYodel(b []byte, y *Yodel) []byte {
 }
 
 // ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed.
-// Of one without a receiver that is zero, and FeatureReliable and FeatureOpens, which need it, are taken away.
+// Of one without a receiver that is zero, and FeatureReliable, FeatureOpens and FeatureDurable, which need it, are taken
+// away.
 func ParseYodel(v []byte) (y Yodel, err error) {
 	if len(v) < yodelShortest {
 		return y, fail(PropertyYodel, ErrMalformed, "%d bytes; want at least %d", len(v), yodelShortest)
@@ -70,7 +74,7 @@ func ParseYodel(v []byte) (y Yodel, err error) {
 	y.Node = [16]byte(v[5:])
 	y.Heartbeat = time.Duration(binary.BigEndian.Uint32(v[21:])) * time.Millisecond
 	if len(v) < yodelSize {
-		y.Features &^= FeatureReliable | FeatureOpens
+		y.Features &^= FeatureReliable | FeatureOpens | FeatureDurable
 		return y, nil
 	}
 	y.Receiver = [16]byte(v[25:])

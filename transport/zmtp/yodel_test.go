@@ -64,8 +64,8 @@ func TestParseYodel(t *testing.T) {
 		{"all", "01 00000001 " + sixteenA + " 00003A98 " + sixteenB, Yodel{FeatureReliable, a, 15 * time.Second, b}, nil},
 		{"without a receiver", "01 00000000 " + sixteenA + " 00003A98", Yodel{0, a, 15 * time.Second, [16]byte{}}, nil},
 		{
-			"a feature that needs a receiver, without one", "01 00000007 " + sixteenA + " 00000000",
-			Yodel{4, a, 0, [16]byte{}},
+			"a feature that needs a receiver, without one", "01 0000000F " + sixteenA + " 00000000",
+			Yodel{8, a, 0, [16]byte{}},
 			nil,
 		},
 		{"half a receiver", "01 00000001 " + sixteenA + " 00000000 'BBBB'", Yodel{0, a, 0, [16]byte{}}, nil},

@@ -1,0 +1,159 @@
+package socket_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
+	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
+
+// TestDurableAway100k: a subscriber that was away for 100,000 messages, between as many that are not for it, gets all
+// of them, once and in order.
+func TestDurableAway100k(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const n = 100_000
+		p := newPress(t, t.TempDir(), spool.Options{SyncEvery: time.Millisecond})
+		defer p.close(t)
+		a := p.reader(t, "a", "ann", spool.Start{}, "x")
+		b := p.reader(t, "b", "bob", spool.Start{}, "y")
+		must(t, p.WaitSubscribers(aDay(t), "x", 1))
+		must(t, p.WaitSubscribers(aDay(t), "y", 1))
+		must(t, a.Close())
+		must(t, b.Close())
+		for i := range n {
+			p.publish(t, "x", i, i+1)
+			if i%10 == 0 {
+				p.publish(t, "y", i, i+1)
+			}
+		}
+		must(t, p.q.Sync(aDay(t)))
+		p.publish(t, "y", n, n+1) // so that what is not for it is settled
+		balanced(t, p.Pub)
+		a = p.reader(t, "a", "ann", spool.Start{}, "x")
+		for i := range n {
+			recvTopical(t, a, i)
+		}
+		quiet(t, a)
+		if st := p.Stats(); st.Spooled.Messages != n/10+1 {
+			t.Errorf("PUB counts %v", st.Ledger)
+		}
+		must(t, a.Close())
+	})
+}
+
+// TestDurableInbox: a subscriber that keeps what it gets in a spool of its own may end at any time, and so may its
+// publisher: each message is handed out once and in order.
+func TestDurableInbox(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		dir, mine, net := t.TempDir(), t.TempDir(), simnet.New(simnet.Config{Latency: time.Millisecond})
+		p := pressOn(t, net, dir, spool.Options{})
+		var q *spool.Spool
+		var a *socket.Sub
+		begin := func() {
+			q = openSpool(t, mine, spool.Options{})
+			a = socket.NewSub(on(net, "a"), socket.WithSubscriberName("ann", socket.DurableOptions{}),
+				socket.WithSubscription("x"), socket.WithInbox(q))
+			must(t, a.Connect(server))
+			_, _ = a.TryRecv()
+		}
+		begin()
+		must(t, p.WaitSubscribers(aDay(t), "x", 1))
+		for round := range 20 {
+			from := 50 * round
+			p.publish(t, "x", from, from+20)
+			recvTopical(t, a, upTo(from, from+20)...)
+			p.publish(t, "y", 0, 3)
+			if round%3 == 0 {
+				p.close(t)
+				p = pressOn(t, net, dir, spool.Options{})
+			}
+			p.publish(t, "x", from+20, from+30) // on its way as the subscriber ends
+			if round%2 == 0 {
+				must(t, a.Close())
+				must(t, q.Close())
+				begin()
+			}
+			p.publish(t, "x", from+30, from+50)
+			recvTopical(t, a, upTo(from+20, from+50)...)
+		}
+		quiet(t, a)
+		must(t, a.Close())
+		must(t, q.Close())
+		p.close(t)
+	})
+}
+
+// TestDurableCuts: connections that are cut again and again lose and double nothing.
+func TestDurableCuts(t *testing.T) {
+	dir := t.TempDir()
+	q := openSpool(t, dir, spool.Options{SyncEvery: time.Millisecond})
+	pub := socket.NewPub(socket.WithSpool(q))
+	at := bind(t, pub, "tcp://127.0.0.1:*")
+	cut := newCutter(t, at, 1, 50, 20<<10)
+	sub := socket.NewSub(atOnce, socket.WithSubscriberName("ann", socket.DurableOptions{}), socket.WithSubscription("x"))
+	connect(t, sub, cut.endpoint)
+	_, _ = sub.TryRecv()
+	must(t, pub.WaitSubscribers(within(t), "x", 1))
+	const n = 20_000
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for i := range n {
+			if err := pub.Send(t.Context(), topical("x", i)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for i := range n {
+		recvTopical(t, sub, i)
+	}
+	sending.Wait()
+	must(t, sub.Close())
+	balanced(t, pub)
+	must(t, pub.Close())
+	balanced(t, pub)
+	must(t, q.Close())
+}
+
+// TestDurableHostile: a peer that says what makes no sense about a subscription harms nobody else.
+func TestDurableHostile(t *testing.T) {
+	name := func(n string) []byte { return zmtp.AppendDurableSubscribe(nil, &zmtp.DurableSubscription{Name: n}) }
+	all := zmtp.AppendDurableSubscribe(nil, &zmtp.DurableSubscription{Name: "eve", All: true})
+	for _, tt := range []struct {
+		name string
+		says []byte
+		kept int
+	}{
+		{"a name that is too long", name(strings.Repeat("n", 201)), 0},
+		{"no DSUB but an ACK", zmtp.AppendAck(nil, 1), 0},
+		{"a message ahead of it", []byte{0, 1, 'x'}, 0},
+		{"a name and nothing more", name("eve"), 1},
+		{"a name twice", append(name("eve"), name("bob")...), 1},
+		{"ALL ahead of OPENED", append(name("eve"), all...), 1},
+		{"an empty command", zmtp.AppendCommand(nil, zmtp.CommandDurableSubscribe), 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPress(t, t.TempDir(), spool.Options{})
+				defer p.close(t)
+				a := p.reader(t, "a", "ann", spool.Start{}, "x")
+				must(t, p.WaitSubscribers(aDay(t), "x", 1))
+				r := rawSim(t, p.net, "eve")
+				r.shake("SUB", yodelOf(zmtp.FeatureReliable|zmtp.FeatureDurable, 7, ""))
+				r.send(tt.says)
+				time.Sleep(time.Minute)
+				p.publish(t, "x", 0, 100)
+				recvTopical(t, a, upTo(0, 100)...)
+				if n := len(p.DurableSubscribers()) - 1; n != tt.kept {
+					t.Errorf("%d names are kept, want %d", n, tt.kept)
+				}
+				must(t, a.Close())
+			})
+		})
+	}
+}
