@@ -10,9 +10,9 @@ import (
 const (
 	ahead = 500 // messages may be on their way beyond the next thing that is to be done
 
-	manyCuts = 3                      // of which no more than so many wait at a time,
-	holdFor  = 500 * time.Millisecond // for so long,
-	slowly   = 100                    // while so many messages go on
+	manyCuts = 2               // of which no more than so many wait at a time,
+	holdFor  = 2 * time.Second // for so long,
+	slowly   = 100             // while so many messages go on
 )
 
 // due: it is time for the next event. Cuts need something that is sent, and so wait for each other.

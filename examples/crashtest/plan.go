@@ -129,7 +129,8 @@ func makePlan(s scenario, seed uint64, o sizes) *plan {
 		add(event{Do: doCut, Who: r.IntN(s.Receivers), Cut: makeCut(r)})
 	}
 	for range p.Fills {
-		add(event{Do: doFill, Again: r.IntN(2) == 0})
+		// While there is enough to come to fill the disk with.
+		p.Events = append(p.Events, event{Do: doFill, Again: r.IntN(2) == 0, At: r.Uint64N(p.Messages/2 + 1)})
 	}
 	slices.SortStableFunc(p.Events, func(a, b event) int { return cmp.Compare(a.At, b.At) })
 	return p
@@ -142,7 +143,7 @@ func makeCut(r *rand.Rand) *cut {
 	case c.Fresh:
 		c.Bytes = r.Int64N(500)
 	case c.Back:
-		c.Bytes = r.Int64N(30)
+		c.Bytes = r.Int64N(15)
 	default:
 		c.Bytes = r.Int64N(1 << (6 + r.IntN(10)))
 	}

@@ -28,9 +28,11 @@ func (r *result) undone() string {
 	for _, c := range []struct {
 		what       string
 		done, want int
-	}{{"kills", r.kills, 2 * p.Kills}, {"cuts", r.cuts, p.Cuts}, {"stops", r.stops, 2 * p.Stops}, {"fills", r.fills, p.Fills}} {
-		// The last cuts may have come when nothing was sent any more.
-		if c.done < c.want-c.want/10-1 && (c.what != "stops" || canSuspend) {
+	}{
+		{"kills", r.kills, 2 * p.Kills}, {"stops", r.stops, 2 * p.Stops}, {"fills", r.fills, p.Fills},
+		{"cuts", r.cuts, p.Cuts - p.Cuts/10 - 1}, // the last ones may have come when nothing was sent any more
+	} {
+		if c.done < c.want && (c.what != "stops" || canSuspend) {
 			lack = append(lack, fmt.Sprintf("%s %d of %d", c.what, c.done, c.want))
 		}
 	}
