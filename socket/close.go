@@ -178,6 +178,9 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 	if c.out.durables != nil {
 		c.out.durables.leave()
 	}
+	if c.diskReplies != nil {
+		c.diskReplies.leave()
+	}
 	c.yielder.Close()
 	c.events.add(Event{Kind: Closed})
 	if c.logged != nil {

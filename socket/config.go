@@ -42,12 +42,13 @@ type config struct {
 	latest           bool // receivers
 	probe            bool // Req, Dealer, Router
 	topics           []string
-	retries          int  // Req
-	uncorrelate      bool // Req
-	relaxed          bool // Req
-	relaxedReplies   bool // Rep
-	dropUnroutable   bool // Router
-	handover         bool // Router
+	retries          int          // Req
+	uncorrelate      bool         // Req
+	relaxed          bool         // Req
+	relaxedReplies   bool         // Rep
+	replies          *spool.Spool // Rep; see WithReplies
+	dropUnroutable   bool         // Router
+	handover         bool         // Router
 	verbosity        Verbosity
 	manual           bool    // XPub
 	welcome          Msg     // Pub, XPub
@@ -239,6 +240,9 @@ func (c *config) validOptions() error {
 	}
 	if c.store != nil && c.noSpool {
 		return errors.New("this type of socket does not send from a spool")
+	}
+	if c.replies != nil && c.replies == c.inbox {
+		return errors.New("replies are not kept in the spool of WithInbox: give WithReplies another one")
 	}
 	if c.store != nil && c.uncorrelate {
 		return errors.New("requests from a spool are told from each other by their ids: leave out WithCorrelate(false)")

@@ -167,7 +167,7 @@
 // WithForget says for how long a sender that stays away is remembered.
 // WithSpool sends from disk, WithPartition to given receivers, by the key of WithKey; WithSubscriberName is for what was
 // published meanwhile, which WithDurableSubscribers bounds. Requests of an earlier life are answered by [Req.Pending];
-// [Req.Withdraw] takes one back.
+// [Req.Withdraw] takes one back; WithReplies keeps on disk what a Rep has replied.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //

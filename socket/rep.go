@@ -25,7 +25,8 @@ import (
 //
 // A request that comes again from a requester with a spool (see [WithSpool]) is answered from the reply to the first,
 // and not handed out: the last replies are kept in memory until their requesters have settled the requests, up to 16,384
-// and 16 MiB of all, the oldest of which go first. Thus a reply for which Send returns ErrPeerLost is not lost.
+// and 16 MiB of all, the oldest of which go first. [WithReplies] has them on disk. Thus a reply
+// for which Send returns ErrPeerLost is not lost.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
@@ -62,6 +63,9 @@ func NewRep(opts ...RepOption) *Rep {
 		},
 	})
 	lockorder.Own(s.core, &s.mu)
+	if q := s.cfg.replies; q != nil {
+		s.core.diskReplies = newDiskReplies(s, q)
+	}
 	return s
 }
 
@@ -135,12 +139,19 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
 	}
 	s.state = repSending
-	if id, low, ok := requestIDOf(s.envelope); ok {
-		s.replies.keep(id, low, m.Frames)
-	}
 	to, turn := s.to, s.turn
-	reply := Msg{Frames: slices.Concat(s.envelope, m.Frames)}
+	envelope := s.envelope
+	reply := Msg{Frames: slices.Concat(envelope, m.Frames)}
 	s.mu.Unlock()
+	if err := s.keepReply(ctx, wait, envelope, m.Frames); err != nil {
+		s.mu.Lock()
+		if s.turn == turn {
+			s.state = repUnsent
+		}
+		s.mu.Unlock()
+		s.reads.poke()
+		return opError("send", err)
+	}
 
 	err := s.out.route(ctx, wait, func() *link { return to }, reply, Block)
 	s.mu.Lock()

@@ -11,13 +11,14 @@ import (
 // replies are those that a Rep keeps for requesters with a spool, who ask again when a connection is lost or when they
 // were restarted (spool_requests.go): a request that was answered is answered again, and not handed out. A reply is
 // kept until the requester has settled the request, which each of its requests says, or until there are too many: the
-// oldest goes first, and its request would be handed out again.
+// oldest goes first, and its request would be handed out again. The newest is kept however large it is.
 //
 // It is guarded by Rep.mu.
 type replies struct {
 	streams map[reliable.ID]*answeredStream
 	order   list.List // of *keptReply, the oldest first
 	bytes   int
+	settle  func(seq uint64) // takes one out of the spool; nil without one
 }
 
 // An answeredStream is what is kept for one requester.
@@ -31,6 +32,7 @@ type keptReply struct {
 	to     requestID
 	frames [][]byte
 	size   int
+	seq    uint64 // in the spool, if there is one
 }
 
 // How many replies are kept.
@@ -65,7 +67,7 @@ func (r *replies) repeated(id requestID, low uint64) (reply *keptReply, yes bool
 }
 
 // keep keeps a reply. The frames are copied, for a requester in this process may change those it gets.
-func (r *replies) keep(id requestID, low uint64, body [][]byte) {
+func (r *replies) keep(id requestID, low uint64, body [][]byte, seq uint64) {
 	s := r.streams[id.stream]
 	if s == nil {
 		s = &answeredStream{low: low, replies: make(map[uint64]*list.Element)}
@@ -77,14 +79,14 @@ func (r *replies) keep(id requestID, low uint64, body [][]byte) {
 	if at := s.replies[id.number]; at != nil { // the same one, sent for the second time
 		r.drop(s, at)
 	}
-	k := &keptReply{to: id, size: keptReplySize}
+	k := &keptReply{to: id, size: keptReplySize, seq: seq}
 	for _, f := range body {
 		k.frames = append(k.frames, slices.Clone(f))
 		k.size += len(f)
 	}
 	s.replies[id.number] = r.order.PushBack(k)
 	r.bytes += k.size
-	for r.order.Len() > maxKept || r.bytes > maxKeptBytes {
+	for r.order.Len() > maxKept || r.bytes > maxKeptBytes && r.order.Len() > 1 {
 		r.remove(r.order.Front())
 	}
 }
@@ -104,6 +106,28 @@ func (r *replies) drop(s *answeredStream, at *list.Element) {
 	r.order.Remove(at)
 	r.bytes -= k.size
 	delete(s.replies, k.to.number)
+	if r.settle != nil {
+		r.settle(k.seq)
+	}
+}
+
+// keepReply keeps a reply that is about to be sent, if its request may come again.
+func (s *Rep) keepReply(ctx context.Context, wait bool, envelope, body [][]byte) error {
+	id, low, ok := requestIDOf(envelope)
+	if !ok {
+		return nil
+	}
+	var seq uint64
+	if d := s.core.diskReplies; d != nil {
+		var err error
+		if seq, err = d.store(ctx, wait, id, low, body); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replies.keep(id, low, body, seq)
+	return nil
 }
 
 // answerAgain sends a kept reply to whoever has asked again. Without room for it, it is dropped as any other reply

@@ -53,7 +53,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	t.Run("settled", func(t *testing.T) {
 		var r replies
 		for n := range uint64(10) {
-			r.keep(of(1, n+1), 1, body)
+			r.keep(of(1, n+1), 1, body, 0)
 		}
 		for _, c := range []struct {
 			number, low uint64
@@ -70,7 +70,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	t.Run("number", func(t *testing.T) {
 		var r replies
 		for n := range uint64(maxKept + 10) {
-			r.keep(of(byte(n), n+1), 1, body)
+			r.keep(of(byte(n), n+1), 1, body, 0)
 		}
 		if r.order.Len() != maxKept {
 			t.Errorf("%d are kept, want %d", r.order.Len(), maxKept)
@@ -86,7 +86,7 @@ func TestRepliesAreBounded(t *testing.T) {
 		var r replies
 		large := [][]byte{make([]byte, maxKeptBytes/4)}
 		for n := range uint64(10) {
-			r.keep(of(1, n+1), 1, large)
+			r.keep(of(1, n+1), 1, large, 0)
 		}
 		if r.order.Len() != 3 || r.bytes > maxKeptBytes {
 			t.Errorf("%d are kept, with %d bytes", r.order.Len(), r.bytes)
@@ -94,8 +94,8 @@ func TestRepliesAreBounded(t *testing.T) {
 	})
 	t.Run("the same again", func(t *testing.T) {
 		var r replies
-		r.keep(of(1, 1), 1, body)
-		r.keep(of(1, 1), 1, [][]byte{[]byte("other")})
+		r.keep(of(1, 1), 1, body, 0)
+		r.keep(of(1, 1), 1, [][]byte{[]byte("other")}, 0)
 		if got := known(&r, of(1, 1), 1); got != "other" || r.order.Len() != 1 {
 			t.Errorf("it is %s, of %d", got, r.order.Len())
 		}

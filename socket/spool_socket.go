@@ -291,5 +291,10 @@ func (c *core) ready() error {
 		}
 		r.run()
 	}
+	if c.diskReplies != nil {
+		if err := c.diskReplies.start(); err != nil {
+			return err
+		}
+	}
 	return c.startStorage()
 }
