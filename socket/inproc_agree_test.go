@@ -120,6 +120,36 @@ func TestAdmittedAfterClose(t *testing.T) {
 	push.conn.Close()
 }
 
+// TestOnlyTheSoleSenderHolds: a peer that sends before it has been admitted, while another one may hold messages, holds
+// none: the receiver would not know to ask for them.
+func TestOnlyTheSoleSenderHolds(t *testing.T) {
+	receiver := NewPull()
+	in := &receiver.core.in
+	offer := func(l *link) {
+		l.core.out.mu.Lock()
+		defer l.core.out.mu.Unlock()
+		if !l.carrier.offer(outgoing{frames: Text("12345").Frames, size: 5}) {
+			t.Error("a message was not taken")
+		}
+	}
+	sole := handshakeBetween(t, NewPush(), receiver)
+	in.admit(sole[1])
+	offer(sole[0])
+	early := handshakeBetween(t, NewPush(), receiver)
+	for range 3 {
+		offer(early[0])
+	}
+	in.admit(early[1])
+	for n := range 4 {
+		if _, err := in.get(t.Context(), false, nil); err != nil {
+			t.Fatalf("message %d of 4: %v", n+1, err)
+		}
+	}
+	for _, l := range []*link{sole[0], early[0]} {
+		l.conn.Close()
+	}
+}
+
 // TestToldAfterItHasLeft: what a subscriber in this process tells a publisher that has left it comes to nothing: no
 // subscription stays behind, and the application hears of none that is not cancelled.
 func TestToldAfterItHasLeft(t *testing.T) {

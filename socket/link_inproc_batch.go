@@ -148,6 +148,9 @@ func (p *inproc) undo() (delivered Count, unsent []Msg, begun bool) {
 func (p *inproc) setBatchLimit() {
 	p.batch.limit = mark{}
 	q := &p.peerLink.core.in
+	if q.soleSender != p.other { // another is, while this one has not been admitted yet: nobody would pull its batch
+		return
+	}
 	q.allowBatching()
 	if !q.batchingAllowed.Load() || p.peerLink.in.full.Load() || p.link.out.overflow.dropsOldest() ||
 		p.link.core.cfg.leastOutstanding {
