@@ -43,30 +43,33 @@ func TestSlowReceiverOfASenderThatEnds(t *testing.T) {
 				}
 			})
 			t.Run("from libzmq/"+name, func(t *testing.T) {
-				var ours []socket.PullOption
-				if short {
-					ours = append(ours, heartbeats)
-				}
-				pull := closing(t, socket.NewPull(ours...))
-				at, err := pull.Bind(within(t), endpoint)
-				if err != nil {
-					t.Fatal(err)
-				}
-				z := sharedPeer(t).socket(t, "PUSH", opts{"SNDHWM": 0})
-				z.connect(at)
-				sent := z.sendMany(sizes{{100}}, count)
-				sent.wait(t)
-				z.do("close", map[string]any{"linger": -1})
-				pace := time.NewTicker(time.Millisecond)
-				defer pace.Stop()
-				for i := range count {
-					if i < slow {
-						<-pace.C
+				z := sharedPeer(t)
+				onTime(t, z, func(t *testing.T) error {
+					var ours []socket.PullOption
+					if short {
+						ours = append(ours, heartbeats)
 					}
-					if _, err := pull.Recv(within(t)); err != nil {
-						t.Fatalf("after %d of %d messages: %v", i, count, err)
+					pull := closing(t, socket.NewPull(ours...))
+					at, err := pull.Bind(within(t), endpoint)
+					if err != nil {
+						t.Fatal(err)
 					}
-				}
+					push := z.socket(t, "PUSH", opts{"SNDHWM": 0})
+					push.connect(at)
+					push.sendMany(sizes{{100}}, count).wait(t)
+					push.do("close", map[string]any{"linger": -1})
+					pace := time.NewTicker(time.Millisecond)
+					defer pace.Stop()
+					for i := range count {
+						if i < slow {
+							<-pace.C
+						}
+						if _, err := pull.Recv(within(t)); err != nil {
+							return fmt.Errorf("after %d of %d messages: %w; %v", i, count, err, eventsOf(pull))
+						}
+					}
+					return nil
+				})
 			})
 		}
 	}
