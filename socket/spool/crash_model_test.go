@@ -331,8 +331,11 @@ func (m *model) observeTries(s *spool.Spool, got map[uint64]spool.Message, dead 
 	tries := m.tries
 	m.tries = nil
 	for _, t := range tries {
-		n := 0
+		n, lasting := 0, 0 // found, and to be found, for what has expired by now is not
 		for _, id := range t.ids {
+			if at, expires := m.expires[id]; !expires || at.After(now()) {
+				lasting++
+			}
 			if seq, ok := found[id]; ok {
 				n++
 				delete(found, id)
@@ -346,9 +349,9 @@ func (m *model) observeTries(s *spool.Spool, got map[uint64]spool.Message, dead 
 		}
 		happened := n > 0
 		switch {
-		case t.atomic && n > 0 && n < len(t.ids):
-			return fmt.Errorf("%d of %d messages of a Tx are there", n, len(t.ids))
-		case len(t.ids) > 0:
+		case t.atomic && n > 0 && n < lasting:
+			return fmt.Errorf("%d of %d messages of a Tx are there", n, lasting)
+		case lasting > 0:
 		case t.key != "":
 			v, _ := s.Value(t.key)
 			happened = string(v) == t.value
