@@ -211,6 +211,7 @@ func (l *link) finish() {
 		unsent = l.begun(unsent)
 	}
 	l.out.box.requeue(l, l.unpin(unsent))
+	l.out.box.onRoom()
 	close(o.done)
 }
 

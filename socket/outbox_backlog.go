@@ -43,7 +43,8 @@ func (o *outbox) enqueue(m Msg) {
 	o.notifyAssigned(nil, m)
 }
 
-// requeue takes back what a lost link had not written, or drops it if it was for that peer alone.
+// requeue takes back what a lost link had not written, or drops it if it was for that peer alone. The caller calls
+// onRoom.
 func (o *outbox) requeue(l *link, unsent []Msg) {
 	var n Count
 	for _, m := range unsent {
@@ -59,7 +60,6 @@ func (o *outbox) requeue(l *link, unsent []Msg) {
 	for _, m := range unsent {
 		o.notifyAssigned(nil, m)
 	}
-	o.onRoom()
 }
 
 func (l *link) lostReason() Reason {

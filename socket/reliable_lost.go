@@ -56,15 +56,15 @@ func (s *session) lose(l *link) {
 	if len(unsent) > 0 {
 		o.requeue(l, unsent)
 	}
-	if s.left {
+	switch {
+	case s.left: // what it was sent goes ahead of that, to whichever peer
 		s.giveUp(false)
-		return
-	}
-	if s.leaving {
+	case s.leaving:
 		s.giveUp(true)
-		return
+	default:
+		s.remain()
 	}
-	s.remain()
+	o.onRoom()
 }
 
 // endSession notes that the receiver at the other end of a link receives nothing more. The link ends, and what it has
