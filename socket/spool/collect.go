@@ -19,17 +19,18 @@ func (s *Spool) collect() *group {
 		s.full = nil
 	}
 	limit, most := int(min(maxGroup, s.opts.SegmentBytes/4)), s.mostMessages()
-	rest, held := s.queue[:0], false
+	rest, held, messages := s.queue[:0], false, 0
 	for i, r := range s.queue {
 		if r.need == forMessages && s.full != nil && !r.try || r.behind && held {
 			rest, held = append(rest, r), held || r.later
 			continue
 		}
-		if len(g.reqs) > 0 && (g.size+r.size > limit || r.messages > 0 && uint64(g.wants()+r.messages) > most) {
+		if len(g.reqs) > 0 && (g.size+r.size > limit || r.messages > 0 && uint64(messages+r.messages) > most) {
 			rest = append(rest, s.queue[i:]...)
 			break
 		}
 		g.take(r)
+		messages += r.messages
 	}
 	clear(s.queue[len(rest):])
 	s.queue = rest
