@@ -475,7 +475,8 @@ func TestDeliveryRoles(t *testing.T) {
 			{"rep", "REQ", socket.NewRep(on(net, "srv"), socket.WithManualAck()), []string{"", "x"}, 1},
 			{
 				"sub", "PUB", socket.NewSub(on(net, "srv"), socket.WithManualAck(), socket.WithSubscription("x")),
-				[]string{"x"}, 1,
+				[]string{"x"},
+				1,
 			},
 		} {
 			bindAt(t, tt.d)

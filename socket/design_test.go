@@ -53,7 +53,8 @@ func TestDesignNamesWhatThereIs(t *testing.T) {
 // elsewhere is what DESIGN.md names by a short name, or that is not in this package.
 var elsewhere = []string{
 	"lockorder.Mutex", "waitlist.List", "context.AfterFunc", "out.joined", "out.writing", "out.full", "out.ending",
-	"out.draining", "out.cause", "out.dead", "out.removed", "out.finished", "out.behind", "in.ready", "in.full", "in.active", "in.leaving",
+	"out.draining", "out.cause", "out.dead", "out.removed", "out.finished", "out.behind", "in.ready",
+	"in.full", "in.active", "in.leaving",
 	"core.wg", "heartbeats.running",
 }
 

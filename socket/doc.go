@@ -164,10 +164,10 @@
 // nothing. A receiver settles what comes over them by receiving it or, with WithManualAck, by the verbs of a
 // [Delivery]; WithMaxUnsettled bounds how many may wait for one, WithAckWait for how long. WithInbox keeps messages on
 // disk until they are settled, WithTakenIn and WithTaken only which ones were, and WithName names the receiver;
-// WithForget says for how long a sender that stays away is remembered.
-// WithSpool sends from disk, WithPartition to given receivers, by the key of WithKey; WithSubscriberName is for what was
-// published meanwhile, which WithDurableSubscribers bounds. Requests of an earlier life are answered by [Req.Pending];
-// [Req.Withdraw] takes one back; WithReplies keeps on disk what a Rep has replied.
+// WithForget says for how long a sender that stays away is remembered. WithSpool sends from disk, WithPartition to
+// given receivers, by the key of WithKey; WithSubscriberName is for what was published meanwhile, which
+// WithDurableSubscribers bounds. Requests of an earlier life are answered by [Req.Pending]; [Req.Withdraw] takes one
+// back; WithReplies keeps on disk what a Rep has replied.
 //
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //

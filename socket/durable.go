@@ -35,7 +35,7 @@ type durables struct {
 	opened  bool          // those of earlier lives are in byName
 	opening chan struct{} // held by who opens them
 
-	sending context.Context // ends when no more messages are accepted
+	sending context.Context //nolint:containedctx // ends when no more messages are accepted
 	shut    context.CancelCauseFunc
 	stopped bool
 	keeping bool // the goroutine runs that keeps cursors from expiring
@@ -107,7 +107,9 @@ func (ds *durables) open() error {
 }
 
 func (ds *durables) newDurable(name string) *durable {
-	d := &durable{of: ds, name: name, from: make(map[string]uint64), found: make(chan struct{}), buried: make(chan struct{})}
+	d := &durable{
+		of: ds, name: name, from: make(map[string]uint64), found: make(chan struct{}), buried: make(chan struct{}),
+	}
 	d.spooled = newSpooled(ds.box, ds.store, nil)
 	d.exclusive, d.numberLink = true, ds.nextLink
 	d.onLoss, d.onSettled = d.missed, d.told
@@ -182,7 +184,7 @@ func (ds *durables) room() {
 // idle reports whether those who are there have got all.
 func (ds *durables) idle() bool {
 	for _, d := range ds.byName {
-		if d.serving() && !d.spooled.idle() {
+		if d.serving() && !d.idle() {
 			return false
 		}
 	}
@@ -200,7 +202,7 @@ func (ds *durables) endAll() {
 		close(ds.done)
 	}
 	for _, d := range all {
-		d.spooled.end()
+		d.end()
 	}
 }
 
@@ -217,7 +219,7 @@ func (ds *durables) leave() {
 	all := ds.all()
 	ds.box.mu.Unlock()
 	for _, d := range all {
-		d.spooled.leave()
+		d.leave()
 	}
 }
 

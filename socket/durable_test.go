@@ -96,7 +96,7 @@ func pressOn(t testing.TB, net *simnet.Network, dir string, opts spool.Options, 
 func (p *press) close(t testing.TB) {
 	t.Helper()
 	balanced(t, p.Pub)
-	must(t, p.Pub.Close())
+	must(t, p.Close())
 	balanced(t, p.Pub)
 	must(t, p.q.Close())
 }
@@ -154,7 +154,10 @@ func TestDurableAway(t *testing.T) {
 		recvTopical(t, a, upTo(1100, 1110)...)
 		quiet(t, a)
 		go func() {
-			for range a.Messages(aDay(t)) {
+			for _, err := range a.Messages(aDay(t)) {
+				if err != nil {
+					t.Error(err)
+				}
 			}
 		}()
 		must(t, p.Shutdown(aDay(t)))
@@ -360,17 +363,20 @@ func TestDurableDropped(t *testing.T) {
 		want string
 	}{
 		{
-			"by hand", socket.DurableSubscribers{},
+			"by hand",
+			socket.DurableSubscribers{},
 			func(t *testing.T, p *press) { must(t, p.DropSubscriber(aDay(t), "ann")) },
 			"was dropped",
 		},
 		{
-			"for its age", socket.DurableSubscribers{Expiry: time.Hour},
+			"for its age",
+			socket.DurableSubscribers{Expiry: time.Hour},
 			func(t *testing.T, p *press) { time.Sleep(3 * time.Hour); p.publish(t, "y", 0, 1) },
 			"has expired",
 		},
 		{
-			"too far behind", socket.DurableSubscribers{MaxBytes: 10 << 10, Laggard: socket.DropSubscription},
+			"too far behind",
+			socket.DurableSubscribers{MaxBytes: 10 << 10, Laggard: socket.DropSubscription},
 			func(t *testing.T, p *press) { p.publish(t, "x", 100, 1000) },
 			"too far behind",
 		},

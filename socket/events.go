@@ -95,8 +95,8 @@ const (
 	// PeerForeign: Peer acknowledges nothing, so that a reliable socket sends it each message once and does not know
 	// whether it arrives, or it sends without asking for acknowledgements; see WithReliable and WithYodelOnly.
 	PeerForeign
-	// Redelivered: a reliable socket sends Count messages to another peer, for Peer was lost before it acknowledged them
-	// and has not come back in time; it may have received them.
+	// Redelivered: a reliable socket sends Count messages to another peer, for Peer was lost before it acknowledged
+	// them and has not come back in time; it may have received them.
 	Redelivered
 	// StateLost: Peer, a receiver that was sent messages from the spool before, knows nothing of them any more. What is
 	// sent to it may be doubled.
@@ -104,9 +104,9 @@ const (
 	// Fenced: Peer has heard of a later life of the spool, so that this one is an old copy of it. It takes nothing, and
 	// the connection is refused; Err says more. A receiver tells so of a Peer that sends from such a copy.
 	Fenced
-	// Forked: Peer knows messages of the spool that this copy of it has not got, or another copy is about: the directory
-	// was copied, or put back to an earlier state. The connection is refused; see spool.Options.Fork. A receiver tells so
-	// of a Peer that sends from such a spool.
+	// Forked: Peer knows messages of the spool that this copy of it has not got, or another copy is about: the
+	// directory was copied, or put back to an earlier state. The connection is refused; see spool.Options.Fork. A
+	// receiver tells so of a Peer that sends from such a spool.
 	Forked
 	// DeadLetter: Count messages are among the dead letters of the spool, for they were refused by a receiver or given
 	// back too often.
@@ -163,7 +163,8 @@ func (e Event) level() slog.Level {
 func (k EventKind) level() slog.Level {
 	switch k {
 	case HandshakeFailed, DuplicateIdentity, ProtocolError, LimitHit, SubscriptionRefused, HeartbeatOff, SlowPeer, Dropped,
-		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered, StateLost, Fenced, Forked, DeadLetter, SpoolFailing,
+		Undelivered, Throttled, BindFailed, AcceptFailed, Missed, PeerForeign, Redelivered, StateLost, Fenced,
+		Forked, DeadLetter, SpoolFailing,
 		Gap, SubscriptionEnded:
 		return slog.LevelWarn
 	case PeerUp, PeerDown, Listening, Closed:

@@ -398,19 +398,22 @@ func TestInboxRoles(t *testing.T) {
 				func(q *spool.Spool) deliverer {
 					return socket.NewRouter(on(net, "srv"), socket.WithInbox(q), socket.WithReliable())
 				},
-				[]string{"x"}, []string{"me", "x"},
+				[]string{"x"},
+				[]string{"me", "x"},
 			},
 			{
 				"rep", func() socket.Sender { return socket.NewReq(on(net, "cli"), socket.WithReliable()) },
 				func(q *spool.Spool) deliverer {
 					return socket.NewRep(on(net, "srv"), socket.WithInbox(q), socket.WithReliable())
 				},
-				[]string{"x"}, []string{"x"},
+				[]string{"x"},
+				[]string{"x"},
 			},
 			{
 				"dealer", func() socket.Sender { return socket.NewDealer(on(net, "cli"), socket.WithReliable()) },
 				func(q *spool.Spool) deliverer { return socket.NewDealer(on(net, "srv"), socket.WithInbox(q)) },
-				[]string{"x"}, []string{"x"},
+				[]string{"x"},
+				[]string{"x"},
 			},
 		} {
 			d := newMemDisk()

@@ -124,7 +124,7 @@ func TestAdmittedAfterClose(t *testing.T) {
 // none: the receiver would not know to ask for them.
 func TestOnlyTheSoleSenderHolds(t *testing.T) {
 	receiver := NewPull()
-	in := &receiver.core.in
+	in := &receiver.in
 	offer := func(l *link) {
 		l.core.out.mu.Lock()
 		defer l.core.out.mu.Unlock()

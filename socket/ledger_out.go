@@ -14,9 +14,9 @@ import "maps"
 // later, before anybody looks.
 //
 // Of a socket with a store, messages that are on disk and on no link are spooled, and the socket's account is balanced
-// with these and with what was found there (spooled.recovered, spooled.onDisk). Their number is exact; how many bytes they have is known only of those that Send has stored or that were read,
-// so that what the store loses is taken for the average, and what is wrong with that is put right once they are read
-// (unspool).
+// with these and with what was found there (spooled.recovered, spooled.onDisk). Their number is exact; how many bytes
+// they have is known only of those that Send has stored or that were read, so that what the store loses is taken for
+// the average, and what is wrong with that is put right once they are read (unspool).
 
 // outCounts is one account. It is guarded by core.out.mu.
 type outCounts struct {

@@ -51,7 +51,7 @@ func (l *link) checkDrain(now time.Duration) (next time.Duration) {
 		return never
 	}
 	sent, received := l.drained()
-	if now < by && !(sent && received) {
+	if now < by && (!sent || !received) {
 		return by - now
 	}
 	l.life.drainBy.Store(0)

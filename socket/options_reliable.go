@@ -30,8 +30,8 @@ type ReliableOption interface {
 //     by a [PeerForeign] event; [Ledger.AtMostOnce] counts them. [WithYodelOnly] refuses such peers.
 //   - A subscriber gets what was published while it was connected and subscribed; what is published while it is away is
 //     not for it.
-//   - Between sockets of one process it is the same: if one of the two sends reliably, messages go from one to the other
-//     as bytes, through a buffer in memory, and not as values.
+//   - Between sockets of one process it is the same: if one of the two sends reliably, messages go from one to the
+//     other as bytes, through a buffer in memory, and not as values.
 //   - How much may be unacknowledged says [WithWindow]. It is memory beside the high-water mark.
 //
 // On a Pull or Sub, which send nothing, it is the peers that do not ask for acknowledgements that are told as foreign.

@@ -55,36 +55,38 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 //     (see [WithReassign]) goes back to the spool and to another peer, and counts as an attempt if its application may
 //     have got it; after the spool's MaxDeliveries it is a dead letter.
 //   - A message that may have been received before, as far as this socket knows, is told to be redelivered. That is so
-//     of each that an earlier life has left: another receiver may have got it, or this one, which may not know any more.
-//     With [WithPartition] there is no other, and what its owner knows that it has not got is not told so.
+//     of each that an earlier life has left: another receiver may have got it, or this one, which may not know any
+//     more. With [WithPartition] there is no other, and what its owner knows that it has not got is not told so.
 //   - A peer that acknowledges nothing is sent each message once, which is settled as soon as it is written.
 //   - Shutdown waits until all that is in the spool has been acknowledged, for as long as ctx allows; that some of it
-//     stays on disk is no error. Close does not wait for it. Both leave the spool open, for the caller to close after the
-//     socket, or for another socket: there is one at a time, and Bind, Connect and Send of a second one return an error
-//     that matches spool.ErrInUse.
+//     stays on disk is no error. Close does not wait for it. Both leave the spool open, for the caller to close after
+//     the socket, or for another socket: there is one at a time, and Bind, Connect and Send of a second one return an
+//     error that matches spool.ErrInUse.
 //   - Dealer.SendTo returns an error that matches [errors.ErrUnsupported], and [WithProbe] does nothing.
 //
 // A Req keeps each request in the spool, from the time that Do or Send has stored it until its reply has been returned:
 //
-//   - It does not make the socket reliable. A request whose connection is lost is sent again, to whichever peer there is
-//     next, and so are those that an earlier life of the process has left, or other parts of it have appended; their
+//   - It does not make the socket reliable. A request whose connection is lost is sent again, to whichever peer there
+//     is next, and so are those that an earlier life of the process has left, or other parts of it have appended; their
 //     replies come by [Req.Pending]. Do and Recv never return ErrPeerLost, and [WithRetry] counts for nothing.
-//   - Each request has one reply, but for a process that ends in the moment in which it receives that: up to 100 ms later
-//     it may come once more, by Pending. A [Rep] answers a repeated request from the reply that it has kept, and so does
-//     its work once; it does it again after a restart. Other peers (a Router, another implementation) may do it twice.
-//   - The deadline of Do's context is the request's: after it the request leaves the spool, in this life or the next, and
-//     a reply that still comes is discarded. A Do that ends otherwise before its reply leaves the request there, to be
-//     answered later, as its error says ([KeptError]); [Req.Withdraw] takes it out. The replier is not told of either.
+//   - Each request has one reply, but for a process that ends in the moment in which it receives that: up to 100 ms
+//     later it may come once more, by Pending. A [Rep] answers a repeated request from the reply that it has kept, and
+//     so does its work once; it does it again after a restart. Other peers (a Router, another implementation) may do it
+//     twice.
+//   - The deadline of Do's context is the request's: after it the request leaves the spool, in this life or the next,
+//     and a reply that still comes is discarded. A Do that ends otherwise before its reply leaves the request there, to
+//     be answered later, as its error says ([KeptError]); [Req.Withdraw] takes it out. The replier is not told of
+//     either.
 //   - Up to 256 requests of an earlier life are in hand at a time, until Pending has returned their replies.
 //   - Ids are needed: with [WithCorrelate](false) Bind and Connect return ErrInvalidOption. They take 36 bytes.
 //   - In the ledger Accepted counts each time that a request is sent again. Shutdown waits until what is queued has
 //     left, for no reply; neither it nor Close counts as dropped what stays in the spool.
 //
 // A Pub with a spool keeps what it publishes for those subscribers that have a name: see [WithSubscriberName] and
-// [WithDurableSubscribers]. Send stores a message that is for any of them, once, and returns when it is on disk; one that
-// is for none of them is not stored, and peers without a name are served as by any Pub. [WithReliable], [WithOverflow]
-// and the marks hold for these alone. Shutdown waits until subscribers that are there have got all. The Pub cannot have
-// a [Matcher], and last values and a welcome message are not for subscribers with a name.
+// [WithDurableSubscribers]. Send stores a message that is for any of them, once, and returns when it is on disk; one
+// that is for none of them is not stored, and peers without a name are served as by any Pub. [WithReliable],
+// [WithOverflow] and the marks hold for these alone. Shutdown waits until subscribers that are there have got all. The
+// Pub cannot have a [Matcher], and last values and a welcome message are not for subscribers with a name.
 //
 // nil does nothing. An XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
 func WithSpool(q *spool.Spool) SpoolOption {
@@ -95,8 +97,8 @@ func WithSpool(q *spool.Spool) SpoolOption {
 	}}
 }
 
-// WithPartition gives each message to one given receiver of those with these names, which are set by the receivers'
-// own WithName: the one that a hash of the message's key says (see [WithKey]), or of its number. It waits for its owner,
+// WithPartition gives each message to one given receiver of those with these names, which are set by the receivers' own
+// WithName: the one that a hash of the message's key says (see [WithKey]), or of its number. It waits for its owner,
 // however long that is away, and is never given to another, so that none comes twice and each key's messages stay in
 // order. Another receiver is refused. All of it is kept in the spool by name: with other names what is in the spool
 // would go to other receivers, and some of it again. The default, and no names, is to give it to any.

@@ -123,7 +123,8 @@ func (o *outbox) add(l *link) {
 // choose finds the sole link, if there is one.
 func (o *outbox) choose() {
 	o.soleLink = nil
-	if len(o.links) == 1 && o.spooled == nil && o.assigned == nil && !o.env.cfg.leastOutstanding && !o.env.cfg.overflow.replaces() {
+	if len(o.links) == 1 && o.spooled == nil && o.assigned == nil && !o.env.cfg.leastOutstanding &&
+		!o.env.cfg.overflow.replaces() {
 		o.soleLink = o.links[0]
 	}
 }

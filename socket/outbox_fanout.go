@@ -72,8 +72,8 @@ func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link)
 	return caller, slow
 }
 
-// heldBack looks for a link for which a message must wait or must not be sent at all, and says what is done about it and
-// why; nil if there is none. Only links with such a policy are asked for room, for over inproc the answer takes the
+// heldBack looks for a link for which a message must wait or must not be sent at all, and says what is done about it
+// and why; nil if there is none. Only links with such a policy are asked for room, for over inproc the answer takes the
 // peer's lock.
 func heldBack(links []*link) (do action, held error) {
 	for _, l := range links {

@@ -103,7 +103,8 @@ func TestReliableReceiverDisconnects(t *testing.T) {
 				time.Sleep(time.Second)
 				must(t, way.end(one))
 				var got []int
-				for m := range one.Messages(aDay(t)) {
+				for m, err := range one.Messages(aDay(t)) {
+					must(t, err)
 					got = append(got, number(m))
 					if one.Stats().Unread.Messages == 0 {
 						break

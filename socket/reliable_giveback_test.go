@@ -154,7 +154,8 @@ func TestTerm(t *testing.T) {
 	})
 }
 
-// TestNakOfWhatIsNotThere: positions that were never sent end the connection, and those that are settled are left alone.
+// TestNakOfWhatIsNotThere: positions that were never sent end the connection, and those that are settled are left
+// alone.
 func TestNakOfWhatIsNotThere(t *testing.T) {
 	givingBack(t, func(t *testing.T, s giveBackSender) {
 		r := joinReliably(t, s.at, zmtp.Opened{Next: 1, Floor: 1})

@@ -59,8 +59,8 @@ func (c *core) begin(ctx context.Context, l *link) (zmtp.Exchange, zmtp.Command,
 	named, naming := c.keepsFor(l.peer), c.keptBy(l.peer)
 	o := &opening{
 		link:     l,
-		opened:   !(c.opens() || named) || !l.peer.features.Has(zmtp.FeatureReliable),
-		answered: !c.in.receives || !(naming || l.peer.features.Has(zmtp.FeatureOpens)),
+		opened:   (!c.opens() && !named) || !l.peer.features.Has(zmtp.FeatureReliable),
+		answered: !c.in.receives || (!naming && !l.peer.features.Has(zmtp.FeatureOpens)),
 		unnamed:  named,
 	}
 	switch {

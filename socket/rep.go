@@ -24,9 +24,9 @@ import (
 //     wait.
 //
 // A request that comes again from a requester with a spool (see [WithSpool]) is answered from the reply to the first,
-// and not handed out: the last replies are kept in memory until their requesters have settled the requests, up to 16,384
-// and 16 MiB of all, the oldest of which go first. [WithReplies] has them on disk. Thus a reply
-// for which Send returns ErrPeerLost is not lost.
+// and not handed out: the last replies are kept in memory until their requesters have settled the requests, up to
+// 16,384 and 16 MiB of all, the oldest of which go first. [WithReplies] has them on disk. Thus a reply for which Send
+// returns ErrPeerLost is not lost.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
@@ -64,7 +64,7 @@ func NewRep(opts ...RepOption) *Rep {
 	})
 	lockorder.Own(s.core, &s.mu)
 	if q := s.cfg.replies; q != nil {
-		s.core.diskReplies = newDiskReplies(s, q)
+		s.diskReplies = newDiskReplies(s, q)
 	}
 	return s
 }

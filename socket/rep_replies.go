@@ -118,7 +118,7 @@ func (s *Rep) keepReply(ctx context.Context, wait bool, envelope, body [][]byte)
 		return nil
 	}
 	var seq uint64
-	if d := s.core.diskReplies; d != nil {
+	if d := s.diskReplies; d != nil {
 		var err error
 		if seq, err = d.store(ctx, wait, id, low, body); err != nil {
 			return err

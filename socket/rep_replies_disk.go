@@ -10,10 +10,10 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool"
 )
 
-// WithReplies keeps the replies to requests that come from a requester's spool (see [WithSpool]) in a spool here too: each
-// is on disk before it leaves, until its requester has settled the request. So a request that was answered is answered
-// again, and not handed out, across a restart of the replier. One that was handed out and not answered when the process
-// ended comes again, for its requester has it. Replies to other requests are not kept.
+// WithReplies keeps the replies to requests that come from a requester's spool (see [WithSpool]) in a spool here too:
+// each is on disk before it leaves, until its requester has settled the request. So a request that was answered is
+// answered again, and not handed out, across a restart of the replier. One that was handed out and not answered when
+// the process ended comes again, for its requester has it. Replies to other requests are not kept.
 //
 // Send waits for room in the spool, until ctx ends, or returns an error that matches [ErrSpoolFull], as the spool's
 // Options.Overflow says; the reply can be sent again then. An error that matches [ErrPeerLost] says that the reply is
@@ -28,7 +28,7 @@ func WithReplies(q *spool.Spool) RepOption {
 type diskReplies struct {
 	spool  *spool.Spool
 	rep    *Rep
-	ending context.Context // ends when the socket closes
+	ending context.Context //nolint:containedctx // ends when the socket closes
 	end    context.CancelCauseFunc
 
 	opening sync.Once
@@ -96,7 +96,9 @@ func (d *diskReplies) take(c *spool.Cursor, m spool.Message) {
 }
 
 // store puts a reply on disk.
-func (d *diskReplies) store(ctx context.Context, wait bool, id requestID, low uint64, body [][]byte) (seq uint64, err error) {
+func (d *diskReplies) store(
+	ctx context.Context, wait bool, id requestID, low uint64, body [][]byte,
+) (seq uint64, err error) {
 	if err := d.start(); err != nil {
 		return 0, err
 	}

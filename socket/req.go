@@ -21,7 +21,8 @@ import (
 //   - A peer that is lost before it replied is an error of Recv that names it and matches ErrPeerLost, unless
 //     [WithRetry] sends the request to another; Recv never waits for a reply that cannot come. A request that had not
 //     begun to leave goes to another peer in any case. A reliable peer ([WithReliable]) is waited for first.
-//   - With [WithSpool] a request is on disk until its reply has come, across restarts of either side; see [Req.Pending].
+//   - With [WithSpool] a request is on disk until its reply has come, across restarts of either side; see
+//     [Req.Pending].
 //
 // All methods may be called by any number of goroutines, but there is one request at a time; goroutines that share a
 // Req take turns by way of [Req.Do].
@@ -47,7 +48,7 @@ func NewReq(opts ...ReqOption) *Req {
 		s.kept = newRequests(s, cfg.store)
 		cfg.immediate = true // a request that no peer has is in the spool alone
 		s.core = newCore(cfg, s.kept.behaviour())
-		s.core.requests = s.kept
+		s.requests = s.kept
 		lockorder.Own(s.core, &s.mu)
 		return s
 	}

@@ -87,8 +87,8 @@ func TestSpoolManyCuts(t *testing.T) {
 	}
 }
 
-// TestSpoolRestartUnderCuts: a sender that is closed and opened again while its connections are cut. The receiver, which
-// stays, gets every message once and in order.
+// TestSpoolRestartUnderCuts: a sender that is closed and opened again while its connections are cut. The receiver,
+// which stays, gets every message once and in order.
 func TestSpoolRestartUnderCuts(t *testing.T) {
 	for seed := range uint64(20) {
 		bubble(t, func(t *testing.T) {
@@ -285,8 +285,8 @@ func TestSpoolForked(t *testing.T) {
 	})
 }
 
-// TestSpoolBrokenDisk: while the disk fails Send says so, what is stored is delivered and acknowledged all the same, and
-// once the disk works again all goes on.
+// TestSpoolBrokenDisk: while the disk fails Send says so, what is stored is delivered and acknowledged all the same,
+// and once the disk works again all goes on.
 func TestSpoolBrokenDisk(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})

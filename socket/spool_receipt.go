@@ -23,8 +23,8 @@ func (r *Receipt) ID() MessageID { return r.id }
 func (r *Receipt) Done() <-chan struct{} { return r.done }
 
 // Err is nil until Done is closed, and after that if the message was received. It matches ErrLost if it will not be
-// received, as one that has expired or is among the dead letters, and ErrClosed if the socket was closed first: then the
-// message is in the spool still.
+// received, as one that has expired or is among the dead letters, and ErrClosed if the socket was closed first: then
+// the message is in the spool still.
 func (r *Receipt) Err() error {
 	select {
 	case <-r.done:

@@ -22,9 +22,9 @@ type requests struct {
 	req   *Req
 	store store
 
-	sending context.Context // ends when no more requests are accepted
+	sending context.Context //nolint:containedctx // ends when no more requests are accepted
 	shut    context.CancelCauseFunc
-	feeding context.Context // ends when the socket closes
+	feeding context.Context //nolint:containedctx // ends when the socket closes
 	stop    context.CancelCauseFunc
 
 	opening sync.Once
@@ -59,7 +59,7 @@ type request struct {
 	isDue   bool
 	given   bool            // the outbox has accepted it
 	to      *link           // that has it; nil while it waits for one
-	ctx     context.Context // ends when it need not be sent any more
+	ctx     context.Context //nolint:containedctx // ends when it need not be sent any more
 	cancel  context.CancelFunc
 
 	answered bool

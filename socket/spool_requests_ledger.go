@@ -1,7 +1,7 @@
 package socket
 
-// The ledger of a Req with a store is that of its outbox, to which each time that a request is sent is a message, and what
-// is in the store beside. That of an earlier life counts as recovered when it is sent for the first time.
+// The ledger of a Req with a store is that of its outbox, to which each time that a request is sent is a message, and
+// what is in the store beside. That of an earlier life counts as recovered when it is sent for the first time.
 
 // noteGiven enters whether the outbox has accepted a request for the first time; mu is held.
 func (r *requests) noteGiven(q *request, given bool) {

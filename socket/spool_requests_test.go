@@ -132,7 +132,9 @@ func TestSpooledRequests(t *testing.T) {
 // TestSpooledRequestRequesterRestarts: wherever a request is when its requester ends, its reply comes once, by Pending,
 // in the next life; the replier's application gets it once, as it lives on.
 func TestSpooledRequestRequesterRestarts(t *testing.T) {
-	for _, where := range []string{"waiting for a peer", "at work", "answered while the requester is away", "answered, not received"} {
+	for _, where := range []string{
+		"waiting for a peer", "at work", "answered while the requester is away", "answered, not received",
+	} {
 		for _, reliable := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, reliable %v", where, reliable), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
@@ -221,7 +223,7 @@ func TestSpooledRequestReplierRestarts(t *testing.T) {
 				req, q := newRequester(t, net, t.TempDir(), opts...)
 				got := make(chan string, 1)
 				go func() {
-					m, err := req.Do(context.Background(), socket.Text("request"))
+					m, err := req.Do(t.Context(), socket.Text("request"))
 					got <- fmt.Sprintf("%s %v", m.Bytes(), err)
 				}()
 				for range 5 {
@@ -424,13 +426,13 @@ func TestSpooledRequestCuts(t *testing.T) {
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
-				for m, err := range rep.Messages(context.Background()) {
+				for m, err := range rep.Messages(t.Context()) {
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					handled[string(m.Bytes())]++
-					err = rep.Send(context.Background(), socket.Text(string(m.Bytes())+"!"))
+					err = rep.Send(t.Context(), socket.Text(string(m.Bytes())+"!"))
 					if err != nil && !errors.Is(err, socket.ErrPeerLost) && !errors.Is(err, socket.ErrClosed) {
 						t.Error(err)
 					}

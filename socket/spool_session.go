@@ -181,8 +181,8 @@ func (s *session) adopt(r numberRange) {
 	}
 }
 
-// adoptedBy reports whether a receiver that is there has a message already, whose session then takes it over. To send it
-// again would be worse than to do it twice: who has a message and has not done with it acknowledges its double.
+// adoptedBy reports whether a receiver that is there has a message already, whose session then takes it over. To send
+// it again would be worse than to do it twice: who has a message and has not done with it acknowledges its double.
 func (f *feeder) adoptedBy(number uint64) bool {
 	for _, l := range f.links {
 		if s := l.out.session; s != nil && s.link == l && s.holds.Contains(number) {

@@ -67,8 +67,8 @@ func (f *feeder) acknowledged(s *session, all []numberRange) (messages uint64) {
 	return messages
 }
 
-// settleUnsent ends messages that are in the store, and that a receiver has. What was settled in an earlier life is none
-// of this one's business.
+// settleUnsent ends messages that are in the store, and that a receiver has. What was settled in an earlier life is
+// none of this one's business.
 func (f *feeder) settleUnsent(r numberRange) {
 	o, sp := f.of.box, f.of
 	var n uint64

@@ -23,9 +23,9 @@ type spooled struct {
 	onLoss    func(l loss)        // is told what the store has lost; nil for nobody
 	only      func() []assignment // which cursors there are, and what is for each
 
-	sending context.Context // ends when no more messages are accepted
+	sending context.Context //nolint:containedctx // ends when no more messages are accepted
 	shut    context.CancelCauseFunc
-	feeding context.Context // ends when the socket closes
+	feeding context.Context //nolint:containedctx // ends when the socket closes
 	stop    context.CancelCauseFunc
 
 	opening sync.Once

@@ -28,7 +28,7 @@ func (c *tcpConn) FarOpen() (open, known bool) {
 	if c.found.Load() == elsewhere {
 		return false, false
 	}
-	near, ok := c.TCPConn.LocalAddr().(*net.TCPAddr)
+	near, ok := c.LocalAddr().(*net.TCPAddr)
 	far, isTCP := c.RemoteAddr().(*net.TCPAddr)
 	if !ok || !isTCP {
 		return false, false

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -179,4 +177,3 @@ func (c *checker) missing() {
 }
 
 // sortedKeys returns the keys of a map, sorted.
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

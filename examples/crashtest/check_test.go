@@ -150,20 +150,25 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.add(0, 0, 0, 1)
 		}, nil, 0},
 
-		"damaged":        {"inbox", func(x *planted) { x.got[0][x.at(0, 0, 2)].Flags = damaged }, found{wrong: 1, lost: 1}, 0},
+		"damaged": {"inbox", func(x *planted) {
+			x.got[0][x.at(0, 0, 2)].Flags = damaged
+		}, found{wrong: 1, lost: 1}, 0},
 		"damaged beside": {"inbox", func(x *planted) { x.add(damaged, 0, 0, 1) }, found{wrong: 1}, 0},
 
 		"under way when the sender was killed": {"inbox", func(x *planted) {
 			x.got[0] = slices.Insert(x.got[0], x.at(0, 0, 3)+1, record{note: note{0, 0, 4}})
 		}, nil, 0},
-		"never sent":          {"inbox", func(x *planted) { x.add(0, 0, 1, 6) }, found{unasked: 1}, 0},
-		"the number 0":        {"inbox", func(x *planted) { x.add(0, 0, 1, 0) }, found{unasked: 1}, 0},
-		"of no life":          {"inbox", func(x *planted) { x.add(0, 0, 2, 1) }, found{unasked: 1}, 0},
-		"of no lane":          {"inbox", func(x *planted) { x.add(0, 2, 1, 1) }, found{unasked: 1}, 0},
-		"refused":             {"full", func(x *planted) { x.drop(0, 0, 2); x.refused = []note{{0, 0, 2}} }, nil, 0},
-		"refused, came":       {"full", func(x *planted) { x.refused = []note{{0, 0, 2}} }, found{unasked: 1}, 0},
-		"refused, the last":   {"full", func(x *planted) { x.refused = []note{{1, 1, 3}} }, nil, 0},
-		"not the one refused": {"full", func(x *planted) { x.drop(0, 0, 1); x.refused = []note{{1, 1, 3}} }, found{lost: 1}, 0},
+		"never sent":        {"inbox", func(x *planted) { x.add(0, 0, 1, 6) }, found{unasked: 1}, 0},
+		"the number 0":      {"inbox", func(x *planted) { x.add(0, 0, 1, 0) }, found{unasked: 1}, 0},
+		"of no life":        {"inbox", func(x *planted) { x.add(0, 0, 2, 1) }, found{unasked: 1}, 0},
+		"of no lane":        {"inbox", func(x *planted) { x.add(0, 2, 1, 1) }, found{unasked: 1}, 0},
+		"refused":           {"full", func(x *planted) { x.drop(0, 0, 2); x.refused = []note{{0, 0, 2}} }, nil, 0},
+		"refused, came":     {"full", func(x *planted) { x.refused = []note{{0, 0, 2}} }, found{unasked: 1}, 0},
+		"refused, the last": {"full", func(x *planted) { x.refused = []note{{1, 1, 3}} }, nil, 0},
+		"not the one refused": {"full", func(x *planted) {
+			x.drop(0, 0, 1)
+			x.refused = []note{{1, 1, 3}}
+		}, found{lost: 1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newPlanted()
@@ -183,6 +188,7 @@ func TestCheckCounts(t *testing.T) {
 	x.add(redelivered, 0, 0, 1)
 	f := x.check(t, named("full"))
 	if f.accepted != 10 || f.received != 11 || f.again != 1 || f.refused != 2 {
-		t.Errorf("accepted %d, received %d, %d again, refused %d; want 10, 11, 1, 2", f.accepted, f.received, f.again, f.refused)
+		t.Errorf("accepted %d, received %d, %d again, refused %d; want 10, 11, 1, 2",
+			f.accepted, f.received, f.again, f.refused)
 	}
 }

@@ -78,10 +78,10 @@ func (r *run) do(ctx context.Context, e event) error {
 }
 
 func (r *run) whom(e event) string {
-	switch {
-	case e.Do == doCut:
+	switch e.Do {
+	case doCut:
 		return fmt.Sprintf("%+v", *e.Cut)
-	case e.Do == doFill:
+	case doFill:
 		return ""
 	}
 	return r.procs[e.Who+1].name()

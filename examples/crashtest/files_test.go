@@ -82,8 +82,12 @@ func TestJournal(t *testing.T) {
 	var got []record
 	must(t, readJournal(path, func(r record) { got = append(got, r) }))
 	want := []record{
-		{Flags: born}, {note{1, 2, 1}, 0, spool.ID{1}, 10}, {note{1, 2, 2}, 0, spool.ID{1}, 11},
-		{note{1, 2, 3}, 0, spool.ID{1}, 12}, {Flags: damaged}, {Flags: born},
+		{Flags: born},
+		{note{1, 2, 1}, 0, spool.ID{1}, 10},
+		{note{1, 2, 2}, 0, spool.ID{1}, 11},
+		{note{1, 2, 3}, 0, spool.ID{1}, 12},
+		{Flags: damaged},
+		{Flags: born},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("journal: %v, want %v", got, want)

@@ -34,8 +34,8 @@ type sizes struct {
 	lanes    int // goroutines that send
 }
 
-const usage = `Crashtest kills, stops and cuts off a sender and its receivers, in processes of their own, and then checks that
-every message that was accepted came, once, in order and undamaged.
+const usage = `Crashtest kills, stops and cuts off a sender and its receivers, in processes of their own, and checks
+that every message that was accepted came, once, in order and undamaged.
 
 	go run ./examples/crashtest                           some minutes
 	go run ./examples/crashtest --seed 7 --only inbox     one scenario of a seed again

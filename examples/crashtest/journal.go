@@ -99,7 +99,7 @@ func openJournal(path string) (*journal, error) {
 		err = j.write(&record{Flags: born})
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close() // the first error counts
 		return nil, err
 	}
 	return j, nil
@@ -140,7 +140,7 @@ func readJournal(path string, take func(record)) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // was only read
 	in := bufio.NewReaderSize(f, 1<<20)
 	p := make([]byte, recordSize)
 	for {

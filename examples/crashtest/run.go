@@ -29,7 +29,9 @@ func (r *result) undone() string {
 		what       string
 		done, want int
 	}{
-		{"kills", r.kills, 2 * p.Kills}, {"stops", r.stops, 2 * p.Stops}, {"fills", r.fills, p.Fills},
+		{"kills", r.kills, 2 * p.Kills},
+		{"stops", r.stops, 2 * p.Stops},
+		{"fills", r.fills, p.Fills},
 		{"cuts", r.cuts, p.Cuts - p.Cuts/10 - 1}, // the last ones may have come when nothing was sent any more
 	} {
 		if c.done < c.want && (c.what != "stops" || canSuspend) {

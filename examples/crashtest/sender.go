@@ -102,7 +102,7 @@ func (s *source) watchGate(stop <-chan struct{}) {
 		s.sp.say(saysFault, "%v", err)
 		return
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // was only read
 	var b [8]byte
 	for {
 		if _, err := f.ReadAt(b[:], 0); err == nil {

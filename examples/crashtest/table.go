@@ -48,7 +48,8 @@ func (t *table) end(seed uint64) int {
 		say(w, "%v\t\n", r.took.Round(100*time.Millisecond))
 	}
 	_ = w.Flush() // where it fails there is nobody to tell
-	say(t.out, "seed %d, %d scenarios in %v, %d failed\n", seed, len(t.rows), time.Since(t.began).Round(time.Second), t.failed)
+	took := time.Since(t.began).Round(time.Second)
+	say(t.out, "seed %d, %d scenarios in %v, %d failed\n", seed, len(t.rows), took, t.failed)
 	if t.failed > 0 || len(t.rows) == 0 {
 		return 1
 	}

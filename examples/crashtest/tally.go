@@ -18,6 +18,7 @@ type tally struct{ f *os.File }
 func tallyPath(dir string, life uint32) string {
 	return filepath.Join(dir, fmt.Sprintf("sent.%d", life))
 }
+
 func refusalPath(dir string, life uint32) string {
 	return filepath.Join(dir, fmt.Sprintf("refused.%d", life))
 }

@@ -18,8 +18,8 @@ type deliverer interface {
 	Next(ctx context.Context) (*socket.Delivery, error)
 }
 
-// maxPrinted is after how many messages at the latest the output is flushed, and they are acknowledged; the socket hands
-// out no more than 1,000 that are not.
+// maxPrinted is after how many messages at the latest the output is flushed, and they are acknowledged; the socket
+// hands out no more than 1,000 that are not.
 const maxPrinted = 500
 
 // tellWithin is how long the end of --dedup's notes waits for the disk, and for the sender to be told.

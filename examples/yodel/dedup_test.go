@@ -56,7 +56,8 @@ func TestDedupInUse(t *testing.T) {
 	notes := filepath.Join(t.TempDir(), "d")
 	r := startInput(t, "", "pull", "--bind", ipcEndpoint(t), "--dedup", notes)
 	r.endpoint()
-	if _, stderr := tooled(t, 1, "pull", "--bind", ipcEndpoint(t), "--dedup", notes); !strings.Contains(stderr, "in use by pid") {
+	_, stderr := tooled(t, 1, "pull", "--bind", ipcEndpoint(t), "--dedup", notes)
+	if !strings.Contains(stderr, "in use by pid") {
 		t.Errorf("stderr %q", stderr)
 	}
 	r.stop()

@@ -101,7 +101,8 @@ func (s *session) stored(why error) error {
 	case left == 0:
 		return nil
 	case errors.Is(why, errIdle) && s.sock.Stats().Delivered.Messages == 0:
-		return nothingf("nothing could be sent for %v: %s kept in %s", s.flags.timeout, countOf(left, "message"), s.flags.spool)
+		return nothingf("nothing could be sent for %v: %s kept in %s",
+			s.flags.timeout, countOf(left, "message"), s.flags.spool)
 	}
 	text := countOf(left, "message") + " not acknowledged, kept in " + s.flags.spool
 	if why != nil {

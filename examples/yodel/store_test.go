@@ -27,7 +27,7 @@ func process(t *testing.T, stdin io.Reader, args ...string) (p *tool, kill func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	p = &tool{t: t, args: args, stdout: newOutput(), stderr: newOutput(), status: make(chan int, 1)}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), asTool+"=1")
@@ -123,7 +123,8 @@ func TestStoreInUse(t *testing.T) {
 
 // TestStoreNothingLeft: with --timeout, and nobody who takes anything, the status is 3.
 func TestStoreNothingLeft(t *testing.T) {
-	p := startInput(t, "1\n", "push", "--connect", ipcEndpoint(t), "--spool", filepath.Join(t.TempDir(), "q"), "--timeout", "100ms")
+	p := startInput(t, "1\n", "push", "--connect", ipcEndpoint(t), "--spool", filepath.Join(t.TempDir(), "q"),
+		"--timeout", "100ms")
 	p.exit(3)
 	p.says("nothing could be sent for 100ms: 1 message kept in")
 }

@@ -55,8 +55,8 @@ type run struct {
 	dropped []spool.Range // what the spool at hand has told of
 }
 
-// stuckAfter is how long a call may wait. At that moment no timer of the spool ends, or it would be left to chance which
-// of them is first.
+// stuckAfter is how long a call may wait. At that moment no timer of the spool ends, or it would be left to chance
+// which of them is first.
 const stuckAfter = 9*time.Second + 777*time.Nanosecond
 
 // lives is how often a spool dies in a run.
@@ -175,7 +175,7 @@ func (r *run) check(ctx context.Context, fs *memfs.FS) error {
 	if err := m.done(try{ids: []uint64{m.nextID}}, seq, err); err != nil {
 		return err
 	}
-	if err := s.Close(); err != nil && !errors.Is(err, spool.ErrFull) && !(waits && errors.Is(err, spool.ErrClosed)) {
+	if err := s.Close(); err != nil && !errors.Is(err, spool.ErrFull) && (!waits || !errors.Is(err, spool.ErrClosed)) {
 		return fmt.Errorf("close: %w", err)
 	}
 	r.lose(m)

@@ -43,8 +43,8 @@ func (c *Cursor) Next(ctx context.Context, messages int, bytes int64) ([]Message
 	}
 }
 
-// releaseGone has the cursor's readers give back files that are removed, whose room the disk gets only then. Whoever has
-// the turn meanwhile does it behind that.
+// releaseGone has the cursor's readers give back files that are removed, whose room the disk gets only then. Whoever
+// has the turn meanwhile does it behind that.
 func (c *Cursor) releaseGone() {
 	select {
 	case c.turn <- struct{}{}:

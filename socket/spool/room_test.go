@@ -288,7 +288,8 @@ func TestMaxMessagesOfMany(t *testing.T) {
 
 // TestTryAppendNeverWaits: not under DropOldest either, where there is nothing left to drop.
 func TestTryAppendNeverWaits(t *testing.T) {
-	virtually(t, memfs.Config{Capacity: 128 << 10}, spool.Options{Overflow: spool.DropOldest, DeadBytes: -1}, func(b *bench) {
+	opts := spool.Options{Overflow: spool.DropOldest, DeadBytes: -1}
+	virtually(t, memfs.Config{Capacity: 128 << 10}, opts, func(b *bench) {
 		for n := 0; ; n++ {
 			began := time.Now()
 			seq, err := b.s.TryAppend(text(big("more", 3000)))

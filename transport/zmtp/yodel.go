@@ -43,8 +43,8 @@ type Yodel struct {
 	Node [16]byte
 	// Heartbeat is the silence after which the socket gives a peer up; 0 is never. It travels in milliseconds.
 	Heartbeat time.Duration
-	// Receiver names the socket as the receiver of a stream. It is the same whenever that receiver comes back over a new
-	// connection, and no other's: not that of another endpoint by which the socket connects to the same peer.
+	// Receiver names the socket as the receiver of a stream. It is the same whenever that receiver comes back over a
+	// new connection, and no other's: not that of another endpoint by which the socket connects to the same peer.
 	Receiver [16]byte
 }
 
@@ -64,8 +64,8 @@ func AppendYodel(b []byte, y *Yodel) []byte {
 }
 
 // ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed.
-// Of one without a receiver that is zero, and FeatureReliable, FeatureOpens and FeatureDurable, which need it, are taken
-// away.
+// Of one without a receiver that is zero, and FeatureReliable, FeatureOpens and FeatureDurable, which need it, are
+// taken away.
 func ParseYodel(v []byte) (y Yodel, err error) {
 	if len(v) < yodelShortest {
 		return y, fail(PropertyYodel, ErrMalformed, "%d bytes; want at least %d", len(v), yodelShortest)
