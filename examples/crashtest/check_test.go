@@ -102,9 +102,10 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 		"lost":            {"taken", func(x *planted) { x.drop(0, 0, 2) }, found{lost: 1}, 0},
 		"lost, the first": {"taken", func(x *planted) { x.drop(1, 1, 1) }, found{lost: 1}, 0},
 		"lost, the last":  {"taken", func(x *planted) { x.drop(1, 1, 2) }, found{lost: 1}, 0},
-		"lost, the last before the sender was killed": {"taken", func(x *planted) { x.drop(0, 0, 3) }, found{lost: 1}, 0},
-		"lost, all of a life":                         {"taken", func(x *planted) { x.got[0] = x.got[0][:6] }, found{lost: 6}, 0},
-		"lost, all":                                   {"taken", func(x *planted) { x.got[0] = nil }, found{lost: 11}, 0},
+
+		"lost, the last before a kill": {"taken", func(x *planted) { x.drop(0, 0, 3) }, found{lost: 1}, 0},
+		"lost, all of a life":          {"taken", func(x *planted) { x.got[0] = x.got[0][:6] }, found{lost: 6}, 0},
+		"lost, all":                    {"taken", func(x *planted) { x.got[0] = nil }, found{lost: 11}, 0},
 
 		"doubled":                    {"taken", func(x *planted) { x.add(0, 1, 1, 2) }, found{doubled: 1}, 0},
 		"doubled in links":           {"links", func(x *planted) { x.add(0, 1, 1, 2) }, found{doubled: 1}, 0},
