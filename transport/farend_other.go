@@ -2,5 +2,10 @@
 
 package transport
 
-// farEnd is empty: there is no FarOpen on this system.
+var _ FarInspector = (*tcpConn)(nil)
+
+// farEnd knows nothing: only Linux tells.
 type farEnd struct{}
+
+// FarOpen implements [FarInspector].
+func (farEnd) FarOpen() (open, known bool) { return false, false }
