@@ -83,19 +83,21 @@ func TestStrangersLeaveNoSessions(t *testing.T) {
 				visit(t, ln.dial(), tt.typ, uint64(n), tt.joins)
 			}
 			deadline := time.Now().Add(20 * time.Second)
-			for len(c.snapshot()) > 0 || c.shaking() > 0 {
+			for len(c.snapshot()) > 0 || c.shaking() > 0 || c.out.sessionCount() != tt.left {
 				if time.Now().After(deadline) {
-					t.Fatalf("%d links are left", len(c.snapshot()))
+					t.Fatalf("%d links and %d sessions are left, want 0 and %d", len(c.snapshot()), c.out.sessionCount(),
+						tt.left)
 				}
 				time.Sleep(time.Millisecond)
 			}
-			c.out.mu.Lock()
-			defer c.out.mu.Unlock()
-			if n := len(c.out.sessions); n != tt.left {
-				t.Errorf("%d sessions are left, want %d", n, tt.left)
-			}
 		})
 	}
+}
+
+func (o *outbox) sessionCount() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.sessions)
 }
 
 func (c *core) shaking() int {

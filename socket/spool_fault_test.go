@@ -166,7 +166,7 @@ func TestSpoolWorkers(t *testing.T) {
 			}
 			for _, pull := range pulls {
 				balanced(t, pull)
-				if n := pull.Stats().Handed.Messages; n < total/workers/4 {
+				if n := pull.Stats().Handed.Messages; n < total/workers/10 { // its connection is lost, and waits, again and again
 					t.Errorf("one of %d has got %d of %d messages", workers, n, total)
 				}
 				must(t, pull.Close())

@@ -356,9 +356,15 @@ func (r *requests) giveUp(q *request, why Reason, err error) {
 
 // lost is called when the store has lost requests. Req.mu is not held.
 func (r *requests) lost(n numberRange, why Reason) {
+	if lost := r.loseOpen(n, why); lost > 0 {
+		r.req.events.add(Event{Kind: lossEvent(why), Reason: why, Count: lost})
+	}
+}
+
+// loseOpen ends the requests that the store has lost and that were open, and returns how many those are.
+func (r *requests) loseOpen(n numberRange, why Reason) (lost uint64) {
 	r.req.mu.Lock()
 	defer r.req.mu.Unlock()
-	var lost uint64
 	for _, p := range parts(&r.done, n) {
 		if p.in {
 			continue
@@ -374,7 +380,5 @@ func (r *requests) lost(n numberRange, why Reason) {
 		r.done.AddRange(p.From, p.To)
 		lost += p.Len()
 	}
-	if lost > 0 {
-		r.req.events.add(Event{Kind: lossEvent(why), Reason: why, Count: lost})
-	}
+	return lost
 }

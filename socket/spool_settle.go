@@ -67,8 +67,8 @@ func (f *feeder) acknowledged(s *session, all []numberRange) (messages uint64) {
 	return messages
 }
 
-// settleUnsent ends messages that are in the store, and that a receiver has. What the store has lost already is left for
-// it to say so (lost), which then ends it.
+// settleUnsent ends messages that are in the store, and that a receiver has. What the store has lost already is left
+// for it to say so (lost), which then ends it.
 func (f *feeder) settleUnsent(r numberRange) {
 	from := r.From
 	for number := r.From; number < r.To; number++ {
@@ -80,8 +80,8 @@ func (f *feeder) settleUnsent(r numberRange) {
 	f.settleStored(numberRange{From: from, To: r.To})
 }
 
-// settleStored is settleUnsent of what the store has not lost. What was settled in an earlier life is none of this one's
-// business.
+// settleStored is settleUnsent of what the store has not lost. What was settled in an earlier life is none of this
+// one's business.
 func (f *feeder) settleStored(r numberRange) {
 	if r.Len() == 0 {
 		return
