@@ -128,9 +128,14 @@ func (l *link) farEnd() error {
 }
 
 // writable says why nothing is to be written now, though the link is up. While the link is being read, the end of the
-// peer's stream is met there; but this process may have stood still since, and the peer may have given it up.
+// peer's stream is met there; but this process may have stood still since, and the peer may have given it up, or have
+// closed behind what was not read. A Yodel closes only once it has met our own end of stream.
 func (l *link) writable() error {
-	if l.life.paused.Load() || l.out.box.env.now()-time.Duration(l.life.wrote.Load()) > sinceWritten {
+	rested := l.out.box.env.now()-time.Duration(l.life.wrote.Load()) > sinceWritten
+	switch {
+	case rested && !l.peer.yodel && l.unread():
+		return l.farEnd()
+	case rested || l.life.paused.Load():
 		return l.peerEnd()
 	}
 	return nil

@@ -14,7 +14,8 @@ import (
 //   - A PING is due one interval after the last byte received, rounded down to a multiple of an eighth of the
 //     interval, so that the timers of many idle peers coincide: 8 wake-ups an interval, whatever the number of peers.
 //     Only peers that speak ZMTP 3.1 get PING. It asks the peer to drop us after the TTL; if nothing else goes to the
-//     peer for most of that time, a PONG takes the request back.
+//     peer for most of that time, a PONG takes the request back. None is sent while bytes wait to be read: they are
+//     what it would ask for.
 //   - Backpressure is not death. While this side does not read, nothing is expected of the peer, and a peer that would
 //     time out gets a PONG nobody asked for as a keepalive. While a peer that is not a Yodel does not take what we
 //     write, or has not come to our PING behind all that it has not read yet, its silence is put down to that, as long
@@ -26,7 +27,8 @@ import (
 //     it the next time: it is treated as a 3.0 peer (endpoint_known.go).
 //   - Nothing is sent that is not needed. To write to a peer that has closed makes the kernels throw away what that
 //     peer sent last and we have not read yet. So a peer that is not a Yodel, of which we do not know whether it beats,
-//     gets signs of life while we are behind only if it can be seen that it has not closed: on this host.
+//     gets signs of life while we are behind only if it can be seen to have more to write than there is room for: on
+//     this host. That it has not closed would not do: it may close before it has read them, which is as bad.
 
 // pingable reports whether PING may be sent: a 3.0 peer might hand it to its application, and some that say 3.1
 // cannot stand it.
@@ -85,8 +87,8 @@ func (l *link) check(late time.Duration) {
 		next = min(next, look)
 	}
 	if h.interval > 0 && l.pingable() {
-		if now >= l.pingDue() && !l.life.paused.Load() {
-			l.sendPing()
+		if now >= l.pingDue() && !l.life.paused.Load() && !l.unread() {
+			l.sendPing(h.ttl)
 		}
 		next = min(next, max(l.pingDue()-now, h.interval/8))
 	}

@@ -10,7 +10,7 @@ import (
 // What is sent for the heartbeat's sake: PING, the PONGs that answer the peer's, and keepalives, which are PONGs that
 // answer nothing.
 
-func (l *link) sendPing() {
+func (l *link) sendPing(ttl time.Duration) {
 	now := int64(l.core.now())
 	if l.life.ping.Load() <= l.life.read.Load() {
 		l.core.out.mu.Lock()
@@ -19,8 +19,10 @@ func (l *link) sendPing() {
 	}
 	l.life.ping.Store(now)
 	l.life.pings.Add(1)
+	if ttl == 0 { // takes back what an earlier one asked for
+		now = 0
+	}
 	l.life.ttlPending.Store(now)
-	ttl := l.core.cfg.heartbeat.ttl
 	l.sendCommand(func(b []byte) []byte {
 		if len(b) > maxKeepaliveBytes {
 			return b // the peer takes nothing: one PING that waits is as good as many
@@ -140,9 +142,9 @@ func atLeast(least, d time.Duration) time.Duration {
 // an answer.
 const guessedInterval = 100 * time.Millisecond
 
-// mayGuess reports whether a peer may be taken for one that beats before it is known to: one of which it can be known
-// at any time that it has not closed. What is written to one that has costs all that its kernel still holds, and peers
-// that close behind a backlog are many, those that beat from their first message on are few.
+// mayGuess reports whether a peer may be taken for one that beats before it is known to: one of which can be known what
+// becomes of it. What is written to one that has closed, or that closes before it has read it, costs all that its
+// kernel still holds, and peers that close behind a backlog are many, those that beat from their first message on are few.
 func (l *link) mayGuess() bool {
 	const unknown, yes, no = 0, 1, 2
 	far, ok := l.conn.(transport.FarInspector)
@@ -169,11 +171,21 @@ func (l *link) keepAlive() {
 		l.endOut(end)
 		return
 	}
+	if !l.peer.yodel && l.life.pinged.Load() == 0 && !l.isHeldUp() {
+		return
+	}
 	if !l.peer.yodel && !l.life.answered.Load() {
-		l.sendPing() // one that cannot stand it is recognised by that
+		l.sendPing(0) // one that cannot stand it is recognised by that
 		return
 	}
 	l.sendKeepalive()
+}
+
+// isHeldUp reports whether a peer on this host waits for us with what it has to write yet, so that it has neither
+// closed nor is about to: it reads what we write first. One that has written everything loses nothing by giving us up.
+func (l *link) isHeldUp() bool {
+	far, ok := l.conn.(transport.FarInspector)
+	return ok && far.Harmless()
 }
 
 // keepaliveDue is the time left until the next keepalive.

@@ -66,8 +66,71 @@ func TestFarOpen(t *testing.T) {
 func TestFarOpenElsewhere(t *testing.T) {
 	l := listen(t, NewTCP(), "127.0.0.1:*")
 	for name, far := range map[string]string{"another host": "192.0.2.1:9", "a listener": l.Address()} {
-		if open, known := held(netip.MustParseAddrPort(far), netip.MustParseAddrPort("127.0.0.1:9")); open || known {
-			t.Errorf("%s: open %v, known %v", name, open, known)
+		if s, known := held(netip.MustParseAddrPort(far), netip.MustParseAddrPort("127.0.0.1:9")); s.open || known {
+			t.Errorf("%s: open %v, known %v", name, s.open, known)
 		}
+	}
+}
+
+// What is written costs nothing of what comes from a far end that has more to write than there is room for, nor, over
+// ipc, of any.
+func TestHarmless(t *testing.T) {
+	for name, at := range map[string]struct {
+		tr      Transport
+		address string
+		always  bool
+	}{"tcp": {NewTCP(), "127.0.0.1:*", false}, "ipc": {NewIPC(), "*", true}} {
+		t.Run(name, func(t *testing.T) {
+			near, far := pair(t, at.tr, at.address)
+			look := near.(FarInspector)
+			want := func(when string, want bool) {
+				t.Helper()
+				if is := look.Harmless(); is != want {
+					t.Errorf("%s: %v, want %v", when, is, want)
+				}
+			}
+			want("an idle end", at.always)
+			if _, err := far.Write(make([]byte, 20_000)); err != nil {
+				t.Fatal(err)
+			}
+			want("one that has written all it has", at.always)
+			fill := far.(TryWriter)
+			sent := 20_000
+			for b := make([]byte, 64<<10); ; {
+				n, err := fill.TryWrite(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sent += n; n < len(b) {
+					break
+				}
+			}
+			want("one that has more to write", true)
+			if _, err := io.CopyN(io.Discard, near, int64(sent)); err != nil {
+				t.Fatal(err)
+			}
+			want("one of which all was read", at.always)
+			far.Close()
+			want("a closed one", false)
+		})
+	}
+}
+
+// What a Unix socket was sent outlasts that its sender closes with bytes unread, and a write to that.
+func TestIPCKeepsWhatAClosedEndHasSent(t *testing.T) {
+	near, far := pair(t, NewIPC(), "*")
+	const sent = 20_000
+	if _, err := far.Write(make([]byte, sent)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := near.Write([]byte("unread")); err != nil {
+		t.Fatal(err)
+	}
+	far.Close()
+	if _, err := near.Write([]byte("to nobody")); err == nil {
+		t.Error("a write to a closed end went well")
+	}
+	if n, err := io.ReadFull(near, make([]byte, sent)); err != nil {
+		t.Errorf("%d of %d bytes came: %v", n, sent, err)
 	}
 }

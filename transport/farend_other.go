@@ -9,3 +9,6 @@ type farEnd struct{}
 
 // FarOpen implements [FarInspector].
 func (farEnd) FarOpen() (open, known bool) { return false, false }
+
+// Harmless implements [FarInspector].
+func (farEnd) Harmless() bool { return false }

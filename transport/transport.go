@@ -141,6 +141,12 @@ type FarInspector interface {
 	// FarOpen reports whether a process holds the far end; known is false where the operating system cannot tell, as of
 	// another host. It may be called at any time and waits for nothing.
 	FarOpen() (open, known bool)
+
+	// Harmless reports whether something written now costs nothing of what comes from the far end, however soon that is
+	// closed: either bytes that were sent outlast a reset, or a process holds the far end that has more to write than
+	// there is room for, and so is not about to close. It is false where the operating system cannot tell, and of a far
+	// end of which everything may have been written. Call it and write while nothing is being read: to read makes room.
+	Harmless() bool
 }
 
 // ConnState is what the operating system knows of a connection.
