@@ -144,7 +144,8 @@ const guessedInterval = 100 * time.Millisecond
 
 // mayGuess reports whether a peer may be taken for one that beats before it is known to: one of which can be known what
 // becomes of it. What is written to one that has closed, or that closes before it has read it, costs all that its
-// kernel still holds, and peers that close behind a backlog are many, those that beat from their first message on are few.
+// kernel still holds, and peers that close behind a backlog are many, those that beat from their first message on are
+// few.
 func (l *link) mayGuess() bool {
 	const unknown, yes, no = 0, 1, 2
 	far, ok := l.conn.(transport.FarInspector)
