@@ -65,7 +65,11 @@ func (r *headReader) field(h *Head, key byte) bool {
 	case 'c':
 		h.Type = r.text()
 	case 'i':
+		at := r.i
 		k := r.raw(str|bin, "str or bin")
+		if r.err == nil && (r.b[at] < 0xc4 || r.b[at] > 0xc6) && !utf8.Valid(k) { // it is no bin
+			r.fail("a str that is not UTF-8")
+		}
 		if len(k) > maxKey {
 			r.fail("a key of %d bytes, over %d", len(k), maxKey)
 		}
