@@ -34,6 +34,13 @@ func TestBudget(t *testing.T) {
 	now = now.Add(-time.Hour)
 	take(0)
 
+	rich := NewBudget(0.2)
+	for range 10_000 {
+		rich.Earn()
+	}
+	b = rich
+	take(100)
+
 	none := NewBudget(-1)
 	for range 100 {
 		none.Earn()

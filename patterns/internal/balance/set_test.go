@@ -189,6 +189,22 @@ func TestBadOnes(t *testing.T) {
 	s.pick("b")
 }
 
+// Calls that were out when a replica was found to be bad, and are lost as well, say nothing new.
+func TestLossesOfOneTrouble(t *testing.T) {
+	s := newScript(t, "a", "b")
+	for range 10 {
+		s.pick("a")
+		s.pick("b")
+	}
+	for range 10 {
+		s.done(TimedOut, "a")
+		s.after(50 * time.Millisecond)
+	}
+	s.pick("b")
+	s.after(600 * time.Millisecond) // a second after the third
+	s.pick("a")
+}
+
 func TestTheOnlyOneIsNeverTooBad(t *testing.T) {
 	s := newScript(t, "a")
 	for range 10 {

@@ -187,8 +187,8 @@ func TestGoodputOfAPlainQueue(t *testing.T) {
 	}
 }
 
-// One client at ten times the capacity, nine at a twentieth: what the nine lose is at most two calls in a hundred, where
-// the one loses more than nine in ten.
+// One client at ten times the capacity, nine at a twentieth: what the nine lose is at most two calls in a hundred,
+// where the one loses more than nine in ten.
 func TestGreedyPeerHarmsItselfOnly(t *testing.T) {
 	rates := []float64{10 * capacity}
 	for range 9 {
