@@ -21,4 +21,13 @@ func TestStores(t *testing.T) {
 			})
 		}
 	}
+	c := cell{Appenders: 4, Size: 100, Batch: 1, Path: true}
+	for _, name := range []string{ownStore, rawPaths} {
+		t.Run(name+" "+c.String(), func(t *testing.T) {
+			r := runCell(t.Context(), name, c, 200*time.Millisecond)
+			if r.err != nil || r.perSecond <= 0 {
+				t.Errorf("%.0f a second, %v", r.perSecond, r.err)
+			}
+		})
+	}
 }
