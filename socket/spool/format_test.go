@@ -119,10 +119,11 @@ func TestBytes(t *testing.T) {
 // What is written is read again as it was, whatever it is.
 func TestMessagesComeBack(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
+	sizes := []int{0, 1, 7, 100, held - 1, held, held + 3, referenced - 1, referenced, referenced + 3}
 	for i := range 300 {
 		m := Message{Seq: rng.Uint64(), Attempts: rng.IntN(1 << 16), Frames: make([][]byte, rng.IntN(5))}
 		for j := range m.Frames {
-			m.Frames[j] = make([]byte, []int{0, 1, 7, 100, referenced - 1, referenced, referenced + 3}[rng.IntN(7)])
+			m.Frames[j] = make([]byte, sizes[rng.IntN(len(sizes))])
 			for k := range m.Frames[j] {
 				m.Frames[j][k] = byte(rng.Uint32())
 			}

@@ -89,7 +89,7 @@ func getTime(ms int64) time.Time {
 func messageRecord(kind recordType, m *Message, ahead []byte) record {
 	n, large := len(ahead)+8+24+binary.MaxVarintLen32*(1+len(m.Frames)), 0
 	for _, f := range m.Frames {
-		if len(f) < referenced {
+		if len(f) < held {
 			n += len(f)
 		} else {
 			large++
@@ -109,12 +109,12 @@ func messageRecord(kind recordType, m *Message, ahead []byte) record {
 	for _, f := range m.Frames {
 		r.head = binary.AppendUvarint(r.head, uint64(len(f)))
 	}
-	if large > 0 { // once one frame is referenced, those behind it follow it
+	if large > 0 { // once one frame is held, those behind it follow it
 		r.more = make([][]byte, 0, len(m.Frames))
 	}
 	for _, f := range m.Frames {
 		switch {
-		case len(r.more) > 0 || len(f) >= referenced:
+		case len(r.more) > 0 || len(f) >= held:
 			r.more = append(r.more, f)
 		default:
 			r.head = append(r.head, f...)

@@ -106,8 +106,12 @@ func (b *bundle) copied() int {
 // total is the batch's size.
 func (b *bundle) total() int { return batchHeader + b.size }
 
-// referenced is from what size on a frame is written from where the caller has it.
-const referenced = 16 << 10
+// From what size on a frame is left where the caller has it until the batch is put together, and from what size on it
+// is written from there.
+const (
+	held       = 512
+	referenced = 16 << 10
+)
 
 // A stored record is one as it was read, its data a part of a larger buffer.
 type stored struct {
