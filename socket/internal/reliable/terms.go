@@ -129,12 +129,14 @@ type Ack struct {
 	Ranges []Range
 }
 
-// Defaults of acknowledging and of windows, as measured (DECISIONS.md).
+// Defaults of acknowledging and of windows, as measured (DECISIONS.md). An acknowledgement wakes the sender: with one
+// for each 512 KiB both sides together take 6 to 9 % more of a processor for messages of 1 KiB over tcp. The kernels
+// alone hold 4 MiB of a stream, so that with one for each 2 MiB hardly more is unacknowledged.
 const (
 	DefaultWindowMessages = 1 << 20
 	DefaultWindowBytes    = 8 << 20
 	DefaultAckMessages    = 32 << 10
-	DefaultAckBytes       = 512 << 10
+	DefaultAckBytes       = 2 << 20
 	DefaultAckDelay       = 5 * time.Millisecond
 	DefaultGrace          = 30 * time.Second
 )
