@@ -96,6 +96,10 @@ func (l *link) spawn() {
 }
 
 // writeLoop writes until nothing is left. It runs in its own goroutine, one at most for each link.
+//
+// In a stream such a goroutine is started for every second write, and to grow its stack beyond the 2 KiB it begins with
+// would take longer than all else that is done for a write. So what is seldom needed on the way down from here, and
+// takes room, is in functions of its own: tellBurst, placeOldest, session.takeOver, Sender.enterEarly.
 func (l *link) writeLoop() {
 	defer l.out.box.env.writers.Done()
 	box := l.out.box
@@ -169,12 +173,17 @@ func (l *link) reopen() {
 func (l *link) hasOpened() {
 	l.out.filled, l.out.named = 0, false
 	if l.out.burst > 0 {
-		l.out.box.env.events.add(Event{
-			Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst,
-		})
-		l.out.burst = 0
+		l.tellBurst()
 	}
 	l.out.box.onRoom()
+}
+
+// tellBurst reports the messages that found this link full.
+func (l *link) tellBurst() {
+	l.out.box.env.events.add(Event{
+		Kind: Dropped, Endpoint: l.ep.name, Peer: l.peer, Reason: QueueFull, Count: l.out.burst,
+	})
+	l.out.burst = 0
 }
 
 // handBack ends the writing: the caller, who was the writer, leaves the flight to the next one.

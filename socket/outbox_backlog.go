@@ -80,13 +80,21 @@ func (o *outbox) dropBacklog(n int, why Reason) {
 // flushBacklog hands the messages in the backlog to the links, in order, as far as there is room.
 func (o *outbox) flushBacklog() {
 	for o.backlog.n > 0 {
-		m := o.backlog.oldest()
-		if l, _ := o.pick(&m, false); l == nil {
+		if !o.placeOldest() {
 			return
 		}
-		o.backlog.pop()
 	}
 	o.drained()
+}
+
+// placeOldest hands the first message in the backlog to a link. It reports whether one had room.
+func (o *outbox) placeOldest() bool {
+	m := o.backlog.oldest()
+	if l, _ := o.pick(&m, false); l == nil {
+		return false
+	}
+	o.backlog.pop()
+	return true
 }
 
 // sendAgain sends a message once more, whatever the high-water mark, to the next peer there is.

@@ -44,17 +44,25 @@ func (o *outbox) drained() {
 
 // onRoom is called when a link has room again: the backlog goes first, then the callers that wait.
 func (o *outbox) onRoom() {
+	if o.spooled != nil || o.durables != nil {
+		o.feed()
+	}
+	if o.spooled == nil {
+		o.flushBacklog()
+		o.spaceWaiters.WakeAll()
+	}
+}
+
+// feed tells those who read from a store that there is room.
+func (o *outbox) feed() {
 	if o.spooled != nil {
 		for _, f := range o.spooled.feeders {
 			f.room()
 		}
-		return
 	}
 	if o.durables != nil {
 		o.durables.room()
 	}
-	o.flushBacklog()
-	o.spaceWaiters.WakeAll()
 }
 
 // idle reports whether nothing is queued, nor in the store, nor sent and to be acknowledged.

@@ -264,20 +264,25 @@ func (s *session) keep(l *link, b *batch) {
 		return
 	}
 	n := b.count
-	if s.resending {
-		s.resending = false
-	} else {
-		l.out.further = 0
-		s.sent(l, n)
-	}
-	kept := s.empty()
-	*kept, *b = *b, *kept
-	s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, kept))
+	s.settled(s.sender.Wrote(s.on, n.Messages, n.Bytes, s.takeOver(l, b)))
 	s.takeReplies(l)
 	if s.full() {
 		l.reachedMark()
 	}
 	l.reopen()
+}
+
+// takeOver enters a batch that is on the wire and returns what was in it: that is left empty.
+func (s *session) takeOver(l *link, b *batch) (kept *batch) {
+	if s.resending {
+		s.resending = false
+	} else {
+		l.out.further = 0
+		s.sent(l, b.count)
+	}
+	kept = s.empty()
+	*kept, *b = *b, *kept
+	return kept
 }
 
 // sent enters messages that are on the wire.

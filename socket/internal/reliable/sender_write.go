@@ -41,16 +41,11 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	s.written += count
 	s.nextFree = max(s.nextFree, s.places.number(s.written-1)+1)
 	if len(s.owed.Above()) > 0 {
-		s.places.each(pos, s.written, func(_, number, n uint64, _ run) { s.Forget(number, n) })
+		s.repay(pos)
 	}
 	left := count
-	if s.done.End() > pos { // acknowledged before the write returned
-		left = 0
-		for gap := range s.done.Gaps(pos, s.written) {
-			left += gap.Len()
-		}
-		s.settled.Messages = count - left
-		s.enterDone(pos)
+	if s.done.End() > pos {
+		left -= s.enterEarly(pos)
 	}
 	if left == 0 {
 		s.settled.Bytes = bytes
@@ -64,13 +59,25 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	return s.settled
 }
 
-// enterDone enters as settled what was acknowledged before the write that begins at pos was over.
-func (s *Sender[P]) enterDone(pos uint64) {
+// repay notes that what the write that begins at pos had of messages to be sent again is written.
+func (s *Sender[P]) repay(pos uint64) {
+	s.places.each(pos, s.written, func(_, number, n uint64, _ run) { s.Forget(number, n) })
+}
+
+// enterEarly enters as settled what was acknowledged before the write that begins at pos was over, and returns how many
+// messages that is.
+func (s *Sender[P]) enterEarly(pos uint64) (n uint64) {
+	n = s.written - pos
+	for gap := range s.done.Gaps(pos, s.written) {
+		n -= gap.Len()
+	}
+	s.settled.Messages = n
 	for gap := range s.done.Gaps(pos, s.written) {
 		s.enter(pos, gap.From)
 		pos = gap.To
 	}
 	s.enter(pos, s.written)
+	return n
 }
 
 // TellLow reports whether the receiver should be told that low is the lowest number that it may still be sent (the
