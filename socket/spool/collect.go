@@ -19,10 +19,17 @@ func (s *Spool) collect() *group {
 		s.full = nil
 	}
 	limit, most := int(min(maxGroup, s.opts.SegmentBytes/4)), s.mostMessages()
-	rest, held, messages := s.queue[:0], false, 0
+	rest, messages := s.queue[:0], 0
+	var a ahead
 	for i, r := range s.queue {
-		if r.need == forMessages && s.full != nil && !r.try || r.behind && held {
-			rest, held = append(rest, r), held || r.later
+		if held := a.holds(r); held && r.try {
+			s.queued -= r.size
+			s.abandon(r)
+			s.finish(r, fullError(s.full))
+			continue
+		} else if held || r.need == forMessages && s.full != nil && !r.try {
+			rest = append(rest, r)
+			a.waits(r)
 			continue
 		}
 		if len(g.reqs) > 0 && (g.size+r.size > limit || r.messages > 0 && uint64(messages+r.messages) > most) {

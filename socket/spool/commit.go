@@ -56,12 +56,15 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 			at = t
 		}
 	}
-	held := false
+	var a ahead
 	for _, r := range s.queue {
 		switch {
-		case r.behind && held:
+		case a.holds(r):
+			if r.try { // it is told that there is no room
+				return 0, true
+			}
 		case r.need == forMessages && s.full != nil && !r.try:
-			held = held || r.later
+			a.waits(r)
 			if s.closing {
 				continue
 			}

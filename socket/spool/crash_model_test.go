@@ -432,6 +432,9 @@ func (m *model) observeMessages(got map[string]map[uint64]spool.Message) error {
 	for seq := range m.bySeq {
 		m.highest = max(m.highest, seq)
 	}
+	for _, c := range m.cursors { // whatever is appended from now on is for all that there are
+		c.start = min(c.start, m.highest+1)
+	}
 	return nil
 }
 

@@ -79,7 +79,7 @@ func newRun(seed uint64, m spool.Mutation) *run {
 		r.opts.MaxMessages = int64(12 + rng.IntN(50)) // a Tx has up to eleven
 	}
 	// With SyncEvery what waits for room has its seqs already, which this does not know how to judge.
-	if rng.IntN(2) == 0 && r.opts.SyncEvery == 0 {
+	if rng.IntN(2) == 0 {
 		r.opts.Overflow = spool.DropOldest
 	}
 	r.fs = memfs.New(config)

@@ -101,6 +101,7 @@ func (l *loader) load() error {
 	if err := l.state(); err != nil {
 		return err
 	}
+	l.im.st.next = l.im.st.given()
 	l.settleDamage()
 	return nil
 }

@@ -179,6 +179,10 @@ func (s *Spool) enter(im *image) error {
 		if t.kind == typeMessage && t.seq < s.written || t.kind == typeEpoch {
 			continue
 		}
+		switch t.kind {
+		case typeVoid, typeCursor, typeSettled: // now too, for the sake of the seqs that they speak of
+			st.apply(&stored{t.recordHead, t.data}, place{})
+		}
 		r := newRecord(t.kind, t.seq, len(t.data))
 		r.flags, r.attempts, r.expiry = t.flags, t.attempts, t.expiry
 		r.head = append(r.head, t.data...)
@@ -190,7 +194,7 @@ func (s *Spool) enter(im *image) error {
 			have.AddRange(g.recs[i].seq, g.recs[i].seq+1)
 		}
 	}
-	st.next = max(st.next, have.End())
+	st.next = max(st.given(), have.End())
 	for _, l := range im.damage {
 		n := Count{Messages: l.seqs.Len()}
 		s.stats.damaged.add(n)

@@ -35,6 +35,18 @@ type request struct {
 	then     func() // called with the lock held when it is durable
 }
 
+// ahead tells of requests that wait what those behind them must not pass.
+type ahead struct{ later, numbered bool }
+
+// waits notes a request that has to wait.
+func (a *ahead) waits(r *request) {
+	a.later, a.numbered = a.later || r.later, a.numbered || r.numbered
+}
+
+// holds reports whether a request has to wait for one that waits ahead of it: because it says so, or because both have
+// their seqs, which ascend in the file.
+func (a *ahead) holds(r *request) bool { return r.behind && a.later || r.numbered && a.numbered }
+
 func (s *Spool) newRequest(n need) *request {
 	return &request{need: n, done: make(chan error, 1)}
 }

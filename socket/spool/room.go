@@ -68,18 +68,18 @@ func (s *Spool) refuse(g *group, err error) {
 		s.nowFull(err)
 	}
 	var kept, wait []*request
-	held := false
+	var a ahead
 	for _, r := range g.reqs {
+		held := a.holds(r)
 		switch {
-		case r.behind && held:
-			wait = append(wait, r)
-		case r.need == forState:
+		case r.need == forState && !held:
 			kept = append(kept, r)
 		case r.gaveUp != nil:
 			s.abandon(r)
 			s.finish(r, r.gaveUp)
-		case full && r.need == forMessages && !r.try && !s.closing:
-			wait, held = append(wait, r), held || r.later
+		case full && (held || r.need == forMessages) && !r.try && !s.closing:
+			wait = append(wait, r)
+			a.waits(r)
 			s.queued += r.size
 		case full:
 			s.abandon(r)

@@ -15,7 +15,7 @@ type state struct {
 	epoch    uint64
 	nonce    uint64
 	reserved uint64
-	next     uint64 // the next seq
+	next     uint64 // the next seq; while a directory is read, the one behind what is written there
 
 	base     uint64 // everything below is settled, whoever may come
 	cursors  map[uint16]*cursorState
@@ -170,6 +170,16 @@ func (st *state) applyCursor(r *stored, f *field) {
 	c.set.Raise(start)
 }
 
+// given is behind every seq that the state speaks of. Some of them may have no record: what waits for room has its seqs
+// under Options.SyncEvery, and others that were given behind it are void, or a cursor begins behind them.
+func (st *state) given() uint64 {
+	end := max(st.next, st.base, st.void.End())
+	for _, c := range st.cursors {
+		end = max(end, c.set.End())
+	}
+	return end
+}
+
 // skipVoid has a cursor pass what is nowhere.
 func (st *state) skipVoid(c *cursorState) {
 	for _, r := range st.void.Above() {
@@ -183,7 +193,6 @@ func (st *state) makeVoid(from, to uint64) {
 	if from >= to || to == 1<<64-1 {
 		return
 	}
-	st.next = max(st.next, to)
 	st.void.AddRange(from, to)
 	for _, c := range st.cursors {
 		c.set.AddRange(from, to)

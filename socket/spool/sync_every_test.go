@@ -1,0 +1,134 @@
+package spool_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/spool"
+	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
+)
+
+// With SyncEvery a message has its seq before there is room for it. These tests are of what waits for room.
+
+// TestVoidBehindWhatWaits: what nobody waits for any more is void on disk ahead of what was appended earlier and still
+// waits. When the process dies then, what waited is gone, which is no damage, and its seqs are given to nobody else: a
+// cursor that was made behind them would pass whoever has them.
+func TestVoidBehindWhatWaits(t *testing.T) {
+	for _, p := range memfs.Policies {
+		t.Run(p.String(), func(t *testing.T) {
+			opts := spool.Options{SyncEvery: 5 * time.Millisecond, MaxMessages: 2}
+			virtually(t, memfs.Config{}, opts, func(b *bench) {
+				b.append("one", "two")
+				b.sync()
+				b.append("waits", "waits too")
+				x := b.s.Begin()
+				must(b.T, x.Append(text("gives up")))
+				brief, cancel := context.WithTimeout(b.Context(), time.Second)
+				defer cancel()
+				_, err := x.Commit(brief)
+				wantIs(b.T, "Commit", err, context.DeadlineExceeded)
+				b.append("waits at last")
+				behind, err := b.s.Cursor("behind", spool.CursorOptions{})
+				must(b.T, err)
+				next := behind.Low()
+				b.cut(p, 1)
+				b.want("left", b.got(b.c), "one two")
+				b.quiet(spool.Damaged)
+				b.settle(1, 2)
+				b.sync()
+				behind, err = b.s.Cursor("behind", spool.CursorOptions{})
+				must(b.T, err)
+				for _, text := range []string{"new", "newer"} {
+					b.append(text)
+					b.sync()
+					b.want("then", b.got(b.c), text)
+					b.want("then, of the one behind,", b.got(behind), text)
+					for _, c := range []*spool.Cursor{b.c, behind} {
+						c.Settle(spool.Range{From: 1, To: b.s.Stats().Next})
+					}
+				}
+				if at := b.s.Stats().Next - 2; at < next {
+					b.Errorf("the new one has seq %d, which is below %d", at, next)
+				}
+				b.reopen()
+				b.quiet(spool.Damaged)
+			})
+		})
+	}
+}
+
+// A roomFS calls a function when a file is made.
+type roomFS struct {
+	spool.FS
+	making func()
+}
+
+func (f roomFS) Create(name string) (spool.File, error) {
+	f.making()
+	return f.FS.Create(name)
+}
+
+// TestTryAppendDoesNotPassWhatWaits: not even one that is small enough for the room that is left. Its seq is the higher
+// one, so that who has read it would take the one that waits for lost.
+func TestTryAppendDoesNotPassWhatWaits(t *testing.T) {
+	opts := spool.Options{SyncEvery: 5 * time.Millisecond, DeadBytes: -1}
+	virtually(t, memfs.Config{}, opts, func(b *bench) {
+		b.append("first")
+		b.sync()
+		tried := make(chan error, 1)
+		var once sync.Once
+		b.s.Close()
+		b.opts.FS = roomFS{b.fs, func() { // while it is found out that there is no room
+			once.Do(func() {
+				_, err := b.s.TryAppend(text("tries"))
+				tried <- err
+			})
+		}}
+		b.open()
+		b.fs.SetCapacity(b.fs.Used())
+		b.append(big("waits", 40<<10))
+		time.Sleep(100 * time.Millisecond)
+		must(b.T, <-tried) // it is accepted, as all are that do not wait for their commit
+		b.want("left", b.got(b.c), "first")
+		brief, cancel := context.WithTimeout(b.Context(), time.Second/2)
+		defer cancel()
+		wantIs(b.T, "Sync", b.s.Sync(brief), context.DeadlineExceeded)
+		b.fs.SetCapacity(0)
+		wantIs(b.T, "Sync with room", b.s.Sync(b.Context()), spool.ErrFull) // of the one that has tried
+		b.want("then", b.got(b.c), big("waits", 40<<10))
+		b.quiet(spool.Damaged)
+		b.reopen()
+		b.want("in the end", b.got(b.c), "first "+big("waits", 40<<10))
+		b.quiet(spool.Damaged)
+	})
+}
+
+// TestSyncEndsWithItsContext: also if that ends while it is found out that there is no room.
+func TestSyncEndsWithItsContext(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{SyncEvery: 5 * time.Millisecond}, func(b *bench) {
+		b.s.Close()
+		ctx, cancel := context.WithCancel(b.Context())
+		b.opts.FS = roomFS{b.fs, func() {
+			cancel()
+			synctest.Wait()
+		}}
+		b.open()
+		b.fs.SetCapacity(b.fs.Used())
+		b.append(big("waits", 40<<10))
+		done := make(chan error, 1)
+		go func() { done <- b.s.Sync(ctx) }()
+		select {
+		case err := <-done:
+			wantIs(b.T, "Sync", err, context.Canceled)
+		case <-time.After(time.Minute):
+			b.Error("Sync has not ended a minute after its context")
+			b.fs.SetCapacity(0)
+			<-done
+		}
+		b.fs.SetCapacity(0)
+		b.sync()
+	})
+}
