@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,14 +61,16 @@ func TestVoidBehindWhatWaits(t *testing.T) {
 	}
 }
 
-// A roomFS calls a function when a file is made.
+// A roomFS calls a function when a segment is about to be made.
 type roomFS struct {
 	spool.FS
 	making func()
 }
 
 func (f roomFS) Create(name string) (spool.File, error) {
-	f.making()
+	if strings.HasSuffix(name, ".seg") {
+		f.making()
+	}
 	return f.FS.Create(name)
 }
 
