@@ -111,7 +111,12 @@ func TestTryAppendDoesNotPassWhatWaits(t *testing.T) {
 
 // TestSyncEndsWithItsContext: also if that ends while it is found out that there is no room.
 func TestSyncEndsWithItsContext(t *testing.T) {
-	virtually(t, memfs.Config{}, spool.Options{SyncEvery: 5 * time.Millisecond}, func(b *bench) {
+	opts := spool.Options{SyncEvery: 5 * time.Millisecond, SegmentBytes: 64 << 10} // of a fourth is one commit at most
+	virtually(t, memfs.Config{}, opts, func(b *bench) {
+		for range 5 {
+			b.append(big("is there", 10<<10))
+		}
+		b.sync()
 		b.s.Close()
 		ctx, cancel := context.WithCancel(b.Context())
 		b.opts.FS = roomFS{b.fs, func() {
@@ -120,7 +125,7 @@ func TestSyncEndsWithItsContext(t *testing.T) {
 		}}
 		b.open()
 		b.fs.SetCapacity(b.fs.Used())
-		b.append(big("waits", 40<<10))
+		b.append(big("waits", 10<<10))
 		done := make(chan error, 1)
 		go func() { done <- b.s.Sync(ctx) }()
 		select {
