@@ -78,9 +78,11 @@ func newRun(seed uint64, m spool.Mutation) *run {
 	case 2:
 		r.opts.MaxMessages = int64(12 + rng.IntN(50)) // a Tx has up to eleven
 	}
-	// With SyncEvery what waits for room has its seqs already, which this does not know how to judge.
-	if rng.IntN(2) == 0 {
+	switch rng.IntN(4) {
+	case 0, 1:
 		r.opts.Overflow = spool.DropOldest
+	case 2:
+		r.opts.Overflow = spool.Block
 	}
 	r.fs = memfs.New(config)
 	r.hurt = r.anyHurt

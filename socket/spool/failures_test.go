@@ -54,11 +54,15 @@ func TestFailure(t *testing.T) {
 // cut ends the process or the machine, and opens what is left. What was told before is forgotten.
 func (b *bench) cut(p memfs.Policy, seed uint64) {
 	b.Helper()
-	before := b.fs
-	b.fs = before.Cut(p, seed)
-	before.Stop()
+	b.goOn(b.fs.Cut(p, seed))
+}
+
+// goOn ends the process, and opens another medium. What was told before is forgotten.
+func (b *bench) goOn(fs *memfs.FS) {
+	b.Helper()
+	b.fs.Stop()
 	b.s.Close()
-	b.opts.FS = b.fs
+	b.fs, b.opts.FS = fs, fs
 	b.forget()
 	b.open()
 }

@@ -37,8 +37,11 @@ func (t *Tx) Append(m Message) error {
 // Settle has the Tx settle messages of a cursor of the same spool: to consume and to produce in one commit.
 func (t *Tx) Settle(c *Cursor, r ...Range) {
 	var set ranges.Set
+	t.s.mu.Lock()
+	written := t.s.written // what comes later is not settled by it
+	t.s.mu.Unlock()
 	for _, r := range r {
-		set.AddRange(max(r.From, 1), r.To)
+		set.AddRange(max(r.From, 1), min(r.To, written))
 	}
 	if set.End() == 0 {
 		return

@@ -195,3 +195,23 @@ func TestGroupCommit(t *testing.T) {
 		}
 	})
 }
+
+// A Tx settles what there is, not what comes later, as Settle does.
+func TestTxSettlesNothingThatComesLater(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+		b.append("in")
+		x := b.s.Begin()
+		must(b.T, x.Append(text("out")))
+		x.Settle(b.c, spool.Range{From: 1, To: 1 << 40})
+		_, err := x.Commit(b.Context())
+		must(b.T, err)
+		b.append("later")
+		b.want("left", b.got(b.c), "out later")
+		b.reopen()
+		b.append("later still")
+		b.want("left then", b.got(b.c), "out later later still")
+		if next := b.s.Stats().Next; next != 5 {
+			b.Errorf("the next seq is %d", next)
+		}
+	})
+}
