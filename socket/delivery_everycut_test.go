@@ -66,7 +66,7 @@ func TestDeliveryEveryCut(t *testing.T) {
 // in order.
 func TestInboxEveryCut(t *testing.T) {
 	everyCut(t, handshakeBytes, func(t *testing.T, net *simnet.Network) bool {
-		push, l := socket.NewPush(on(net, "cli"), socket.WithReliable()), lead(t, net, newMemDisk())
+		push, l := socket.NewPush(on(net, "cli"), socket.WithReliable()), lead(t, net, newMedium())
 		must(t, push.Connect(server))
 		const total = 4
 		for n := range total {
@@ -109,7 +109,7 @@ func TestForget(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: time.Millisecond})
-				l := lead(t, net, newMemDisk(), append(tt.opts, socket.WithHeartbeat(0, 0, 0))...)
+				l := lead(t, net, newMedium(), append(tt.opts, socket.WithHeartbeat(0, 0, 0))...)
 				gone, idle := openTo(t, net, "gone", "PUSH", aStream(7)), openTo(t, net, "idle", "PUSH", aStream(8))
 				for _, r := range []*rawSender{gone, idle} {
 					r.send(messageOf("x"))

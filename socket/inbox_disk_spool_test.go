@@ -16,22 +16,22 @@ import (
 type sendingLife struct {
 	push *socket.Push
 	q    *spool.Spool
-	disk *memDisk
+	disk *medium
 }
 
-func leadSender(t testing.TB, net *simnet.Network, d *memDisk) *sendingLife {
+func leadSender(t testing.TB, net *simnet.Network, d *medium) *sendingLife {
 	t.Helper()
-	l := &sendingLife{disk: d, q: smallSpool(t, d)}
+	l := &sendingLife{disk: d, q: onMedium(t, d, spool.Options{})}
 	l.push = socket.NewPush(on(net, "cli"), socket.WithSpool(l.q), atOnce)
 	must(t, l.push.Connect(server))
 	return l
 }
 
-func (l *sendingLife) kill(t testing.TB, net *simnet.Network) *memDisk {
+func (l *sendingLife) kill(t testing.TB, net *simnet.Network) *medium {
 	t.Helper()
 	net.Partition("cli")
 	net.Cut("cli")
-	d := l.disk.killed()
+	d := l.disk.copied()
 	must(t, l.push.Close())
 	must(t, l.q.Close())
 	net.Heal()
@@ -46,7 +46,7 @@ func TestSpoolToInbox(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			net := simnet.New(simnet.Config{Latency: time.Millisecond, Seed: seed, MeanLife: 100 * time.Millisecond})
 			rnd := rand.New(rand.NewPCG(seed, 7))
-			out, in := leadSender(t, net, newMemDisk()), lead(t, net, newMemDisk(), socket.WithRecvHWM(20))
+			out, in := leadSender(t, net, newMedium()), lead(t, net, newMedium(), socket.WithRecvHWM(20))
 			const total = 800
 			times, sent, next, kills := make([]int, total), 0, 0, 0
 			var order []int // of first times
@@ -114,8 +114,8 @@ func TestSpoolToInbox(t *testing.T) {
 func TestSpoolToWorkers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		d := newMemDisk()
-		q := openOn(t, d, spool.Options{MaxDeliveries: 3})
+		d := newMedium()
+		q := onMedium(t, d, spool.Options{MaxDeliveries: 3})
 		push := socket.NewPush(on(net, "srv"), socket.WithSpool(q))
 		bindAt(t, push)
 		one := socket.NewPull(on(net, "one"), socket.WithManualAck(), socket.WithMaxUnsettled(1))

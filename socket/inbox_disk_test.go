@@ -19,13 +19,13 @@ import (
 type life struct {
 	pull *socket.Pull
 	q    *spool.Spool
-	disk *memDisk
+	disk *medium
 }
 
 // lead begins a life on host "srv".
-func lead(t testing.TB, net *simnet.Network, d *memDisk, opts ...socket.PullOption) *life {
+func lead(t testing.TB, net *simnet.Network, d *medium, opts ...socket.PullOption) *life {
 	t.Helper()
-	l := &life{disk: d, q: smallSpool(t, d)}
+	l := &life{disk: d, q: onMedium(t, d, spool.Options{})}
 	l.pull = socket.NewPull(append(opts, on(net, "srv"), socket.WithInbox(l.q))...)
 	bindAt(t, l.pull)
 	return l
@@ -39,11 +39,11 @@ func (l *life) end(t testing.TB) {
 }
 
 // kill ends it at this moment: what it does later nobody sees.
-func (l *life) kill(t testing.TB, net *simnet.Network) (d *memDisk) {
+func (l *life) kill(t testing.TB, net *simnet.Network) (d *medium) {
 	t.Helper()
 	net.Partition("srv")
 	net.Cut("srv")
-	d = l.disk.killed()
+	d = l.disk.copied()
 	must(t, l.pull.Close())
 	must(t, l.q.Close())
 	net.Heal()
@@ -55,7 +55,7 @@ func (l *life) kill(t testing.TB, net *simnet.Network) (d *memDisk) {
 func TestInbox(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		d := newMemDisk()
+		d := newMedium()
 		l := lead(t, net, d)
 		push := socket.NewPush(on(net, "cli"), socket.WithReliable())
 		must(t, push.Connect(server))
@@ -135,7 +135,7 @@ func TestInboxKilled(t *testing.T) {
 				if manual {
 					opts = append(opts, socket.WithManualAck())
 				}
-				d, lives := newMemDisk(), 0
+				d, lives := newMedium(), 0
 				for ; slices.Contains(over, false); lives++ {
 					l := lead(t, net, d, opts...)
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(100))*time.Millisecond)
@@ -207,7 +207,7 @@ func TestInboxKilled(t *testing.T) {
 func TestInboxVerbs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		d := newMemDisk()
+		d := newMedium()
 		opts := []socket.PullOption{
 			socket.WithManualAck(), socket.WithAckWait(10 * time.Second), socket.WithHeartbeat(0, 0, 0),
 		}
@@ -269,7 +269,7 @@ func TestInboxVerbs(t *testing.T) {
 func TestInboxStays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		l := lead(t, net, newMemDisk(), socket.WithManualAck())
+		l := lead(t, net, newMedium(), socket.WithManualAck())
 		push := socket.NewPush(on(net, "cli"), socket.WithReliable())
 		must(t, push.Connect(server))
 		for n := range 50 {
@@ -303,7 +303,7 @@ func TestInboxStays(t *testing.T) {
 func TestInboxSpoolClosed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		l := lead(t, net, newMemDisk())
+		l := lead(t, net, newMedium())
 		time.AfterFunc(time.Second, func() { l.q.Close() })
 		_, err := l.pull.Recv(aDay(t))
 		wantError(t, err, spool.ErrClosed)
@@ -324,7 +324,7 @@ func TestInboxFull(t *testing.T) {
 		t.Run(fmt.Sprint(overflow), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: time.Millisecond})
-				q := openOn(t, newMemDisk(), spool.Options{MaxMessages: 20, Overflow: overflow, MaxBytes: 1 << 20})
+				q := onMedium(t, newMedium(), spool.Options{MaxMessages: 20, Overflow: overflow, MaxBytes: 1 << 20})
 				pull := socket.NewPull(on(net, "srv"), socket.WithInbox(q), socket.WithRecvHWM(5))
 				bindAt(t, pull)
 				push := socket.NewPush(on(net, "cli"), socket.WithReliable(), socket.WithSendHWM(1000))
@@ -358,7 +358,7 @@ func TestInboxExpired(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))) // expiry on disk is not from before 2026
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		l := lead(t, net, newMemDisk(), socket.WithHeartbeat(0, 0, 0), socket.WithRecvHWM(1))
+		l := lead(t, net, newMedium(), socket.WithHeartbeat(0, 0, 0), socket.WithRecvHWM(1))
 		r := openTo(t, net, "cli", "PUSH", aStream(7))
 		for n := range 9 {
 			ttl := time.Duration(n%3) * 10 * time.Second
@@ -414,8 +414,8 @@ func TestInboxRoles(t *testing.T) {
 				[]string{"x"},
 			},
 		} {
-			d := newMemDisk()
-			q := smallSpool(t, d)
+			d := newMedium()
+			q := onMedium(t, d, spool.Options{})
 			to, from := tt.make(q), tt.from()
 			bindAt(t, to)
 			must(t, from.Connect(server))
@@ -426,12 +426,12 @@ func TestInboxRoles(t *testing.T) {
 			}
 			net.Partition("srv")
 			net.Cut("srv")
-			d = d.killed()
+			d = d.copied()
 			shut(t, to)
 			must(t, q.Close())
 			net.Heal()
 
-			q = smallSpool(t, d)
+			q = onMedium(t, d, spool.Options{})
 			to = tt.make(q)
 			bindAt(t, to)
 			time.Sleep(time.Minute) // the peer has come back
@@ -463,7 +463,7 @@ func TestInboxRoles(t *testing.T) {
 func TestInboxSub(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		q := smallSpool(t, newMemDisk())
+		q := onMedium(t, newMedium(), spool.Options{})
 		sub := socket.NewSub(on(net, "srv"), socket.WithInbox(q), socket.WithSubscription("a", "b"),
 			socket.WithHeartbeat(0, 0, 0))
 		bindAt(t, sub)
@@ -499,7 +499,7 @@ func TestInboxSub(t *testing.T) {
 func TestInboxOfPlainPeers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := simnet.New(simnet.Config{Latency: time.Millisecond})
-		d := newMemDisk()
+		d := newMedium()
 		l := lead(t, net, d)
 		push := socket.NewPush(on(net, "cli"))
 		must(t, push.Connect(server))
@@ -528,7 +528,7 @@ func TestFencedAndForked(t *testing.T) {
 		t.Run(fmt.Sprintf("restart %v", restart), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: time.Millisecond})
-				d := newMemDisk()
+				d := newMedium()
 				l := lead(t, net, d, socket.WithHeartbeat(0, 0, 0))
 				open := aStream(7)
 				open.Epoch, open.Durable = 5, true

@@ -29,10 +29,10 @@ func TestTaken(t *testing.T) {
 						must(t, push.Send(aDay(t), numbered(n, 10)))
 					}
 					rnd := rand.New(rand.NewPCG(1, 1))
-					d, store := newMemDisk(), new(ownStore)
+					d, store := newMedium(), new(ownStore)
 					times, done := make([]int, total), 0
 					for lives := 0; done < total && lives < 100; lives++ {
-						q := smallSpool(t, d)
+						q := onMedium(t, d, spool.Options{})
 						opts := []socket.PullOption{on(net, "srv"), socket.WithName("one")}
 						if external {
 							opts = append(opts, socket.WithTaken(store))
@@ -79,7 +79,7 @@ func TestTaken(t *testing.T) {
 						}
 						net.Partition("srv")
 						net.Cut("srv")
-						d = d.killed()
+						d = d.copied()
 						must(t, pull.Close())
 						must(t, q.Close())
 						net.Heal()

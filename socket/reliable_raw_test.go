@@ -66,7 +66,13 @@ type rawReceiver struct {
 // joinReliably shakes hands, takes OPEN and answers it.
 func joinReliably(t *testing.T, endpoint string, o zmtp.Opened) *rawReceiver {
 	t.Helper()
-	r := &rawReceiver{raw: rawDial(t, endpoint)}
+	return answerOpen(t, rawDial(t, endpoint), o)
+}
+
+// answerOpen does so over a connection.
+func answerOpen(t testing.TB, conn *raw, o zmtp.Opened) *rawReceiver {
+	t.Helper()
+	r := &rawReceiver{raw: conn}
 	r.shake("PULL", yodelOf(zmtp.FeatureReliable|1<<30, 7, "and more"))
 	f := r.frame()
 	name, data, err := zmtp.ParseCommand(f.body)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,18 +12,6 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
-
-var noSpace error = syscall.ENOSPC
-
-// onMedium opens a spool on a medium.
-func onMedium(t testing.TB, m *medium, opts spool.Options) *spool.Spool {
-	t.Helper()
-	opts.FS = m
-	if opts.SegmentBytes == 0 {
-		opts.SegmentBytes = 64 << 10
-	}
-	return openSpool(t, "memory", opts)
-}
 
 // TestSpoolEveryCut cuts the connection of a sender with a spool at every byte of either direction: every message
 // arrives, once, in order, and the ledger says so.

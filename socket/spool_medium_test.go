@@ -8,7 +8,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"syscall"
+	"testing"
 
+	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/spool"
 )
 
@@ -38,7 +41,8 @@ func (m *medium) set(change func(m *medium)) {
 	change(m)
 }
 
-// copied is another medium with the same in it, as a directory that was copied.
+// copied is another medium with the same in it: a copy of the directory, or what the next process finds if this one is
+// killed now, which goes on with the first.
 func (m *medium) copied() *medium {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -134,7 +138,7 @@ func (f *mediumFile) grow(n int64) error {
 		return nil
 	}
 	if more > f.m.left {
-		return noSpace
+		return syscall.ENOSPC
 	}
 	f.m.left -= more
 	f.b = append(f.b, make([]byte, more)...)
@@ -198,3 +202,28 @@ func (f *mediumFile) Size() (int64, error) {
 }
 
 func (f *mediumFile) Close() error { return nil }
+
+// onMedium opens a spool on a medium.
+func onMedium(t testing.TB, m *medium, opts spool.Options) *spool.Spool {
+	t.Helper()
+	opts.FS = m
+	if opts.SegmentBytes == 0 {
+		opts.SegmentBytes = 64 << 10
+	}
+	return openSpool(t, "memory", opts)
+}
+
+// kept lists the messages that are in a spool, as what they are in their sender's stream; each is there once.
+func kept(t testing.TB, q *spool.Spool) (ids []socket.MessageID) {
+	t.Helper()
+	seen := make(map[spool.Origin]bool)
+	for e, err := range q.Browse(t.Context(), 0) {
+		must(t, err)
+		if e.Origin != (spool.Origin{}) && seen[e.Origin] {
+			t.Errorf("%v is kept twice", e.Origin)
+		}
+		seen[e.Origin] = true
+		ids = append(ids, socket.MessageID(e.Origin))
+	}
+	return ids
+}
