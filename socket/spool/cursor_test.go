@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
 	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/socket/spool/internal/memfs"
 )
@@ -382,4 +383,41 @@ func TestCursorsHoldNoRemovedFiles(t *testing.T) {
 func read(b *bench, c *spool.Cursor, n int) error {
 	_, err := c.Next(b.Context(), n, 0)
 	return err
+}
+
+// A cursor that is too far behind loses its oldest messages, which are told exactly; the others lose nothing.
+func failureLaggard(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+		const n = 100
+		o := spool.CursorOptions{MaxBytes: 20 << 10, Start: spool.Start{At: spool.Earliest}}
+		slow, err := b.s.Cursor("slow", o)
+		must(b.T, err)
+		for i := range n {
+			b.append(big(fmt.Sprint(i+1), 1000))
+		}
+		b.sync()
+		ms, err := drain(b.Context(), slow)
+		must(b.T, err)
+		var gone, there ranges.Set
+		for _, e := range b.told(spool.Dropped) {
+			gone.AddRange(e.Seqs.From, e.Seqs.To)
+			if e.Count.Messages != e.Seqs.To-e.Seqs.From {
+				b.Errorf("%v counts %d", e, e.Count.Messages)
+			}
+		}
+		for _, m := range ms {
+			there.AddRange(m.Seq, m.Seq+1)
+		}
+		for seq := uint64(1); seq <= n; seq++ {
+			if there.Contains(seq) == gone.Contains(seq) {
+				b.Errorf("seq %d is handed out: %v, told as dropped: %v", seq, there.Contains(seq), gone.Contains(seq))
+			}
+		}
+		if len(ms) < 10 || len(ms) > 25 {
+			b.Errorf("%d messages are left", len(ms))
+		}
+		if got := len(strings.Fields(b.got(b.c))); got != n {
+			b.Errorf("the other one gets %d of %d", got, n)
+		}
+	})
 }

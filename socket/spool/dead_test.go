@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/spool"
@@ -154,4 +155,48 @@ func TestDrainedSpoolIsSmall(t *testing.T) {
 			b.Errorf("%d segments, %d bytes of %d", st.Segments, b.fs.Used(), full)
 		}
 	})
+}
+
+// A message that is given back too often is a dead letter, by one commit: it is never both, and never neither.
+func failurePoison(t *testing.T) {
+	for _, stop := range []int{0, 1, 2} {
+		for _, p := range memfs.Policies {
+			virtually(t, memfs.Config{Seed: 1}, spool.Options{MaxDeliveries: 2}, func(b *bench) {
+				b.append("poison", "good")
+				for n := range 2 {
+					ms, err := b.c.Next(b.Context(), 1, 0)
+					if err != nil || len(ms) != 1 || ms[0].Seq != 1 {
+						b.Fatalf("%v, %v", ms, err)
+					}
+					b.sync()
+					before := b.fs.Changed()
+					if n == 1 && stop > 0 {
+						b.fs.StopAt(stop)
+					}
+					b.c.Return(1, 0, fmt.Errorf("it burns %d", n+1))
+					time.Sleep(time.Second)
+					synctest.Wait()
+					if got := b.fs.Changed() - before; n == 1 && stop == 0 && got != 2 { // one write, one sync
+						b.Errorf("%d operations", got)
+					}
+				}
+				if es := b.told(spool.Buried); stop == 0 && (len(es) != 1 || es[0].Seqs != (spool.Range{From: 1, To: 2})) {
+					b.Errorf("told are %v", es)
+				}
+				b.cut(p, 1)
+				left, dead := b.got(b.c), b.dead()
+				switch {
+				case len(dead) == 0 && stop > 0:
+					b.want("left", left, "poison good")
+				case len(dead) != 1:
+					b.Errorf("%d dead letters, left is %q", len(dead), left)
+				default:
+					b.want("left", left, "good")
+					if d := dead[0]; string(d.Frames[0]) != "poison" || d.LastError != "it burns 2" || d.Reason == "" {
+						b.Errorf("%+v", d)
+					}
+				}
+			})
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -209,5 +210,39 @@ func TestBrowseAndPurge(t *testing.T) {
 				b.Errorf("with a context that has ended browse says %v", err)
 			}
 		}
+	})
+}
+
+// A directory to which a later version has written is refused whole, the older segments in it too.
+func failureNewer(t *testing.T) {
+	virtually(t, memfs.Config{}, spool.Options{}, func(b *bench) {
+		b.kept(200)
+		intact := b.fs
+		for i := range segments(intact) {
+			fs := intact.Cut(memfs.Synced, 1)
+			name := segments(fs)[i]
+			data, _ := fs.ReadFile(name)
+			data[6], data[2048+6] = '2', '2'
+			fs.WriteFile(name, data)
+			before := fs.Cut(memfs.Synced, 1)
+			_, err := spool.OpenEnv("mem", spool.Options{FS: fs}, now, locked(1), 0)
+			wantIs(b.T, fmt.Sprint("Open, segment ", i), err, spool.ErrFormat)
+			if _, err = spool.InspectFS(fs); err == nil {
+				b.Errorf("segment %d: Inspect says nothing", i)
+			}
+			was, _ := before.List()
+			is, _ := fs.List()
+			if fs.Changed() != 0 || !slices.Equal(was, is) || len(fs.Handles()) > 0 {
+				b.Errorf("%d changes, there are %v, were %v", fs.Changed(), is, was)
+			}
+			for _, name := range was {
+				x, _ := before.ReadFile(name)
+				y, _ := fs.ReadFile(name)
+				if string(x) != string(y) {
+					b.Errorf("%s was changed", name)
+				}
+			}
+		}
+		b.open()
 	})
 }

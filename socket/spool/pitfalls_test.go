@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ func TestPitfall(t *testing.T) {
 		{"Open must not need space", pitfallOpenFull},
 		{"pwritev with empty iovecs returns 0 for ever", pitfallEmpty},
 		{"allocating without zeros does not save the second flush", pitfallZeros},
+		{"a payload of zeros compresses, and figures lie", pitfallCompresses},
 	} {
 		t.Run(p.name, p.run)
 	}
@@ -418,4 +420,36 @@ func pitfallZeros(t *testing.T) {
 			b.Errorf("of %d writes for %d commits %d go further than those before", writes, n, further)
 		}
 	})
+}
+
+// What is measured with does not get smaller, wherever something compresses; nor does the store make a difference.
+func pitfallCompresses(t *testing.T) {
+	for _, size := range []int{100, 1 << 10, 64 << 10} {
+		var b bytes.Buffer
+		w, err := flate.NewWriter(&b, flate.BestCompression)
+		must(t, err)
+		_, err = w.Write(incompressible(size))
+		must(t, err)
+		must(t, w.Close())
+		if b.Len() < size {
+			t.Errorf("%d bytes compress to %d", size, b.Len())
+		}
+	}
+	written := func(body []byte) (n int64) {
+		virtually(t, memfs.Config{Trace: true}, spool.Options{SegmentBytes: 1 << 20}, func(b *bench) {
+			for range 100 {
+				_, err := b.s.Append(b.Context(), spool.Message{Frames: [][]byte{body}})
+				must(b.T, err)
+			}
+			for _, op := range b.fs.Trace() {
+				if op.Kind == memfs.Write {
+					n += op.Len
+				}
+			}
+		})
+		return n
+	}
+	if zeros, random := written(make([]byte, 4<<10)), written(incompressible(4<<10)); zeros != random || zeros < 400<<10 {
+		t.Errorf("%d bytes are written of zeros, %d of random bytes", zeros, random)
+	}
 }
