@@ -179,8 +179,7 @@ func (s *Spool) enter(im *image) error {
 		if t.kind == typeMessage && t.seq < s.written || t.kind == typeEpoch {
 			continue
 		}
-		switch t.kind {
-		case typeVoid, typeCursor, typeSettled: // now too, for the sake of the seqs that they speak of
+		if t.kind == typeVoid || t.kind == typeCursor || t.kind == typeSettled { // now, for the seqs that they speak of
 			st.apply(&stored{t.recordHead, t.data}, place{})
 		}
 		r := newRecord(t.kind, t.seq, len(t.data))

@@ -187,7 +187,7 @@ func TestSyncEndsWithItsContext(t *testing.T) {
 		case <-time.After(time.Minute):
 			b.Error("Sync has not ended a minute after its context")
 			b.fs.SetCapacity(0)
-			<-done
+			_ = <-done
 		}
 		b.fs.SetCapacity(0)
 		b.sync()
