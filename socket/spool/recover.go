@@ -179,7 +179,8 @@ func (s *Spool) enter(im *image) error {
 		if t.kind == typeMessage && t.seq < s.written || t.kind == typeEpoch {
 			continue
 		}
-		if t.kind == typeVoid || t.kind == typeCursor || t.kind == typeSettled { // now, for the seqs that they speak of
+		// These speak of seqs that were given.
+		if t.kind == typeVoid || t.kind == typeCursor || t.kind == typeSettled {
 			st.apply(&stored{t.recordHead, t.data}, place{})
 		}
 		r := newRecord(t.kind, t.seq, len(t.data))

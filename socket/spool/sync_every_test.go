@@ -187,7 +187,9 @@ func TestSyncEndsWithItsContext(t *testing.T) {
 		case <-time.After(time.Minute):
 			b.Error("Sync has not ended a minute after its context")
 			b.fs.SetCapacity(0)
-			_ = <-done
+			if err := <-done; err == nil {
+				b.Error("and then it is no error")
+			}
 		}
 		b.fs.SetCapacity(0)
 		b.sync()
