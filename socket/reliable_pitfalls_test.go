@@ -48,9 +48,8 @@ func deaf(t *testing.T) *socket.Push {
 	return push
 }
 
-// pitfallWindow sends up to so many messages of a size without an acknowledgement. A thousand messages of 16 bytes would
-// be written in less time than an acknowledgement takes; and as many of a large size are more than a sender has memory
-// for.
+// pitfallWindow sends up to so many messages of a size without an acknowledgement. A thousand messages of 16 bytes are
+// written in less time than an acknowledgement takes; and as many of a large size are more than there is memory for.
 func pitfallWindow(t *testing.T, size, tries int, least, most uint64) {
 	push := deaf(t)
 	m := numbered(1, size)
