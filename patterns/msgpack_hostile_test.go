@@ -138,11 +138,11 @@ func wantLittle(t *testing.T, c Codec, data []byte) {
 			}
 		}
 	}
-	if allocated(decode(types...)) <= allowance(data) {
+	if allocated(allowance(data), decode(types...)) <= allowance(data) {
 		return
 	}
 	for _, into := range types {
-		if got := allocated(decode(into)); got > allowance(data) {
+		if got := allocated(allowance(data), decode(into)); got > allowance(data) {
 			t.Errorf("%s: %d bytes allocated for %d", into, got, len(data))
 		}
 	}

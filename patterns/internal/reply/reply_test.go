@@ -40,7 +40,11 @@ func TestErrorsCross(t *testing.T) {
 			patterns.Error{Code: patterns.CodeAborted, Text: "again"},
 			false, nil,
 		},
-		{"without a code", &patterns.Error{Text: "t"}, false, patterns.Error{Code: patterns.CodeUnknown, Text: "t"}, false, nil},
+		{
+			"without a code", &patterns.Error{Text: "t"}, false,
+			patterns.Error{Code: patterns.CodeUnknown, Text: "t"},
+			false, nil,
+		},
 		{
 			"of another kind", fmt.Errorf("secret: %w", io.EOF), false,
 			patterns.Error{Code: patterns.CodeUnknown, Text: "handler failed"},
