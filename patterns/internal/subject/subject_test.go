@@ -135,8 +135,8 @@ func TestMatchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzMatch: no panic; Match is the naive one, for subjects of any bytes; what a pattern matches begins with its
-// prefix; a subject that can be published is a pattern that matches it alone.
+// FuzzMatch: no panic; Match is the naive one, for subjects of any bytes, and a Tree finds the same; what a pattern
+// matches begins with its prefix; a subject that can be published is a pattern that matches it alone.
 func FuzzMatch(f *testing.F) {
 	for _, seed := range [][2]string{
 		{
@@ -168,7 +168,16 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, subject string) {
 		if CheckPattern(pattern) == nil {
-			check1(t, pattern, subject)
+			var tree Tree[int]
+			if added, err := tree.Add(pattern, 1); !added || err != nil {
+				t.Errorf("the tree does not take %q: %v", pattern, err)
+			}
+			if found := len(tree.Match(nil, subject)) == 1; found != check1(t, pattern, subject) {
+				t.Errorf("the tree has %q for %q: %t", pattern, subject, found)
+			}
+			if !tree.Remove(pattern, 1) || len(tree.Match(nil, subject)) != 0 {
+				t.Errorf("the tree keeps %q", pattern)
+			}
 			if len(tokens(pattern)) > MaxTokens || len(pattern) > MaxBytes {
 				t.Errorf("%q is a pattern", pattern)
 			}
