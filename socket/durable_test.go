@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,10 @@ func TestDurableAway(t *testing.T) {
 		}
 		must(t, a.Close())
 		must(t, plain.Close())
+		time.Sleep(time.Second)
+		if topics := p.Topics(); !slices.Equal(topics, []string{"x"}) {
+			t.Errorf("the topics are %q", topics)
+		}
 		p.publish(t, "x", 100, 1100)
 		p.publish(t, "y", 10, 20)
 		if c := p.DurableSubscribers(); len(c) != 1 || c[0].Name != "ann" || c[0].Lag.Messages != 1000 {

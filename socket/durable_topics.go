@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -107,6 +109,16 @@ func (d *durable) serve(l *link) {
 		d.tellGaps(l)
 	}
 	d.box.spaceWaiters.WakeAll() // for WaitSubscribers
+}
+
+// topics lists what the subscriptions are for, whether their subscribers are there or not.
+func (ds *durables) topics() (topics []string) {
+	for _, d := range ds.byName {
+		if d.ready() {
+			topics = slices.AppendSeq(topics, maps.Keys(d.from))
+		}
+	}
+	return topics
 }
 
 func (d *durable) add(topic string, from uint64) {

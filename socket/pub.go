@@ -53,7 +53,8 @@ func (s *Pub) WaitSubscribers(ctx context.Context, topic string, n int) error {
 // how many they are. Those whose queue is full are among them.
 func (s *Pub) Subscribers(topic string) []*Peer { return s.subs.peers(topic) }
 
-// Topics lists what peers are subscribed to, each once, in no particular order.
+// Topics lists what peers are subscribed to, each once, in no particular order; of a Pub with a spool also what durable
+// subscriptions are for (see [WithSubscriberName]), whether their subscribers are there or not.
 func (s *Pub) Topics() []string { return s.subs.topics() }
 
 // SetOverflow sets what Send does when the queue of this one peer, found in an [Event] or in [Stats], is full; a peer

@@ -101,11 +101,16 @@ func (s *subscribers) peers(topic string) []*Peer {
 	return peers
 }
 
-// topics lists what any peer is subscribed to.
+// topics lists what any peer, or durable subscription, is subscribed to.
 func (s *subscribers) topics() (topics []string) {
 	s.core.out.mu.Lock()
 	defer s.core.out.mu.Unlock()
 	s.tree.All(func(topic string, _ []*link) { topics = append(topics, topic) })
+	if ds := s.core.out.durables; ds != nil {
+		topics = append(topics, ds.topics()...)
+		slices.Sort(topics)
+		topics = slices.Compact(topics)
+	}
 	return topics
 }
 

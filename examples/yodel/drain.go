@@ -40,8 +40,11 @@ func (s *session) drain(ctx context.Context) error {
 	defer stopWatch()
 
 	s.closing.Store(true)
+	if s.flags.store != nil && !s.verb.owes() {
+		s.awaitStored(wait)
+	}
 	err := s.sock.Shutdown(wait)
-	if s.flags.store != nil {
+	if s.flags.store != nil && s.verb.owes() { // what a publisher keeps for its subscribers is no failure
 		return s.stored(context.Cause(wait))
 	}
 	if err == nil {

@@ -34,12 +34,15 @@ type socketFlags struct {
 	input      string
 	interval   time.Duration
 	wait       int
+	hasWait    bool
 	linger     time.Duration
 	confirm    bool
 	spool      string
+	spoolMax   int64
 	store      *spool.Spool // what --spool names, once it is open
 	dedup      string
 	taken      *spool.Spool // what --dedup names
+	subscriber string
 
 	count     int
 	delimText string
@@ -118,9 +121,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	if v.is(prints) {
 		fs.StringVar(&f.format, "format", "line", "how to print: "+strings.Join(formats, ", "))
 	}
-	if v.is(dedups) {
-		fs.StringVar(&f.dedup, "dedup", "", "note in `DIR` what has been printed, and print none of it again")
-	}
+	f.registerStore(fs, v)
 	if v.is(replies) {
 		fs.BoolVar(&f.echo, "echo", false, "reply with the request (the default)")
 		fs.StringVar(&f.exec, "exec", "",
@@ -137,7 +138,6 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 		accepted := "the socket has accepted it"
 		if v.is(spools) {
 			accepted += "; with --spool, once it is on disk"
-			fs.StringVar(&f.spool, "spool", "", "store messages in `DIR`, and forward them from there")
 		}
 		fs.BoolVar(&f.confirm, "confirm", false, "print each line on standard output once "+accepted)
 		switch {
@@ -159,7 +159,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
-	registerUnavailable(fs, v)
+	registerUnavailable(fs)
 }
 
 // check completes the flags and says what is wrong with them.
@@ -168,7 +168,8 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	if err := checkUnavailable(fs); err != nil {
 		return err
 	}
-	f.hasData, f.hasFile, f.hasTopic = fs.Changed("data"), fs.Changed("file"), fs.Changed("topic")
+	f.hasData, f.hasFile = fs.Changed("data"), fs.Changed("file")
+	f.hasTopic, f.hasWait = fs.Changed("topic"), fs.Changed("wait")
 	if len(f.bind)+len(f.connect)+len(f.announce)+len(f.find) == 0 {
 		return usagef("no endpoint: give --bind or --connect, or --announce or --find, at least once")
 	}

@@ -72,16 +72,7 @@ func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
 func (r *reached) take(ev socket.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch ev.Kind {
-	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused,
-		socket.ProtocolError,
-		socket.LimitHit:
-		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
-			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
-			r.con.notef("%s", ev)
-		}
-	default:
-	}
+	r.tell(ev)
 	s := r.states[ev.Endpoint]
 	bound := ev.Kind == socket.Listening
 	if s == nil && (bound || ev.Kind == socket.Connecting && slices.Contains(r.connects, ev.Endpoint)) {
@@ -117,6 +108,34 @@ func (r *reached) take(ev socket.Event) {
 		return
 	}
 	r.timer.Reset(max(0, sayAfter-time.Since(s.from)))
+}
+
+// tell tells of what a peer does, or has come to, the first time and again when a while has passed. What is missing is
+// told each time.
+func (r *reached) tell(ev socket.Event) {
+	switch ev.Kind {
+	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused,
+		socket.ProtocolError, socket.LimitHit, socket.PeerForeign, socket.StateLost, socket.Fenced, socket.Forked,
+		socket.SpoolFailing:
+		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
+			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
+			r.con.notef("%s%s", ev, meanings[ev.Kind])
+		}
+	case socket.SubscriptionEnded:
+		if !r.ended {
+			r.con.printf("%s", ev)
+		}
+	case socket.Gap:
+		r.con.printf("%s of a publisher missing, which has lost or dropped them (%s): %s",
+			countOf(ev.Count, "message"), ev.Reason, ev.Peer)
+	default:
+	}
+}
+
+// meanings are what comes of events that do not say so themselves.
+var meanings = map[socket.EventKind]string{
+	socket.PeerForeign: ": it does not acknowledge, or ask for it: what is under way when it is lost does not come again",
+	socket.StateLost:   ": it knows nothing any more of what it got, which may come twice",
 }
 
 // say tells of endpoints that have had no peer for long enough, if there is something new to tell.

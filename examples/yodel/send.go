@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -132,8 +134,14 @@ func (s *session) waitForPeers(ctx context.Context, sock socket.Socket, it item)
 	defer cancel()
 	if pub, ok := sock.(interface {
 		WaitSubscribers(ctx context.Context, topic string, n int) error
+		Topics() []string
 	}); ok {
-		return pub.WaitSubscribers(ctx, string(it.frames[0]), s.flags.wait)
+		topic := string(it.frames[0])
+		keeps := func(prefix string) bool { return strings.HasPrefix(topic, prefix) }
+		if s.flags.store != nil && !s.flags.hasWait && slices.ContainsFunc(pub.Topics(), keeps) {
+			return nil // it is there for whoever comes
+		}
+		return pub.WaitSubscribers(ctx, topic, s.flags.wait)
 	}
 	return sock.WaitPeers(ctx, s.flags.wait)
 }

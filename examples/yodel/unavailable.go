@@ -11,10 +11,7 @@ import (
 var unavailable = []struct {
 	name, arg string
 	bool      bool
-	who       ability // 0: every socket
 }{
-	{name: "spool", arg: "DIR", who: willSpool},
-	{name: "subscriber", arg: "NAME", who: subscribes},
 	{name: "plain", arg: "USER:PASS"},
 	{name: "plain-server", arg: "FILE"},
 	{name: "curve-key", arg: "FILE"},
@@ -23,14 +20,9 @@ var unavailable = []struct {
 	{name: "curve-allow", arg: "FILE"},
 }
 
-func registerUnavailable(fs *pflag.FlagSet, v *verb) {
+func registerUnavailable(fs *pflag.FlagSet) {
 	for _, u := range unavailable {
-		if u.name == "subscriber" && v.is(converses) {
-			continue // an XSUB has no durable subscriptions
-		}
-		if v.is(u.who) {
-			registerOne(fs, u.name, u.arg, u.bool)
-		}
+		registerOne(fs, u.name, u.arg, u.bool)
 	}
 }
 

@@ -42,6 +42,18 @@ func TestUsage(t *testing.T) {
 		},
 		{"overflow of a spool", "push --bind ipc://x --spool d --overflow conflate", 2, "block drop-oldest reject"},
 		{"empty dedup", "pull --bind ipc://x --dedup=", 2, "--dedup is empty"},
+		{"subscriber without notes", "sub --bind ipc://x --subscriber n", 2, "--subscriber is for --dedup"},
+		{"empty subscriber", "sub --bind ipc://x --dedup d --subscriber=", 2, "--subscriber \"\": it must have 1 to 200"},
+		{
+			"long subscriber", "sub --bind ipc://x --dedup d --subscriber " + strings.Repeat("x", 201), 2,
+			"it must have 1 to 200",
+		},
+		{"subscriber of a pull", "pull --bind ipc://x --dedup d --subscriber n", 2, "unknown flag: --subscriber"},
+		{"subscriber of an xsub", "xsub --bind ipc://x --subscriber n", 2, "unknown flag: --subscriber"},
+		{"spool of an xpub", "xpub --bind ipc://x --spool d", 2, "unknown flag: --spool"},
+		{"overflow of a kept topic", "pub --bind ipc://x --spool d --overflow disconnect", 2, "block drop-oldest reject"},
+		{"spool-max without spool", "push --bind ipc://x --spool-max 1048576", 2, "--spool-max is for --spool"},
+		{"small spool", "push --bind ipc://x --spool d --spool-max 1000", 2, "at least 1048576 bytes"},
 		{"empty spool", "push --bind ipc://x --spool=", 2, "--spool is empty"},
 		{"spool that is none", "push --bind ipc://x --spool /dev/null", 1, "/dev/null"},
 		{"overflow of a receiver", "pull --bind ipc://x --overflow block", 2, "unknown flag: --overflow"},
@@ -90,18 +102,10 @@ func TestUnavailable(t *testing.T) {
 		"--plain u:p", "--plain-server f",
 		"--curve-key f", "--curve-server-key k", "--curve-server", "--curve-allow f",
 	}
-	for verb, own := range map[string][]string{
-		"push": nil,
-		"pull": nil,
-		"pub":  {"--spool d"},
-		"sub":  {"--dedup d --subscriber n"},
-		"req":  nil,
-		"rep":  nil,
-		"pair": nil, "dealer": nil, "router": nil, "xpub": nil, "xsub": nil,
-	} {
-		for _, flag := range append(own, everywhere...) {
-			t.Run(verb+strings.ReplaceAll(flag, " ", "_"), func(t *testing.T) {
-				p := startInput(t, "", append([]string{verb}, strings.Fields(flag)...)...) // without an endpoint, too
+	for _, v := range verbs {
+		for _, flag := range everywhere {
+			t.Run(v.name+strings.ReplaceAll(flag, " ", "_"), func(t *testing.T) {
+				p := startInput(t, "", append([]string{v.name}, strings.Fields(flag)...)...) // without an endpoint, too
 				p.exit(2)
 				if !strings.Contains(p.stderr.String(), "not available yet") {
 					t.Errorf("stderr %q", p.stderr)

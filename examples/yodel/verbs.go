@@ -27,10 +27,12 @@ const (
 	publishes                      // sends by topic
 	subscribes                     // receives by topic
 	spools                         // takes --spool
-	willSpool                      // will take it
 	dedups                         // takes --dedup
 	overflows                      // takes --overflow
 )
+
+// names reports whether the verb takes --subscriber.
+func (v *verb) names() bool { return v.is(subscribes | dedups) }
 
 // is reports whether the verb has all these abilities.
 func (v *verb) is(a ability) bool { return v.can&a == a }
@@ -41,11 +43,17 @@ func (v *verb) help() string {
 	if v.is(overflows) {
 		text += overflowHelp + "\n\n"
 	}
-	if v.is(spools) {
+	switch {
+	case v.is(spools | publishes):
+		text += keeperHelp + "\n\n"
+	case v.is(spools):
 		text += storeHelp + "\n\n"
 	}
 	if v.is(dedups) {
 		text += dedupHelp + "\n\n"
+	}
+	if v.names() {
+		text += subscriberHelp + "\n\n"
 	}
 	return text + findHelp
 }
@@ -64,7 +72,7 @@ var verbs = []*verb{
 		open:  func(f *socketFlags) socket.Socket { return socket.NewPull(options[socket.PullOption](f)...) },
 	},
 	{
-		name: "pub", can: sends | publishes | willSpool | overflows, run: runSend,
+		name: "pub", can: sends | publishes | spools | overflows, run: runSend,
 		short: "Publish each line to every subscribed SUB peer",
 		long: `The first frame of a message is its topic: --topic, or else what stands before the first delimiter of the
 line. Before the first message pub waits for --wait subscribers (1 by default) to that message's topic; use
@@ -82,7 +90,8 @@ cannot keep up; both are counted in the summary and are no failure.
 
 ` + recvHelp,
 		open: func(f *socketFlags) socket.Socket {
-			return socket.NewSub(append(options[socket.SubOption](f), socket.WithSubscription(f.subscriptions()...))...)
+			opts := append(options[socket.SubOption](f), socket.WithSubscription(f.subscriptions()...))
+			return socket.NewSub(append(opts, socket.WithSubscriberName(f.subscriber, socket.DurableOptions{}))...)
 		},
 	},
 	{

@@ -24,10 +24,25 @@ func (s *Spool) makeRoom(g *group) error {
 		if s.expire() {
 			continue
 		}
-		if s.opts.Overflow != DropOldest || !s.dropOldest(g, errors.Is(err, errTooMany)) {
+		byCount := errors.Is(err, errTooMany)
+		switch {
+		case s.opts.Overflow == DropOldest && s.dropOldest(g, byCount):
+		case !byCount && s.leaveLast(g):
+		default:
 			return err
 		}
 	}
+}
+
+// leaveLast begins another segment although there is no room for it, for the only one there is takes it all: so it is
+// where MaxBytes is less than it was, or than a segment. Else nothing would ever leave room, for what is in the newest
+// segment does not go. It reports whether it did, which it does if nobody needs the messages, or they may be dropped.
+func (s *Spool) leaveLast(g *group) bool {
+	s.mu.Lock()
+	alone := len(s.segs) == 1 && s.newest.first < s.written
+	may := s.opts.Overflow == DropOldest || len(s.st.live(ranges.Range{From: 0, To: s.written})) == 0
+	s.mu.Unlock()
+	return alone && may && s.rotate(g.total(), forState) == nil
 }
 
 // mayCount holds a group against MaxMessages.

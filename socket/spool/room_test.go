@@ -73,6 +73,53 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
+// TestSmallerThanTheLastSegment: where MaxBytes is less than the only segment takes there is room nevertheless once
+// nobody needs what is in it, or at once if the oldest may go.
+func TestSmallerThanTheLastSegment(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		overflow spool.Overflow
+	}{{"block", spool.Block}, {"reject", spool.Reject}, {"drop oldest", spool.DropOldest}} {
+		t.Run(test.name, func(t *testing.T) {
+			virtually(t, memfs.Config{}, spool.Options{SegmentBytes: maxBytes}, func(b *bench) {
+				for range 500 {
+					b.append(big("early", 1000))
+				}
+				b.opts.MaxBytes, b.opts.Overflow = maxBytes/4, test.overflow
+				b.reopen()
+				add := func(n int) (lost error) {
+					for range n {
+						ctx, cancel := context.WithTimeout(b.Context(), 3*time.Second)
+						_, err := b.s.Append(ctx, text(big("late", 1000)))
+						cancel()
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+				switch err := add(2000); {
+				case test.overflow == spool.DropOldest:
+					if st := b.s.Stats(); err != nil || st.Files > maxBytes {
+						b.Errorf("append says %v, with %d bytes of files", err, st.Files)
+					}
+				case !errors.Is(err, spool.ErrFull) && !errors.Is(err, context.DeadlineExceeded):
+					b.Errorf("append says %v", err)
+				}
+				b.c.Settle(spool.Range{From: 1, To: b.s.Stats().Next})
+				b.sync()
+				time.Sleep(2 * time.Second) // that it was full is forgotten after one
+				if err := add(100); err != nil {
+					b.Errorf("with nothing left append says %v", err)
+				}
+				if st := b.s.Stats(); st.Live.Messages != 100 || st.Files > maxBytes {
+					b.Errorf("%d messages in %d bytes of files", st.Live.Messages, st.Files)
+				}
+			})
+		})
+	}
+}
+
 func TestDropOldestIsCounted(t *testing.T) {
 	opts := spool.Options{MaxBytes: maxBytes, SegmentBytes: maxBytes / 16, Overflow: spool.DropOldest}
 	virtually(t, memfs.Config{}, opts, func(b *bench) {
