@@ -11,7 +11,7 @@ import (
 //
 //	0 "YREQ" | 4 stream 16 | 20 number u64 | 28 low u64, big endian
 //
-// low is the number below which the requester has settled all, so that nobody need keep a reply to those.
+// low is the number below which the requester has settled all, for good, so that nobody need keep a reply to those.
 type requestID struct {
 	stream reliable.ID
 	number uint64

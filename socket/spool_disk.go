@@ -127,6 +127,7 @@ func (d diskCursor) bury(ctx context.Context, number uint64, reason string) erro
 
 func (d diskCursor) settled(number uint64) bool { return d.c.Settled(number) }
 func (d diskCursor) low() uint64                { return d.c.Low() }
+func (d diskCursor) lowOnDisk() uint64          { return d.c.LowOnDisk() }
 func (d diskCursor) lag() Count                 { return Count(d.c.Lag()) }
 func (d diskCursor) leave()                     { d.c.Unclaim() }
 

@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -75,6 +76,47 @@ func TestRepliesOnDisk(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRequestTellsWhatIsSettledForGood: a request says that others are settled once that is on disk. Of one that is
+// asked again by the next life the reply would be gone else, and it would wait for ever.
+func TestRequestTellsWhatIsSettledForGood(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net, q := newNet(), openSpool(t, t.TempDir(), spool.Options{})
+		for _, text := range []string{"one", "two"} {
+			_, err := q.Append(t.Context(), spool.Message{Frames: socket.Text(text).Frames})
+			must(t, err)
+		}
+		router := socket.NewRouter(on(net, "srv"))
+		bindAt(t, router)
+		req := socket.NewReq(on(net, "cli"), socket.WithSpool(q), atOnce)
+		must(t, req.Connect(server))
+		next := func(text string, low uint64) socket.Msg {
+			t.Helper()
+			m, err := router.Recv(aDay(t))
+			must(t, err)
+			id := m.Frames[1]
+			if got := binary.BigEndian.Uint64(id[len(id)-8:]); string(m.Frames[3]) != text || got > low {
+				t.Errorf("%q says that all below %d is settled, want %q and %d", m.Frames[3], got, text, low)
+			}
+			return m
+		}
+		must(t, router.Send(aDay(t), next("one", 1)))
+		next("two", 1)
+		pendingReply(t, req, "one", "one")
+		net.Cut("cli")
+		next("two", 1) // within 100 ms
+		time.Sleep(time.Second)
+		net.Cut("cli")
+		m := next("two", 2)
+		if id := m.Frames[1]; binary.BigEndian.Uint64(id[len(id)-8:]) != 2 {
+			t.Error("it does not say that the first is settled")
+		}
+		must(t, router.Send(aDay(t), m))
+		pendingReply(t, req, "two", "two")
+		must(t, router.Close())
+		endRequester(t, req, q, 0)
+	})
 }
 
 // TestRepliesOnDiskFull: without room the reply is not sent, and can be sent again.

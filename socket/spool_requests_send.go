@@ -101,7 +101,8 @@ func (r *requests) transmit(q *request) {
 // wrap puts the envelope in front. The frames are copied, for a peer in this process may change those it gets.
 func (r *requests) wrap(q *request) Msg {
 	frames := make([][]byte, 0, 2+len(q.frames))
-	frames = append(frames, appendRequestID(nil, requestID{r.stream, q.number}, r.cur.low()), nil)
+	// What is settled and not yet on disk may be asked again by the next life: its reply must be kept.
+	frames = append(frames, appendRequestID(nil, requestID{r.stream, q.number}, r.cur.lowOnDisk()), nil)
 	for _, f := range q.frames {
 		frames = append(frames, slices.Clone(f))
 	}

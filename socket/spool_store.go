@@ -57,6 +57,7 @@ type cursor interface {
 	bury(ctx context.Context, number uint64, reason string) error // makes a dead letter
 	settled(number uint64) bool                                   // whether it is settled, or lost
 	low() uint64                                                  // all below is settled
+	lowOnDisk() uint64                                            // and stays so in the next life
 	above(most int) []numberRange                                 // what is settled above, the lowest first
 	lag() Count                                                   // what is not settled; bytes are an estimate
 	// claim makes this socket the one consumer; see store.cursor.

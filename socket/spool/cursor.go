@@ -245,6 +245,14 @@ func (c *Cursor) Low() uint64 {
 	return min(c.st.set.Floor(), c.s.safe)
 }
 
+// LowOnDisk is Low as it is on disk: the cursor will hand out nothing below it, whatever happens to the process. It
+// comes after Low by a commit.
+func (c *Cursor) LowOnDisk() uint64 {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return min(c.st.onDisk, c.s.safe)
+}
+
 // Above returns what is settled above Low, up to so many ranges, the lowest first.
 func (c *Cursor) Above(most int) []Range {
 	c.s.mu.Lock()

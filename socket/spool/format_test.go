@@ -180,6 +180,7 @@ func TestCheckpointIsTheState(t *testing.T) {
 			n := 20 + rng.Uint64N(90_000)
 			c.set.AddRange(n, n+1+rng.Uint64N(3))
 		}
+		c.onDisk = c.set.Floor() // a checkpoint is on disk
 		st.cursors[id] = c
 	}
 	st.makeVoid(99_990, 99_995)

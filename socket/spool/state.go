@@ -57,6 +57,7 @@ type cursorState struct {
 	expiry time.Duration
 	seen   time.Time
 	set    ranges.Set // settled
+	onDisk uint64     // the floor of set that is on disk
 }
 
 type attemptKey struct {
@@ -133,6 +134,7 @@ func (st *state) applySettled(f *field) {
 		return
 	}
 	c.set.Raise(floor)
+	c.onDisk = max(c.onDisk, floor)
 	readRanges(f, floor, func(from, to uint64) { c.set.AddRange(from, to) })
 	st.forget(c, 0)
 }
