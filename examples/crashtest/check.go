@@ -47,9 +47,17 @@ func (f *findings) find(column, format string, a ...any) {
 type life struct {
 	last    []uint64
 	refused map[note]bool
-	seen    []bits // of each lane: those that came
-	fresh   []bits // and those that came without being flagged as redelivered
+	arrived []*arrived // at each receiver, or at any if they share
+	asked   *asked     // nil if they are no requests
 }
+
+// Arrived is what came of one life of the sender.
+type arrived struct {
+	seen  []bits // of each lane: those that came
+	fresh []bits // and those that came without being flagged as redelivered
+}
+
+func newArrived(lanes int) *arrived { return &arrived{make([]bits, lanes), make([]bits, lanes)} }
 
 // Bits are a set of numbers.
 type bits []uint64
@@ -69,7 +77,7 @@ func (b bits) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<<(
 
 // Check reads what the workers of a scenario have written down, and judges it.
 func check(s scenario, dir string, lives uint32) (findings, error) {
-	c := checker{scenario: s, highest: make(map[uint16]note)}
+	c := checker{scenario: s}
 	for n := range lives {
 		last, err := readTally(dir, n)
 		if err != nil {
@@ -79,7 +87,10 @@ func check(s scenario, dir string, lives uint32) (findings, error) {
 		if err != nil {
 			return c.findings, err
 		}
-		l := &life{last: last, refused: refused, seen: make([]bits, len(last)), fresh: make([]bits, len(last))}
+		l := &life{last: last, refused: refused, arrived: []*arrived{newArrived(len(last))}}
+		for s.Publishes && len(l.arrived) < s.Receivers {
+			l.arrived = append(l.arrived, newArrived(len(last)))
+		}
 		c.lives = append(c.lives, l)
 		for _, n := range last {
 			c.accepted += n
@@ -91,8 +102,11 @@ func check(s scenario, dir string, lives uint32) (findings, error) {
 		}
 		c.refused += uint64(len(refused))
 	}
+	if s.Asks {
+		return c.findings, c.requests(dir)
+	}
 	for who := range s.Receivers {
-		c.who, c.life = who, 0
+		c.who, c.life, c.highest = who, 0, make(map[uint16]note)
 		if err := readJournal(journalPath(dir, who), c.take); err != nil {
 			return c.findings, err
 		}
@@ -110,7 +124,11 @@ type checker struct {
 	who     int // the receiver whose journal is read
 	life    int // and its life, from 1 on
 	highest map[uint16]note
+	hand    note // the request that was handed out last in this life, and is not answered
 }
+
+// at is what came at a receiver.
+func (l *life) at(who int) *arrived { return l.arrived[min(who, len(l.arrived)-1)] }
 
 // take judges one record.
 func (c *checker) take(r record) {
@@ -123,16 +141,16 @@ func (c *checker) take(r record) {
 		return
 	}
 	c.received++
-	if c.unknown(r.note) {
-		c.find(unasked, "%v", r.note)
+	if c.unknown(r.note) || !c.wants(c.who, r.Lane) {
+		c.find(unasked, "%v, at receiver %d", r.note, c.who)
 		return
 	}
 	flagged := r.Flags&redelivered != 0
-	l := c.lives[r.Life]
+	l := c.lives[r.Life].at(c.who)
 	before, fresh := l.seen[r.Lane].set(r.N), !flagged && l.fresh[r.Lane].set(r.N)
 	if before {
 		// What one receiver got before another cannot be told: of all that they got one is the first.
-		if c.Doubles && (flagged || c.Receivers > 1 && !fresh) {
+		if c.Doubles && (flagged || c.Receivers > 1 && !c.Publishes && !fresh) {
 			c.again++
 		} else {
 			c.find(doubled, "%v, at receiver %d in its life %d, flagged as redelivered: %v", r.note, c.who, c.life, flagged)
@@ -163,17 +181,18 @@ func (c *checker) unknown(n note) bool {
 	return int(n.Lane) >= len(l.last) || n.N > l.last[n.Lane]+1 || l.refused[n]
 }
 
-// missing looks for what did not come.
+// missing looks for what did not come, at each receiver that should have got it.
 func (c *checker) missing() {
 	for number, l := range c.lives {
-		for lane, last := range l.last {
-			for n := uint64(1); n <= last; n++ {
-				if id := (note{uint16(lane), uint32(number), n}); !l.seen[lane].has(n) && !l.refused[id] {
-					c.find(lost, "%v, of %d in this life", id, last)
+		for who, got := range l.arrived {
+			for lane, last := range l.last {
+				for n := uint64(1); n <= last && c.wants(who, uint16(lane)); n++ {
+					id := note{uint16(lane), uint32(number), n}
+					if !got.seen[lane].has(n) && !l.refused[id] {
+						c.find(lost, "%v, of %d in this life, at receiver %d", id, last, who)
+					}
 				}
 			}
 		}
 	}
 }
-
-// sortedKeys returns the keys of a map, sorted.

@@ -45,9 +45,21 @@ func (x *planted) add(flags byte, lane uint16, life uint32, n uint64) {
 	x.got[0] = append(x.got[0], record{note: note{lane, life, n}, Flags: flags})
 }
 
+// audience has three subscribers get what is for each of them: lane 1 is for the first alone.
+func (x *planted) audience() {
+	for range 2 {
+		x.got = append(x.got, slices.DeleteFunc(slices.Clone(x.got[0]), func(r record) bool { return r.Lane == 1 }))
+	}
+}
+
 // check writes all of it down and has it judged.
 func (x *planted) check(t *testing.T, s scenario) findings {
-	dir := t.TempDir()
+	t.Helper()
+	return x.checkIn(t, s, t.TempDir())
+}
+
+func (x *planted) checkIn(t *testing.T, s scenario, dir string) findings {
+	t.Helper()
 	for life, last := range x.sent {
 		y, err := newTally(dir, uint32(life), len(last))
 		must(t, err)
@@ -150,6 +162,28 @@ func TestCheckerSeesWhatIsPlanted(t *testing.T) {
 			x.drop(0, 0, 1)
 			x.add(0, 0, 0, 1)
 		}, nil, 0},
+
+		"to subscribers": {"audience", func(x *planted) { x.audience() }, nil, 0},
+		"lost to one subscriber": {"audience", func(x *planted) {
+			x.audience()
+			x.got[2] = x.got[2][:3]
+		}, found{lost: 5}, 0},
+		"to a subscriber of another topic": {"audience", func(x *planted) {
+			x.audience()
+			x.got[2] = append(x.got[2], record{note: note{1, 1, 1}})
+		}, found{unasked: 1}, 0},
+		"redelivered to a subscriber": {"audience", func(x *planted) {
+			x.audience()
+			x.got[1] = append(x.got[1], record{note: note{0, 0, 1}, Flags: redelivered})
+		}, nil, 1},
+		"doubled to a subscriber": {"audience", func(x *planted) {
+			x.audience()
+			x.got[1] = append(x.got[1], record{note: note{0, 0, 1}})
+		}, found{doubled: 1}, 0},
+		"out of order to a subscriber": {"audience", func(x *planted) {
+			x.audience()
+			x.got[1][1], x.got[1][2] = x.got[1][2], x.got[1][1]
+		}, found{disordered: 1}, 0},
 
 		"damaged": {"inbox", func(x *planted) {
 			x.got[0][x.at(0, 0, 2)].Flags = damaged

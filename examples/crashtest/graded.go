@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -19,9 +20,37 @@ func spooled(j job, q *spool.Spool) []socket.PushOption {
 	return opts
 }
 
+// inlet is the receiver's socket.
+func (s *sink) inlet() inlet {
+	if s.Plan.Publishes {
+		opts := []socket.SubOption{
+			soon(), socket.WithSubscriberName(fmt.Sprint("receiver ", s.Who), socket.DurableOptions{}),
+		}
+		for _, o := range s.graded() {
+			opts = append(opts, o)
+		}
+		return socket.NewSub(append(opts, socket.WithSubscription(s.topics()...))...)
+	}
+	opts := []socket.PullOption{soon()}
+	for _, o := range s.graded() {
+		opts = append(opts, o)
+	}
+	return socket.NewPull(opts...)
+}
+
+// topics are what a receiver subscribes to.
+func (s *sink) topics() (topics []string) {
+	for lane := range uint16(s.Plan.Lanes) {
+		if s.Plan.wants(s.Who, lane) {
+			topics = append(topics, topic(lane))
+		}
+	}
+	return topics
+}
+
 // graded are the options of a receiver, by its grade.
-func (s *sink) graded() []socket.PullOption {
-	opts := []socket.PullOption{socket.WithManualAck()}
+func (s *sink) graded() []socket.InboxOption {
+	opts := []socket.InboxOption{socket.WithManualAck()}
 	switch s.Plan.Grade {
 	case plain:
 		return nil
@@ -39,7 +68,7 @@ func (s *sink) graded() []socket.PullOption {
 func (s *sink) next(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, brief)
 	defer cancel()
-	d, err := s.pull.Next(ctx)
+	d, err := s.sock.Next(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return false, nil
 	}

@@ -26,7 +26,9 @@ type record struct {
 const (
 	redelivered = 1 << iota // the message said that it may have come before
 	damaged                 // it was not what its note says, and the note is worth nothing
-	born                    // no message: a life of the receiver begins
+	born                    // no message: a life begins
+	pending                 // of an answer: it came by Pending
+	replied                 // of a request: its answer is safe
 )
 
 const recordSize = 48
@@ -70,8 +72,9 @@ type journal struct {
 	mu   sync.Mutex
 	last *record // the last message that this life or an earlier one got, nil if none
 
-	count int     // records of this life
-	held  *record // see plant.go
+	writing sync.Mutex
+	count   int     // records of this life
+	held    *record // see plant.go
 }
 
 // openJournal opens it for another life. Of the record that a killed process was just writing there may be less than

@@ -1,5 +1,5 @@
 // Command crashtest kills, stops and cuts off a sender and its receivers, in processes of their own, and then checks
-// that every message that was accepted came, once, in order and undamaged:
+// that every message that was accepted came, once, in order and undamaged, or was answered:
 //
 //	go run ./examples/crashtest                                   # some minutes
 //	go run ./examples/crashtest --messages 20000 --kills 10 --cuts 50
@@ -23,7 +23,13 @@
 //	noted    the receiver notes in a spool what it has taken: what comes twice is flagged
 //	taken    the receiver keeps what it has taken with its own data: nothing comes twice
 //	shared   three receivers share the messages of one sender
+//	durable  a PUB with a spool, and a SUB with a name that keeps what it has taken: nothing comes twice
+//	audience three such SUBs, each with topics of its own, that keep nothing: what comes twice is flagged
+//	requests a REQ with a spool asks, and a REP that keeps its answers in a spool: each is answered once
 //	full     as inbox, and the disk runs full: a file system of its own where root may mount one, else a cap
+//
+// Of requests there are fewer. One is handed out again only if the receiver was killed before its answer was safe, and
+// an answer comes again only if it was the last that a life of the sender had got.
 //
 // What is done to them follows from the seed alone, and happens after so many messages, not at a time; what comes of it
 // the operating system has a say in.
@@ -31,8 +37,9 @@
 // # Reading the source
 //
 // plan.go makes the plan and run.go carries it out; process.go, cutter.go and disk_linux.go are what it needs for that.
-// sender.go and receiver.go are the two kinds of worker process. note.go is what a message carries, tally.go and
-// journal.go are the files in which the workers write down what they did, and check.go judges these.
+// sender.go and receiver.go are the two kinds of worker process, asker.go and answerer.go those for requests. note.go
+// is what a message carries, tally.go and journal.go are the files in which the workers write down what they did;
+// check.go and check_requests.go judge these.
 package main
 
 import (

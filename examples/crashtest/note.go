@@ -54,6 +54,11 @@ func (n note) frames(seed uint64) [][]byte {
 	return [][]byte{b[:noteSize], b[noteSize:middle], b[middle:]}
 }
 
+// topic is what the messages of a lane begin with.
+func topic(lane uint16) string {
+	return string(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, mark), lane))
+}
+
 // readNote returns the note of a message, and whether the message is the very one that was made of it.
 func readNote(seed uint64, frames [][]byte) (n note, whole bool) {
 	if len(frames) == 0 || len(frames[0]) < noteSize || binary.BigEndian.Uint16(frames[0]) != mark {

@@ -18,6 +18,8 @@ type scenario struct {
 	Full      bool // the disk runs full
 	Doubles   bool // a message that is flagged as redelivered may have come before
 	AnyOrder  bool // messages may overtake each other: who is killed comes back as somebody else
+	Publishes bool // the sender is a PUB, and each receiver a SUB with a name and topics of its own
+	Asks      bool // the sender is a REQ for each of its lanes, and the receiver a REP
 }
 
 // The grades of a receiver.
@@ -28,6 +30,13 @@ const (
 	kept  = "kept"  // likewise, and nobody receives from it before the end
 	noted = "noted" // what was acknowledged is noted in a spool, and counts as taken
 	taken = "taken" // what is in the journal counts as taken
+	reply = "reply" // it answers, and keeps its answers
+)
+
+// A request costs more than a message, and one lane has one at a time: of these there are less.
+const (
+	fewer       = 20 // so many times
+	askingLanes = 4  // at most
 )
 
 var scenarios = []scenario{
@@ -38,6 +47,9 @@ var scenarios = []scenario{
 	{Name: "taken", Grade: taken, Receivers: 1, Spool: true, Kills: true},
 	{Name: "noted", Grade: noted, Receivers: 1, Spool: true, Kills: true, Doubles: true},
 	{Name: "shared", Grade: byAck, Receivers: 3, Spool: true, Kills: true, Doubles: true, AnyOrder: true},
+	{Name: "durable", Grade: taken, Receivers: 1, Spool: true, Kills: true, Publishes: true},
+	{Name: "audience", Grade: byAck, Receivers: 3, Spool: true, Kills: true, Publishes: true, Doubles: true},
+	{Name: "requests", Grade: reply, Receivers: 1, Spool: true, Kills: true, Asks: true, Doubles: true, AnyOrder: true},
 	{Name: "full", Grade: inbox, Receivers: 1, Spool: true, Kills: true, Full: true, Doubles: true},
 }
 
@@ -98,10 +110,13 @@ func makePlan(s scenario, seed uint64, o sizes) *plan {
 	r := rand.New(rand.NewPCG(seed, name.Sum64()))
 	p := &plan{
 		Scenario: s.Name, scenario: s, Seed: seed, Messages: o.messages, Lanes: o.lanes,
-		SenderBinds: s.Receivers > 1 || r.IntN(2) == 0, Stops: o.stops, Cuts: o.cuts,
+		SenderBinds: s.Receivers > 1 || r.IntN(2) == 0 && !s.Asks, Stops: o.stops, Cuts: o.cuts,
 	}
 	if s.Kills {
 		p.Kills = o.kills
+	}
+	if s.Asks {
+		p.Messages, p.Lanes = max(1, p.Messages/fewer), min(p.Lanes, askingLanes)
 	}
 	if s.Full {
 		p.Fills = max(1, o.kills/20)
@@ -126,7 +141,7 @@ func makePlan(s scenario, seed uint64, o sizes) *plan {
 		}
 	}
 	for range p.Cuts {
-		add(event{Do: doCut, Who: r.IntN(s.Receivers), Cut: makeCut(r)})
+		add(event{Do: doCut, Who: r.IntN(s.Receivers), Cut: makeCut(r, s.Asks)})
 	}
 	for range p.Fills {
 		// While there is enough to come to fill the disk with.
@@ -136,12 +151,15 @@ func makePlan(s scenario, seed uint64, o sizes) *plan {
 	return p
 }
 
-// makeCut draws a cut: in the midst of what is sent, among the acknowledgements, or as a connection begins.
-func makeCut(r *rand.Rand) *cut {
+// makeCut draws a cut: in the midst of what is sent, among the acknowledgements, or as a connection begins. Where less
+// is sent it comes earlier, and among replies as well.
+func makeCut(r *rand.Rand, early bool) *cut {
 	c := &cut{Back: r.IntN(3) == 0, Reset: r.IntN(2) == 0, Fresh: r.IntN(4) == 0}
 	switch {
 	case c.Fresh:
 		c.Bytes = r.Int64N(500)
+	case early:
+		c.Bytes = r.Int64N(1 << (6 + r.IntN(6)))
 	case c.Back:
 		c.Bytes = r.Int64N(15)
 	default:
@@ -149,5 +167,8 @@ func makeCut(r *rand.Rand) *cut {
 	}
 	return c
 }
+
+// wants: a receiver gets what is sent on a lane. Of several subscribers the first gets all, each next one less.
+func (s *scenario) wants(who int, lane uint16) bool { return !s.Publishes || lane%(1<<who) == 0 }
 
 func upTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }

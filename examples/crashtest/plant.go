@@ -12,6 +12,8 @@ func (j *journal) planted(what string) bool {
 
 // note writes a record down, but for what is planted.
 func (j *journal) note(r *record) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	j.count++
 	switch {
 	case j.held != nil && j.held.Lane == r.Lane:

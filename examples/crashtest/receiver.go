@@ -11,9 +11,15 @@ import (
 // A sink is a receiver at work.
 type sink struct {
 	job
-	pull *socket.Pull
+	sock inlet
 	q    *spool.Spool // its inbox, or where it notes what it has taken; nil: none
 	j    *journal
+}
+
+// An inlet is a receiver's socket.
+type inlet interface {
+	socket.Socket
+	Next(ctx context.Context) (*socket.Delivery, error)
 }
 
 // receive is a receiver: it writes down what it gets, and acknowledges it, until it is told to end and nothing is left.
@@ -22,19 +28,18 @@ func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err 
 	if s.j, err = openJournal(journalPath(j.Dir, j.Who)); err != nil {
 		return err
 	}
-	opts := options(func(o socket.Option) socket.PullOption { return o })
 	switch j.Plan.Grade {
 	case inbox, kept, noted:
 		if s.q, err = openSpool(j, sp); err != nil {
 			return err
 		}
 	}
-	s.pull = socket.NewPull(append(opts, s.graded()...)...)
-	if err := attach(ctx, s.pull, j, sp); err != nil {
+	s.sock = s.inlet()
+	if err := attach(ctx, s.sock, j, sp); err != nil {
 		return err
 	}
 	stop := make(chan struct{})
-	go watch(s.pull, sp, stop)
+	go watch(s.sock, sp, stop)
 	if j.Plan.Grade == kept {
 		<-end
 	}
@@ -52,7 +57,7 @@ func receive(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err 
 				continue
 			}
 			close(stop)
-			return s.finish(ctx)
+			return shutdown(ctx, s.sock, s.q)
 		default:
 		}
 	}
@@ -69,22 +74,6 @@ func (s *sink) write(d *socket.Delivery) error {
 		r.Flags |= damaged
 	}
 	return s.j.note(&r)
-}
-
-// finish ends the socket and the inbox.
-func (s *sink) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := s.pull.Shutdown(ctx)
-	if e := s.pull.Stats().Check(); err == nil {
-		err = e
-	}
-	if s.q != nil {
-		if e := s.q.Close(); err == nil {
-			err = e
-		}
-	}
-	return err
 }
 
 // brief is how long a receiver waits for a message before it looks whether it is to end.

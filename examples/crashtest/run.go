@@ -277,9 +277,17 @@ func acceptedIn(dir string, life uint32) (n uint64, err error) {
 	return n, nil
 }
 
-// received counts what the receivers have written down.
+// received counts what the receivers have written down: of subscribers the first, which gets all. Of requests it is
+// the answers that the sender has written down.
 func (r *run) received() (n uint64) {
-	for who := range r.Receivers {
+	from, to := 0, r.Receivers
+	switch {
+	case r.Publishes:
+		to = 1
+	case r.Asks:
+		from, to = sender, 0
+	}
+	for who := from; who < to; who++ {
 		if info, err := os.Stat(journalPath(r.dir, who)); err == nil {
 			n += uint64(info.Size() / recordSize)
 		}

@@ -12,11 +12,9 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool"
 )
 
-// A source is the sender at work.
+// A source is the sender at work: lanes that each send their own messages, one after the other.
 type source struct {
 	job
-	push    *socket.Push
-	q       *spool.Spool // nil: none
 	tally   *tally
 	refused *os.File
 	sp      *speaker
@@ -25,52 +23,36 @@ type source struct {
 	gate    atomic.Uint64 // how many there may be of all lives
 }
 
-// send is the sender: its lanes send until all messages of all its lives are accepted.
-func send(ctx context.Context, j job, sp *speaker, end <-chan struct{}) (err error) {
-	s := &source{job: j, sp: sp}
-	opts := options(func(o socket.Option) socket.PushOption { return o })
-	if j.Plan.Spool {
-		if s.q, err = openSpool(j, sp); err != nil {
-			return err
-		}
-		opts = append(opts, spooled(j, s.q)...)
-	} else {
-		opts = append(opts, socket.WithReliable())
-	}
-	s.push = socket.NewPush(opts...)
+func newSource(j job, sp *speaker) (s *source, err error) {
+	s = &source{job: j, sp: sp}
 	if s.tally, err = newTally(j.Dir, j.Life, j.Plan.Lanes); err != nil {
-		return err
+		return nil, err
 	}
 	s.refused, err = os.OpenFile(refusalPath(j.Dir, j.Life), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := attach(ctx, s.push, j, sp); err != nil {
-		return err
-	}
-	stop := make(chan struct{})
-	go watch(s.push, sp, stop)
+	return s, err
+}
+
+// run runs the lanes until all messages of all lives are accepted. do sends a message, and then sees it through, if
+// there is anything more to do.
+func (s *source) run(stop <-chan struct{}, do func(lane uint16) (send, then func(n note) error)) error {
 	go s.watchGate(stop)
 	var lanes sync.WaitGroup
-	errs := make(chan error, j.Plan.Lanes)
-	for lane := range j.Plan.Lanes {
-		lanes.Go(func() { errs <- s.lane(ctx, uint16(lane)) })
+	errs := make(chan error, s.Plan.Lanes)
+	for lane := range s.Plan.Lanes {
+		send, then := do(uint16(lane))
+		lanes.Go(func() { errs <- s.lane(uint16(lane), send, then) })
 	}
 	lanes.Wait()
-	for range j.Plan.Lanes {
+	for range s.Plan.Lanes {
 		if err := <-errs; err != nil {
 			return err
 		}
 	}
-	s.settle()
-	sp.say(saysSettled, "")
-	<-end
-	close(stop)
-	return s.finish(ctx)
+	return nil
 }
 
-// lane sends the messages of one lane, one after the other.
-func (s *source) lane(ctx context.Context, lane uint16) error {
+// lane sends the messages of one lane.
+func (s *source) lane(lane uint16, send, then func(n note) error) error {
 	for n := (note{Lane: lane, Life: s.Life}); ; {
 		if s.Before+s.claimed.Add(1) > s.Plan.Messages {
 			return nil
@@ -79,20 +61,76 @@ func (s *source) lane(ctx context.Context, lane uint16) error {
 			pause(time.Millisecond)
 		}
 		n.N++
-		err := s.push.Send(ctx, socket.Msg{Frames: n.frames(s.Plan.Seed)})
-		if errors.Is(err, spool.ErrFull) {
+		err := send(n)
+		full := errors.Is(err, spool.ErrFull)
+		switch {
+		case full:
 			if err := refuse(s.refused, n); err != nil {
 				return err
 			}
 			s.claimed.Add(^uint64(0))
 			pause(5 * time.Millisecond)
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 		if err := s.tally.set(lane, n.N); err != nil {
 			return err
 		}
+		if full || then == nil {
+			continue
+		}
+		if err := then(n); err != nil {
+			return err
+		}
 	}
+}
+
+// send is the sender of messages.
+func send(ctx context.Context, j job, sp *speaker, end <-chan struct{}) error {
+	s, err := newSource(j, sp)
+	if err != nil {
+		return err
+	}
+	var q *spool.Spool
+	if j.Plan.Spool {
+		if q, err = openSpool(j, sp); err != nil {
+			return err
+		}
+	}
+	sock := outlet(j, q)
+	if err := attach(ctx, sock, j, sp); err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	go watch(sock, sp, stop)
+	if pub, ok := sock.(*socket.Pub); ok && j.Before == 0 { // from then on they are known, here or not
+		if err := pub.WaitSubscribers(ctx, topic(0), j.Plan.Receivers); err != nil {
+			return err
+		}
+	}
+	err = s.run(stop, func(uint16) (send, then func(n note) error) {
+		return func(n note) error { return sock.Send(ctx, socket.Msg{Frames: n.frames(s.Plan.Seed)}) }, nil
+	})
+	if err != nil {
+		return err
+	}
+	settle(sock, q)
+	sp.say(saysSettled, "")
+	<-end
+	close(stop)
+	return shutdown(ctx, sock, q)
+}
+
+// outlet is the sender's socket.
+func outlet(j job, q *spool.Spool) socket.Sender {
+	if j.Plan.Publishes {
+		return socket.NewPub(soon(), socket.WithSpool(q))
+	}
+	opts := []socket.PushOption{soon(), socket.WithReliable()}
+	if q != nil {
+		opts = append(opts, spooled(j, q)...)
+	}
+	return socket.NewPush(opts...)
 }
 
 // watchGate reads how many messages may be sent: what is to be done to the processes must keep up.
@@ -117,34 +155,18 @@ func (s *source) watchGate(stop <-chan struct{}) {
 }
 
 // settle waits until nothing is left to send. How long that may take the controller knows.
-func (s *source) settle() {
+func settle(sock socket.Socket, q *spool.Spool) {
 	for {
-		st := s.push.Stats()
+		st := sock.Stats()
 		left := st.Queued.Messages + st.Unacknowledged.Messages
-		if s.q != nil {
-			left += s.q.Stats().Live.Messages
+		if q != nil {
+			left += q.Stats().Live.Messages
 		}
 		if left == 0 {
 			return
 		}
 		pause(5 * time.Millisecond)
 	}
-}
-
-// finish ends the socket and the spool.
-func (s *source) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := s.push.Shutdown(ctx)
-	if e := s.push.Stats().Check(); err == nil {
-		err = e
-	}
-	if s.q != nil {
-		if e := s.q.Close(); err == nil {
-			err = e
-		}
-	}
-	return err
 }
 
 // pause waits.

@@ -29,7 +29,12 @@ func worker(text string) int {
 		close(end)
 	}()
 	run := receive
-	if j.Who == sender {
+	switch {
+	case j.Plan.Asks && j.Who == sender:
+		run = ask
+	case j.Plan.Asks:
+		run = answer
+	case j.Who == sender:
 		run = send
 	}
 	if err := run(ctx, j, &speaker{out: os.Stdout}, end); err != nil {
@@ -111,7 +116,21 @@ func openSpool(j job, sp *speaker) (*spool.Spool, error) {
 	return spool.Open(j.Spool, o)
 }
 
-// options are those of both sockets: a connection that is cut comes back soon.
-func options[T any](of func(socket.Option) T) []T {
-	return []T{of(socket.WithReconnect(2*time.Millisecond, 50*time.Millisecond))}
+// soon: a connection that is cut comes back soon.
+func soon() socket.Option { return socket.WithReconnect(2*time.Millisecond, 50*time.Millisecond) }
+
+// shutdown ends a socket and then its spool, if it has one, and looks at the ledger once more.
+func shutdown(ctx context.Context, s socket.Socket, q *spool.Spool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.Shutdown(ctx)
+	if e := s.Stats().Check(); err == nil {
+		err = e
+	}
+	if q != nil {
+		if e := q.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
 }
