@@ -88,6 +88,50 @@ func TestDurableInbox(t *testing.T) {
 	})
 }
 
+// TestDurableFlagsEarlierLives: what an earlier life of the publisher has left is told to be redelivered, also to a
+// subscriber that the publisher before this one has met: a subscriber before that one may have had it.
+func TestDurableFlagsEarlierLives(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		dir, net := t.TempDir(), simnet.New(simnet.Config{Latency: time.Millisecond})
+		subscribe := func(host string) *socket.Sub {
+			s := socket.NewSub(on(net, host), atOnce, socket.WithManualAck(), socket.WithSubscription("x"),
+				socket.WithSubscriberName("ann", socket.DurableOptions{}))
+			must(t, s.Connect(server))
+			return s
+		}
+		p := pressOn(t, net, dir, spool.Options{})
+		first := subscribe("a")
+		_, _ = first.TryRecv()
+		must(t, p.WaitSubscribers(aDay(t), "x", 1))
+		p.publish(t, "x", 0, 10)
+		for range 10 {
+			d, err := first.Next(aDay(t))
+			must(t, err)
+			if d.Redelivered {
+				t.Errorf("%v is flagged", d.ID)
+			}
+		}
+		p.close(t)
+		must(t, first.Close())
+		p = pressOn(t, net, dir, spool.Options{})
+		second := subscribe("b")
+		must(t, p.WaitPeers(aDay(t), 1))
+		p.close(t)
+		p = pressOn(t, net, dir, spool.Options{})
+		p.publish(t, "x", 10, 11)
+		for n := range 11 {
+			d, err := second.Next(aDay(t))
+			must(t, err)
+			must(t, d.Ack())
+			if flagged := n < 10; number(socket.NewMsg(d.Frames[1])) != n || d.Redelivered != flagged {
+				t.Errorf("message %d is flagged: %v", n, d.Redelivered)
+			}
+		}
+		must(t, second.Close())
+		p.close(t)
+	})
+}
+
 // TestDurableCuts: connections that are cut again and again lose and double nothing.
 func TestDurableCuts(t *testing.T) {
 	dir := t.TempDir()

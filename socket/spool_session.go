@@ -36,8 +36,9 @@ func (s *session) openSender() (reliable.Link, reliable.Open, error) {
 // announceStored says what NEXT has to say ahead of a message that goes on the link behind all that is on it.
 func (s *session) announceStored(l *link, m *stored) (next zmtp.Next, needed bool) {
 	said := reliable.Next{Number: m.number, Attempts: uint16(min(m.attempts, 1<<16-1)), Redelivered: m.attempts > 0}
-	// An earlier life may have sent it, to this receiver or, unless it is the only one that it is for, to another.
-	anyone := s.feeder.receiver == "" && !s.spooled.exclusive
+	// An earlier life may have sent it, to this receiver or, unless it is for one with a name of its own, to another: of
+	// a durable subscription that is an earlier life of its subscriber.
+	anyone := s.feeder.receiver == ""
 	if m.number < s.spooled.found && (s.known != reliable.Everything || anyone) {
 		said.Redelivered = true
 	}
