@@ -55,11 +55,19 @@ func scan(data []byte, b *budget) ([]byte, error) {
 		need--
 		open[len(open)-1]--
 		at := i
-		v, err := header(data, i)
-		if err != nil {
-			return nil, err
+		var v value
+		switch c := data[i]; {
+		case c <= 0x7f || c >= 0xe0: // a small number
+			i++
+		case c&0xe0 == 0xa0 && int(c&0x1f) < len(data)-i: // a short string
+			i += 1 + int(c&0x1f)
+		default:
+			var err error
+			if v, err = header(data, i); err != nil {
+				return nil, err
+			}
+			i = v.end
 		}
-		i = v.end
 		switch {
 		case v.kind == arrayHeader || v.kind == mapHeader:
 			n, what, takes := v.n, "array", v.n*b.element
@@ -118,12 +126,10 @@ type value struct {
 	end  int    // where the next value begins
 }
 
-// header reads the value at i, of a container only the header.
+// header reads the value at i that is no small number, of a container only the header.
 func header(data []byte, i int) (value, error) {
 	c := data[i]
 	switch {
-	case c <= 0x7f || c >= 0xe0:
-		return value{end: i + 1}, nil
 	case c <= 0x8f:
 		return value{kind: mapHeader, n: uint64(c & 0x0f), end: i + 1}, nil
 	case c <= 0x9f:
