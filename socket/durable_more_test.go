@@ -43,6 +43,12 @@ func TestDurableAway100k(t *testing.T) {
 			t.Errorf("PUB counts %v", st.Ledger)
 		}
 		must(t, a.Close())
+		b = p.reader(t, "b", "bob", spool.Start{}, "y", "x") // x begins now: what there was is not for it
+		for i := 0; i <= n; i += 10 {
+			recvTopical(t, b, i)
+		}
+		quiet(t, b)
+		must(t, b.Close())
 	})
 }
 

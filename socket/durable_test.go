@@ -270,10 +270,16 @@ func TestDurableRestart(t *testing.T) {
 			p.publish(t, "x", 100*round, 100*round+50)
 			recvTopical(t, a, upTo(next, 100*round+25)...)
 			next = 100*round + 25
-			if round%2 == 0 {
+			switch round % 3 {
+			case 0:
 				p.close(t)
 				p = pressOn(t, net, dir, spool.Options{})
-			} else {
+			case 1: // another one goes on with the spool as it is
+				must(t, p.Close())
+				balanced(t, p.Pub)
+				p.Pub = socket.NewPub(on(net, "srv"), socket.WithSpool(p.q))
+				bindAt(t, p.Pub)
+			default:
 				time.Sleep(time.Second) // what was received is acknowledged
 				must(t, a.Close())
 				a = p.reader(t, "a", "ann", spool.Start{}, "x")
