@@ -25,6 +25,7 @@ type batch struct {
 	segs   []segment
 	base   int32 // segments that shift has taken off whole
 	shared bool  // its first slab begins with bytes of an earlier batch (handOver)
+	told   bool  // there are NEXT commands among its messages (announce)
 	head   int   // bytes of segs[base] that it has taken off
 	count  Count
 	// further is how many frames there are beyond the first of each message.
@@ -243,6 +244,32 @@ func (b *batch) shift(keep bool) (frames [][]byte, wire int) {
 	b.further -= m.further()
 	b.pins.shift()
 	return frames, wire
+}
+
+// nextFrame is the size of a NEXT command, whole frame, or more.
+const nextFrame = 32
+
+// announce says something of the message that is added next. It returns the frame.
+func (b *batch) announce(next zmtp.Next) []byte {
+	b.told = true
+	t := b.tail(nextFrame)
+	begin := len(t.b)
+	t.b = zmtp.AppendNext(t.b, next)
+	return t.b[begin:]
+}
+
+// move takes the oldest n messages off another batch and adds them here; ahead, unless nil, is called before each.
+func (b *batch) move(from *batch, n uint64, ahead func()) {
+	for range n {
+		m := from.shiftMsg()
+		if ahead != nil {
+			ahead()
+		}
+		b.append(m)
+	}
+	if from.empty() {
+		from.reset()
+	}
 }
 
 // dropOldest takes the oldest message off for good.

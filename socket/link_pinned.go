@@ -1,7 +1,5 @@
 package socket
 
-import "slices"
-
 // A message that the caller sent to one peer of a socket that otherwise chooses (Dealer.SendTo) is pinned: when that
 // peer is lost it does not go to another, as what waits beside it does, but is dropped.
 
@@ -55,7 +53,7 @@ func (l *link) unpin(unsent []Msg) []Msg {
 			continue
 		}
 		dropped.add(m.Size())
-		l.out.attempts.remove(len(left))
+		l.out.attempts.remove(len(left), 1)
 	}
 	clear(unsent[len(left):])
 	if dropped.Messages > 0 {
@@ -63,14 +61,4 @@ func (l *link) unpin(unsent []Msg) []Msg {
 		l.out.box.drained()
 	}
 	return left
-}
-
-// remove notes that the message behind ahead others was taken out of the queue.
-func (a *attempts) remove(ahead int) {
-	*a = slices.DeleteFunc(*a, func(m attempt) bool { return m.ahead == ahead })
-	for i := range *a {
-		if (*a)[i].ahead > ahead {
-			(*a)[i].ahead--
-		}
-	}
 }

@@ -72,12 +72,12 @@ func TestUnpin(t *testing.T) {
 		unsent = append(unsent, m)
 		o.account(l, &outgoing{size: m.Size()})
 	}
-	l.out.attempts = attempts{{0, 1}, {1, 2}, {4, 3}}
+	l.out.attempts = attempts{{0, 1, tries{n: 1}}, {1, 1, tries{n: 2}}, {4, 1, tries{n: 3}}}
 	left := l.unpin(unsent)
 	if len(left) != 3 || l.out.counts.queued.Messages != 3 || l.out.counts.dropped[PeerGone].Messages != 3 {
 		t.Errorf("left are %v; queued %v, dropped %v", left, l.out.counts.queued, l.out.counts.dropped)
 	}
-	if want := (attempts{{0, 1}, {2, 3}}); !slices.Equal(l.out.attempts, want) {
+	if want := (attempts{{0, 1, tries{n: 1}}, {2, 1, tries{n: 3}}}); !slices.Equal(l.out.attempts, want) {
 		t.Errorf("the attempts are %v, want %v", l.out.attempts, want)
 	}
 }

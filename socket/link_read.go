@@ -96,7 +96,10 @@ func (l *link) read() error {
 				continue
 			}
 		}
-		if r := &l.reading; r.nextSaid && (err == nil || errors.Is(err, zmtp.ErrPause)) {
+		if errors.Is(err, zmtp.ErrPause) {
+			err = nil
+		}
+		if l.reading.nextSaid && err == nil { // unless a receiver has, in this one's place
 			err = l.enterNext()
 		}
 		if err != nil {

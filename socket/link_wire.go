@@ -98,7 +98,7 @@ func (w *wire) take(m *outgoing) bool {
 	if m.pinned {
 		o.open.pin()
 	}
-	o.attempts.add(int(o.counts.queued.Messages), m.begun)
+	o.attempts.add(int(o.counts.queued.Messages), 1, m.tried)
 	l.out.box.account(l, m)
 	if !replaces && o.limit.reached(o.load()) {
 		l.reachedMark()
@@ -130,9 +130,10 @@ func (w *wire) open() bool { return w.link.open() }
 
 func (w *wire) makeRoom() bool {
 	o := &w.link.out
-	if o.dead || o.open.count.Messages == 0 || o.session != nil && o.session.sender.Pinned() {
+	if o.dead || o.open.count.Messages == 0 {
 		return false
 	}
+	o.attempts.remove(int(o.counts.queued.Messages-o.open.count.Messages), 1)
 	w.link.dropped(QueueFull, o.open.dropOldest())
 	o.full = false
 	return true
@@ -155,6 +156,7 @@ func (w *wire) undo() (delivered Count, unsent []Msg, begun bool) {
 // dropOpen drops what has not begun to leave, for Conflate.
 func (l *link) dropOpen() {
 	n := l.out.open.count
+	l.out.attempts.remove(int(l.out.counts.queued.Messages-n.Messages), int(n.Messages))
 	l.out.open.discard()
 	l.dropped(QueueFull, n)
 }

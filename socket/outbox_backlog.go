@@ -11,7 +11,7 @@ type backlog struct {
 // oldest returns the message that is next to go, which stays.
 func (b *backlog) oldest() outgoing {
 	m := b.first()
-	return outgoing{frames: m.Frames, size: m.Size(), begun: b.attempts.first(), backlogged: true}
+	return outgoing{frames: m.Frames, size: m.Size(), tried: b.attempts.first(), backlogged: true}
 }
 
 func (b *backlog) push(m Msg) {
@@ -26,7 +26,7 @@ func (b *backlog) pop() (m Msg) {
 	return m
 }
 
-// unshift puts messages in front that were begun as often as tried says.
+// unshift puts messages in front of which tried is known.
 func (b *backlog) unshift(ms []Msg, tried attempts) {
 	for _, m := range ms {
 		b.further += m.further()

@@ -11,9 +11,9 @@ import (
 )
 
 // Messages that a receiver gives back. NAK has one sent again after a delay: to any peer or, where it is for this one
-// alone, to this one, until it was given back as often as WithMaxAttempts allows. TERM has it dropped. Where messages
-// come from a store, that decides instead: it keeps the delay and counts the attempts, and makes a dead letter of what
-// nobody wants.
+// alone, to this one, with how often its delivery was begun, until that was as often as WithMaxAttempts allows. TERM has
+// it dropped. Where messages come from a store, that decides instead: it keeps the delay and counts the attempts, and
+// makes a dead letter of what nobody wants.
 
 // A reply is what a receiver has said of messages: an ACK, or a NAK or TERM of one.
 type reply struct {
@@ -105,10 +105,11 @@ func (s *session) hear(l *link, r reply) error {
 	if s.feeder != nil {
 		s.returnStored(p, r)
 	} else {
-		s.returned(l, p, r)
+		s.giveBack(l, p, r)
 	}
 	s.settled(freed)
 	if s.link == l {
+		s.tellSettled(l)
 		l.reopen()
 	}
 	s.box.drained()
@@ -139,8 +140,26 @@ func (s *session) returnStored(p reliable.Piece[*batch], r reply) {
 	s.feeder.restore(only(p.Number), n.Bytes, how)
 }
 
-// returned sends a message again, or drops it. core.out.mu is held.
-func (s *session) returned(l *link, p reliable.Piece[*batch], r reply) {
+// toldEvery is after how many messages that were given back a receiver is told what is settled, so that it does not
+// remember for ever which numbers do not come again, and what it has refused.
+const toldEvery = 1024
+
+// tellSettled tells the receiver, now and then, what it need not remember.
+func (s *session) tellSettled(l *link) {
+	if s.feeder != nil { // which says so as messages are settled
+		return
+	}
+	if s.returned++; s.returned < toldEvery {
+		return
+	}
+	s.returned = 0
+	low, above := s.sender.Settled(zmtp.MaxOpenedRanges)
+	l.control(func(b []byte) []byte { return zmtp.AppendLow(b, low, toWire(above)...) })
+	l.start(false)
+}
+
+// giveBack sends a message again, or drops it. core.out.mu is held.
+func (s *session) giveBack(l *link, p reliable.Piece[*batch], r reply) {
 	o, n := s.box, Count{1, p.Bytes}
 	m := p.Payload.messages(p.Skip, 1)[0]
 	from := m.From
@@ -151,12 +170,13 @@ func (s *session) returned(l *link, p reliable.Piece[*batch], r reply) {
 	a.recall(n)
 	most := o.env.cfg.attempts()
 	if r.term || most > 0 && int(p.Attempts) >= most {
-		a.drop(Rejected, n)
-		why := fmt.Errorf("%w: the receiver says %q", ErrUndeliverable, r.reason)
+		reason, why := Rejected, fmt.Errorf("%w: the receiver says %q", ErrUndeliverable, r.reason)
 		if !r.term {
-			why = fmt.Errorf("%w: it was given back %d times", ErrUndeliverable, p.Attempts)
+			reason = TooManyDeliveries
+			why = fmt.Errorf("%w: %s: it was given back after %d", ErrUndeliverable, reason, p.Attempts)
 		}
-		e := Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: Rejected, Count: 1, Err: why}
+		a.drop(reason, n)
+		e := Event{Kind: Undelivered, Endpoint: l.ep.name, Peer: l.peer, Reason: reason, Count: 1, Err: why}
 		o.env.events.add(e)
 		if o.abandoned != nil {
 			o.abandoned(m, &PeerError{Op: "send to", Endpoint: l.ep.name, Peer: l.peer, Err: why})
@@ -166,7 +186,7 @@ func (s *session) returned(l *link, p reliable.Piece[*batch], r reply) {
 	if s.link != nil {
 		requeue(&s.link.out.counts, &o.unassigned, n)
 	}
-	again := &returnee{msg: m, attempts: int(p.Attempts), to: s}
+	again := &returnee{msg: m, tried: tries{int(p.Attempts), true}, to: s}
 	if o.keeps && m.From != pinned {
 		again.to = nil
 		o.notifyAssigned(nil, m)
@@ -192,10 +212,10 @@ func (s *session) returned(l *link, p reliable.Piece[*batch], r reply) {
 // A returnee is a message that was given back and waits for its delay to be over. The ledger has it as queued for no
 // link yet.
 type returnee struct {
-	msg      Msg
-	attempts int
-	to       *session // that it is for; nil for any
-	timer    *time.Timer
+	msg   Msg
+	tried tries
+	to    *session // that it is for; nil for any
+	timer *time.Timer
 }
 
 // send sends the message to where it belongs. core.out.mu is held.
@@ -203,17 +223,18 @@ func (r *returnee) send(o *outbox) {
 	s, n := r.to, r.msg.count()
 	switch {
 	case s == nil:
-		o.backlog.unshift([]Msg{r.msg}, attempts{{0, r.attempts}})
+		o.backlog.unshift([]Msg{r.msg}, attempts{{0, 1, r.tried}})
 		o.onRoom()
 	case o.sessions[s.key] != s: // it has been given up on
 		o.ledger(nil).drop(PeerGone, n)
 		o.drained()
 	case s.link == nil:
+		s.tried.add(int(s.waiting.count.Messages), 1, r.tried)
 		s.waiting.append(r.msg)
 	default:
 		l := s.link
 		requeue(&o.unassigned, &l.out.counts, n)
-		l.out.attempts.add(int(l.out.counts.queued.Messages)-1, r.attempts)
+		l.out.attempts.add(int(l.out.counts.queued.Messages)-1, 1, r.tried)
 		l.out.open.append(r.msg)
 		l.start(false)
 	}

@@ -3,6 +3,8 @@ package socket
 import (
 	"slices"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
 )
 
 // What becomes of the messages of a reliable link that is lost:
@@ -26,7 +28,8 @@ func (s *session) lose(l *link) {
 	_, unsent, begun := l.flight.undo(&landed)
 	_, open, _ := l.out.open.undo(0, nil)
 	l.out.control = nil
-	if n := landed.count; n.Messages > 0 {
+	n := landed.count
+	if n.Messages > 0 {
 		if !again {
 			s.sent(l, n)
 		}
@@ -35,7 +38,8 @@ func (s *session) lose(l *link) {
 	}
 	s.replies = nil // of what was not written nothing was said, and what was written is asked about anew
 	if again {
-		s.putBack(s.flying+landed.count.Messages, unsent)
+		s.flying.Number += n.Messages
+		s.putBack(s.flying, unsent)
 		unsent, begun = nil, false
 	}
 	s.sender.Lost(s.on, o.env.now())
@@ -83,7 +87,7 @@ func (o *outbox) endSession(l *link) {
 }
 
 // putBack has messages that were about to be sent again wait for the next link.
-func (s *session) putBack(number uint64, ms []Msg) {
+func (s *session) putBack(next reliable.Next, ms []Msg) {
 	if len(ms) == 0 {
 		return
 	}
@@ -91,7 +95,7 @@ func (s *session) putBack(number uint64, ms []Msg) {
 	for _, m := range ms {
 		b.append(m)
 	}
-	s.again = slices.Insert(s.again, 0, resend{batch: b, number: number})
+	s.again = slices.Insert(s.again, 0, resend{b, next})
 }
 
 // await keeps those of the unsent messages that are for this receiver alone, and returns the others.
@@ -102,7 +106,8 @@ func (s *session) await(l *link, unsent []Msg) (others []Msg) {
 			others = append(others, m)
 			continue
 		}
-		l.out.attempts.remove(len(others))
+		s.tried.add(int(s.waiting.count.Messages), 1, l.out.attempts.at(len(others)))
+		l.out.attempts.remove(len(others), 1)
 		s.waiting.append(m)
 		n.add(m.Size())
 	}
@@ -160,21 +165,26 @@ func (s *session) giveUp(reached bool) {
 		return
 	}
 	var ms []Msg
+	var tried attempts
+	var pinnedOnes Count
+	add := func(again []Msg, t tries) {
+		for _, m := range again {
+			if m.From == pinned {
+				pinnedOnes.add(m.Size())
+				continue
+			}
+			tried.add(len(ms), 1, t)
+			ms = append(ms, m)
+		}
+	}
 	r := s.sender.Abandon(reached)
 	s.settled(r.Settled)
 	for _, p := range r.Again {
-		ms = append(ms, p.Payload.messages(p.Skip, p.Count)...)
+		add(p.Payload.messages(p.Skip, p.Count), tries{int(p.Attempts), p.Redelivered})
 	}
 	for _, a := range s.again {
-		ms = append(ms, a.messages(0, a.count.Messages)...)
+		add(a.messages(0, a.count.Messages), tries{int(a.next.Attempts), a.next.Redelivered})
 	}
-	var pinnedOnes Count
-	ms = slices.DeleteFunc(ms, func(m Msg) bool {
-		if m.From == pinned {
-			pinnedOnes.add(m.Size())
-		}
-		return m.From == pinned
-	})
 	a := o.ledger(nil)
 	a.recall(s.unacked)
 	a.drop(PeerGone, pinnedOnes.plus(s.waiting.count))
@@ -184,7 +194,7 @@ func (s *session) giveUp(reached bool) {
 		o.redelivered.increase(n)
 		o.env.events.add(Event{Kind: Redelivered, Peer: s.peer, Count: n.Messages})
 	}
-	o.backlog.unshift(ms, nil)
+	o.backlog.unshift(ms, tried)
 	o.onRoom()
 	o.drained()
 }
@@ -215,7 +225,7 @@ func (s *session) end() {
 	s.stopExpiry()
 	s.box.lost.leave(s)
 	last := s.last
-	s.unacked, s.waiting, s.again, s.last = Count{}, batch{}, nil, nil
+	s.unacked, s.waiting, s.tried, s.again, s.last = Count{}, batch{}, nil, nil, nil
 	delete(s.box.sessions, s.key)
 	if s.box.gone != nil && s.link == nil && last != nil {
 		s.box.gone(last)

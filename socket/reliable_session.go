@@ -7,7 +7,6 @@ import (
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
-	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // A session is what a reliable socket owes one receiver, over however many connections:
@@ -35,18 +34,20 @@ type session struct {
 	peer   *Peer         // its far end
 	window mark          // how much may be unacknowledged on the link
 
-	replies   []reply    // of the receiver, that wait for a write
-	again     []resend   // to be written ahead of anything else, oldest first
-	fresh     *zmtp.Next // goes ahead of the first message that is new on the link; nil for nothing
-	resending bool       // the link's flight has what was the first of again
-	flying    uint64     // the number of the first of those messages
-	spare     []*batch   // emptied
+	replies   []reply       // of the receiver, that wait for a write
+	again     []resend      // to be written ahead of anything else, oldest first
+	fresh     bool          // no message that is new on the link has been written
+	resending bool          // the link's flight has what was the first of again
+	flying    reliable.Next // what is said of those messages
+	spare     []*batch      // emptied
+	returned  int           // messages that were given back since the receiver was told what is settled
 
 	unsaid int           // writes since acknowledgements of what the receiver sends went along with one
 	saidAt time.Duration // when that was
 
-	unacked Count // of the messages that the ledger has as unacknowledged
-	waiting batch // messages for this receiver alone that were not sent
+	unacked Count    // of the messages that the ledger has as unacknowledged
+	waiting batch    // messages for this receiver alone that were not sent
+	tried   attempts // of those
 
 	// Of a socket with a store (spool_session.go).
 	spooled  *spooled           // nil of any other
@@ -68,8 +69,7 @@ type session struct {
 // A resend is messages that were sent over a link that is lost.
 type resend struct {
 	*batch
-	number uint64     // of the first
-	next   *zmtp.Next // goes ahead of it; nil for nothing
+	next reliable.Next // of the first; the others have the numbers behind that, and the same was tried
 }
 
 // A sessionKey tells the receivers of a socket apart. Two connections between the same two sockets, by two endpoints,
@@ -155,13 +155,14 @@ func (s *session) resume(r reliable.Resumption[*batch]) {
 	var again []resend
 	for _, p := range r.Again {
 		b := p.Payload
-		if p.Skip > 0 || p.Count < b.count.Messages {
+		if p.Skip > 0 || p.Count < b.count.Messages || b.told {
 			b = s.empty()
 			for _, m := range p.Payload.messages(p.Skip, p.Count) {
 				b.append(m)
 			}
 		}
-		again = append(again, resend{batch: b, number: p.Number})
+		next := reliable.Next{Number: p.Number, Attempts: p.Attempts, Redelivered: p.Redelivered}
+		again = append(again, resend{b, next})
 	}
 	s.again = append(again, s.again...)
 }
@@ -181,19 +182,12 @@ func (s *session) attach(l *link) {
 	s.opening = false
 	s.box.sessions[s.key] = s
 	s.link, s.last, s.peer = l, l, l.peer
-	var placed uint64
-	for i := range s.again {
-		r := &s.again[i]
-		r.next = s.place(placed, r.number)
-		placed += r.count.Messages
-	}
-	if s.feeder == nil {
-		s.fresh = s.place(placed, 0)
-	}
+	s.fresh = s.feeder == nil
 	retain(&s.box.unassigned, &l.out.counts, s.unacked)
 	if !s.waiting.empty() {
 		requeue(&s.box.unassigned, &l.out.counts, s.waiting.count)
 		l.out.open, s.waiting = s.waiting, batch{}
+		l.out.attempts, s.tried = s.tried, nil
 	}
 	if s.full() || l.out.limit.reached(l.out.load()) {
 		l.reachedMark()
@@ -201,60 +195,6 @@ func (s *session) attach(l *link) {
 	if s.resends(l) || !l.out.open.empty() || len(l.out.control) > 0 {
 		l.start(false)
 	}
-}
-
-// place returns what has to be said ahead of the message behind so many others on the link, which has a number or, with
-// zero, a new one; nil for nothing, as a rule.
-func (s *session) place(behind, number uint64) *zmtp.Next {
-	next, needed := s.sender.Place(behind, reliable.Next{Number: number})
-	if !needed {
-		return nil
-	}
-	return &zmtp.Next{Number: next.Number, Attempts: next.Attempts, Redelivered: next.Redelivered}
-}
-
-// announce says what has to be said ahead of the messages that the flight is about to take.
-func (o *linkOut) announce(next *zmtp.Next) {
-	if next != nil {
-		o.control = zmtp.AppendNext(o.control, *next)
-	}
-}
-
-// load hands the link's flight what is to be written next: what was sent before, then what waits, as far as the window
-// allows.
-func (s *session) load(l *link) {
-	o := &l.out
-	switch {
-	case s.link != l: // it has not joined
-		l.flight.load(&o.control, nil)
-	case len(s.again) > 0:
-		s.resend(l)
-	case s.full():
-		l.flight.load(&o.control, nil)
-	default:
-		if s.fresh != nil && !o.open.empty() {
-			o.announce(s.fresh)
-			s.fresh = nil
-		}
-		s.ackAlong(l)
-		o.further = o.open.further
-		l.flight.load(&o.control, &o.open)
-		if s.feeder == nil {
-			l.flight.batch.handOver(&o.open)
-		}
-	}
-}
-
-// resends reports whether the link has to write what was sent over an earlier one.
-func (l *link) resends() bool { return l.out.session != nil && l.out.session.resends(l) }
-
-// resend hands the link's flight the next of the messages that were sent before.
-func (s *session) resend(l *link) {
-	first := s.again[0]
-	s.resending, s.flying, s.again = true, first.number, s.again[1:]
-	l.out.announce(first.next)
-	l.flight.load(&l.out.control, first.batch)
-	s.recycled(first.batch)
 }
 
 // keep takes over a batch that is on the wire whole.
@@ -309,11 +249,15 @@ func (s *session) underway(l *link) uint64 {
 
 // settled accounts for messages that were acknowledged, and gives back what held them.
 func (s *session) settled(set reliable.Settlement[*batch]) {
-	if set.Messages == 0 && set.Bytes == 0 && len(set.Payloads) == 0 && len(set.Numbers) == 0 {
+	if set.Messages == 0 && set.Bytes == 0 && len(set.Payloads)+len(set.Ahead) == 0 && len(set.Numbers) == 0 {
 		return
 	}
 	for _, b := range set.Payloads {
 		b.recycle()
+		s.recycled(b)
+	}
+	for _, b := range set.Ahead {
+		b.discard()
 		s.recycled(b)
 	}
 	n := Count{set.Messages, set.Bytes}

@@ -35,7 +35,7 @@ func (s *stream) givenBack(h *handout, delay time.Duration) (then func() error) 
 }
 
 func (s *stream) terminated(h *handout, reason string) (then func() error) {
-	if at, held := s.receiver.Terminate(h.key); held && s.owner != nil { // or else the next OPENED says it
+	if at, held := s.receiver.Terminate(h.key, reason); held && s.owner != nil { // it is said over the next one anyway
 		s.said = zmtp.AppendTerm(s.said, at, reason)
 		s.tell(true)
 	}

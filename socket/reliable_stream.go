@@ -87,6 +87,10 @@ func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) re
 	s.owner, s.on, l.in.stream, l.in.labels = l, on, s, &s.labels
 	s.shared, s.leaving, s.said = o.Shared, false, s.said[:0] // what was to be said, the answer says
 	s.armed, s.hurried = false, false                         // nothing goes ahead of that
+	for _, t := range s.receiver.Terms() {
+		s.said = zmtp.AppendTerm(s.said, t.Pos, t.Reason)
+	}
+	s.next, s.expires = nil, time.Time{} // the message was lost with its link
 	s.from = spool.Sender{Stream: spool.ID(o.Stream), Epoch: o.Epoch, Nonce: o.Nonce}
 	s.low, s.peer = max(s.low, o.Low), l.peer
 	l.in.limit = l.in.limit.beyond(opened.Credit)
@@ -231,6 +235,7 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 		q.rejectAll(l, Duplicate, rest)
 		n += len(rest)
 		if verdict == reliable.Duplicate {
+			s.expires = time.Time{}
 			due = s.receiver.Dropped(q.env.now(), k, 0) || due
 			s.entered = s.entered.plus(countFrames(rest)) // which the ledger has as received and not unread
 			continue

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // A feeder takes messages from one cursor of a store to links: to any of several, a run for each in turn, or to the one
@@ -198,8 +196,7 @@ func (f *feeder) put(l *link, m *stored) {
 	if s := l.out.session; s != nil {
 		s.has.Add(m.number)
 		if next, needed := s.announceStored(l, m); needed {
-			t := l.out.open.tail(nextFrame)
-			t.b = zmtp.AppendNext(t.b, next)
+			l.out.stored.announced(l.out.open.announce(next), m)
 		}
 	}
 	l.out.stored.push(m.number, m.size)
@@ -211,9 +208,6 @@ func (f *feeder) put(l *link, m *stored) {
 		f.delivered(l, 1)
 	}
 }
-
-// nextFrame is the size of a NEXT command, whole frame.
-const nextFrame = 32
 
 // join adds a link to those that are fed.
 func (f *feeder) join(l *link) {

@@ -1,6 +1,11 @@
 package socket
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
 
 // A storedQueue is the numbers of messages from a store in a link's open batch and in its flight, in their order, and
 // their sizes.
@@ -8,6 +13,29 @@ type storedQueue struct {
 	of    *feeder
 	runs  []numberRange
 	sizes []uint32
+	timed []timedNext
+}
+
+// A timedNext is a NEXT that waits in the open batch and says when its message expires.
+type timedNext struct {
+	frame   []byte
+	expires time.Time
+}
+
+// announced notes what NEXT says of a message.
+func (c *storedQueue) announced(frame []byte, m *stored) {
+	if !m.expires.IsZero() {
+		c.timed = append(c.timed, timedNext{frame, m.expires})
+	}
+}
+
+// leave has what NEXT says of time left be true now: the open batch is about to be written, and may have waited.
+func (c *storedQueue) leave() {
+	for _, t := range c.timed {
+		zmtp.SetNextTTL(t.frame, max(1, untilNow(t.expires)))
+	}
+	clear(c.timed)
+	c.timed = c.timed[:0]
 }
 
 func (c *storedQueue) push(number uint64, size int) {

@@ -30,9 +30,11 @@ const (
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued, or not acknowledged, when the socket closed.
 	SocketClosed Reason = "socket closed"
-	// Rejected: a receiver has refused it for good (TERM), or has given it back as often as [WithMaxAttempts] allows,
-	// on a reliable socket without a spool.
+	// Rejected: a receiver has refused it for good ([Delivery.Term]), on a reliable socket without a spool.
 	Rejected Reason = "rejected"
+	// TooManyDeliveries: given back by a receiver ([Delivery.Nak]) when its delivery had begun as often as
+	// [WithMaxAttempts] allows, on a reliable socket without a spool.
+	TooManyDeliveries Reason = "too many deliveries"
 )
 
 // Reasons on the way out of a socket with a spool (see [WithSpool]): what the spool itself does with its messages. How

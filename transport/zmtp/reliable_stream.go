@@ -54,6 +54,11 @@ func AppendNext(b []byte, n Next) []byte {
 	return binary.BigEndian.AppendUint32(b, milliseconds(n.TTL))
 }
 
+// SetNextTTL replaces the TTL in a whole frame that AppendNext has made.
+func SetNextTTL(frame []byte, ttl time.Duration) {
+	binary.BigEndian.PutUint32(frame[len(frame)-4:], milliseconds(ttl))
+}
+
 // ParseNext reads the data of a NEXT command. Data that is cut short is ErrMalformed.
 func ParseNext(data []byte) (n Next, err error) {
 	if len(data) < nextSize {

@@ -30,6 +30,9 @@ func (s *setting) once() bool {
 	return (s.receivers == 1 || s.partition) && (s.disk || !s.crashes) && !s.manual
 }
 
+// heard reports whether the sender hears of all that was refused: unless either side dies.
+func (s *setting) heard() bool { return s.manual && !s.crashes && !s.durable }
+
 // run has things happen until all is over, and returns what is wrong.
 func (w *world) run() []string {
 	for range 20 * w.total {
@@ -93,6 +96,11 @@ func (w *world) verdict() (faults []string) {
 			found("doubled", "message %d came %d times", id, w.times[id])
 		case w.unflagged[id] > 1:
 			found("doubled", "message %d came %d times unflagged", id, w.unflagged[id])
+		}
+	}
+	for id, n := range w.refusedBy {
+		if w.heard() && n != w.refused[id] {
+			found("taken for received", "message %d was refused %d times, and the sender knows %d", id, n, w.refused[id])
 		}
 	}
 	if w.once() {

@@ -52,6 +52,8 @@ type Receiver struct {
 	top     uint64 // behind the greatest number that ever arrived
 	flagged Next   // said of the next message, with a Number, or nothing
 
+	refused []refusal // that the sender may not have heard of, in the order in which they were said
+
 	owed      uint64 // settled and not acknowledged
 	owedBytes uint64
 	owedSince time.Duration
@@ -90,7 +92,10 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 		return refuse(Forked)
 	}
 	r.epoch, r.nonce, r.sender = o.Epoch, o.Nonce, o.Link
+	r.forgetRefused(func(number uint64) bool { return number < o.Low })
 	held := r.held()
+	settled := sum(held)
+	held = r.holdRefused(held)
 	done := r.taken.Clone()
 	for _, h := range held {
 		done.RemoveRange(h.From, h.To)
@@ -99,6 +104,9 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	r.link++
 	r.owned = true
 	r.restart(held)
+	if settled < r.arrived {
+		r.done.AddRange(settled, r.arrived)
+	}
 	r.ackEvery = r.cfg.AckEvery.within(Limit{quarter(o.Window.Messages), quarter(o.Window.Bytes)})
 	r.ackEvery = r.ackEvery.within(Limit{quarter(r.cfg.Credit.Messages), quarter(r.cfg.Credit.Bytes)})
 	opened := Opened{Receiver: r.cfg.ID, Known: r.known, Next: r.next, Credit: r.cfg.Credit, Done: done, Held: held}
@@ -254,6 +262,10 @@ func (r *Receiver) Low(link Link, low uint64, settled ...Range) error {
 		r.taken.AddRange(s.From, s.To)
 	}
 	r.taken.Raise(low)
+	if len(r.refused) > 0 {
+		told := ranges.From(low, settled...)
+		r.forgetRefused(told.Contains)
+	}
 	return nil
 }
 

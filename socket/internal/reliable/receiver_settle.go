@@ -43,16 +43,6 @@ func (r *Receiver) GiveBack(number uint64) (pos uint64, known bool) {
 	return pos, true
 }
 
-// Terminate records that a message is settled as one that nobody wants. It returns the position that TERM has to name.
-// TERM must be sent before any later ACK.
-func (r *Receiver) Terminate(number uint64) (pos uint64, known bool) {
-	pos, ok := r.find(number)
-	if ok {
-		r.done.Add(pos)
-	}
-	return pos, ok
-}
-
 // Acknowledge returns the ACK that says all that is settled, if anything was since the last one and there is a link to
 // send it on. Its ranges are valid until the next call to the Receiver.
 func (r *Receiver) Acknowledge() (a Ack, ok bool) {

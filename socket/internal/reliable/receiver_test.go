@@ -3,6 +3,7 @@ package reliable
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,6 +82,72 @@ func TestAckAt(t *testing.T) {
 	}
 	if _, ok := r.Acknowledge(); ok {
 		t.Error("an ACK without a link")
+	}
+}
+
+// A refusal is said over each link until the sender says that the message is settled, by whatever means.
+func TestRefusedIsSaidAgain(t *testing.T) {
+	r, link := opened(ReceiverConfig{}, Open{})
+	r.Judge(link, 9)
+	r.Took(9)
+	for _, n := range []uint64{4, 7, 2, 3} {
+		if pos, known := r.Terminate(n, "no "+strconv.Itoa(int(n))); !known || pos != n-1 {
+			t.Errorf("number %d is at %d, %v", n, pos, known)
+		}
+	}
+	if _, known := r.Terminate(4, "again"); known {
+		t.Error("refused twice")
+	}
+	r.Settle(0, 1, 1)
+	from := Link(1)
+	reopen := func(low uint64, held []Range, terms ...Term) {
+		t.Helper()
+		r.Lost(link)
+		from++
+		var yes Opened
+		link, yes = r.Open(Open{Link: from, Low: low, Next: 10})
+		if !slices.Equal(yes.Held, held) {
+			t.Errorf("held are %v, want %v", yes.Held, held)
+		}
+		for _, h := range held {
+			if yes.Done.Contains(h.From) {
+				t.Errorf("number %d is held and settled", h.From)
+			}
+		}
+		if got := r.Terms(); !slices.Equal(got, terms) {
+			t.Errorf("TERM is to say %v, want %v", got, terms)
+		}
+		if n := r.Unsettled(); n != sum(held)-uint64(len(terms)) {
+			t.Errorf("%d are unsettled", n)
+		}
+	}
+	rest := []Range{span(5, 7), span(8, 10)}
+	reopen(1, append(slices.Clone(rest), span(2, 5), span(7, 8)), Term{4, "no 2"}, Term{5, "no 3"}, Term{6, "no 4"},
+		Term{7, "no 7"})
+	reopen(4, append(slices.Clone(rest), span(4, 5), span(7, 8)), Term{4, "no 4"}, Term{5, "no 7"})
+	if err := r.Low(link, 4, span(7, 8)); err != nil {
+		t.Error(err)
+	}
+	reopen(4, append(slices.Clone(rest), span(4, 5)), Term{4, "no 4"})
+	r.SettleNumber(0, 5, 1)
+	if a, _ := r.Acknowledge(); a.Upto != 1 {
+		t.Errorf("%+v", a)
+	}
+	reopen(5, []Range{span(6, 7), span(8, 10)})
+}
+
+// Refusals that the sender does not settle are bounded.
+func TestRefusedAreBounded(t *testing.T) {
+	r, link := opened(ReceiverConfig{}, Open{})
+	const some = 10
+	r.Judge(link, MaxRefused+some)
+	r.Took(MaxRefused + some)
+	for n := range uint64(MaxRefused + some) {
+		r.Terminate(n+1, "")
+	}
+	_, yes := r.Open(Open{Link: 2, Low: 1, Next: MaxRefused + some + 1})
+	if want := []Range{span(some+1, MaxRefused+some+1)}; !slices.Equal(yes.Held, want) || len(r.Terms()) != MaxRefused {
+		t.Errorf("held are %v, want %v; %d refusals", yes.Held, want, len(r.Terms()))
 	}
 }
 

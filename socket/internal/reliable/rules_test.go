@@ -35,6 +35,10 @@ func TestRules(t *testing.T) {
 		{"what an earlier life has sent is not flagged", sentIsRemembered, "disk to memory, receivers die", "doubled"},
 		{"what was given back counts as taken", givenBackIsForgotten, "disk to several, settled one by one", "lost"},
 		{"an ACK goes ahead of NAK", givenBackBeforeAck, "memory to memory, settled one by one", "lost"},
+		{
+			"a refusal that is lost is not said again", refusedIsSaidAgain, "memory to memory, settled one by one",
+			"taken for received",
+		},
 		{"duplicates have no position", duplicatesAreCounted, "disk to disks, reassigned", "stuck"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -53,7 +53,6 @@ type Sender[P any] struct {
 
 	// Positions on the link.
 	written    uint64     // messages written whole
-	placedEnd  uint64     // behind the last message that Place was asked about
 	places     places     // their numbers
 	done       ranges.Set // settled or given back
 	records    []record[P]
@@ -82,8 +81,9 @@ type Settlement[P any] struct {
 	// Numbers are those of the messages.
 	Numbers []Range
 	// Payloads are no longer needed: all of their messages are settled. Of a write that a lost link has parted, the
-	// payload is not among them.
-	Payloads []P
+	// payload is not among them. Those in Ahead are not needed either, but of a write before theirs something is: whoever
+	// has writes share memory with the one before must not use theirs again.
+	Payloads, Ahead []P
 }
 
 // A Piece is messages that have to be sent again: Count of a payload from index Skip on, whose numbers begin with
@@ -280,7 +280,6 @@ func (s *Sender[P]) restart(o *Opened, kept []Piece[P]) (adopted []Range) {
 		other(at, r.To)
 	}
 	s.places.add(run{pos: s.written, number: o.Next})
-	s.placedEnd = s.written
 	return adopted
 }
 
@@ -307,7 +306,7 @@ func (s *Sender[P]) retire(n uint64) {
 
 // clear forgets all positions.
 func (s *Sender[P]) clear() {
-	s.written, s.placedEnd, s.unacked, s.unackedLen = 0, 0, 0, 0
+	s.written, s.unacked, s.unackedLen = 0, 0, 0
 	s.done = ranges.Set{}
 	s.records = nil
 	s.places.reset(0, 0)
@@ -322,7 +321,6 @@ func (s *Sender[P]) Lost(link Link, now time.Duration) {
 	s.opened, s.up = false, false
 	s.lost, s.lostAt = true, now
 	s.places.cut(s.written)
-	s.placedEnd = s.written
 }
 
 // Forget is told of messages that were to be sent again and are not to be sent with their numbers any more: they go
@@ -354,7 +352,7 @@ func (s *Sender[P]) Abandon(reached bool) (r Resumption[P]) {
 	written, at := s.written, s.places.number(s.written)
 	s.clear()
 	s.places.reset(written, at)
-	s.written, s.placedEnd = written, written
+	s.written = written
 	s.done.Raise(written)
 	return r
 }

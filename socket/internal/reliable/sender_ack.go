@@ -60,7 +60,10 @@ func (s *Sender[P]) GiveBack(link Link, queued, pos uint64) (p Piece[P], freed S
 // begin empties what the last call returned.
 func (s *Sender[P]) begin() {
 	clear(s.settled.Payloads)
-	s.settled = Settlement[P]{Numbers: s.settled.Numbers[:0], Payloads: s.settled.Payloads[:0]}
+	clear(s.settled.Ahead)
+	s.settled = Settlement[P]{
+		Numbers: s.settled.Numbers[:0], Payloads: s.settled.Payloads[:0], Ahead: s.settled.Ahead[:0],
+	}
 }
 
 // settle marks positions as done and enters in s.settled those that are written. release must follow.
@@ -112,8 +115,12 @@ func (s *Sender[P]) release() {
 			r.freed = true
 			s.settled.Bytes += r.bytes
 			s.unackedLen -= r.bytes
-			if !r.part {
+			switch {
+			case r.part:
+			case first == i:
 				s.settled.Payloads = append(s.settled.Payloads, r.payload)
+			default:
+				s.settled.Ahead = append(s.settled.Ahead, r.payload)
 			}
 			var none P
 			r.payload = none

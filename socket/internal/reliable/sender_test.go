@@ -100,7 +100,7 @@ func TestAckIsJudged(t *testing.T) {
 		{"a part of a write", Ack{Upto: 1}, 0, 4, nil, nil},
 		{"a write", Ack{Upto: 2}, 0, 3, []string{"two"}, nil},
 		{"all", Ack{Upto: 5}, 0, 0, []string{"two", "three"}, nil},
-		{"out of order", Ack{Ranges: []Range{span(2, 5)}}, 0, 2, []string{"three"}, nil},
+		{"out of order", Ack{Ranges: []Range{span(2, 5)}}, 0, 2, []string{"ahead: three"}, nil},
 		{"the same in two ways", Ack{Upto: 3, Ranges: []Range{span(1, 4), span(2, 3)}}, 0, 1, []string{"two"}, nil},
 		{"more than was written, but taken", Ack{Upto: 6}, 1, 0, []string{"two", "three"}, nil},
 		{"more than was sent", Ack{Upto: 6}, 0, 5, nil, ErrProtocol},
@@ -114,14 +114,98 @@ func TestAckIsJudged(t *testing.T) {
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
-			if !slices.Equal(got.Payloads, tt.freed) || got.Messages != 5-tt.left {
-				t.Errorf("%d messages and %q, want %d and %q", got.Messages, got.Payloads, 5-tt.left, tt.freed)
+			if freed := freedBy(got); !slices.Equal(freed, tt.freed) || got.Messages != 5-tt.left {
+				t.Errorf("%d messages and %q, want %d and %q", got.Messages, freed, 5-tt.left, tt.freed)
 			}
 			if n, _ := s.Unacknowledged(); n != tt.left {
 				t.Errorf("%d unacknowledged, want %d", n, tt.left)
 			}
 		})
 	}
+}
+
+// freedBy lists payloads that are no longer needed, those ahead of others that are with a note.
+func freedBy(s Settlement[string]) (all []string) {
+	all = slices.Clone(s.Payloads)
+	for _, p := range s.Ahead {
+		all = append(all, "ahead: "+p)
+	}
+	return all
+}
+
+// Of writes that are settled ahead of earlier ones the memory may be shared with those, whatever settles them.
+func TestFreedAhead(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(s *Sender[string], at Link) Settlement[string]
+		want []string
+	}{
+		{"by an ACK", func(s *Sender[string], at Link) Settlement[string] {
+			set, _ := s.Ack(at, 0, Ack{Ranges: []Range{span(1, 2)}})
+			return set
+		}, []string{"ahead: second"}},
+		{"by a NAK", func(s *Sender[string], at Link) Settlement[string] {
+			_, set, _, _ := s.GiveBack(at, 0, 1)
+			return set
+		}, []string{"ahead: second"}},
+		{"before its write has returned", func(s *Sender[string], at Link) Settlement[string] {
+			_, _ = s.Ack(at, 1, Ack{Ranges: []Range{span(2, 3)}})
+			return s.Wrote(at, 1, 1, "third")
+		}, []string{"ahead: third"}},
+		{"the one before first", func(s *Sender[string], at Link) Settlement[string] {
+			_, _ = s.Ack(at, 0, Ack{Upto: 1})
+			set, _ := s.Ack(at, 0, Ack{Upto: 2})
+			return set
+		}, []string{"second"}},
+		{"with the one before", func(s *Sender[string], at Link) Settlement[string] {
+			set, _ := s.Ack(at, 0, Ack{Ranges: []Range{span(1, 2), span(0, 1)}})
+			return set
+		}, []string{"first", "second"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _, at, _ := pair(t, SenderConfig[string]{}, ReceiverConfig{})
+			s.Wrote(at, 1, 1, "first")
+			s.Wrote(at, 1, 1, "second")
+			got := freedBy(tt.do(s, at))
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("freed are %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What a receiver may forget is all that was given a number and is not to come: neither what is unacknowledged, nor what
+// is to be sent again.
+func TestSettledNumbers(t *testing.T) {
+	s, r, at, _ := pair(t, SenderConfig[string]{}, ReceiverConfig{})
+	want := func(most int, low uint64, above ...Range) {
+		t.Helper()
+		if l, a := s.Settled(most); l != low || !slices.Equal(a, above) {
+			t.Errorf("below %d and %v are settled, want %d and %v", l, a, low, above)
+		}
+	}
+	want(9, 1)
+	s.Wrote(at, 10, 10, "ten")
+	want(9, 1)
+	_, _ = s.Ack(at, 0, Ack{Upto: 2, Ranges: []Range{span(4, 6)}}) // numbers 1, 2, 5, 6
+	want(9, 3, span(5, 7))
+	_, _, _, _ = s.GiveBack(at, 0, 8) // number 9
+	want(9, 3, span(5, 7), span(9, 10))
+	want(1, 3, span(5, 7))
+	s.Place(0, Next{Attempts: 1, Redelivered: true})
+	want(9, 3, span(5, 7), span(9, 10)) // number 11 is not given before it is written
+	s.Wrote(at, 1, 1, "again")
+	want(9, 3, span(5, 7), span(9, 10))
+	s.Lost(at, 0)
+	at, _ = join(t, s, r) // nothing has arrived
+	want(9, 3, span(5, 7), span(9, 10))
+	s.Forget(3, 2)
+	want(9, 7, span(9, 10))
+	s.Place(0, Next{Number: 7})
+	s.Wrote(at, 2, 2, "7 and 8")
+	_, _ = s.Ack(at, 0, Ack{Upto: 2})
+	want(9, 10)
 }
 
 // An ACK may come before the write that carried its messages has returned.

@@ -1,5 +1,7 @@
 package reliable
 
+import "github.com/yodel-mq/yodel/socket/internal/ranges"
+
 // Room reports whether more may be written: the window is not used up. One write may go beyond it.
 func (s *Sender[P]) Room() bool { return s.up && !s.window.reached(s.unacked, s.unackedLen) }
 
@@ -9,7 +11,8 @@ func (s *Sender[P]) Room() bool { return s.up && !s.window.reached(s.unacked, s.
 // It must be called for each message whose number does not follow from the one before: what Opened says is to be sent
 // again, with its number, attempts and redelivered; the first message behind those, and what comes from another stream
 // or was given back, with the number 0, for a number of its own. All other messages need no call: they have the number
-// of the one before them plus one. A message that was placed must not be taken back as long as the link is up (Pinned).
+// of the one before them plus one. Calls go in the order of the link. A number is a position, so that neither the
+// message nor one ahead of it may be taken back as long as the link is up: it is best placed as it is written.
 func (s *Sender[P]) Place(queued uint64, m Next) (next Next, needed bool) {
 	pos := s.written + queued
 	expected := s.places.number(pos)
@@ -19,14 +22,9 @@ func (s *Sender[P]) Place(queued uint64, m Next) (next Next, needed bool) {
 	needed = m.Number != expected || m.Attempts > 0 || m.Redelivered
 	if needed {
 		s.places.add(run{pos: pos, number: m.Number, attempts: m.Attempts, redelivered: m.Redelivered})
-		s.placedEnd = pos + 1
 	}
 	return m, needed
 }
-
-// Pinned reports whether a message that NEXT was said for has not been written yet. Until it is none of those queued
-// may be taken back: numbers go by position.
-func (s *Sender[P]) Pinned() bool { return s.placedEnd > s.written }
 
 // Wrote records that the next count messages were written whole, bytes altogether, all of those that payload has, in
 // order. It returns what has been acknowledged meanwhile.
@@ -49,7 +47,11 @@ func (s *Sender[P]) Wrote(link Link, count, bytes uint64, payload P) Settlement[
 	}
 	if left == 0 {
 		s.settled.Bytes = bytes
-		s.settled.Payloads = append(s.settled.Payloads, payload)
+		if len(s.records) == 0 {
+			s.settled.Payloads = append(s.settled.Payloads, payload)
+		} else {
+			s.settled.Ahead = append(s.settled.Ahead, payload)
+		}
 		s.places.prune(min(s.done.Floor(), s.written))
 		return s.settled
 	}
@@ -90,4 +92,28 @@ func (s *Sender[P]) TellLow(low uint64) bool {
 	}
 	s.told = low
 	return true
+}
+
+// Settled returns what the receiver may forget of the numbers that were given: all below low, and the lowest ranges
+// above it, most of them at most. It is for a sender that gives the numbers itself: where messages are given back, which
+// go on under other numbers, a receiver would remember a gap for each.
+func (s *Sender[P]) Settled(most int) (low uint64, above []Range) {
+	var open ranges.Set
+	for p := range s.pieces() {
+		open.AddRange(p.Number, p.Number+p.Count)
+	}
+	for _, o := range s.owed.Above() {
+		open.AddRange(o.From, o.To)
+	}
+	low = s.nextFree
+	if left := open.Above(); len(left) > 0 {
+		low = min(low, left[0].From)
+	}
+	for gap := range open.Gaps(low, s.nextFree) {
+		if len(above) == most {
+			break
+		}
+		above = append(above, gap)
+	}
+	return low, above
 }

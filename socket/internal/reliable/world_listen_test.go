@@ -38,7 +38,7 @@ func (w *world) listen() bool {
 	case 'a':
 		w.acked(c, c.link, f.ack)
 		if low := w.low(c); w.holds(floorIsTold) && c.s.TellLow(low) {
-			w.push(c, frame{kind: 'l', at: low, above: slices.Clone(w.above())})
+			w.push(c, frame{kind: 'l', at: low, above: slices.Clone(w.above(c))})
 		}
 	case 'k', 't':
 		piece, freed, ok, err := c.s.GiveBack(c.link, c.queued(), f.at)
@@ -55,8 +55,13 @@ func (w *world) listen() bool {
 		case !ok:
 		case f.kind == 'k':
 			w.tx.queue = append(w.entries([]Piece[[]entry]{piece}, w.durable), w.tx.queue...)
-		case w.durable:
-			w.tx.done.Add(piece.Number)
+		default:
+			for _, e := range w.entries([]Piece[[]entry]{piece}, true) {
+				w.refused[e.id]++
+			}
+			if w.durable {
+				w.tx.done.Add(piece.Number)
+			}
 		}
 	}
 	c.pipe.toSender = c.pipe.toSender[1:]
@@ -93,9 +98,10 @@ func (w *world) listenBehind() bool {
 }
 
 // above is what is settled beyond the lowest number that is not.
-func (w *world) above() []Range {
+func (w *world) above(c *session) []Range {
 	if !w.durable {
-		return nil
+		_, above := c.s.Settled(1 + w.rnd.IntN(4))
+		return above
 	}
 	return w.tx.done.Above()
 }

@@ -106,6 +106,9 @@ func (w *world) opened(g *receiving, p *pipe, o Open) {
 		g.stale = append(g.stale, lateOpened{p, o, yes})
 		return
 	}
+	if !w.holds(refusedIsSaidAgain) {
+		g.r.refused = nil
+	}
 	link, yes := g.r.Open(o)
 	w.own(g, p, link, yes)
 }
@@ -140,6 +143,9 @@ func (w *world) own(g *receiving, p *pipe, link Link, yes Opened) {
 	}
 	w.log("  %d.%d owned by link %d: %+v", g.name, g.lives, link, yes)
 	w.answer(p, frame{kind: 'O', yes: yes})
+	for _, t := range g.r.Terms() {
+		w.answer(p, frame{kind: 't', at: t.Pos})
+	}
 }
 
 func (w *world) answer(p *pipe, f frame) {
@@ -227,10 +233,11 @@ func (w *world) verb(g *receiving) {
 		return
 	}
 	if w.rnd.IntN(8) == 0 {
-		pos, ok := g.r.Terminate(it.number)
+		pos, ok := g.r.Terminate(it.number, "")
 		if ok && p != nil {
 			w.answer(p, frame{kind: 't', at: pos})
 		}
+		w.refusedBy[it.id]++
 	} else {
 		due, ok := g.r.SettleNumber(w.now, it.number, 0)
 		if !ok {

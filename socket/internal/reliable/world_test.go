@@ -48,6 +48,7 @@ const (
 	givenBackIsForgotten                  // the receiver: what it gave back it takes again
 	givenBackBeforeAck                    // the receiver: NAK goes out ahead of an ACK that covers it
 	duplicatesAreCounted                  // the receiver: a message that is dropped has a position
+	refusedIsSaidAgain                    // the receiver: TERM is said over the next link too
 	allRules             rule = 1<<iota - 1
 )
 
@@ -158,6 +159,8 @@ type world struct {
 	unflagged []int // deliveries of each message that were not flagged
 	times     []int // all of them
 	settledBy []int // how often the application was done with it
+	refusedBy []int // how often it has refused it
+	refused   []int // how often the sender has heard of that
 	errs      []error
 	most      int // ranges that a receiver remembered at once
 	cuts      int
@@ -176,6 +179,7 @@ func newWorld(s setting, seed uint64, total int, broken rule) *world {
 	w := &world{
 		setting: s, broken: broken, rnd: rand.New(rand.NewPCG(seed, 7)), total: total, next: 0,
 		unflagged: make([]int, total), times: make([]int, total), settledBy: make([]int, total),
+		refusedBy: make([]int, total), refused: make([]int, total),
 	}
 	w.tx.epoch = 1
 	w.stays = !s.durable && !s.crashes && seed%2 == 0
