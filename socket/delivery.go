@@ -59,8 +59,8 @@ type Delivery struct {
 	Msg
 	// ID is the message's, for an application that notes what it has done with its own data (see [WithTaken]).
 	ID MessageID
-	// Attempts is how many deliveries were begun before this one, as far as the sender tells: one with a spool counts
-	// them. With an inbox those that were given back there count too.
+	// Attempts is how many deliveries were begun before this one, as far as the sender knows: those after which the
+	// message was given back, or its receiver was lost. With an inbox those that were given back there count too.
 	Attempts int
 	// Redelivered says that an application may have seen the message before.
 	Redelivered bool
@@ -90,7 +90,9 @@ func (d *Delivery) AckSync(ctx context.Context) error {
 
 // Nak gives the message back, to be delivered again after the delay, here or to another receiver, and with one more of
 // its Attempts. With an inbox it goes back there, and to the dead letters once it was given back
-// [spool.Options.MaxDeliveries] times.
+// [spool.Options.MaxDeliveries] times; so it does at a sender with a spool. One without a spool drops it, as
+// [TooManyDeliveries], once its delivery was begun as often as [WithMaxAttempts] allows, 20 times by default. If the
+// connection is lost before the sender has heard of it, the message comes again over the next one, at once.
 func (d *Delivery) Nak(delay time.Duration) error {
 	return d.settle("nak", func(by settler, h *handout) func() error { return by.givenBack(h, max(0, delay)) })
 }
@@ -111,8 +113,10 @@ func (d *Delivery) InProgress() error {
 }
 
 // Term says that the message is worth nothing to anybody: it is not delivered again, and goes to the dead letters of
-// its sender's spool or, with an inbox, of that, with the reason. With an inbox it returns once that is on disk.
-// Without one the sender may take the message for acknowledged, if the connection is lost before it has heard of this.
+// its sender's spool or, with an inbox, of that, with the reason; a sender without a spool drops it, as [Rejected].
+// With an inbox it returns once that is on disk. Without one it is said again over the next connection if this one is
+// lost before the sender has heard of it, of up to 16,384 messages; if this side ends first the message may be sent
+// again.
 func (d *Delivery) Term(reason string) error {
 	return d.settle("term", func(by settler, h *handout) func() error { return by.terminated(h, reason) })
 }

@@ -20,7 +20,14 @@ type rawSender struct {
 // openTo connects a raw sender on a host to the address of host "srv", and opens a stream there.
 func openTo(t testing.TB, net *simnet.Network, host, typ string, o zmtp.Open) *rawSender {
 	t.Helper()
-	r := &rawSender{raw: rawSim(t, net, host)}
+	return openOver(rawSim(t, net, host), typ, o)
+}
+
+// openOver is openTo over a connection.
+func openOver(conn *raw, typ string, o zmtp.Open) *rawSender {
+	t := conn.t
+	t.Helper()
+	r := &rawSender{raw: conn}
 	r.shake(typ, yodelOf(zmtp.FeatureOpens, o.Stream[0], ""))
 	c := o.Command()
 	r.send(zmtp.AppendCommand(nil, c.Name, c.Data))

@@ -82,7 +82,8 @@ const (
 	// first, only the ledger has that count.
 	Dropped
 	// Undelivered: a message was dropped because peers, the last of them Peer, ended the connection in the middle of
-	// it as often as WithMaxAttempts allows. Err says more.
+	// it, or gave it back, as often as WithMaxAttempts allows, or because Peer has refused it for good; Reason says
+	// which: Undeliverable, TooManyDeliveries or Rejected. Err says more.
 	Undelivered
 	// Throttled: Peer has sent more than 1,000 frames within a second that are of no use to the application: PINGs
 	// and other commands, requests without an envelope, replies that nobody waits for, messages that the socket does

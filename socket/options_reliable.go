@@ -28,6 +28,8 @@ type ReliableOption interface {
 //     more to acknowledge; what the peer sends meanwhile stays with it.
 //   - A peer that does not acknowledge, such as one of another implementation, is sent each message once and is named
 //     by a [PeerForeign] event; [Ledger.AtMostOnce] counts them. [WithYodelOnly] refuses such peers.
+//   - What goes to another peer, or to the same one that has given it back, says so ([Delivery.Redelivered]) and how
+//     often its delivery was begun.
 //   - A subscriber gets what was published while it was connected and subscribed; what is published while it is away is
 //     not for it.
 //   - Between sockets of one process it is the same: if one of the two sends reliably, messages go from one to the

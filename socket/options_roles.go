@@ -27,8 +27,9 @@ func WithImmediate() QueueOption {
 // WithMaxAttempts bounds how often the sending of one message may begin: when a peer ends the connection in the
 // middle of a message, as it does for one over its limit, the message goes to the next peer, or to the same one
 // again; after n times it is dropped as [Undeliverable], with an [Undelivered] event, and the messages behind it
-// flow. A connection that is lost for other reasons does not count. The default, and 0, is 3, with [WithReliable] 20;
-// less than 0 is no bound.
+// flow. A connection that is lost for other reasons does not count. What reliable peers give back ([Delivery.Nak]) is
+// sent again within the same bound, and then dropped as [TooManyDeliveries]; there each peer counts, too, that was lost
+// and may have received the message. The default, and 0, is 3, with [WithReliable] 20; less than 0 is no bound.
 func WithMaxAttempts(n int) QueueOption {
 	return optionForQueues{setting: func(c *config) {
 		if n != 0 {

@@ -69,11 +69,22 @@ func joinReliably(t *testing.T, endpoint string, o zmtp.Opened) *rawReceiver {
 	return answerOpen(t, rawDial(t, endpoint), o)
 }
 
+// joinReliablyAs is joinReliably of a receiver with an id.
+func joinReliablyAs(t *testing.T, endpoint string, id byte, o zmtp.Opened) *rawReceiver {
+	t.Helper()
+	return answerOpenAs(t, rawDial(t, endpoint), id, o)
+}
+
 // answerOpen does so over a connection.
 func answerOpen(t testing.TB, conn *raw, o zmtp.Opened) *rawReceiver {
 	t.Helper()
+	return answerOpenAs(t, conn, 7, o)
+}
+
+func answerOpenAs(t testing.TB, conn *raw, id byte, o zmtp.Opened) *rawReceiver {
+	t.Helper()
 	r := &rawReceiver{raw: conn}
-	r.shake("PULL", yodelOf(zmtp.FeatureReliable|1<<30, 7, "and more"))
+	r.shake("PULL", yodelOf(zmtp.FeatureReliable|1<<30, id, "and more"))
 	f := r.frame()
 	name, data, err := zmtp.ParseCommand(f.body)
 	must(t, err)
@@ -82,7 +93,7 @@ func answerOpen(t testing.TB, conn *raw, o zmtp.Opened) *rawReceiver {
 	}
 	r.open, err = zmtp.ParseOpen(data)
 	must(t, err)
-	o.Receiver = [16]byte{7}
+	o.Receiver = [16]byte{id}
 	for i, c := range o.Commands() {
 		if i > 0 {
 			if f := r.frame(); f.command() != zmtp.CommandMore {

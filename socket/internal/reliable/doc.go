@@ -33,7 +33,7 @@
 //  4. Each ACK goes to [Sender.Ack], which returns the payloads that are free now: whole batches, to be recycled. Then
 //     [Sender.TellLow] says whether LOW is due. NAK and TERM go to [Sender.GiveBack], which returns the message: after
 //     a NAK it is sent again, here or elsewhere, through Place with number 0 (a spool: with its own number); after a
-//     TERM it is dropped.
+//     TERM it is dropped. Then [Sender.Settled] is what LOW should say now and then.
 //  5. When the link is lost and its writer has finished: first Wrote, for what is whole on the wire of the last write,
 //     then [Sender.Lost]. What was not written has no number and goes wherever it may; what was to be sent again and
 //     was not keeps its number, for this receiver, or [Sender.Forget] is told. If the same receiver comes back it goes
@@ -53,7 +53,8 @@
 //     order in which they were taken, or [Receiver.SettleNumber], one by one in any order. If the receiver has a disk
 //     the commit comes first. If these report that an ACK is due, [Receiver.Acknowledge] and out it goes, ahead of
 //     data; otherwise at [Receiver.AckAt], by one timer, and before the socket half-closes.
-//  4. [Receiver.GiveBack] and [Receiver.Terminate] return the position that NAK and TERM name.
+//  4. [Receiver.GiveBack] and [Receiver.Terminate] return the position that NAK and TERM name. A NAK that is lost with
+//     its link the next OPENED says; what TERM has to say then, [Receiver.Terms] tells after Open.
 //  5. [Receiver.Lost] when the link is gone. What is queued stays queued and held. A receiver that leaves for good
 //     says, after its last ACK, BYE: then its messages need not wait for it.
 //
@@ -74,6 +75,6 @@
 // # Where to start reading
 //
 // terms.go has what is said; sender.go and receiver.go the two machines, with what happens when a link begins;
-// sender_write.go, sender_ack.go, sender_piece.go and receiver_settle.go the rest; places.go which number a position
-// has.
+// sender_write.go, sender_ack.go, sender_piece.go, receiver_settle.go and receiver_refuse.go the rest; places.go which
+// number a position has.
 package reliable

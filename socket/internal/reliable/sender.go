@@ -186,13 +186,16 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 				continue
 			}
 			for rest := range split(part.Piece, &held) {
-				switch {
-				case rest.settled: // held, that is
+				if rest.settled { // held, that is
 					kept = append(kept, rest.Piece)
-				case o.Known == Everything && rest.Number >= o.Next: // it has not arrived
-					r.Again = append(r.Again, rest.Piece)
-				default: // or has and was given back
-					r.Again = append(r.Again, rest.again())
+					continue
+				}
+				had, others := rest.cut(s.arrivedBelow(&o))
+				if had.Count > 0 { // and has given it back
+					r.Again = append(r.Again, had.again())
+				}
+				if others.Count > 0 {
+					r.Again = append(r.Again, others)
 				}
 			}
 		}
@@ -217,6 +220,14 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 	s.up, s.lost, s.spoken = true, false, true
 	s.window = s.cfg.Window.within(o.Credit)
 	return r, nil
+}
+
+// arrivedBelow is below which number messages that the receiver neither holds nor has settled may have been received.
+func (s *Sender[P]) arrivedBelow(o *Opened) uint64 {
+	if o.Known == Everything {
+		return o.Next
+	}
+	return mostNumber
 }
 
 // judge checks what the receiver says that it has against what it can have.

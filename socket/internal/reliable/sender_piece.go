@@ -64,6 +64,17 @@ func (p Piece[P]) to(n uint64) Piece[P] {
 	return p
 }
 
+// cut parts the piece into what is below a number and what is not.
+func (p Piece[P]) cut(number uint64) (below, rest Piece[P]) {
+	switch {
+	case number <= p.Number:
+		return below, p
+	case number >= p.Number+p.Count:
+		return p, rest
+	}
+	return p.to(number - p.Number), p.from(number)
+}
+
 // again is a piece that an application may have got.
 func (p Piece[P]) again() Piece[P] {
 	if p.Attempts < ^uint16(0) {

@@ -263,6 +263,41 @@ func TestGiveBackIsJudged(t *testing.T) {
 	}
 }
 
+// Of messages that follow each other some may have been received and given back, which was lost with the link, and
+// others have not arrived: only of the former it is said that they come again.
+func TestAgainIsParted(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		opened Opened
+		want   []Piece[string]
+	}{
+		{"given back and not arrived", Opened{Known: Everything, Next: 4, Done: ranges.From(2)}, []Piece[string]{
+			{Payload: "six", Skip: 1, Count: 2, Number: 2, Bytes: 2, Attempts: 1, Redelivered: true},
+			{Payload: "six", Skip: 3, Count: 3, Number: 4, Bytes: 3},
+		}},
+		{"all given back", Opened{Known: Everything, Next: 7, Done: ranges.From(5)}, []Piece[string]{
+			{Payload: "six", Skip: 4, Count: 2, Number: 5, Bytes: 2, Attempts: 1, Redelivered: true},
+		}},
+		{"none arrived", Opened{Known: Everything, Next: 4, Done: ranges.From(4)}, []Piece[string]{
+			{Payload: "six", Skip: 3, Count: 3, Number: 4, Bytes: 3},
+		}},
+		{"forgotten", Opened{Known: Settled, Next: 4, Done: ranges.From(4)}, []Piece[string]{
+			{Payload: "six", Skip: 3, Count: 3, Number: 4, Bytes: 3, Attempts: 1, Redelivered: true},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _, at, _ := pair(t, SenderConfig[string]{}, ReceiverConfig{})
+			s.Wrote(at, 6, 6, "six")
+			s.Lost(at, 0)
+			at, _, _ = s.Open()
+			r, err := s.Opened(at, tt.opened)
+			if err != nil || !slices.Equal(r.Again, tt.want) {
+				t.Errorf("%v, %+v; want %+v", err, r.Again, tt.want)
+			}
+		})
+	}
+}
+
 func TestWindow(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
