@@ -7,9 +7,9 @@ import (
 
 // A message that makes peers end the connection while it is being written, because it is over their limit or crashes
 // them, would be sent to one peer after the other for ever, and nothing behind it would get through. So attempts to
-// deliver a message are counted, and after WithMaxAttempts the message is dropped. An attempt is one of which bytes were
-// written when the peer ended the connection, and one after which a reliable peer has given the message back or was
-// lost: messages behind one that was begun are sent again as often as it takes.
+// deliver a message are counted, and after WithMaxAttempts the message is dropped. An attempt is one of which bytes
+// were written when the peer ended the connection, and one after which a reliable peer has given the message back or
+// was lost: messages behind one that was begun are sent again as often as it takes.
 
 // tries is what is known of earlier deliveries of a message.
 type tries struct {

@@ -6,8 +6,8 @@ import (
 )
 
 // What a reliable link writes next. Messages of which NEXT has something to say are loaded by themselves, and that is
-// where it is said: a number is a position on the link, so that none is given to a message that may still be taken back,
-// or find others put ahead of it. (Those from a store have numbers of their own, and stay where they were put.)
+// where it is said: a number is a position on the link, so that none is given to a message that may still be taken
+// back, or find others put ahead of it. (Those from a store have numbers of their own, and stay where they were put.)
 
 // load hands the link's flight what is to be written next: what was sent before, then what waits, as far as the window
 // allows.

@@ -38,8 +38,8 @@ func (r *Receiver) Terminate(number uint64, reason string) (pos uint64, known bo
 	return pos, true
 }
 
-// Terms returns what TERM has to say of messages that were refused over earlier links. It is asked right after Open, and
-// they go out before any ACK.
+// Terms returns what TERM has to say of messages that were refused over earlier links. It is asked right after Open,
+// and they go out before any ACK.
 func (r *Receiver) Terms() (terms []Term) {
 	for i, f := range r.refused {
 		terms = append(terms, Term{r.arrived - uint64(len(r.refused)-i), f.reason})

@@ -175,8 +175,8 @@ func TestFreedAhead(t *testing.T) {
 	}
 }
 
-// What a receiver may forget is all that was given a number and is not to come: neither what is unacknowledged, nor what
-// is to be sent again.
+// What a receiver may forget is all that was given a number and is not to come: neither what is unacknowledged, nor
+// what is to be sent again.
 func TestSettledNumbers(t *testing.T) {
 	s, r, at, _ := pair(t, SenderConfig[string]{}, ReceiverConfig{})
 	want := func(most int, low uint64, above ...Range) {

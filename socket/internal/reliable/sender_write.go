@@ -95,8 +95,8 @@ func (s *Sender[P]) TellLow(low uint64) bool {
 }
 
 // Settled returns what the receiver may forget of the numbers that were given: all below low, and the lowest ranges
-// above it, most of them at most. It is for a sender that gives the numbers itself: where messages are given back, which
-// go on under other numbers, a receiver would remember a gap for each.
+// above it, most of them at most. It is for a sender that gives the numbers itself: where messages are given back,
+// which go on under other numbers, a receiver would remember a gap for each.
 func (s *Sender[P]) Settled(most int) (low uint64, above []Range) {
 	var open ranges.Set
 	for p := range s.pieces() {
