@@ -12,8 +12,8 @@ import (
 
 // Messages that a receiver gives back. NAK has one sent again after a delay: to any peer or, where it is for this one
 // alone, to this one, with how often its delivery was begun, until that was as often as WithMaxAttempts allows. TERM
-// has it dropped. Where messages come from a store, that decides instead: it keeps the delay and counts the attempts, and
-// makes a dead letter of what nobody wants.
+// has it dropped. Where messages come from a store, that decides instead: it keeps the delay and counts the attempts,
+// and makes a dead letter of what nobody wants.
 
 // A reply is what a receiver has said of messages: an ACK, or a NAK or TERM of one.
 type reply struct {

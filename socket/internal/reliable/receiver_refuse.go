@@ -19,8 +19,8 @@ type Term struct {
 	Reason string
 }
 
-// MaxRefused is how many refusals a receiver remembers until it is told that they are settled. Of more, the earliest may
-// be taken for received by a sender whose link is lost.
+// MaxRefused is how many refusals a receiver remembers until it is told that they are settled. Of more, the earliest
+// may be taken for received by a sender whose link is lost.
 const MaxRefused = 16 << 10
 
 // Terminate records that a message is settled as one that nobody wants. It returns the position that TERM has to name.
