@@ -8,6 +8,7 @@ import (
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/spool"
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/simnet"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -209,4 +210,42 @@ func TestDurableHostile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDurableInproc: a subscriber with a name gets what is published while it is away from a publisher in the same
+// process too.
+func TestDurableInproc(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		space := sameProcess{transport.NewInproc()}
+		q := openSpool(t, t.TempDir(), spool.Options{})
+		pub := socket.NewPub(socket.WithTransport(space), socket.WithSpool(q))
+		bindAt(t, pub)
+		read := func() *socket.Sub {
+			s := socket.NewSub(socket.WithTransport(space), socket.WithSubscription("x"),
+				socket.WithSubscriberName("ann", socket.DurableOptions{}))
+			must(t, s.Connect(server))
+			_, _ = s.TryRecv()
+			return s
+		}
+		publish := func(from, to int) {
+			for n := from; n < to; n++ {
+				must(t, pub.Send(aDay(t), topical("x", n)))
+			}
+		}
+		s := read()
+		must(t, pub.WaitSubscribers(aDay(t), "x", 1))
+		publish(0, 5)
+		recvTopical(t, s, upTo(0, 5)...)
+		if events, _ := countOf(s, socket.PeerForeign); events > 0 {
+			t.Error("the publisher is foreign")
+		}
+		must(t, s.Close())
+		publish(5, 10)
+		s = read()
+		recvTopical(t, s, upTo(5, 10)...)
+		must(t, s.Close())
+		balanced(t, pub)
+		must(t, pub.Close())
+		must(t, q.Close())
+	})
 }

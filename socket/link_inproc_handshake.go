@@ -23,9 +23,11 @@ type inprocHello struct {
 var errByBytes = errors.New("over bytes")
 
 // needsBytes reports whether a link to a peer in this process has to be one over bytes, because one side sends reliably
-// and the other acknowledges: then all that reliable links do is done in one way. Both sides come to the same result.
+// and the other acknowledges, or one keeps a durable subscription of the other's: then all that reliable links do is
+// done in one way. Both sides come to the same result.
 func (c *core) needsBytes(theirs zmtp.Features) bool {
-	return c.opens() && theirs.Has(zmtp.FeatureReliable) || c.in.receives && theirs.Has(zmtp.FeatureOpens)
+	return c.opens() && theirs.Has(zmtp.FeatureReliable) || c.in.receives && theirs.Has(zmtp.FeatureOpens) ||
+		c.features().Has(featuresDurable) && theirs.Has(featuresDurable)
 }
 
 // handshakeInproc trades hellos with the other side, runs the security mechanism and completes l. The error is
