@@ -66,7 +66,7 @@ type rawReceiver struct {
 // joinReliably shakes hands, takes OPEN and answers it.
 func joinReliably(t *testing.T, endpoint string, o zmtp.Opened) *rawReceiver {
 	t.Helper()
-	return answerOpen(t, rawDial(t, endpoint), o)
+	return joinReliablyAs(t, endpoint, 7, o)
 }
 
 // joinReliablyAs is joinReliably of a receiver with an id.
