@@ -34,7 +34,8 @@ type DurableOptions struct {
 //     exact number.
 //   - From a publisher that keeps no durable subscriptions (without a spool, of an earlier version, or of another
 //     implementation) it gets what is published while it is connected, and a [PeerForeign] event tells so;
-//     [WithYodelOnly] refuses such a peer. In the same process messages go over inproc as bytes, as on any reliable link.
+//     [WithYodelOnly] refuses such a peer. In the same process messages go over inproc as bytes, as on any reliable
+//     link.
 //   - A publisher that has too many names refuses another, with a [HandshakeFailed] event on both sides.
 //
 // Bind and Connect return ErrInvalidOption for a name that is too long. The default, and "", is to have none.
