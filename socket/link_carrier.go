@@ -32,8 +32,8 @@ type carrier interface {
 	// offer takes a message and enters it in the ledger, unless the queue for the peer is full or the link is dead. It
 	// is given a copy: a pointer would have each message allocate (measured: 13 % of a REQ/REP round trip over inproc).
 	offer(m outgoing) bool
-	// appendFast does the same for a message behind others of its kind, if that takes next to nothing. It is for a socket
-	// with one peer, and costs about half of what the way through offer does.
+	// appendFast does the same for a message behind others of its kind, if that takes next to nothing. It is for a message
+	// that goes to this peer alone, and costs about half of what the way through offer does.
 	appendFast(m Msg, size int) bool
 	// open reports whether offer would take a message.
 	open() bool

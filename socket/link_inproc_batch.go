@@ -52,7 +52,7 @@ func (p *inproc) append(m Msg, size int) bool {
 }
 
 // appendFast is append and all that offer does about it, for a batch that has begun and will not be full with the
-// message. It is for a socket with one peer, and costs about half of what offer does.
+// message. It is for a message that goes to this peer alone, and costs about half of what offer does.
 func (p *inproc) appendFast(m Msg, size int) bool {
 	b := &p.batch
 	if b.n == 0 || uint64(b.n)+1 >= b.limit.messages || b.load().Bytes+m.weight(size) >= b.limit.bytes ||

@@ -49,10 +49,12 @@ func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link)
 		o.overflow(situation{way: published, peer: nobody}, nil, m)
 		return nil, nil
 	}
-	if l := links[0]; len(links) == 1 && !l.out.overflow.replaces() && l.carrier.appendFast(Msg{Frames: m.frames}, m.size) {
-		return nil, nil
-	}
-	if m.shared = len(links) > 1; m.shared {
+	if m.shared = len(links) > 1; !m.shared {
+		only := links[0]
+		if !only.out.overflow.replaces() && only.carrier.appendFast(Msg{Frames: m.frames}, m.size) {
+			return nil, nil
+		}
+	} else {
 		var small bool
 		if o.scratch, small = encodeSmall(o.scratch[:0], m.frames); small {
 			m.wire = o.scratch
