@@ -32,7 +32,7 @@ func (r *result) undone() string {
 		{"kills", r.kills, 2 * p.Kills},
 		{"stops", r.stops, 2 * p.Stops},
 		{"fills", r.fills, p.Fills},
-		{"cuts", r.cuts, p.Cuts - p.Cuts/10 - 1}, // the last ones may have come when nothing was sent any more
+		{"cuts", r.cuts, p.Cuts - p.Cuts/5 - 1}, // the last ones may have come when nothing was sent any more
 	} {
 		if c.done < c.want && (c.what != "stops" || canSuspend) {
 			lack = append(lack, fmt.Sprintf("%s %d of %d", c.what, c.done, c.want))
