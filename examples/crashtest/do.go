@@ -10,9 +10,10 @@ import (
 const (
 	ahead = 500 // messages may be on their way beyond the next thing that is to be done
 
-	manyCuts = 2               // of which no more than so many wait at a time,
-	holdFor  = 2 * time.Second // for so long,
-	slowly   = 100             // while so many messages go on
+	manyCuts = 2                     // of which no more than so many wait at a time,
+	holdFor  = 2 * time.Second       // for so long,
+	slowly   = 100                   // while so many messages go on
+	every    = 10 * time.Millisecond // in such a time, in which there is an acknowledgement to cut as well
 )
 
 // due: it is time for the next event. Cuts need something that is sent, and so wait for each other.
@@ -43,9 +44,10 @@ func (r *run) openGate(events []event, accepted, received uint64) error {
 	to := uint64(math.MaxUint64 / 2)
 	if len(events) > 0 {
 		to = max(events[0].At+ahead, received) - received
-		if accepted+received >= events[0].At {
-			to = max(to, accepted+slowly)
+		if accepted+received >= events[0].At && time.Since(r.eased) >= every {
+			r.eased, r.easedTo = time.Now(), accepted+slowly
 		}
+		to = max(to, r.easedTo)
 	}
 	return writeWord(r.gate, 0, to)
 }

@@ -156,6 +156,8 @@ func makePlan(s scenario, seed uint64, o sizes) *plan {
 func makeCut(r *rand.Rand, early bool) *cut {
 	c := &cut{Back: r.IntN(3) == 0, Reset: r.IntN(2) == 0, Fresh: r.IntN(4) == 0}
 	switch {
+	case c.Fresh && c.Back: // as much as a receiver says in its handshake, and a little more
+		c.Bytes = r.Int64N(220)
 	case c.Fresh:
 		c.Bytes = r.Int64N(500)
 	case early:

@@ -110,7 +110,9 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	r.ackEvery = r.cfg.AckEvery.within(Limit{quarter(o.Window.Messages), quarter(o.Window.Bytes)})
 	r.ackEvery = r.ackEvery.within(Limit{quarter(r.cfg.Credit.Messages), quarter(r.cfg.Credit.Bytes)})
 	opened := Opened{Receiver: r.cfg.ID, Known: r.known, Next: r.next, Credit: r.cfg.Credit, Done: done, Held: held}
-	r.known = Everything
+	if r.known == Nothing { // of Settled the sender is told until it has certainly heard it: Judge
+		r.known = Everything
+	}
 	return r.link, opened
 }
 
@@ -190,6 +192,7 @@ func (r *Receiver) Judge(link Link, n uint64) (v Verdict, k uint64) {
 	case r.flagged.Number != 0:
 		n = 1
 	}
+	r.known = Everything         // the sender has got the answer to its OPEN
 	if r.next >= r.taken.End() { // in order
 		return Take, n
 	}

@@ -266,7 +266,12 @@ func TestMemory(t *testing.T) {
 	if o.Known != Settled || len(o.Held) > 0 || o.Next != 8 || o.Done.Contains(6) || !o.Done.Contains(7) {
 		t.Errorf("%+v", o)
 	}
-	if _, o := again.Open(Open{Epoch: 4, Link: 2, Low: 5, Next: 50}); o.Known != Everything {
+	at, o := again.Open(Open{Epoch: 4, Link: 2, Low: 5, Next: 50})
+	if o.Known != Settled {
+		t.Errorf("%+v, though the answer before may have been lost", o)
+	}
+	again.Judge(at, 1)
+	if _, o := again.Open(Open{Epoch: 4, Link: 3, Low: 5, Next: 50}); o.Known != Everything {
 		t.Errorf("%+v", o)
 	}
 }

@@ -90,7 +90,8 @@ type Knowledge uint8
 const (
 	// Nothing: it has never heard of the stream, or has lost what it knew.
 	Nothing Knowledge = iota
-	// Settled: it has what was settled on disk, and nothing of what it had received besides.
+	// Settled: it has what was settled on disk, and nothing of what it had received besides. It says so until something
+	// comes over a link: an answer to an OPEN may be lost.
 	Settled
 	// Everything: it has received all of the stream that it was ever sent in this process.
 	Everything
