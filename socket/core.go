@@ -286,15 +286,19 @@ func (c *core) recv(ctx context.Context) (Msg, error) {
 }
 
 // startStorage begins to keep what is received, where the options say so. It is called by whoever comes first: Bind,
-// Connect or who receives.
+// Connect or who receives. It is small so that it is inlined in Recv.
 func (c *core) startStorage() error {
-	switch {
-	case c.disk != nil:
-		return c.disk.start()
-	case c.in.taken != nil:
-		return c.in.taken.start(c)
+	if c.disk == nil && c.in.taken == nil {
+		return nil
 	}
-	return nil
+	return c.startStored()
+}
+
+func (c *core) startStored() error {
+	if c.disk != nil {
+		return c.disk.start()
+	}
+	return c.in.taken.start(c)
 }
 
 // next is Next of the same roles.

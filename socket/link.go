@@ -89,33 +89,34 @@ type link struct {
 
 // linkOut is the part of a link that belongs to the way out.
 type linkOut struct {
-	open      batch     // takes what is sent
-	control   []byte    // commands, which go ahead of open
-	box       *outbox   // the socket's, core.out
-	limit     mark      // the high-water mark
-	writeLoop func()    // the method, as a value that was made once
-	total     int64     // bytes written since the handshake
-	further   uint64    // frames in flight beyond the first of each message
-	counts    outCounts // of the messages in open and in flight, and of those before
-	attempts  attempts  // of the messages in open and in flight
-	burst     uint64    // messages dropped for want of room since there was room last
+	// What each message touches stands together.
+	open     batch     // takes what is sent
+	box      *outbox   // the socket's, core.out
+	limit    mark      // the high-water mark
+	further  uint64    // frames in flight beyond the first of each message
+	overflow Overflow  // what to do when full
+	writing  bool      // somebody is at it, a goroutine in writeLoop or a caller in writeNow, and owns link.flight
+	full     bool      // at the high-water mark, until the queue is down to half
+	named    bool      // a SlowPeer event has told of the queue that is full
+	joined   bool      // has become part of the socket
+	dead     bool      // takes nothing any more
+	draining bool      // but writes what it has, and waits for acknowledgements
+	removed  bool      // is not in the outbox any more; finish follows once nobody writes
+	finished bool      // what was unsent is accounted for, and done is closed
+	ending   bool      // no more bytes follow: the end of our stream was sent, or is about to be
+	behind   bool      // the peer has not been sent all our subscriptions
+	counts   outCounts // of the messages in open and in flight, and of those before
 
-	writing  bool // somebody is at it, a goroutine in writeLoop or a caller in writeNow, and owns link.flight
-	full     bool // at the high-water mark, until the queue is down to half
-	named    bool // a SlowPeer event has told of the queue that is full
-	joined   bool // has become part of the socket
-	dead     bool // takes nothing any more
-	draining bool // but writes what it has, and waits for acknowledgements
-	removed  bool // is not in the outbox any more; finish follows once nobody writes
-	finished bool // what was unsent is accounted for, and done is closed
-	ending   bool // no more bytes follow: the end of our stream was sent, or is about to be
-	behind   bool // the peer has not been sent all our subscriptions
+	control   []byte   // commands, which go ahead of open
+	writeLoop func()   // the method, as a value that was made once
+	total     int64    // bytes written since the handshake
+	attempts  attempts // of the messages in open and in flight
+	burst     uint64   // messages dropped for want of room since there was room last
 
-	overflow Overflow            // what to do when full
-	filled   time.Duration       // when the queue came to its mark; 0 if it is not there
-	cause    error               // why the way out is over, maybe before the link is
-	done     chan struct{}       // of a removed link: closed once what was unsent is accounted for
-	topics   map[string]struct{} // what this peer is subscribed to
+	filled time.Duration       // when the queue came to its mark; 0 if it is not there
+	cause  error               // why the way out is over, maybe before the link is
+	done   chan struct{}       // of a removed link: closed once what was unsent is accounted for
+	topics map[string]struct{} // what this peer is subscribed to
 
 	session *session     // of a reliable link; nil of any other
 	listing *listing     // of a durable subscription, the peer's or ours; nil for none

@@ -98,8 +98,14 @@ func (w *wire) take(m *outgoing) bool {
 	if m.pinned {
 		o.open.pin()
 	}
-	o.attempts.add(int(o.counts.queued.Messages), 1, m.tried)
-	l.out.box.account(l, m)
+	if m.tried.n > 0 {
+		o.attempts.add(int(o.counts.queued.Messages), 1, m.tried)
+	}
+	if m.backlogged {
+		o.box.account(l, m)
+	} else { // inlined
+		o.box.ledger(l).accept(Count{1, uint64(m.size)})
+	}
 	if !replaces && o.limit.reached(o.load()) {
 		l.reachedMark()
 	}

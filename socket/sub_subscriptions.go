@@ -165,8 +165,15 @@ func (s *subscriptions) remove(by any, topic string) bool {
 }
 
 // complete notes that the application has begun to receive: of a durable subscription it has listed all topics by then.
+// It is small so that it is inlined in Recv.
 func (s *subscriptions) complete() {
-	if s.core.cfg.subscriber == "" || s.log.complete.Load() {
+	if s.core.cfg.subscriber != "" {
+		s.completeDurable()
+	}
+}
+
+func (s *subscriptions) completeDurable() {
+	if s.log.complete.Load() {
 		return
 	}
 	s.changes.Lock()
