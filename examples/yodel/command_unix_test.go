@@ -39,7 +39,7 @@ func TestExecIsKilled(t *testing.T) {
 		args []string
 		end  bool // by a signal
 	}{
-		{"time limit", []string{"--exec-timeout", "100ms"}, false},
+		{"time limit", []string{"--exec-timeout", "2s"}, false},
 		{"the tool ends", nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -48,7 +48,12 @@ func TestExecIsKilled(t *testing.T) {
 			rep := startInput(t, "", append([]string{"rep", "--bind", anyPort, "--exec", hang}, tc.args...)...)
 			req := start(t, "req", "--connect", rep.endpoint(), "--format", "quoted")
 			req.types("hang\n")
-			r, err := os.Open(held) // returns when the command has started what it starts
+			flag := os.O_RDONLY // returns when the command has started what it starts
+			if !tc.end {        // the time may pass before
+				req.prints("\"\"\n")
+				flag |= syscall.O_NONBLOCK
+			}
+			r, err := os.OpenFile(held, flag, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +62,6 @@ func TestExecIsKilled(t *testing.T) {
 				rep.stop()
 				rep.exit(0)
 			} else {
-				req.prints("\"\"\n")
 				rep.says("command: killed: --exec-timeout passed; sent an empty reply")
 				req.types("x\n")
 				req.prints("\"\"\n\"ok\\n\"\n")
