@@ -7,8 +7,8 @@ import (
 )
 
 // A Handler is told what happens. Of one connection it is told in order, by one goroutine at a time, and the same one
-// for all connections of a Bound; of the endpoints of a Dialer by one each. That goroutine receives for all of them, so
-// that a Handler must not wait, neither for room to send nor for a Close of this package.
+// for all connections of a Bound; of the endpoints of a Dialer by one each. That goroutine receives for all of them,
+// so that a Handler must not wait, neither for room to send nor for a Close of this package.
 type Handler interface {
 	// Up: a peer that fits is connected. c.Data is the Handler's from now on.
 	Up(c *Conn)

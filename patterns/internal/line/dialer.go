@@ -42,8 +42,8 @@ func NewDialer(p Pattern, h Handler, opts ...socket.DealerOption) *Dialer {
 // Endpoint is what was given to Connect.
 func (l *Line) Endpoint() string { return l.endpoint }
 
-// Connect begins to connect to an endpoint, as that of a socket does. To connect to the same endpoint again, however it
-// is spelled, changes nothing.
+// Connect begins to connect to an endpoint, as that of a socket does. To connect to the same endpoint again, however
+// it is spelled, changes nothing.
 func (d *Dialer) Connect(endpoint string) error {
 	return d.connect(endpoint, func(s *socket.Dealer) error { return s.Connect(endpoint) })
 }

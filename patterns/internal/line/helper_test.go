@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -101,10 +102,8 @@ func (s *story) until(t testing.TB, what string) []string {
 		s.mu.Lock()
 		told, more := append([]string(nil), s.told...), s.more
 		s.mu.Unlock()
-		for _, line := range told {
-			if line == what {
-				return told
-			}
+		if slices.Contains(told, what) {
+			return told
 		}
 		select {
 		case <-more:

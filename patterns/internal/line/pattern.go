@@ -31,8 +31,8 @@ var ErrPattern = errors.New("the two do not fit")
 // Option is the option by which a socket says that it is p.
 func (p Pattern) Option() socket.Option { return socket.WithMetadata(Property, string(p)) }
 
-// Meet returns nil if p can work with a peer, and an error that names both if not. A peer that says nothing is foreign,
-// and fits all.
+// Meet returns nil if p can work with a peer, and an error that names both if not. A peer that says nothing is
+// foreign, and fits all.
 func (p Pattern) Meet(peer *socket.Peer) error {
 	other := Pattern(peer.Metadata[Property])
 	if other == "" || other.name() == p.counterpart() {

@@ -10,10 +10,10 @@ import (
 
 // A reader receives what comes to one socket and tells a Handler of it, in order.
 //
-// Events and messages come from a socket on two ways. One goroutine follows the events, notes them, and ends the context
-// of the Recv under way. As Recv with a context that has ended returns what is there first, the other goroutine, which
-// receives, has handed over all that a lost peer had sent when it comes to the note of its loss. It may come to a message
-// before the note of its peer, which is up then.
+// Events and messages come from a socket on two ways. One goroutine follows the events, notes them, and ends the
+// context of the Recv under way. As Recv with a context that has ended returns what is there first, the other
+// goroutine, which receives, has handed over all that a lost peer had sent when it comes to the note of its loss. It
+// may come to a message before the note of its peer, which is up then.
 type reader struct {
 	socket   peerSocket
 	pattern  Pattern
@@ -103,7 +103,7 @@ func (r *reader) catchUp() {
 		r.message(m)
 	}
 	for _, ev := range notes {
-		switch ev.Kind { //nolint:exhaustive // follow lets no others through
+		switch ev.Kind {
 		case socket.PeerUp:
 			r.conn(ev.Peer)
 		case socket.Missed:
