@@ -74,6 +74,8 @@ type Session struct {
 	Metadata Metadata
 	// Opener decrypts what follows, for [Reader.SetOpener]; nil if the mechanism does not encrypt.
 	Opener Opener
+	// Sealer encrypts what we send after the handshake; nil if the mechanism does not encrypt.
+	Sealer Sealer
 	// Rest is what was read past the handshake: the start of the traffic, to be decoded before anything else is read.
 	// It is nil if there is nothing.
 	Rest []byte
@@ -149,6 +151,9 @@ func (n *negotiation) overBytes(ctx context.Context, rw io.ReadWriter) (*Session
 		}
 		if o, ok := n.ex.(Opener); ok { // a nil interface from a failed assertion may still hold on to n.ex
 			s.Opener = o
+		}
+		if o, ok := n.ex.(Sealer); ok {
+			s.Sealer = o
 		}
 		if len(c.in.buf) > 0 {
 			s.Rest = bytes.Clone(c.in.buf) // do not pin the whole buffer

@@ -120,6 +120,7 @@ func newNegotiation(cfg Config) (*negotiation, error) {
 	n.local = Local{
 		Metadata:     AppendMetadata(make([]byte, 0, m.size()), m),
 		PeerFirst:    cfg.Admit != nil || cfg.Authenticate != nil,
+		Asks:         cfg.Authenticate != nil,
 		Peer:         n.peer,
 		Authenticate: n.authenticate,
 	}

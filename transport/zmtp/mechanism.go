@@ -21,8 +21,8 @@ type Mechanism interface {
 	New(local Local) (ex Exchange, first Command, err error)
 }
 
-// An Exchange is one side of a [Mechanism] on one connection. It is for one goroutine. One that is also an [Opener]
-// encrypts what follows the handshake.
+// An Exchange is one side of a [Mechanism] on one connection. It is for one goroutine. One that is also an [Opener] and
+// a [Sealer] encrypts what follows the handshake; these two are used by different goroutines at once.
 type Exchange interface {
 	// Step takes the peer's next command and returns our answer; the zero Command is none. done says that nothing
 	// follows from either side once send has gone. An error ends the handshake; send goes to the peer even so, if
@@ -31,6 +31,17 @@ type Exchange interface {
 	// The data of c is valid during the call only. Step may wait for what [Local] offers, as long as ctx lasts, and
 	// for nothing else.
 	Step(ctx context.Context, c Command) (send Command, done bool, err error)
+}
+
+// A Sealer encrypts the frames of a connection that we send, as an [Opener] decrypts those we receive. It belongs to
+// whoever writes: frames are to be sealed in the order in which they travel, each once, and all of them sent.
+type Sealer interface {
+	// Seal adds to b the whole frame, header too, that carries the frame with these flags and this body: a part of a
+	// message, or with FlagCommand a command. It keeps body as it is, which must not be in the capacity of b behind
+	// its length. It allocates nothing beyond growing b.
+	Seal(b []byte, flags byte, body []byte) []byte
+	// Overhead is the most bytes that a body has more than the one inside.
+	Overhead() int
 }
 
 // A Command is a command without its frame.
@@ -46,6 +57,8 @@ type Local struct {
 	// PeerFirst asks not to send Metadata before Peer and Authenticate have returned nil ([Config.Admit]). A
 	// mechanism whose order of commands does not allow that ignores it.
 	PeerFirst bool
+	// Asks says that Authenticate asks somebody ([Config.Authenticate] is set) and does not just let everybody in.
+	Asks bool
 	// Peer takes what the peer says of itself, encoded like Metadata, and judges it. Each Exchange calls it once. An
 	// error is to be returned by Step as it is; after one that wraps ErrSocketType the peer may still be told our
 	// Metadata.
