@@ -8,8 +8,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// The seeds of all targets are files in testdata/fuzz. What the fuzzer makes goes to the peer as it is or, since next to
-// nothing of that gets past a box, sealed as one who has the keys can.
+// The seeds of all targets are files in testdata/fuzz. What the fuzzer makes goes to the peer as it is or, since next
+// to nothing of that gets past a box, sealed as one who has the keys can.
 
 // takes gives a side a command; it returns what the side says, or fails if that is not an answer or a refusal.
 func takes(t *testing.T, s *side, c zmtp.Command) (send zmtp.Command, ok bool) {
