@@ -32,9 +32,7 @@ func WithMatcher(m Matcher) PublishOption {
 // match returns the links that a message is for, each once. The list is valid until the next call. core.out.mu is held.
 func (s *subscribers) match(topic []byte) []*link {
 	o := &s.core.out
-	o.fanOuts++
-	clear(s.matched)
-	s.matched = s.matched[:0]
+	s.beginMatch()
 	if m := s.core.cfg.matcher; m != nil {
 		m.Match(topic, s.visitor)
 		return s.matched
@@ -51,7 +49,14 @@ func (s *subscribers) match(topic []byte) []*link {
 	return s.matched
 }
 
-// visit adds a peer that a Matcher has found.
+// beginMatch empties the list of those that a message is for.
+func (s *subscribers) beginMatch() {
+	s.core.out.fanOuts++
+	clear(s.matched)
+	s.matched = s.matched[:0]
+}
+
+// visit adds a peer that a Matcher has found, or that was given.
 func (s *subscribers) visit(p *Peer) {
 	o := &s.core.out
 	if l := s.core.linkTo(p); l != nil && l.out.lastFanOut != o.fanOuts && !l.out.dead {

@@ -205,3 +205,32 @@ func TestRouterSendToThisConnection(t *testing.T) {
 		nothing(t, second)
 	})
 }
+
+// TestRouterSendToASilentPeer: a peer that has said nothing, and whose identity the application cannot know, is sent to
+// by the Peer of its event, and answers.
+func TestRouterSendToASilentPeer(t *testing.T) {
+	eachTransport(t, func(t *testing.T, endpoint string) {
+		router := closing(t, socket.NewRouter())
+		at := bind(t, router, endpoint)
+		for i := range 3 {
+			silent := closing(t, socket.NewDealer())
+			connect(t, silent, at)
+			seen := 0
+			up := eventWhere(t, router, "one more peer is up", func(ev socket.Event) bool {
+				if ev.Kind == socket.PeerUp {
+					seen++
+				}
+				return seen == i+1
+			})
+			if len(up.Peer.Identity) != 0 {
+				t.Fatalf("the peer has the identity %q", up.Peer.Identity)
+			}
+			must(t, router.SendTo(within(t), up.Peer, socket.Text("who are you?")))
+			expect(t, silent, "who are you?")
+			send(t, silent, "me")
+			if m := recv(t, router); m.From != up.Peer {
+				t.Errorf("the answer came from %v, want %v", m.From, up.Peer)
+			}
+		}
+	})
+}
