@@ -48,7 +48,11 @@ func (c *frameConduit) Receive(context.Context) (Command, error) {
 				return Command{}, fail("handshake", ErrTooLarge, "a command claims %d bytes; the limit is %d", h.Size, c.limit)
 			}
 			if h.Size <= uint64(len(c.in.buf)-n) {
-				name, data, err := ParseCommand(c.in.take(n + int(h.Size))[n:])
+				body := c.in.take(n + int(h.Size))[n:]
+				if data, ok := plainMisspelt(body); ok && c.ours.mechanism == mechanismPlain {
+					return Command{CommandError, data}, nil
+				}
+				name, data, err := ParseCommand(body)
 				return Command{name, data}, err
 			}
 		}

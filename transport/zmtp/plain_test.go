@@ -79,6 +79,8 @@ func TestPlainBytes(t *testing.T) {
 		{"no time", with(denyPlain(context.DeadlineExceeded)), plainHello, nil, context.DeadlineExceeded},
 		{"client that is refused", client, error400, plainHello, ErrRefused},
 		{"client that is refused late", client, join(plainWelcome, error500), join(plainHello, plainInitiate), ErrRefused},
+		{"client that is refused by libzmq", client, wire("04 09 '^RROR' 03 '400'"), plainHello, ErrRefused},
+		{"client that is refused by libzmq, cut", client, wire("04 08 '^RROR' 03 '40'"), plainHello, ErrMalformed},
 		{"server that gets an ERROR", server, error400, nil, ErrRefused},
 		{"WELCOME with data", client, AppendCommand(nil, "WELCOME", []byte{0}), plainHello, ErrMalformed},
 		{"WELCOME twice", client, join(plainWelcome, plainWelcome), join(plainHello, plainInitiate), ErrMalformed},

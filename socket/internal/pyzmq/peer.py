@@ -288,6 +288,26 @@ class Socket:
             return {}
 
 
+def authenticate(users, keys):
+    """Decides for all PLAIN and CURVE servers of this process which clients may come in (RFC 27). users are names with
+    passwords, keys public keys."""
+    handler = context.socket(zmq.REP)
+    handler.bind("inproc://zeromq.zap.01")
+    keys = {base64.b64decode(k) for k in keys}
+    users = {name.encode(): password.encode() for name, password in users.items()}
+
+    def decide():
+        while True:
+            version, id, domain, address, identity, mechanism, *credentials = handler.recv_multipart()
+            if mechanism == b"PLAIN":
+                good, user = users.get(credentials[0]) == credentials[1], credentials[0]
+            else:
+                good, user = mechanism == b"CURVE" and credentials[0] in keys, b"somebody"
+            handler.send_multipart([version, id, b"200" if good else b"400", b"", user if good else b"", b""])
+
+    threading.Thread(target=decide, daemon=True).start()
+
+
 stalls = []
 
 
@@ -316,6 +336,10 @@ def dispatch(id, op, sock=None, **args):
         return
     if op == "stalls":
         answer(id, worst_stall(args["ms"]))
+        return
+    if op == "authenticate":
+        authenticate(**args)
+        answer(id, {})
         return
     if op == "term":  # every socket must have been closed
         threading.Thread(target=lambda: (context.term(), answer(id, {})), daemon=True).start()
