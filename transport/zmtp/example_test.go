@@ -3,6 +3,7 @@ package zmtp_test
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -193,4 +194,32 @@ func ExampleMetadata_Get() {
 func ExampleSocketType_Check() {
 	fmt.Println(zmtp.Pull.Check(zmtp.Pub))
 	// Output: zmtp: socket type: socket type not accepted: the peer's PUB cannot talk to our PULL, which talks to PUSH
+}
+
+func ExamplePlainServer() {
+	server := zmtp.Config{
+		SocketType: zmtp.Pull,
+		Mechanism:  zmtp.PlainServer(),
+		Authenticate: func(_ context.Context, c zmtp.Claim) (zmtp.User, error) {
+			user, password := c.Credentials[0], c.Credentials[1]
+			if string(user) != "ann" || subtle.ConstantTimeCompare(password, []byte("sesame")) == 0 {
+				return zmtp.User{}, errors.New("wrong user or password") // the client gets ERROR 400
+			}
+			return zmtp.User{ID: string(user)}, nil
+		},
+	}
+	a, b := net.Pipe()
+	defer a.Close()
+	go func() {
+		defer a.Close()
+		client := zmtp.Config{SocketType: zmtp.Push, Mechanism: zmtp.PlainClient("ann", "sesame")}
+		_, _ = zmtp.Handshake(context.Background(), a, client)
+	}()
+	s, err := zmtp.Handshake(context.Background(), b, server)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.Mechanism, s.User.ID, s.PeerType)
+	// Output: PLAIN ann PUSH
 }

@@ -151,56 +151,79 @@ func TestMechanisms(t *testing.T) {
 		event   string // what libzmq says of it
 	}{
 		{
-			"CURVE client", zmtp.Config{Mechanism: curve.Client(clientKey, serverKey.Public())}, curveServer,
+			"CURVE client",
+			zmtp.Config{Mechanism: curve.Client(clientKey, serverKey.Public())},
+			curveServer,
 			nil, "HANDSHAKE_SUCCEEDED",
 		},
 		{
-			"CURVE client that is not allowed", zmtp.Config{Mechanism: curve.Client(otherKey, serverKey.Public())}, curveServer,
+			"CURVE client that is not allowed",
+			zmtp.Config{Mechanism: curve.Client(otherKey, serverKey.Public())},
+			curveServer,
 			zmtp.ErrRefused, "HANDSHAKE_FAILED_AUTH",
 		},
 		{
-			"CURVE client of another server", zmtp.Config{Mechanism: curve.Client(clientKey, otherKey.Public())}, curveServer,
+			"CURVE client of another server",
+			zmtp.Config{Mechanism: curve.Client(clientKey, otherKey.Public())},
+			curveServer,
 			io.ErrUnexpectedEOF, "HANDSHAKE_FAILED_PROTOCOL",
 		},
 		{
-			"CURVE server", zmtp.Config{Mechanism: curve.Server(serverKey, allow)}, toServer(clientKey, serverKey),
+			"CURVE server",
+			zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
+			toServer(clientKey, serverKey),
 			nil, "HANDSHAKE_SUCCEEDED",
 		},
 		{
-			"CURVE server of one it does not allow", zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
+			"CURVE server of one it does not allow",
+			zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
 			toServer(otherKey, serverKey), curve.ErrNotAllowed, "HANDSHAKE_FAILED_AUTH",
 		},
 		{
-			"CURVE server of one that wants another", zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
+			"CURVE server of one that wants another",
+			zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
 			toServer(clientKey, otherKey), zmtp.ErrMalformed, "HANDSHAKE_FAILED_NO_DETAIL",
 		},
 		// libzmq hangs up on another mechanism before it has said what its own is.
 		{
-			"CURVE server of a NULL client", zmtp.Config{Mechanism: curve.Server(serverKey, allow)}, map[string]any{},
+			"CURVE server of a NULL client",
+			zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
+			map[string]any{},
 			io.ErrUnexpectedEOF, "HANDSHAKE_FAILED_PROTOCOL",
 		},
 		{
-			"CURVE server of a PLAIN client", zmtp.Config{Mechanism: curve.Server(serverKey, allow)}, plainUser("sesame"),
+			"CURVE server of a PLAIN client",
+			zmtp.Config{Mechanism: curve.Server(serverKey, allow)},
+			plainUser("sesame"),
 			io.ErrUnexpectedEOF, "HANDSHAKE_FAILED_PROTOCOL",
 		},
 		{
-			"NULL client of a CURVE server", zmtp.Config{}, curveServer,
+			"NULL client of a CURVE server",
+			zmtp.Config{},
+			curveServer,
 			io.ErrUnexpectedEOF, "HANDSHAKE_FAILED_PROTOCOL",
 		},
 		{
-			"PLAIN client", zmtp.Config{Mechanism: zmtp.PlainClient("ann", "sesame")}, map[string]any{"PLAIN_SERVER": 1},
+			"PLAIN client",
+			zmtp.Config{Mechanism: zmtp.PlainClient("ann", "sesame")},
+			map[string]any{"PLAIN_SERVER": 1},
 			nil, "HANDSHAKE_SUCCEEDED",
 		},
 		{
-			"PLAIN client with another password", zmtp.Config{Mechanism: zmtp.PlainClient("ann", "guess")},
-			map[string]any{"PLAIN_SERVER": 1}, zmtp.ErrRefused, "HANDSHAKE_FAILED_AUTH",
+			"PLAIN client with another password",
+			zmtp.Config{Mechanism: zmtp.PlainClient("ann", "guess")},
+			map[string]any{"PLAIN_SERVER": 1},
+			zmtp.ErrRefused, "HANDSHAKE_FAILED_AUTH",
 		},
 		{
-			"PLAIN server", zmtp.Config{Mechanism: zmtp.PlainServer(), Authenticate: checkPlain}, plainUser("sesame"),
+			"PLAIN server",
+			zmtp.Config{Mechanism: zmtp.PlainServer(), Authenticate: checkPlain},
+			plainUser("sesame"),
 			nil, "HANDSHAKE_SUCCEEDED",
 		},
 		{
-			"PLAIN server of one with another password", zmtp.Config{Mechanism: zmtp.PlainServer(), Authenticate: checkPlain},
+			"PLAIN server of one with another password",
+			zmtp.Config{Mechanism: zmtp.PlainServer(), Authenticate: checkPlain},
 			plainUser("guess"), errRefused, "HANDSHAKE_FAILED_PROTOCOL", // libzmq spells ERROR otherwise
 		},
 	} {
