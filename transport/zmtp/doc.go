@@ -21,8 +21,9 @@
 //
 // [Handshake] drives the first two steps over a connection and returns a [Session] that says what was agreed. What is
 // said in the second one is up to a [Mechanism], a state machine without I/O: [Null], [PlainClient] and [PlainServer]
-// are here, CURVE is in the package curve; [Negotiate] runs it between two sockets of one process. A [Reader] decodes the traffic that follows, starting with [Session.Rest], and tells a [Handler] of
-// the commands where they stand between the messages.
+// are here, CURVE is in the package curve; [Negotiate] runs it between two sockets of one process. A [Reader] decodes
+// the traffic that follows, starting with [Session.Rest], and tells a [Handler] of the commands where they stand
+// between the messages.
 //
 // # Beyond RFC 37
 //
@@ -35,11 +36,12 @@
 // # Where to start reading
 //
 // handshake.go for the conversation, with mechanism.go for its second part, mechanism_null.go and plain.go for the
-// simplest ones, mechanism_denial.go for what who is refused is told and handshake_negotiate.go for who judges the peer; reader.go for the traffic, with reader_handler.go for what happens to
-// commands and encrypted frames, and reader_body.go, reader_arena.go and body_pool.go for the memory it is in;
-// greeting.go, frame.go, command.go and metadata.go for the bytes; yodel.go and
-// reliable_open.go for what goes beyond RFC 37; errors.go for what can go wrong. Sizes and flags are
-// those of RFC 37; where libzmq is known to behave otherwise, the comment at the place says so.
+// simplest ones, mechanism_denial.go for what who is refused is told and handshake_negotiate.go for who judges the
+// peer; reader.go for the traffic, with reader_handler.go for what happens to commands and encrypted frames, and
+// reader_body.go, reader_arena.go and body_pool.go for the memory it is in; greeting.go, frame.go, command.go and
+// metadata.go for the bytes; yodel.go and reliable_open.go for what goes beyond RFC 37; errors.go for what can go
+// wrong. Sizes and flags are those of RFC 37; where libzmq is known to behave otherwise, the comment at the place says
+// so.
 //
 // All functions are safe for concurrent use on distinct slices. The only state of the package is in pools of buffers.
 package zmtp

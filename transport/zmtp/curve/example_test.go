@@ -90,7 +90,7 @@ func ExampleWriteKeyFile() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up too
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "server.key")
 	key := curve.GenerateKey()
 	fmt.Println(curve.WriteKeyFile(path, key))
