@@ -93,6 +93,10 @@ func (s *session) takeReplies(l *link) {
 
 // hear takes one reply.
 func (s *session) hear(l *link, r reply) error {
+	if s.feeder != nil {
+		s.spooled.meet(s.receiver)
+		s.feeder.stateLost = false
+	}
 	if r.ack != nil {
 		set, err := s.sender.Ack(s.on, s.underway(l), *r.ack)
 		s.settled(set)

@@ -70,6 +70,7 @@ func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) re
 	if s == nil {
 		s = &stream{in: q, id: o.Stream, receiver: reliable.NewReceiver(reliable.ReceiverConfig{
 			ID:     l.core.endAt(l.ep),
+			Named:  l.core.cfg.named(),
 			Credit: l.core.credit(l.peer),
 		}, memory)}
 		s.labels.by = s

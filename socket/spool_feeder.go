@@ -20,6 +20,8 @@ type feeder struct {
 	turn     int    // the link whose turn it is
 	returned uint64 // how often messages were given back that have to go ahead of those in hand
 	burying  []burial
+
+	stateLost bool // that the receiver has lost its state was told, and it has acknowledged nothing since
 }
 
 // How much a feeder takes at a time: with several receivers so little that all get some, for each run costs a NEXT.

@@ -103,10 +103,15 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 		}
 	}
 	_, met := sp.receivers[o.Receiver]
-	if o.Known == reliable.Nothing && (r.StateLost || met || s.feeder.receiver != "" && low > 1) {
-		s.box.env.events.add(Event{Kind: StateLost, Endpoint: s.opened.ep.name, Peer: s.opened.peer})
+	if o.Known != reliable.Nothing {
+		sp.meet(o.Receiver)
+		return
 	}
-	sp.meet(o.Receiver)
+	if r.StateLost || met || s.feeder.receiver != "" && low > 1 && !s.feeder.stateLost {
+		s.box.env.events.add(Event{Kind: StateLost, Endpoint: s.opened.ep.name, Peer: s.opened.peer})
+		s.feeder.stateLost = true
+	}
+	delete(sp.receivers, o.Receiver)
 }
 
 // settledBelow settles what the session has below low and the receiver does not hold: another one has acknowledged it
@@ -131,7 +136,11 @@ func (s *session) settledBelow(low uint64, held ranges.Set) {
 // maxReceivers is how many receivers a socket remembers to have met.
 const maxReceivers = 4096
 
+// meet notes that a receiver has had something. One that has said so may say later that it knows nothing any more.
 func (sp *spooled) meet(id reliable.ID) {
+	if _, met := sp.receivers[id]; met {
+		return
+	}
 	if len(sp.receivers) >= maxReceivers {
 		clear(sp.receivers)
 	}

@@ -50,7 +50,7 @@ type spooled struct {
 	confirmed ranges.Set               // of those out, settled by what another receiver said
 	lostOut   []loss                   // of those out, lost by the store
 	lossy     Reason                   // the last reason for which something was lost
-	receivers map[reliable.ID]struct{} // that have answered an OPEN
+	receivers map[reliable.ID]struct{} // that have had something
 	receipts  receipts
 }
 

@@ -20,6 +20,8 @@ var settings = []setting{
 	{name: "disk to disk", durable: true, disk: true, receivers: 1, crashes: true},
 	{name: "disk to disks, partitioned", durable: true, disk: true, receivers: 3, partition: true, crashes: true},
 	{name: "disk to disks, reassigned", durable: true, disk: true, receivers: 3, crashes: true},
+	{name: "memory to memory by name, receivers die", receivers: 1, named: true, crashes: true},
+	{name: "disk to memory by name, receivers die", durable: true, receivers: 1, named: true, crashes: true},
 	{name: "disk to several, which die", durable: true, receivers: 3, crashes: true},
 	{name: "memory to memory, settled one by one", receivers: 1, manual: true},
 	{name: "disk to several, settled one by one", durable: true, receivers: 2, manual: true, crashes: true},

@@ -12,6 +12,8 @@ type ReceiverConfig struct {
 	// ID is the receiver's: the name of a durable one, and of any other drawn for its socket (and the endpoint that
 	// connects), so that one that has lost everything is another one.
 	ID ID
+	// Named says that an earlier life may have had the same ID, of which the sender has to hear that it is forgotten.
+	Named bool
 	// Credit is how much the sender may leave unacknowledged. Whoever grants it has to have room for it: a receiver that
 	// stops reading also reads no acknowledgements of what it sends itself. Zero fields leave it to the sender's window.
 	Credit Limit
@@ -83,12 +85,13 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	refuse := func(s Status) (Link, Opened) {
 		return 0, Opened{Status: s, Receiver: r.cfg.ID, Known: r.known, Next: 1}
 	}
+	heard := r.known != Nothing || r.link > 0
 	switch {
 	case o.Next < o.Low || o.Low == 0 || o.Next >= mostNumber:
 		return refuse(Refused)
-	case r.known != Nothing && (o.Epoch < r.epoch || o.Epoch == r.epoch && o.Link != 0 && o.Link <= r.sender):
+	case heard && (o.Epoch < r.epoch || o.Epoch == r.epoch && o.Link != 0 && o.Link <= r.sender):
 		return refuse(Fenced)
-	case r.known != Nothing && o.Epoch == r.epoch && r.nonce != 0 && o.Nonce != r.nonce, r.taken.End() > o.Next:
+	case heard && o.Epoch == r.epoch && r.nonce != 0 && o.Nonce != r.nonce, r.taken.End() > o.Next:
 		return refuse(Forked)
 	}
 	r.epoch, r.nonce, r.sender = o.Epoch, o.Nonce, o.Link
@@ -110,7 +113,7 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 	r.ackEvery = r.cfg.AckEvery.within(Limit{quarter(o.Window.Messages), quarter(o.Window.Bytes)})
 	r.ackEvery = r.ackEvery.within(Limit{quarter(r.cfg.Credit.Messages), quarter(r.cfg.Credit.Bytes)})
 	opened := Opened{Receiver: r.cfg.ID, Known: r.known, Next: r.next, Credit: r.cfg.Credit, Done: done, Held: held}
-	if r.known == Nothing { // of Settled the sender is told until it has certainly heard it: Judge
+	if r.known == Nothing && !r.cfg.Named { // of what a life had forgotten the sender is told until it has heard it: Judge
 		r.known = Everything
 	}
 	return r.link, opened

@@ -39,6 +39,15 @@ func TestRules(t *testing.T) {
 			"a refusal that is lost is not said again", refusedIsSaidAgain, "memory to memory, settled one by one",
 			"taken for received",
 		},
+		{
+			"that all is lost is said once", lossIsSaidAgain, "memory to memory by name, receivers die", "doubled",
+		},
+		{
+			"that all is lost is said once, to a disk", lossIsSaidAgain, "disk to memory by name, receivers die", "doubled",
+		},
+		{
+			"who has answered has had something", metIsAcknowledged, "memory to memory by name, receivers die", "error",
+		},
 		{"duplicates have no position", duplicatesAreCounted, "disk to disks, reassigned", "stuck"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

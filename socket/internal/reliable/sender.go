@@ -45,7 +45,7 @@ type Sender[P any] struct {
 
 	lost     bool // since lostAt
 	lostAt   time.Duration
-	spoken   bool       // the receiver has answered before
+	met      bool       // the receiver has had something of the stream, and is not known to have lost it
 	given    bool       // numbers are given: OpenAt
 	owed     ranges.Set // numbers that are to be sent again and are not written yet, above a floor of 0
 	told     uint64     // the lowest number not settled, as the receiver knows it
@@ -112,7 +112,8 @@ type Resumption[P any] struct {
 	// Held is what the receiver has though this Sender has not written it: an earlier life of a sender whose numbers are
 	// given did. It counts as written now, without a payload, and need not be sent.
 	Held []Range
-	// StateLost says that the receiver has forgotten what it was sent: of those to be sent again some may be doubled.
+	// StateLost says that the receiver has forgotten what it had: of those to be sent again some may be doubled. One that
+	// never had anything, as far as its acknowledgements say, has lost nothing. It is said once.
 	StateLost bool
 }
 
@@ -176,7 +177,7 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 		return r, err
 	}
 	s.begin()
-	r.StateLost = o.Known == Nothing && s.spoken
+	r.StateLost = o.Known == Nothing && s.met
 	var kept []Piece[P]
 	for p := range s.pieces() {
 		for part := range split(p, &o.Done) {
@@ -217,7 +218,7 @@ func (s *Sender[P]) Opened(link Link, o Opened) (Resumption[P], error) {
 		}
 	}
 	r.Settled = s.settled
-	s.up, s.lost, s.spoken = true, false, true
+	s.up, s.lost, s.met = true, false, o.Known != Nothing
 	s.window = s.cfg.Window.within(o.Credit)
 	return r, nil
 }

@@ -71,6 +71,7 @@ func (s *Sender[P]) settle(from, to uint64) {
 	if from >= to {
 		return
 	}
+	s.met = true
 	for gap := range s.done.Gaps(from, min(to, s.written)) {
 		s.enter(gap.From, gap.To)
 		s.settled.Messages += gap.Len()

@@ -88,10 +88,10 @@ type Knowledge uint8
 
 // The values are those on the wire.
 const (
-	// Nothing: it has never heard of the stream, or has lost what it knew.
+	// Nothing: it has never heard of the stream, or has lost what it knew. Like Settled it is said, by one that may have
+	// lost something, until something comes over a link: an answer to an OPEN may be lost.
 	Nothing Knowledge = iota
-	// Settled: it has what was settled on disk, and nothing of what it had received besides. It says so until something
-	// comes over a link: an answer to an OPEN may be lost.
+	// Settled: it has what was settled on disk, and nothing of what it had received besides.
 	Settled
 	// Everything: it has received all of the stream that it was ever sent in this process.
 	Everything

@@ -2,6 +2,7 @@ package reliable
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -24,6 +25,7 @@ func (w *world) listen() bool {
 			w.errs = append(w.errs, err)
 			break
 		}
+		w.missed(c, f.yes.Known, r.StateLost)
 		w.settle(c, r.Settled)
 		w.came(c, r.Again)
 		w.log("  goes on with %d again, %d settled", len(r.Again), r.Settled.Messages)
@@ -36,6 +38,7 @@ func (w *world) listen() bool {
 		}
 		c.unnamed = !w.durable
 	case 'a':
+		c.had, c.heardOf = true, c.pipe.life
 		w.acked(c, c.link, f.ack)
 		if low := w.low(c); w.holds(floorIsTold) && c.s.TellLow(low) {
 			w.push(c, frame{kind: 'l', at: low, above: slices.Clone(w.above(c))})
@@ -46,6 +49,7 @@ func (w *world) listen() bool {
 			w.wrote(c)
 			return true // and asks again
 		}
+		c.had, c.heardOf = true, c.pipe.life
 		w.check(err)
 		w.settle(c, freed)
 		if ok {
@@ -66,6 +70,26 @@ func (w *world) listen() bool {
 	}
 	c.pipe.toSender = c.pipe.toSender[1:]
 	return true
+}
+
+// missed checks what the sender is told when a receiver has answered: that it has lost its state, once, if it has said
+// before that it has had something, and otherwise not.
+func (w *world) missed(c *session, known Knowledge, told bool) {
+	if !w.holds(metIsAcknowledged) {
+		c.s.met = true
+	}
+	lost := c.had && known == Nothing && c.heardOf < c.pipe.life
+	switch {
+	case told && !lost:
+		w.errs = append(w.errs, fmt.Errorf("life %d of receiver %d is said to have lost its state", c.pipe.life, c.to.name))
+	case lost && !told:
+		w.errs = append(w.errs, fmt.Errorf("life %d of receiver %d has lost its state", c.pipe.life, c.to.name))
+	}
+	if known != Nothing {
+		c.had, c.heardOf = true, c.pipe.life
+	} else {
+		c.had = false
+	}
 }
 
 func (w *world) acked(c *session, link Link, a Ack) {

@@ -110,6 +110,9 @@ func (w *world) opened(g *receiving, p *pipe, o Open) {
 		g.r.refused = nil
 	}
 	link, yes := g.r.Open(o)
+	if !w.holds(lossIsSaidAgain) {
+		g.r.known = Everything
+	}
 	w.own(g, p, link, yes)
 }
 

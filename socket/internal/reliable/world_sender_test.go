@@ -50,7 +50,7 @@ func (w *world) connect() bool {
 	if c.pipe != nil {
 		return false
 	}
-	p := &pipe{}
+	p := &pipe{life: g.lives}
 	var open Open
 	var err error
 	if w.durable {

@@ -19,6 +19,7 @@ type setting struct {
 	disk      bool // receivers have disks: what they take is committed, with the memory of it
 	receivers int
 	partition bool // each message has its receiver; otherwise any takes it
+	named     bool // a receiver without a disk is the same one in each life
 	manual    bool // the application settles one by one, gives back, or refuses
 	crashes   bool // receivers die
 }
@@ -49,6 +50,8 @@ const (
 	givenBackBeforeAck                    // the receiver: NAK goes out ahead of an ACK that covers it
 	duplicatesAreCounted                  // the receiver: a message that is dropped has a position
 	refusedIsSaidAgain                    // the receiver: TERM is said over the next link too
+	lossIsSaidAgain                       // the receiver: that it has lost what it had it says until something comes
+	metIsAcknowledged                     // the sender: a receiver can lose its state once it has acknowledged something
 	allRules             rule = 1<<iota - 1
 )
 
@@ -76,6 +79,7 @@ type pipe struct {
 	senderGone           bool   // the sender has noticed
 	receiverGone         bool   // the receiver has noticed
 	owner                Link   // of the receiver's stream
+	life                 int    // of the receiver
 	queue                []item // what the receiver has queued of it
 }
 
@@ -107,6 +111,8 @@ type session struct {
 	unnamed bool    // the first message behind again has to be placed
 	twin    *Sender[[]entry]
 	old     []oldPipe
+	had     bool // the receiver has said that it has had something, in the life heardOf
+	heardOf int
 	account Limit // what was written and has neither been settled nor come back
 }
 
@@ -195,14 +201,15 @@ func newWorld(s setting, seed uint64, total int, broken rule) *world {
 func (w *world) born(name, life int, disk *Memory) *receiving {
 	g := &receiving{name: name, lives: life, disk: disk}
 	g.id[0] = byte(name + 1)
-	if !w.disk {
+	if !w.disk && !w.named {
 		g.id[1] = byte(life + 1)
 		g.id[2] = byte(life >> 8)
 	}
 	if disk != nil && !w.holds(memoryOnDisk) {
 		disk = &Memory{Epoch: disk.Epoch, Nonce: disk.Nonce}
 	}
-	g.r = NewReceiver(ReceiverConfig{ID: g.id, Credit: Limit{Messages: uint64(2 + w.rnd.IntN(12))}}, disk)
+	credit := Limit{Messages: uint64(2 + w.rnd.IntN(12))}
+	g.r = NewReceiver(ReceiverConfig{ID: g.id, Named: w.disk || w.named, Credit: credit}, disk)
 	return g
 }
 

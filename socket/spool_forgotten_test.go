@@ -1,0 +1,153 @@
+package socket_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
+	"github.com/yodel-mq/yodel/transport/simnet"
+)
+
+// TestForgetfulReceiver: a receiver that has a name and keeps nothing comes back and knows nothing, and its connection
+// is cut at any byte of that. What it receives that the life before has received says so, and the sender is told once
+// that it has lost its state.
+func TestForgetfulReceiver(t *testing.T) {
+	for _, f := range []forgetful{
+		{name: "of any", told: 1},
+		{name: "of any, the sender dies before", before: true},
+		{name: "of any, the sender dies after", after: true, told: 1},
+		{name: "one of a partition", partition: true, told: 1},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			for _, dir := range []simnet.Direction{simnet.ToListener, simnet.ToDialer} {
+				step := int64(7)
+				if socket.RaceEnabled {
+					step = 60
+				}
+				for at, cut := rand.Int64N(step), true; cut && !t.Failed(); at += step {
+					bubble(t, func(t *testing.T) {
+						cut = f.run(t, dir, at)
+						if t.Failed() {
+							t.Logf("^ cut after %d bytes %v", at, dir)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+// A forgetful is a case of [TestForgetfulReceiver].
+type forgetful struct {
+	name          string
+	partition     bool
+	before, after bool // the sender dies before the receiver comes back, or once its connection was cut
+	told          int  // how often StateLost is told to the life of the sender that the receiver comes back to
+}
+
+func (f *forgetful) push(t *testing.T, net *simnet.Network, disk *failingDisk) (l *spoolLife, told *history) {
+	q := openSpool(t, "medium", spool.Options{FS: disk, SegmentBytes: 64 << 10})
+	opts := []socket.PushOption{on(net, "cli"), socket.WithSpool(q)}
+	if f.partition {
+		opts = append(opts, socket.WithPartition("one"))
+	}
+	l = &spoolLife{Push: socket.NewPush(opts...), q: q, disk: disk}
+	must(t, l.Connect(server))
+	return l, record(l.Push, nil)
+}
+
+func (f *forgetful) run(t *testing.T, dir simnet.Direction, at int64) (cut bool) {
+	net := simnet.New(simnet.Config{Latency: time.Millisecond})
+	const total = 12
+	pull := socket.NewPull(on(net, "srv"), socket.WithName("one"))
+	bindAt(t, pull)
+	l, told := f.push(t, net, newFailingDisk())
+	sendAll(t, l, 0, total)
+	recvAll(t, pull, 0, 4)
+	time.Sleep(time.Second)
+	net.Partition("srv")
+	recvAll(t, pull, 4, 4) // of these the sender does not hear
+	net.Cut("srv")
+	must(t, pull.Close())
+	if f.before {
+		disk := l.kill(t, net)
+		net.Partition("srv")
+		l, told = f.push(t, net, disk)
+	}
+	net.Heal()
+	cuts, made := net.Stats().Cuts, net.Stats().Connections
+	net.CutNext("srv", dir, at)
+	pull = socket.NewPull(on(net, "srv"), socket.WithName("one"))
+	bindAt(t, pull)
+	times, left := make([]int, total), 8
+	receive := func(d *socket.Delivery) {
+		n := number(d.Msg)
+		if times[n]++; times[n] > 1 || n < 4 {
+			t.Errorf("message %d comes %d times to the one that has come back", n, times[n])
+		}
+		if n < 8 && !d.Redelivered {
+			t.Errorf("message %d comes again, and does not say so", n)
+		}
+		left--
+	}
+	if f.after {
+		for net.Stats().Connections == made {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(20 * time.Millisecond)
+		for left > 0 {
+			d, err := pull.Next(ended())
+			if err != nil {
+				break
+			}
+			receive(d)
+		}
+		cut = net.Stats().Cuts > cuts
+		if got := told.of(socket.StateLost); cut && len(got) > f.told || !cut && len(got) != f.told {
+			t.Errorf("it was told %d times that the state is lost: %v", len(got), got)
+		}
+		disk := l.kill(t, net)
+		l, _ = f.push(t, net, disk)
+	} else {
+		defer func() { cut = net.Stats().Cuts > cuts }()
+	}
+	for left > 0 {
+		d, err := pull.Next(aDay(t))
+		must(t, err)
+		receive(d)
+	}
+	must(t, l.Shutdown(aDay(t)))
+	if got := told.of(socket.StateLost); !f.after && len(got) != f.told {
+		t.Errorf("it was told %d times that the state is lost: %v", len(got), got)
+	}
+	l.end(t)
+	shut(t, pull)
+	return cut
+}
+
+// TestStrangerHasLostNothing: a receiver with a name that has not come before is not said to have lost its state, at
+// whatever byte its first connection is cut.
+func TestStrangerHasLostNothing(t *testing.T) {
+	for _, partition := range []bool{false, true} {
+		t.Run(fmt.Sprintf("partition %v", partition), func(t *testing.T) {
+			f := forgetful{partition: partition}
+			everyCut(t, handshakeBytes, func(t *testing.T, net *simnet.Network) bool {
+				l, told := f.push(t, net, newFailingDisk())
+				sendAll(t, l, 0, 3)
+				pull := socket.NewPull(on(net, "srv"), socket.WithName("one"))
+				bindAt(t, pull)
+				recvAll(t, pull, 0, 3)
+				must(t, l.Shutdown(aDay(t)))
+				if got := told.of(socket.StateLost); len(got) > 0 {
+					t.Errorf("it is told that the state is lost: %v", got)
+				}
+				l.end(t)
+				shut(t, pull)
+				return net.Stats().Cuts == 1
+			})
+		})
+	}
+}
