@@ -38,6 +38,12 @@ func (b *Bound) Connect(endpoint string) error {
 	return b.router.Connect(endpoint)
 }
 
+// ConnectNode is Connect that accepts some nodes only, as that of a socket.
+func (b *Bound) ConnectNode(endpoint string, accept func(node [16]byte) error) error {
+	b.start()
+	return b.router.ConnectNode(endpoint, accept)
+}
+
 // Shutdown waits until all that was sent has reached its peers, or until ctx ends, and closes.
 func (b *Bound) Shutdown(ctx context.Context) error {
 	b.start() // what waits for the end of a reader that never began would wait for ever
