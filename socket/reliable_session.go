@@ -50,13 +50,12 @@ type session struct {
 	tried   attempts // of those
 
 	// Of a socket with a store (spool_session.go).
-	spooled  *spooled           // nil of any other
-	feeder   *feeder            // once the receiver has answered
-	receiver reliable.ID        // as it calls itself
-	known    reliable.Knowledge // what it knew of the stream when the link began
-	has      ranges.Set         // numbers on its link, or written and not acknowledged
-	holds    ranges.Set         // numbers that the receiver had when the link began, and has not done with
-	toldAt   uint64             // how far the store was when LOW was said last
+	spooled  *spooled    // nil of any other
+	feeder   *feeder     // once the receiver has answered
+	receiver reliable.ID // as it calls itself
+	has      ranges.Set  // numbers on its link, or written and not acknowledged
+	holds    ranges.Set  // numbers that the receiver had when the link began, and has not done with
+	toldAt   uint64      // how far the store was when LOW was said last
 
 	opening bool        // a link has been opened that has not joined yet
 	left    bool        // the receiver has said that it receives nothing more

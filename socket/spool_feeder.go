@@ -21,6 +21,7 @@ type feeder struct {
 	returned uint64 // how often messages were given back that have to go ahead of those in hand
 	burying  []burial
 
+	doubtful  bool // the receiver has begun anew, and an earlier life of it may have had anything that was found
 	stateLost bool // that the receiver has lost its state was told, and it has acknowledged nothing since
 }
 

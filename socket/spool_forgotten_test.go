@@ -20,6 +20,9 @@ func TestForgetfulReceiver(t *testing.T) {
 		{name: "of any, the sender dies before", before: true},
 		{name: "of any, the sender dies after", after: true, told: 1},
 		{name: "one of a partition", partition: true, told: 1},
+		{name: "one of a partition, the sender dies before", partition: true, before: true, told: 1},
+		{name: "one of a partition, the sender dies after", partition: true, after: true, told: 1},
+		{name: "one of a partition, the sender dies twice", partition: true, before: true, after: true, told: 1},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			for _, dir := range []simnet.Direction{simnet.ToListener, simnet.ToDialer} {

@@ -36,10 +36,9 @@ func (s *session) openSender() (reliable.Link, reliable.Open, error) {
 // announceStored says what NEXT has to say ahead of a message that goes on the link behind all that is on it.
 func (s *session) announceStored(l *link, m *stored) (next zmtp.Next, needed bool) {
 	said := reliable.Next{Number: m.number, Attempts: uint16(min(m.attempts, 1<<16-1)), Redelivered: m.attempts > 0}
-	// An earlier life may have sent it, to this receiver or, unless it is for one with a name of its own, to another: of
-	// a durable subscription that is an earlier life of its subscriber.
-	anyone := s.feeder.receiver == ""
-	if m.number < s.spooled.found && (s.known != reliable.Everything || anyone) {
+	// An earlier life may have sent it, to an earlier life of this receiver or, unless it is for one with a name of its
+	// own, to another: of a durable subscription that is an earlier life of its subscriber.
+	if m.number < s.spooled.found && (s.feeder.doubtful || s.feeder.receiver == "") {
 		said.Redelivered = true
 	}
 	placed, needed := s.sender.Place(l.out.stored.len(), said)
@@ -83,7 +82,7 @@ func (s *session) acknowledgedNumbers(set reliable.Settlement[*batch]) (n Count)
 // goesOn takes what the receiver says of the stream. What has not arrived, or not to stay, goes back to the store.
 func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low uint64) {
 	sp := s.spooled
-	s.known = o.Known
+	s.feeder.doubtful = s.feeder.doubtful || o.Known != reliable.Everything
 	s.settled(r.Settled)
 	s.settledBelow(low, ranges.From(0, o.Held...))
 	for _, p := range r.Again {

@@ -37,6 +37,7 @@ type Receiver struct {
 	cfg      ReceiverConfig
 	ackEvery Limit // on this link
 	known    Knowledge
+	doubt    uint64 // numbers below may have been received by an earlier life
 	epoch    uint64
 	nonce    uint64
 	sender   Link // the last one of this epoch, as the sender counts
@@ -93,6 +94,12 @@ func (r *Receiver) Open(o Open) (Link, Opened) {
 		return refuse(Fenced)
 	case heard && o.Epoch == r.epoch && r.nonce != 0 && o.Nonce != r.nonce, r.taken.End() > o.Next:
 		return refuse(Forked)
+	}
+	switch {
+	case r.known == Everything && o.Epoch > r.epoch && o.Low < r.doubt: // this life of the sender has not heard that
+		r.known = Settled
+	case r.known != Everything && r.cfg.Named:
+		r.doubt = max(r.doubt, o.Next)
 	}
 	r.epoch, r.nonce, r.sender = o.Epoch, o.Nonce, o.Link
 	r.forgetRefused(func(number uint64) bool { return number < o.Low })

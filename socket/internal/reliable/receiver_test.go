@@ -276,6 +276,36 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestDoubt: each life of a sender hears once of a receiver that it has begun anew, while there is something unsettled
+// that an earlier life of the receiver may have received.
+func TestDoubt(t *testing.T) {
+	r := NewReceiver(ReceiverConfig{Named: true}, nil)
+	for i, step := range []struct {
+		epoch    uint64
+		link     Link
+		low      uint64
+		says     Knowledge
+		receives bool
+	}{
+		{4, 1, 2, Nothing, false},
+		{4, 2, 2, Nothing, true},
+		{4, 3, 3, Everything, false},
+		{5, 1, 3, Settled, false},
+		{5, 2, 3, Settled, true},
+		{5, 3, 4, Everything, false},
+		{6, 1, 10, Everything, false},
+	} {
+		link, o := r.Open(Open{Epoch: step.epoch, Link: step.link, Low: step.low, Next: 10})
+		if o.Status != OK || o.Known != step.says {
+			t.Errorf("answer %d is %+v, want knowledge %d", i+1, o, step.says)
+		}
+		if step.receives {
+			r.Judge(link, 1)
+			r.Took(1)
+		}
+	}
+}
+
 // In order, which is nearly always, a read, a write and an ACK allocate nothing, whatever is in them.
 func TestInOrderAllocatesNothing(t *testing.T) {
 	s := NewSender(SenderConfig[*int]{})

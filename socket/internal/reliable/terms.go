@@ -93,7 +93,8 @@ const (
 	Nothing Knowledge = iota
 	// Settled: it has what was settled on disk, and nothing of what it had received besides.
 	Settled
-	// Everything: it has received all of the stream that it was ever sent in this process.
+	// Everything: it has received all of the stream that it was ever sent in this process. Of one that has begun anew
+	// each life of the sender hears so once: an earlier life may have received more.
 	Everything
 )
 
