@@ -88,7 +88,10 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 // [WithOverflow] and the marks hold for these alone. Shutdown waits until subscribers that are there have got all. The
 // Pub cannot have a [Matcher], and last values and a welcome message are not for subscribers with a name.
 //
-// nil does nothing. An XPub does not send from a spool yet: Bind and Connect return ErrInvalidOption.
+// nil does nothing. An XPub has no spool: Bind and Connect return ErrInvalidOption. Its application is told what is
+// subscribed to and that it is cancelled when a peer leaves, and may decide which topics a peer gets ([WithManual]),
+// where a durable subscription goes on while nobody is there to tell of or to decide for. Where there has to be one in
+// the middle, what an XSub receives is sent on by a Pub with a spool; [Pub.DurableSubscribers] says who has what.
 func WithSpool(q *spool.Spool) SpoolOption {
 	return optionForSpool{setting: func(c *config) {
 		if q != nil {
