@@ -39,7 +39,7 @@ type outbox struct {
 	durables    *durables               // of a publisher with a store
 	sessions    map[sessionKey]*session // of a reliable socket, one for each receiver
 	lost        lostSessions            // those of them that have no link
-	returnees   map[*returnee]struct{}  // messages that were given back and wait
+	returnees   returnees               // messages that were given back and wait
 	redelivered Count                   // see Stats
 	atMostOnce  Count
 
@@ -183,7 +183,7 @@ func (o *outbox) close() {
 		a.drop(SocketClosed, o.unassigned.queued)
 	}
 	o.endSessions()
-	o.dropReturnees()
+	o.returnees.drop() // the ledger has them with what is queued for no link
 	o.backlog = backlog{}
 	o.links, o.soleLink = nil, nil // thousands of links need not be looked up as they leave
 	o.spaceWaiters.WakeAll()

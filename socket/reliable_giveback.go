@@ -199,55 +199,5 @@ func (s *session) giveBack(l *link, p reliable.Piece[*batch], r reply) {
 		again.send(o)
 		return
 	}
-	if o.returnees == nil {
-		o.returnees = make(map[*returnee]struct{})
-	}
-	o.returnees[again] = struct{}{}
-	again.timer = time.AfterFunc(r.delay, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if _, waits := o.returnees[again]; waits {
-			delete(o.returnees, again)
-			again.send(o)
-		}
-	})
-}
-
-// A returnee is a message that was given back and waits for its delay to be over. The ledger has it as queued for no
-// link yet.
-type returnee struct {
-	msg   Msg
-	tried tries
-	to    *session // that it is for; nil for any
-	timer *time.Timer
-}
-
-// send sends the message to where it belongs. core.out.mu is held.
-func (r *returnee) send(o *outbox) {
-	s, n := r.to, r.msg.count()
-	switch {
-	case s == nil:
-		o.backlog.unshift([]Msg{r.msg}, attempts{{0, 1, r.tried}})
-		o.onRoom()
-	case o.sessions[s.key] != s: // it has been given up on
-		o.ledger(nil).drop(PeerGone, n)
-		o.drained()
-	case s.link == nil:
-		s.tried.add(int(s.waiting.count.Messages), 1, r.tried)
-		s.waiting.append(r.msg)
-	default:
-		l := s.link
-		requeue(&o.unassigned, &l.out.counts, n)
-		l.out.attempts.add(int(l.out.counts.queued.Messages)-1, 1, r.tried)
-		l.out.open.append(r.msg)
-		l.start(false)
-	}
-}
-
-// dropReturnees drops what waits to be sent again.
-func (o *outbox) dropReturnees() {
-	for r := range o.returnees {
-		r.timer.Stop()
-	}
-	o.returnees = nil // the ledger has them with what is queued for no link
+	o.returnees.add(again, r.delay, o.sendReturnees)
 }
