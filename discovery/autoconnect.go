@@ -98,9 +98,10 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 	}
 	a.locality.links, _ = p.source() // without it nothing is on-link until the watch below succeeds
 	defer a.end()
-	// Its own context: the watch of interfaces has ended when this function returns.
-	ctx, cancel := context.WithCancel(ctx)
-	links := ifaces.Watch(ctx, 0, p.source)
+	// Its own context: the watch of interfaces has ended when this function returns. It is not asked whether ctx has
+	// ended: it ends a moment later, which the end of the other watch may come before.
+	watching, cancel := context.WithCancel(ctx)
+	links := ifaces.Watch(watching, 0, p.source)
 	defer func() {
 		cancel()
 		for range links { // until it is closed
