@@ -143,7 +143,7 @@ func (q *inbox) inherit(l *link) {
 	q.giveBack()
 	s.settle(q.env.now())
 	old := s.holding()
-	s.holder, s.entered = l, Count{}
+	s.holder, s.entered = l, l.in.counts.received.minus(l.in.counts.unread)
 	if old != nil && old.in.counts.unread.Messages > 0 {
 		n, further := old.in.counts.unread, old.in.counts.further
 		l.in.queue, old.in.queue = old.in.queue, queue{}
@@ -220,7 +220,7 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 		verdict, k := s.judge(l, len(rest))
 		rest = rest[:k]
 		if s.leaving && verdict == reliable.Take { // the peer has it still
-			q.rejectAll(l, PeerGone, rest)
+			q.passOver(l, PeerGone, rest)
 			n += len(rest)
 			continue
 		}
@@ -233,12 +233,11 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 			}
 			continue
 		}
-		q.rejectAll(l, Duplicate, rest)
+		q.passOver(l, Duplicate, rest)
 		n += len(rest)
 		if verdict == reliable.Duplicate {
 			s.expires = time.Time{}
 			due = s.receiver.Dropped(q.env.now(), k, 0) || due
-			s.entered = s.entered.plus(countFrames(rest)) // which the ledger has as received and not unread
 			continue
 		}
 		l.reading.superseded = true
@@ -248,6 +247,15 @@ func (q *inbox) putStream(l *link, msgs [][][]byte) (n int) {
 		l.reading.ackDue = true
 	}
 	return n
+}
+
+// passOver rejects messages that a link has brought. The ledger then has them as received and not unread, as those that
+// the application has got; but they are none that the receiver waits to be settled.
+func (q *inbox) passOver(l *link, why Reason, msgs [][][]byte) {
+	q.rejectAll(l, why, msgs)
+	if s := l.in.stream; s.holding() == l {
+		s.entered = s.entered.plus(countFrames(msgs))
+	}
 }
 
 // took enters the next k messages, which were queued.
