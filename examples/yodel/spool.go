@@ -12,8 +12,8 @@ import (
 )
 
 const spoolHelp = `ls, show, browse, dead and verify look into a spool without a change to it, also while a socket
-has it open. purge and requeue change it, and fail with "in use by pid N" while another process
-has it.`
+has it open. purge, requeue and unsubscribe change it, and fail with "in use by pid N" while another
+process has it.`
 
 func (a *app) spoolCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -24,7 +24,7 @@ func (a *app) spoolCommand() *cobra.Command {
 	parent(cmd)
 	cmd.AddCommand(
 		a.spoolLsCommand(), a.spoolShowCommand(), a.spoolBrowseCommand(), a.spoolDeadCommand(), a.spoolVerifyCommand(),
-		a.spoolPurgeCommand(), a.spoolRequeueCommand(),
+		a.spoolPurgeCommand(), a.spoolRequeueCommand(), a.spoolUnsubscribeCommand(),
 	)
 	return cmd
 }

@@ -154,7 +154,7 @@ func TestSpoolAsJSON(t *testing.T) {
 func TestSpoolInUse(t *testing.T) {
 	dir, s := spooled(t)
 	want := fmt.Sprintf("in use by pid %d", os.Getpid())
-	for _, args := range [][]string{{"purge", "--all", dir}, {"requeue", dir, "3"}} {
+	for _, args := range [][]string{{"purge", "--all", dir}, {"requeue", dir, "3"}, {"unsubscribe", dir, "ann"}} {
 		out, said := tooled(t, 1, append([]string{"spool"}, args...)...)
 		if !strings.Contains(said, want) || out != "" {
 			t.Errorf("%v: %q, %q, want %q", args, out, said, want)
@@ -223,6 +223,40 @@ func TestSpoolRequeue(t *testing.T) {
 	}
 }
 
+// A subscription that is dropped is gone with what waits for it alone; of several names all must be there.
+func TestSpoolUnsubscribe(t *testing.T) {
+	dir, s := spooled(t)
+	for _, name := range []string{"ann", "bob", "eve"} {
+		o := spool.CursorOptions{Start: spool.Start{At: spool.Earliest}}
+		if _, err := s.Cursor(subscriberCursor+name, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, said := tooled(t, 1, "spool", "unsubscribe", dir, "ann", "dan"); !strings.Contains(said, `subscription "dan"`) {
+		t.Errorf("it says %q", said)
+	}
+	out, _ := tooled(t, 0, "spool", "unsubscribe", dir, "ann", "bob")
+	if want := "\"ann\" 7 messages\n\"bob\" 7 messages\n"; out != want {
+		t.Errorf("it prints %q", out)
+	}
+	out, _ = tooled(t, 0, "spool", "unsubscribe", "--json", dir, "eve")
+	type dropped struct {
+		Name     string
+		Messages uint64
+		Bytes    uint64
+	}
+	if d := decode[dropped](t, out); d.Name != "eve" || d.Messages != 7 || d.Bytes == 0 {
+		t.Errorf("it prints %q", out)
+	}
+	out, _ = tooled(t, 0, "spool", "show", dir)
+	if strings.Contains(out, "subscriber/") || !strings.Contains(out, `cursor     "" waits at 4: 7 messages`) {
+		t.Errorf("show: %s", out)
+	}
+}
+
 // Damage is told to the message, and the status is 1.
 func TestSpoolVerifyFindsDamage(t *testing.T) {
 	dir, s := spooled(t)
@@ -264,7 +298,7 @@ func TestSpoolUsage(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"", 2, "browse, dead, ls, purge, requeue, show, verify"},
+		{"", 2, "browse, dead, ls, purge, requeue, show, unsubscribe, verify"},
 		{"shred", 2, `unknown command "shred"`},
 		{"ls", 2, "at least 1 arg"},
 		{"verify", 2, "accepts 1 arg"},
@@ -286,6 +320,8 @@ func TestSpoolUsage(t *testing.T) {
 		{"verify NONE", 1, none},
 		{"purge NONE --all", 1, none},
 		{"requeue NONE --all", 1, none},
+		{"unsubscribe DIR", 2, "at least 2 arg"},
+		{"unsubscribe NONE ann", 1, none},
 		{"--help", 0, ""},
 		{"purge --help", 0, ""},
 	} {
