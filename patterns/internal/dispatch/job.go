@@ -58,8 +58,7 @@ func (j *Job[V]) Until() time.Time { return j.until }
 func (m *Machine[V]) Push(now time.Time, j *Job[V]) ([]Action[V], error) {
 	m.begin(now)
 	switch {
-	case m.cfg.MaxJobs > 0 && len(m.jobs) >= m.cfg.MaxJobs,
-		m.cfg.MaxBytes > 0 && len(m.jobs) > 0 && m.bytes+int64(j.Size) > m.cfg.MaxBytes:
+	case !m.Room(1, int64(j.Size)):
 		return nil, ErrFull
 	case j.Unique != "" && m.unique[j.Unique] != nil:
 		return nil, ErrDuplicate
@@ -81,6 +80,12 @@ func (m *Machine[V]) Push(now time.Time, j *Job[V]) ([]Action[V], error) {
 	m.release(j, j.NotBefore)
 	m.fill()
 	return m.actions, nil
+}
+
+// Room reports whether Push would take so many jobs, of so many bytes in all.
+func (m *Machine[V]) Room(jobs int, bytes int64) bool {
+	return (m.cfg.MaxJobs <= 0 || len(m.jobs)+jobs <= m.cfg.MaxJobs) &&
+		(m.cfg.MaxBytes <= 0 || len(m.jobs) == 0 || m.bytes+bytes <= m.cfg.MaxBytes)
 }
 
 // Pending returns the job of a unique key, nil if there is none.
@@ -201,6 +206,6 @@ func (m *Machine[V]) detach(j *Job[V]) {
 		}
 		c.ready.remove(j)
 		m.forget(c)
-	case Blocked, Over:
+	case Blocked, Over, states:
 	}
 }
