@@ -109,7 +109,8 @@ func (l *link) park(rest [][][]byte) ([][][]byte, error) {
 		q.mu.Unlock()
 		return rest, h.err
 	}
-	if l.in.leaving || !waited && len(rest) == 0 || l.canceler == nil || q.mixed || q.closed || !q.isOnlySource(l, now) ||
+	if q.parked != nil || // its goroutine has been woken, and has yet to take the reading back: it clears parked then
+		l.in.leaving || !waited && len(rest) == 0 || l.canceler == nil || q.mixed || q.closed || !q.isOnlySource(l, now) ||
 		q.unread.Len() > 1 {
 		q.mu.Unlock()
 		return rest, nil

@@ -351,6 +351,37 @@ func TestReceiversReadBesideAQuietPeer(t *testing.T) {
 	})
 }
 
+// While the goroutine of a link that was left to receivers has been woken and has not yet run, as on a busy machine, no
+// other link is left to them: that goroutine would end it unseen, and what a third link brings would reach nobody.
+func TestOneLinkAtATimeIsLeftToReceivers(t *testing.T) {
+	handingOff(t, nil, func(d *duo) {
+		second := d.another("other")
+		d.connect(second)
+		q := &d.pull.in
+		mark := func(l *link) {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.parked = l
+		}
+		for l := range d.pull.links {
+			if l != d.link {
+				mark(l) // its goroutine is about to clear that
+			}
+		}
+		for range 10 {
+			d.send(d.push, "brisk")
+			d.recv("brisk", time.Millisecond)
+		}
+		if n := d.handoffs(); n > 0 {
+			d.t.Errorf("receivers have read %d times while another link was being taken back", n)
+		}
+		mark(nil)
+		if err := second.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+}
+
 // A stream beside other peers is read by the link's goroutine.
 func TestStreamBesideAQuietPeer(t *testing.T) {
 	handingOff(t, nil, func(d *duo) {
