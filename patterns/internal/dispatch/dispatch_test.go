@@ -190,7 +190,11 @@ func TestBackoff(t *testing.T) {
 		attempts int
 		want     time.Duration
 	}{
-		{-1, time.Second}, {0, time.Second}, {1, 2 * time.Second}, {8, 256 * time.Second}, {9, 5 * time.Minute},
+		{-1, time.Second},
+		{0, time.Second},
+		{1, 2 * time.Second},
+		{8, 256 * time.Second},
+		{9, 5 * time.Minute},
 		{1 << 40, 5 * time.Minute},
 	} {
 		low, high := Backoff(tt.attempts, 0), Backoff(tt.attempts, 1)
