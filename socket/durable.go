@@ -48,6 +48,7 @@ type durable struct {
 	of   *durables
 	name string
 	link *link // that has named it last; nil if that has left
+	had  rivals
 
 	topics  prefix.Tree[uint64] // of each the number of the first message that may be for it
 	from    map[string]uint64   // the same

@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +247,43 @@ func TestDurableInproc(t *testing.T) {
 		must(t, s.Close())
 		balanced(t, pub)
 		must(t, pub.Close())
+		must(t, q.Close())
+	})
+}
+
+// TestDurableRivals: two subscribers with one name that are both there do not take over from each other for ever: the
+// one that came last has it, the other is refused, by name of the one that has it, and gets it once that one has left.
+func TestDurableRivals(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPress(t, t.TempDir(), spool.Options{})
+		defer p.close(t)
+		told := record(p.Pub, nil)
+		first := p.reader(t, "a", "ann", spool.Start{}, "x")
+		_, _ = first.TryRecv()
+		must(t, p.WaitSubscribers(aDay(t), "x", 1))
+		q := openSpool(t, t.TempDir(), spool.Options{})
+		second := socket.NewSub(on(p.net, "b"), socket.WithSubscriberName("ann", socket.DurableOptions{}),
+			socket.WithTakenIn(q), socket.WithSubscription("x"))
+		must(t, second.Connect(server))
+		_, _ = second.TryRecv()
+		time.Sleep(10 * time.Minute)
+		if n := told.of(socket.PeerDown); len(n) != 1 || !errors.Is(n[0].Err, socket.ErrSuperseded) {
+			t.Errorf("they have taken over from each other %d times: %v", len(n), n)
+		}
+		for who, s := range map[string]socket.Socket{"publisher": p.Pub, "first": first} {
+			told := errorsOf(s, socket.HandshakeFailed)
+			if len(told) == 0 || !strings.Contains(told[0].Error(), `is that of the subscriber at b:`) {
+				t.Errorf("the %s tells %.300q", who, told)
+			}
+		}
+		p.publish(t, "x", 0, 10)
+		recvTopical(t, second, upTo(0, 10)...)
+		time.Sleep(time.Second)
+		must(t, second.Close())
+		time.Sleep(time.Minute)
+		p.publish(t, "x", 10, 20)
+		recvTopical(t, first, upTo(10, 20)...)
+		must(t, first.Close())
 		must(t, q.Close())
 	})
 }

@@ -22,7 +22,9 @@ type DurableOptions struct {
 // either process.
 //
 //   - The name is what the publisher knows it by, 1 to 200 bytes. A second subscriber that comes with the same name
-//     takes over: the connection of the first ends, with ErrSuperseded in its PeerDown there.
+//     takes over: the connection of the first ends, with ErrSuperseded in its PeerDown there. While the second is
+//     connected the first is refused as it comes back, with a [HandshakeFailed] event on both sides that says where the
+//     second is.
 //   - What it is subscribed to is kept by the publisher, and is what it had subscribed to when it first received: until
 //     Recv, or another method that receives, is called for the first time no message flows; topics of an earlier life
 //     that it has not subscribed to by then are cancelled. A topic that is added later begins with what is published

@@ -309,6 +309,9 @@ func (o *opening) takeStored(opened *reliable.Opened) error {
 		case <-l.gone:
 		}
 		box.mu.Lock()
+		if d := l.durable(); d != nil {
+			d.had.take(l.peer.end, earlier.peer.end)
+		}
 		if s.opened != l || box.closed {
 			return ErrSuperseded
 		}
