@@ -23,6 +23,19 @@
 // (see [socket.WithSendHWM]), that one misses events. It is told how many, exactly: now and then the publisher sends a
 // beat that says how many events were meant for this connection, and [Event.Missed] has what did not come.
 //
+// # The past, and lost connections
+//
+// A publisher may keep the newest event of each subject ([WithLastValue]) and the newest of all ([WithReplay]), for
+// those who ask ([Last], [Replay]). What it does not keep it says, as an error from Events that matches [ErrRefused].
+// Behind a lost connection [Event.Missed] is -1, unless nothing was published meanwhile, or a replay has brought all of
+// it.
+//
+// # Groups
+//
+// Of those who subscribe to the same pattern with the same [Group] one gets each event. The publisher chooses, by who
+// has the fewest at hand, and keeps the event until it is acknowledged; what a member had that is lost goes to others
+// at once. All of it lasts as long as the publisher lives, and no longer.
+//
 // # Peers of other kinds
 //
 // A SUB of any ZeroMQ library gets from a publisher what begins with the prefixes that it has subscribed to: three

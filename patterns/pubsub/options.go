@@ -28,6 +28,10 @@ type publisherConfig struct {
 	beat   time.Duration
 	time   bool
 	origin bool
+
+	history history // as it is to be
+	unacked int
+	lease   time.Duration
 }
 
 type subscriberConfig struct {
@@ -59,7 +63,7 @@ func (o codecOption) or(other patterns.Codec) patterns.Codec {
 func WithCodec(c patterns.Codec) CommonOption { return codecOption{c} }
 
 // WithXPub passes options to the publisher's socket, such as [socket.WithSendHWM] or [socket.WithOverflow].
-// [socket.WithManual], [socket.WithMatcher], [socket.WithLastValue] and [socket.WithSpool] are not for this package.
+// [socket.WithManual], [socket.WithLastValue] and [socket.WithSpool] are not for this package.
 func WithXPub(opts ...socket.XPubOption) PublisherOption {
 	return publisherOption(func(c *publisherConfig) { c.xpub = append(c.xpub, opts...) })
 }
@@ -94,4 +98,82 @@ func WithTime() PublisherOption {
 // events behind a proxy. It takes 20 bytes.
 func WithOrigin() PublisherOption {
 	return publisherOption(func(c *publisherConfig) { c.origin = true })
+}
+
+// WithLastValue keeps the newest event of each subject, at most of so many: when one subject more comes, the one that
+// was not published for longest is forgotten. Those get it that subscribe with [Last]. The default, and less than 0, is
+// 0.
+func WithLastValue(subjects int) PublisherOption {
+	return publisherOption(func(c *publisherConfig) { c.history.subjects = max(subjects, 0) })
+}
+
+// WithReplay keeps the n newest events of all subjects together that are no older than age, of whatever age if that is
+// 0 or less, for those who subscribe with [Replay]. The default, and less than 0, is 0.
+func WithReplay(n int, age time.Duration) PublisherOption {
+	return publisherOption(func(c *publisherConfig) { c.history.events, c.history.age = max(n, 0), max(age, 0) })
+}
+
+const (
+	defaultUnacked = 10_000
+	defaultLease   = 30 * time.Second
+)
+
+// WithUnacked sets how many events of one group may wait to be acknowledged, given to a member or not; then Publish
+// waits. The default, and 0 or less, is 10,000.
+func WithUnacked(n int) PublisherOption {
+	return publisherOption(func(c *publisherConfig) {
+		if n > 0 {
+			c.unacked = n
+		}
+	})
+}
+
+// WithLease sets for how long a member of a group may say nothing while it has events; then others get them. The
+// default, and 0 or less, is 30 s. Handle goes on saying something while a handler runs.
+func WithLease(d time.Duration) PublisherOption {
+	return publisherOption(func(c *publisherConfig) {
+		if d > 0 {
+			c.lease = d
+		}
+	})
+}
+
+type subscribeOption func(r *request)
+
+func (o subscribeOption) subscribe(r *request) { o(r) }
+
+// Group makes the subscriber a member of a group: of all members that have subscribed to the same pattern one gets each
+// event, the one with the fewest at hand. Every publisher chooses for what it publishes. Without a [Publisher] at the
+// other end there are no groups, nor through a proxy. A name has 1 to 200 bytes of UTF-8; "" is none.
+//
+// An event is acknowledged once it is done with: when Events is asked for the next, or Handle's handler has returned
+// nil. What a member had that is lost, or says nothing for the time of [WithLease], goes to others, with
+// [Event.Attempt]. Events keep their order as long as none comes again. While there is no member they are kept, up to
+// [WithUnacked], for ten minutes; but Unsubscribe of the last one ends the group.
+func Group(name string) SubscribeOption {
+	return subscribeOption(func(r *request) { r.group = name })
+}
+
+// Last asks for the newest event of each subject, from before the subscription; see [WithLastValue]. A publisher that
+// keeps none has nothing to give.
+func Last() SubscribeOption {
+	return subscribeOption(func(r *request) { r.last = true })
+}
+
+// Replay asks for the n newest events from before the subscription; see [WithReplay]. When a connection was lost, it
+// asks for what was published meanwhile, as far as the publisher has it still: [Event.Missed] is 0 then, where it
+// would be -1.
+func Replay(n int) SubscribeOption {
+	return subscribeOption(func(r *request) {
+		r.replay = uint64(max(n, 0))
+		r.hold = r.replay > 0
+	})
+}
+
+// Overflow sets what the publisher does with an event for which this subscriber's queue has no room: one of
+// [socket.DropNewest], [socket.DropOldest], [socket.Conflate] and [socket.Disconnect]. It is for the connection, so
+// that of several subscriptions the last one counts. What would have the publisher wait is for it to say; see
+// [WithXPub].
+func Overflow(policy socket.Overflow) SubscribeOption {
+	return subscribeOption(func(r *request) { r.overflow = uint64(policy) + 1 })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/patterns"
+	"github.com/yodel-mq/yodel/patterns/internal/dispatch"
 	"github.com/yodel-mq/yodel/patterns/internal/subject"
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -34,7 +35,9 @@ type Publisher[T any] struct {
 
 // NewPublisher returns a Publisher that is not bound. It does no I/O.
 func NewPublisher[T any](opts ...PublisherOption) *Publisher[T] {
-	cfg := publisherConfig{codec: patterns.Msgpack(patterns.Limits{}), beat: defaultBeat}
+	cfg := publisherConfig{
+		codec: patterns.Msgpack(patterns.Limits{}), beat: defaultBeat, unacked: defaultUnacked, lease: defaultLease,
+	}
 	for _, o := range opts {
 		if o != nil {
 			o.publisher(&cfg)
@@ -44,7 +47,8 @@ func NewPublisher[T any](opts ...PublisherOption) *Publisher[T] {
 }
 
 // Publish sends a value under a subject: 1 to 16 tokens with dots between them, at most 255 bytes. It waits, until ctx
-// ends, only under the policy [socket.Block]; then nobody has got the event. Headers of ctx go along (see
+// ends, only under the policy [socket.Block], and for a group that has too much to do already (see [WithUnacked]); then
+// nobody has got the event. Headers of ctx go along (see
 // [patterns.WithHeaders]). v may be changed afterwards. The error matches ErrSubject, socket.ErrTooLarge or
 // socket.ErrClosed, or is what the codec says; that nobody is subscribed is no error.
 func (p *Publisher[T]) Publish(ctx context.Context, subject string, v T) error {
@@ -87,19 +91,28 @@ type publisher struct {
 	round   uint64
 	count   uint64        // of events that were published
 	resting bool          // the clock is set for later than the next beat
-	changed chan struct{} // closed, and another one made, when a subscription has come or gone
+	tick    time.Time     // for which the clock is set
+	changed chan struct{} // closed, and another one made, when a subscription has come or gone, or somebody waits for room
+	waiting int           // who waits for room
+	numbers uint64        // of connections
+	history history
+
+	groups  map[groupKey]*group
+	grouped subject.Tree[*group]
+	sharing []*group // whom the event under way is for; of who has the turn
+	workers dispatch.Worker
 }
 
 func newPublisher(cfg publisherConfig) *publisher {
 	p := &publisher{
 		cfg:  cfg,
 		done: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), changed: make(chan struct{}),
-		remotes: make(map[*socket.Peer]*remote), resting: true,
+		remotes: make(map[*socket.Peer]*remote), groups: make(map[groupKey]*group), resting: true, history: cfg.history,
 	}
 	rand.Read(p.id[:])
 	opts := append([]socket.XPubOption(nil), cfg.xpub...)
 	p.sock = socket.NewXPub(append(opts,
-		socket.WithManual(), socket.WithMatcher((*whoever)(p)), socket.WithMetadata(property, publisherIs))...)
+		socket.WithManual(), socket.WithMetadata(property, publisherIs))...)
 	return p
 }
 
@@ -125,7 +138,7 @@ func (p *publisher) Socket() socket.Socket { return p.sock }
 // Shutdown closes the publisher once everything that was published is with the subscribers, or ctx ends, whose error it
 // returns then; see [socket.Pub.Shutdown].
 func (p *publisher) Shutdown(ctx context.Context) error {
-	p.beatAll(ctx) // so that they know that this was all
+	p.beatAll(ctx) // so that they know that this was all; what groups have not done is lost
 	err := p.sock.Shutdown(ctx)
 	p.end()
 	return failed("shut down", err)
@@ -180,7 +193,7 @@ func (p *publisher) publish(ctx context.Context, name string, h *patterns.Head, 
 	if p.cfg.origin {
 		h.Origin = p.id
 	}
-	if err := p.take(ctx); err != nil {
+	if err := p.takeWithRoom(ctx, name); err != nil {
 		return err
 	}
 	defer p.give()
@@ -189,23 +202,61 @@ func (p *publisher) publish(ctx context.Context, name string, h *patterns.Head, 
 	h.Seq = p.count
 	p.matched = p.audience(p.matched[:0], name)
 	to := p.matched
-	if len(to) > 0 && p.resting {
-		p.resting = false
-		p.wakeClock()
-	}
 	for _, r := range to {
 		r.meant++
 	}
+	if len(to) > 0 {
+		p.beatSoon()
+	}
 	p.mu.Unlock()
 	err := p.sendTo(ctx, event(name, h, body), to)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err != nil { // nobody has it
-		p.mu.Lock()
 		for _, r := range to {
 			r.meant--
 		}
-		p.mu.Unlock()
+		return err
 	}
-	return err
+	if p.history.keeps() || len(p.sharing) > 0 {
+		e := &published{subject: name, head: *h, body: body, at: p.now()}
+		p.history.add(e)
+		p.share(p.sharing, e)
+	}
+	return nil
+}
+
+// takeWithRoom takes the turn once there is room for an event in all groups that it is for, which are in sharing then.
+func (p *publisher) takeWithRoom(ctx context.Context, name string) error {
+	for {
+		if err := p.take(ctx); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.sharing = p.grouped.Match(p.sharing[:0], name)
+		if !p.full(p.sharing) {
+			p.mu.Unlock()
+			return nil
+		}
+		p.waiting++
+		changed := p.changed
+		p.mu.Unlock()
+		p.give()
+		var err error
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-p.done:
+			err = socket.ErrClosed
+		}
+		p.mu.Lock()
+		p.waiting--
+		p.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // event makes the message of an event.

@@ -15,7 +15,7 @@ import (
 func (p *publisher) WaitSubscribers(ctx context.Context, subject string, n int) error {
 	for {
 		p.mu.Lock()
-		have, changed := len(p.audience(nil, subject)), p.changed
+		have, changed := len(p.audience(nil, subject))+p.sharers(subject), p.changed
 		p.mu.Unlock()
 		if have >= n {
 			return nil
@@ -46,6 +46,16 @@ func (p *publisher) audience(dst []*remote, name string) []*remote {
 	return dst
 }
 
+// sharers counts the groups with members that an event is for. mu is held.
+func (p *publisher) sharers(name string) (n int) {
+	for _, g := range p.grouped.Match(nil, name) {
+		if len(g.members) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // A Binding is one subscription, as the publisher has it.
 type Binding struct {
 	// Pattern is what is subscribed to, of a foreign subscriber a prefix and "*" behind it.
@@ -54,8 +64,8 @@ type Binding struct {
 	Group, Name string
 	// Peer is who has subscribed.
 	Peer *socket.Peer
-	// Sent is how many events were for the connection, with all its bindings, and Dropped how many of its messages found
-	// no room.
+	// Sent is how many events were for the connection, with all its bindings but groups, and Dropped how many of its
+	// messages found no room; of a group, how many events of it nobody could make anything of.
 	Sent, Dropped uint64
 	// Open is how many events of the group the peer has, and has not acknowledged.
 	Open uint64
@@ -75,6 +85,14 @@ func (p *publisher) Bindings() []Binding {
 			one := Binding{Pattern: topic + "*", Peer: peer, Sent: r.meant, Dropped: dropped[peer]}
 			if b != nil {
 				one.Pattern, one.Group, one.Name = b.pattern, b.group, b.durable
+			}
+			if b != nil && b.of != nil {
+				one.Sent, one.Dropped = r.deliveries, b.of.dropped
+				for _, d := range r.open {
+					if d.worker == b.worker {
+						one.Open++
+					}
+				}
 			}
 			all = append(all, one)
 		}

@@ -15,48 +15,85 @@ func (p *publisher) clock() {
 		select {
 		case <-p.done:
 			return
-		case <-p.wake: // something is published again
-			t.Reset(p.cfg.beat)
+		case <-p.wake: // something is to be done sooner
+			p.mu.Lock()
+			d := p.tick.Sub(p.now())
+			p.mu.Unlock()
+			t.Reset(max(d, 0))
 		case <-t.C:
-			t.Reset(p.beats(time.Now()))
+			t.Reset(p.ticked())
 		}
 	}
 }
 
-func (p *publisher) wakeClock() {
+func (p *publisher) now() time.Time { return time.Now() }
+
+// wakeBy has the clock tick no later than that. mu is held.
+func (p *publisher) wakeBy(at time.Time) {
+	if !p.tick.IsZero() && !at.Before(p.tick) {
+		return
+	}
+	p.tick = at
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
-// beats sends those that are due, and returns after how long others will be.
-func (p *publisher) beats(now time.Time) (next time.Duration) {
+// beatSoon has beats sent, now that there is something to tell. mu is held.
+func (p *publisher) beatSoon() {
+	if p.resting {
+		p.resting = false
+		p.wakeBy(p.now().Add(p.cfg.beat))
+	}
+}
+
+// ticked does what is due, and returns after how long something else will be.
+func (p *publisher) ticked() time.Duration {
 	if p.take(context.Background()) != nil {
 		return p.cfg.beat
 	}
 	defer p.give()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next = slowestBeat * p.cfg.beat
+	now := p.now()
+	next := now.Add(slowestBeat * p.cfg.beat)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
 	p.resting = true
+	sooner(p.overdue(now))
+	sooner(p.tickGroups(now))
+	sooner(p.beats(now))
+	if !p.resting {
+		sooner(now.Add(p.cfg.beat))
+	}
+	p.tick = next
+	return next.Sub(now)
+}
+
+// beats sends those that are due, and returns when others will be. The turn and mu are held.
+func (p *publisher) beats(now time.Time) (next time.Time) {
 	for _, r := range p.remotes {
-		if p.forget(r) || !r.ours || r.meant == 0 {
+		if p.forget(r) || !r.ours || r.events() == 0 {
 			continue
 		}
 		switch {
-		case r.told != r.meant:
+		case r.told != r.events():
 			r.pause = p.cfg.beat
 			p.resting = false
-		case now.Before(r.due):
-			next = min(next, r.due.Sub(now))
-			continue
-		default: // the last one may have found the queue full
+			p.beat(r)
+			r.due = now.Add(r.pause)
+		case !now.Before(r.due): // the last one may have found the queue full
 			r.pause = min(2*r.pause, slowestBeat*p.cfg.beat)
+			p.beat(r)
+			r.due = now.Add(r.pause)
 		}
-		p.beat(r)
-		r.due = now.Add(r.pause)
-		next = min(next, r.pause)
+		if next.IsZero() || r.due.Before(next) {
+			next = r.due
+		}
 	}
 	return next
 }
@@ -70,7 +107,7 @@ func (p *publisher) beatAll(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.remotes {
-		if r.ours && r.told != r.meant {
+		if r.ours && r.told != r.events() {
 			p.beat(r)
 		}
 	}
@@ -78,6 +115,6 @@ func (p *publisher) beatAll(ctx context.Context) {
 
 // beat tells a subscriber how many events were meant for it. The turn and mu are held.
 func (p *publisher) beat(r *remote) {
-	r.told = r.meant
-	p.tell(r, &patterns.Head{Kind: patterns.KindBeat, Window: r.meant, Seq: p.count}, nil)
+	r.told = r.events()
+	p.tell(r, &patterns.Head{Kind: patterns.KindBeat, Window: r.meant, Seq: p.count, Delivery: r.deliveries}, nil)
 }

@@ -16,18 +16,7 @@ func (p *publisher) sendTo(ctx context.Context, m socket.Msg, to []*remote) erro
 	for _, r := range to {
 		p.to = append(p.to, r.peer)
 	}
-	return p.sock.Send(ctx, m)
-}
-
-// A whoever is the matcher of the publisher's socket: a message is for those whom the publisher has chosen.
-type whoever publisher
-
-func (*whoever) Add(string, *socket.Peer)    {}
-func (*whoever) Remove(string, *socket.Peer) {}
-func (w *whoever) Match(_ []byte, visit func(*socket.Peer)) {
-	for _, p := range w.to {
-		visit(p)
-	}
+	return p.sock.SendTo(ctx, m, p.to)
 }
 
 // tell sends a message that is between us and one subscriber. The turn is held. It does not wait for one whose queue is
@@ -35,5 +24,5 @@ func (w *whoever) Match(_ []byte, visit func(*socket.Peer)) {
 func (p *publisher) tell(r *remote, h *patterns.Head, body []byte) {
 	p.to = append(p.to[:0], r.peer)
 	b := h.AppendTo([]byte(private))
-	_ = p.sock.TrySend(socket.NewMsg(b[:1:1], b[1:], body)) // the subscriber sees what is missing
+	_ = p.sock.TrySendTo(socket.NewMsg(b[:1:1], b[1:], body), p.to) // the subscriber sees what is missing
 }

@@ -62,6 +62,8 @@ type Stats struct {
 	Filtered uint64
 	// Duplicates: came again, and were left out.
 	Duplicates uint64
+	// Late: came from a connection that is over, behind what its successor had brought already, and were left out.
+	Late uint64
 	// Undecodable: came, but the head or the body is not what it should be. They were left out.
 	Undecodable uint64
 }
@@ -91,10 +93,15 @@ type subscriber struct {
 	done    chan struct{} // closed by Close
 	parcels chan []parcel // from the lines
 
-	reading atomic.Bool // there is a loop over Events
-	rest    []parcel    // of the last from parcels; of who reads
+	reading  atomic.Bool // there is a loop over Events, or Handle
+	handling atomic.Bool // it is Handle
+	rest     []parcel    // of the last from parcels; of who reads
+	unsaid   []*conn     // with something settled since the last flush; of who reads
 
-	received, missed, filtered, duplicates, undecodable atomic.Uint64
+	replays   atomic.Bool // something is replayed when a connection was lost
+	reminding sync.Once
+
+	received, missed, filtered, duplicates, undecodable, late atomic.Uint64
 }
 
 func newSubscriber(cfg subscriberConfig) *subscriber {
@@ -225,6 +232,9 @@ func (s *subscriber) Subscribe(pattern string, opts ...SubscribeOption) error {
 		}
 	}
 	s.requests = append(s.requests, r)
+	if r.hold {
+		s.replays.Store(true)
+	}
 	for _, l := range s.lines {
 		if err := l.subscribe(&r); err != nil {
 			return failed("subscribe", err)
@@ -271,7 +281,7 @@ func (s *subscriber) wanted(subject string) bool {
 func (s *subscriber) Stats() Stats {
 	return Stats{
 		Received: s.received.Load(), Missed: s.missed.Load(), Filtered: s.filtered.Load(),
-		Duplicates: s.duplicates.Load(), Undecodable: s.undecodable.Load(),
+		Duplicates: s.duplicates.Load(), Late: s.late.Load(), Undecodable: s.undecodable.Load(),
 	}
 }
 

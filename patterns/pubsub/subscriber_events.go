@@ -12,6 +12,9 @@ import (
 // Events yields events as they come. When ctx ends it yields that as an error and stops; when the subscriber closes it
 // just stops. An error that matches ErrRefused says what a publisher does not give, and the loop goes on behind it. One
 // loop at a time reads: another one gets ErrBusy and stops; see Handle for several goroutines.
+//
+// An event of a [Group] is acknowledged once the body has ended and the next is asked for, or the loop is left. After a
+// panic of the body it is given back.
 func (s *Subscriber[T]) Events(ctx context.Context) iter.Seq2[Event[T], error] {
 	return func(yield func(Event[T], error) bool) {
 		var none Event[T]
@@ -37,22 +40,48 @@ func (s *Subscriber[T]) Events(ctx context.Context) iter.Seq2[Event[T], error] {
 			}
 			e, ok := decode[T](s.cfg.codec, &p)
 			if e.Missed = add(missed, e.Missed); !ok {
-				s.undecodable.Add(1)
+				s.undecoded(&p, e.Attempt)
 				missed = e.Missed
 				continue
 			}
 			missed = 0
-			if !yield(e, nil) {
+			if !s.pass(&p, func() bool { return yield(e, nil) }) {
+				s.flush()
 				return
 			}
 		}
 	}
 }
 
+// pass has the body of a loop run, and acknowledges the event behind it, unless it panics: then it is given back.
+func (s *subscriber) pass(p *parcel, body func() bool) (more bool) {
+	if p.number == 0 {
+		return body()
+	}
+	done := false
+	defer func() {
+		if done {
+			s.settle(p)
+		} else {
+			p.conn.refuse(p.number, patterns.KindNack, 0)
+		}
+	}()
+	more = body()
+	done = true
+	return more
+}
+
 // next returns the next parcel. The caller is the one who reads.
 func (s *subscriber) next(ctx context.Context) (parcel, error) {
 	if err := ctx.Err(); err != nil {
 		return parcel{}, err
+	}
+	if len(s.rest) == 0 {
+		select {
+		case s.rest = <-s.parcels:
+		default:
+			s.flush()
+		}
 	}
 	if len(s.rest) == 0 {
 		select {
@@ -90,7 +119,7 @@ func decode[T any](codec patterns.Codec, p *parcel) (e Event[T], ok bool) {
 	e.Replay = h.Flags&(patterns.FlagReplay|patterns.FlagLastValue) != 0
 	var err error
 	if raw, isRaw := any(&e.Value).(*patterns.Raw); isRaw && h.Type != codec.Type() {
-		*raw = patterns.Raw{Type: h.Type, Data: body}
+		*raw = patterns.Raw{Type: h.Type, Data: append([]byte(nil), body...)} // over inproc others have the body as well
 	} else if h.Type == codec.Type() {
 		err = codec.Decode(body, &e.Value)
 	} else {

@@ -3,6 +3,8 @@ package pubsub
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/patterns"
 	"github.com/yodel-mq/yodel/patterns/internal/subject"
@@ -18,8 +20,13 @@ type line struct {
 	reading  context.Context //nolint:containedctx // ends when there is nothing more to read
 	stop     context.CancelFunc
 
-	peer *socket.Peer // who is connected, as far as has been read
-	gaps gaps         // of that connection
+	peer     *socket.Peer   // who is connected, as far as has been read
+	past     []*socket.Peer // who was connected before
+	current  *conn          // the connection
+	gaps     gaps           // of it
+	position position       // over all connections
+
+	conn atomic.Pointer[conn] // current, for others
 }
 
 // A parcel is an event on its way to the application, or an error.
@@ -29,6 +36,9 @@ type parcel struct {
 	from    *socket.Peer
 	missed  int
 	err     error
+
+	conn   *conn  // of an event of a group
+	number uint64 // of the delivery; 0 for any other event
 }
 
 // batch is how many messages are handed over at a time, at most.
@@ -69,9 +79,18 @@ func (l *line) read() {
 		if err != nil {
 			return
 		}
-		parcels := l.take(nil, m)
+		var parcels []parcel
+		if l.peer != nil && m.From != l.peer && !l.isPast(m.From) {
+			parcels = l.change(parcels, m)
+		} else {
+			parcels = l.take(parcels, m)
+		}
 		for len(parcels) < batch {
 			if m, err = l.sock.TryRecv(); err != nil {
+				break
+			}
+			if m.From != l.peer && !l.isPast(m.From) {
+				parcels = l.change(parcels, m)
 				break
 			}
 			parcels = l.take(parcels, m)
@@ -86,6 +105,35 @@ func (l *line) read() {
 		}
 	}
 }
+
+// change takes a message of a peer that was not there before. What the one before it had sent comes first, as far as it
+// has been read; a socket with several peers receives from each in turn. The rest of that is left out from then on, for
+// where it is asked for the new connection brings it, and where not, nobody knows what is missing.
+func (l *line) change(parcels []parcel, first socket.Msg) []parcel {
+	held := []socket.Msg{first}
+	for others := 0; others < 2*batch; {
+		m, err := l.sock.TryRecv()
+		if err != nil {
+			break
+		}
+		if others++; m.From != l.peer {
+			held = append(held, m)
+			continue
+		}
+		others = 0
+		parcels = l.take(parcels, m)
+	}
+	for _, m := range held {
+		parcels = l.take(parcels, m)
+	}
+	return parcels
+}
+
+// isPast tells whether a peer is one before the one that is connected.
+func (l *line) isPast(peer *socket.Peer) bool { return slices.Contains(l.past, peer) }
+
+// mostPast is how many of those are known.
+const mostPast = 8
 
 // leave ends the line once what the peer had sent is read. The socket disconnects already.
 func (l *line) leave() {
@@ -106,6 +154,10 @@ func (l *line) close() {
 // take sorts out what came, and appends what is for the application.
 func (l *line) take(parcels []parcel, m socket.Msg) []parcel {
 	if m.From != l.peer {
+		if l.isPast(m.From) {
+			l.of.late.Add(1)
+			return parcels
+		}
 		l.connected(m.From)
 	}
 	topic := m.Frames[0]
@@ -113,8 +165,17 @@ func (l *line) take(parcels []parcel, m socket.Msg) []parcel {
 		return l.private(parcels, m)
 	}
 	l.of.received.Add(1)
-	p := parcel{subject: string(topic), frames: m.Frames[1:], from: m.From, missed: l.gaps.event()}
-	if !l.of.wanted(p.subject) {
+	if l.of.replays.Load() && len(m.Frames) > 1 {
+		if h, err := patterns.ParseHead(m.Frames[1]); err == nil {
+			l.position.came(h.Seq, false)
+		}
+	}
+	return l.event(parcels, parcel{subject: string(topic), frames: m.Frames[1:], from: m.From})
+}
+
+// event appends an event if it is wanted.
+func (l *line) event(parcels []parcel, p parcel) []parcel {
+	if p.missed = l.gaps.event(); !l.of.wanted(p.subject) {
 		l.of.filtered.Add(1)
 		l.gaps.tellLater(p.missed)
 		return parcels
@@ -124,8 +185,13 @@ func (l *line) take(parcels []parcel, m socket.Msg) []parcel {
 
 // connected notes that somebody else is connected now.
 func (l *line) connected(peer *socket.Peer) {
+	if l.peer != nil {
+		l.past = append(l.past[max(0, len(l.past)-mostPast+1):], l.peer)
+	}
 	l.peer = peer
-	l.gaps = gaps{}
+	l.gaps = gaps{untold: l.gaps.untold, unknown: l.gaps.unknown}
+	l.current = &conn{line: l}
+	l.conn.Store(l.current)
 }
 
 // private takes what a publisher of ours tells us alone.
@@ -140,9 +206,18 @@ func (l *line) private(parcels []parcel, m socket.Msg) []parcel {
 		return parcels
 	}
 	switch h.Kind {
+	case patterns.KindMessage:
+		return l.given(parcels, &h, m)
 	case patterns.KindHello:
+		l.hello(&h)
+	case patterns.KindResume:
+		if l.position.complete(h.Method, h.Seq) {
+			l.gaps.unknown = false
+		}
 	case patterns.KindBeat:
 		l.of.missed.Add(l.gaps.beat(h.Window))
+		l.current.missed(h.Delivery)
+		l.position.beat(h.Seq)
 	case patterns.KindReject:
 		err := fmt.Errorf("%w: %q: %w", ErrRefused, h.Method, &patterns.Error{Code: h.Code, Text: h.Text})
 		return append(parcels, parcel{from: m.From, err: failed("subscribe", err)})
@@ -150,4 +225,25 @@ func (l *line) private(parcels []parcel, m socket.Msg) []parcel {
 		l.of.undecodable.Add(1)
 	}
 	return parcels
+}
+
+// given takes an event that is for us alone: of a group, or of the past.
+func (l *line) given(parcels []parcel, h *patterns.Head, m socket.Msg) []parcel {
+	l.of.received.Add(1)
+	p := parcel{subject: h.Method, frames: m.Frames[1:], from: m.From}
+	if h.Delivery == 0 {
+		if !l.position.came(h.Seq, true) {
+			l.of.duplicates.Add(1)
+			l.gaps.tellLater(l.gaps.event())
+			return parcels
+		}
+		return l.event(parcels, p)
+	}
+	l.of.reminding.Do(func() { l.of.running.Go(l.of.remind) })
+	if !l.current.came(h) {
+		l.of.duplicates.Add(1)
+		return parcels
+	}
+	p.conn, p.number = l.current, h.Delivery
+	return append(parcels, p)
 }
