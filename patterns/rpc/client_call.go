@@ -31,44 +31,65 @@ func Call[Resp, Req any](ctx context.Context, c *Client, method string, req Req,
 // An outgoing is a call of a client.
 type outgoing struct {
 	callConfig
-	info *Info
-	body []byte
-	typ  string
+	info   *Info
+	body   []byte
+	typ    string
+	window uint64 // credit for the first items, of a call with streams
 }
 
 func (c *Client) call(ctx context.Context, method string, req any, cfg callConfig,
 	decode func(patterns.Codec, []byte) error,
 ) error {
-	if err := validName(method); err != nil {
-		return err
-	}
 	if _, ok := ctx.Deadline(); !ok && c.cfg.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.cfg.timeout)
 		defer cancel()
 	}
-	begin := time.Now()
-	out := &outgoing{callConfig: cfg, info: &Info{Method: method, Headers: patterns.HeadersFrom(ctx)}}
-	err := through(ctx, c.cfg.middleware, out.info, func(ctx context.Context) (err error) {
-		if out.body, out.typ, err = encode(c.codecs[0], req); err != nil {
-			return fmt.Errorf("rpc: call %s: the request: %w", method, err)
-		}
-		if err := (&patterns.Head{Method: method, Type: out.typ, Headers: out.info.Headers}).Validate(); err != nil {
-			return fmt.Errorf("rpc: call %s: %w", method, err)
+	return c.invoke(ctx, method, cfg, func(ctx context.Context, out *outgoing) error {
+		if err := c.encode(out, req); err != nil {
+			return err
 		}
 		res, err := c.attempts(ctx, out)
 		if err != nil {
 			return err
 		}
-		codec, err := c.codecs.of(res.head.Type)
-		if err == nil {
-			err = decode(codec, res.body)
-		}
-		if err != nil {
-			return patterns.Errorf(patterns.CodeInternal, "the reply: %w", err)
-		}
-		return nil
+		return c.decode(&res, decode)
 	})
+}
+
+// encode makes a request of a value.
+func (c *Client) encode(out *outgoing, req any) (err error) {
+	if out.body, out.typ, err = encode(c.codecs[0], req); err != nil {
+		return fmt.Errorf("rpc: call %s: the request: %w", out.info.Method, err)
+	}
+	head := patterns.Head{Method: out.info.Method, Type: out.typ, Headers: out.info.Headers}
+	if err := head.Validate(); err != nil {
+		return fmt.Errorf("rpc: call %s: %w", out.info.Method, err)
+	}
+	return nil
+}
+
+func (c *Client) decode(res *outcome, decode func(patterns.Codec, []byte) error) error {
+	codec, err := c.codecs.of(res.head.Type)
+	if err == nil {
+		err = decode(codec, res.body)
+	}
+	if err != nil {
+		return patterns.Errorf(patterns.CodeInternal, "the reply: %w", err)
+	}
+	return nil
+}
+
+// invoke makes a call within the middleware, and counts it.
+func (c *Client) invoke(ctx context.Context, method string, cfg callConfig,
+	do func(context.Context, *outgoing) error,
+) error {
+	if err := validName(method); err != nil {
+		return err
+	}
+	begin := time.Now()
+	out := &outgoing{callConfig: cfg, info: &Info{Method: method, Headers: patterns.HeadersFrom(ctx)}}
+	err := through(ctx, c.cfg.middleware, out.info, func(ctx context.Context) error { return do(ctx, out) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.counters.of(method)
@@ -122,13 +143,13 @@ func (c *Client) next(ctx context.Context, out *outgoing, last *outcome, n int, 
 			return nil, last.err(out, n)
 		}
 	}
-	a, why, until, err := c.pick(ctx, out.info.Method, *tried)
+	a, why, err := c.pick(ctx, out.info.Method, *tried)
 	if why == balance.Tried { // all have had it: again from the first
 		*tried = nil
 		if last.notBegun() && !pause(ctx, n-1) {
 			return nil, last.err(out, n)
 		}
-		a, why, until, err = c.pick(ctx, out.info.Method, nil)
+		a, why, err = c.pick(ctx, out.info.Method, nil)
 	}
 	switch {
 	case err != nil:
@@ -142,10 +163,6 @@ func (c *Client) next(ctx context.Context, out *outgoing, last *outcome, n int, 
 		return a, nil
 	case n > 0 && (last.lost == nil || last.sent):
 		return nil, last.err(out, n)
-	case why == balance.Overloaded:
-		return nil, &patterns.Error{
-			Code: patterns.CodeOverloaded, Text: "all replicas are", RetryAfter: max(time.Until(until), time.Millisecond),
-		}
 	}
 	c.mu.Lock()
 	failure := c.failure
@@ -176,7 +193,7 @@ func pause(ctx context.Context, n int) bool {
 
 // pick registers an attempt at the best replica that was not tried, and waits for a first one if it may come.
 func (c *Client) pick(ctx context.Context, method string, tried []*replica) (
-	a *attempt, why balance.Why, until time.Time, err error,
+	a *attempt, why balance.Why, err error,
 ) {
 	var had func(*replica) bool
 	if len(tried) > 0 {
@@ -186,19 +203,26 @@ func (c *Client) pick(ctx context.Context, method string, tried []*replica) (
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
-			return nil, balance.NoReplica, until, socket.ErrClosed
+			return nil, balance.NoReplica, socket.ErrClosed
 		}
 		now := time.Now()
 		var r *replica
-		if r, why, until = c.set.Pick(now, had); why == balance.Found {
+		if r, why, _ = c.set.Pick(now, had); why == balance.Found {
 			a = c.register(r, method)
 			c.mu.Unlock()
-			return a, why, until, nil
+			return a, why, nil
 		}
 		patience, change := c.patience(now), c.change
+		if why == balance.Overloaded && tried == nil { // the first attempt goes to the one that is likely to be ready first
+			if r, ok := c.set.PickBusy(); ok {
+				a = c.register(r, method)
+				c.mu.Unlock()
+				return a, balance.Found, nil
+			}
+		}
 		if why != balance.NoReplica || patience <= 0 {
 			c.mu.Unlock()
-			return nil, why, until, nil
+			return nil, why, nil
 		}
 		c.waiting++
 		c.mu.Unlock()
@@ -214,7 +238,7 @@ func (c *Client) pick(ctx context.Context, method string, tried []*replica) (
 		c.waiting--
 		c.mu.Unlock()
 		if err != nil {
-			return nil, why, until, err
+			return nil, why, err
 		}
 	}
 }
@@ -245,25 +269,38 @@ func (c *Client) register(r *replica, method string) *attempt {
 
 // attempt sends a call to a replica and waits for what becomes of it.
 func (c *Client) attempt(ctx context.Context, out *outgoing, a *attempt, n int) outcome {
+	if err := c.send(ctx, out, a, n); err != nil {
+		return outcome{peer: a.conn.Peer, lost: err}
+	}
+	return c.await(ctx, a)
+}
+
+// send sends a call. The error says why it was not sent.
+func (c *Client) send(ctx context.Context, out *outgoing, a *attempt, n int) error {
 	head := patterns.Head{
-		Method: out.info.Method, Type: out.typ, Headers: out.info.Headers, Attempt: uint64(n),
+		Method: out.info.Method, Type: out.typ, Headers: out.info.Headers, Attempt: uint64(n), Window: out.window,
 	}
 	if end, ok := ctx.Deadline(); ok {
 		head.Left = time.Until(end) // what is past is a millisecond
 	}
-	res := outcome{peer: a.conn.Peer}
-	if err := a.conn.Send(ctx, a.message(&head, out.body)); err != nil {
-		c.mu.Lock()
-		c.giveUp(a, balance.Nothing)
-		if errors.Is(err, socket.ErrPeerLost) && a.replica.conn == a.conn {
-			c.set.Down(time.Now(), a.replica) // which Down will tell of, once all that it sent has been seen
-		}
-		c.mu.Unlock()
-		if res.lost = err; ctx.Err() != nil {
-			res.lost = ctx.Err()
-		}
-		return res
+	err := a.conn.Send(ctx, a.message(&head, out.body))
+	if err == nil {
+		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.giveUp(a, balance.Nothing)
+	if errors.Is(err, socket.ErrPeerLost) && a.replica.conn == a.conn {
+		c.set.Down(time.Now(), a.replica) // which Down will tell of, once all that it sent has been seen
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// await waits for what becomes of a call that was sent.
+func (c *Client) await(ctx context.Context, a *attempt) (res outcome) {
 	select {
 	case res = <-a.done:
 	case <-ctx.Done():
@@ -272,20 +309,26 @@ func (c *Client) attempt(ctx context.Context, out *outgoing, a *attempt, n int) 
 		if late {
 			o = balance.TimedOut
 		}
-		c.mu.Lock()
-		out := c.giveUp(a, o)
-		c.mu.Unlock()
-		if !out {
+		if !c.abandon(a, o) {
 			res = <-a.done
 			break
-		}
-		if !late && !a.conn.Foreign() { // its deadline the replica knows itself
-			_ = a.conn.TrySend(a.message(&patterns.Head{Kind: patterns.KindCancel}, nil))
 		}
 		res.lost = ctx.Err()
 	}
 	res.peer, res.sent = a.conn.Peer, true
 	return res
+}
+
+// abandon gives a call up and tells the replica so, which knows its deadline itself. It tells whether it was out
+// still.
+func (c *Client) abandon(a *attempt, o balance.Outcome) bool {
+	c.mu.Lock()
+	out := c.giveUp(a, o)
+	c.mu.Unlock()
+	if out && o != balance.TimedOut && !a.conn.Foreign() {
+		_ = a.conn.TrySend(a.message(&patterns.Head{Kind: patterns.KindCancel}, nil))
+	}
+	return out
 }
 
 // giveUp takes an attempt out of the table whose caller does not wait any more, and tells whether it was there. mu is

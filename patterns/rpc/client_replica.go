@@ -32,6 +32,7 @@ type attempt struct {
 	id      uint32
 	method  string
 	done    chan outcome // gets one
+	stream  *stream      // of a call with streams
 }
 
 // clientHandler is what a client does with what comes from one endpoint, one thing after the other.
@@ -39,7 +40,8 @@ type clientHandler Client
 
 func (h *clientHandler) client() *Client { return (*Client)(h) }
 
-// Up lets a replica have calls.
+// Up waits for the hello of a replica, by which that knows this client: had it no idea of it when it shuts down, calls
+// would be lost. Plain ZeroMQ has calls at once.
 func (h *clientHandler) Up(conn *line.Conn) {
 	c := h.client()
 	c.mu.Lock()
@@ -51,13 +53,20 @@ func (h *clientHandler) Up(conn *line.Conn) {
 	}
 	conn.Data = r
 	r.conn, r.calls, r.late, r.draining = conn, make(map[uint32]*attempt), nil, false
+	if conn.Foreign() {
+		c.ready(r)
+	}
+}
+
+// ready lets a replica have calls. mu is held.
+func (c *Client) ready(r *replica) {
 	c.set.Up(r)
 	if r.retired {
 		c.set.Drain(r)
 		c.retire(r)
 	}
 	c.served = true
-	delete(c.trying, conn.Line.Endpoint())
+	delete(c.trying, r.line.Endpoint())
 	c.changed()
 }
 
@@ -74,7 +83,7 @@ func (h *clientHandler) Down(conn *line.Conn, err error) {
 	}
 	for id, a := range r.calls {
 		delete(r.calls, id)
-		a.done <- outcome{lost: cause}
+		a.finish(outcome{lost: cause})
 	}
 	r.conn, r.late = nil, nil
 	c.failure = fmt.Errorf("%s: %w", conn.Line.Endpoint(), cause)
@@ -111,11 +120,17 @@ func (h *clientHandler) Message(conn *line.Conn, m socket.Msg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case head.Kind == patterns.KindHello && len(envelope) == 1:
+		c.ready(r)
 	case head.Kind == patterns.KindBye && len(envelope) == 1:
 		r.draining = true
 		c.set.Drain(r)
 		c.farewell(r)
-	case head.Kind != patterns.KindMessage || len(envelope) != 2 || len(envelope[0]) != 4:
+	case len(envelope) != 2 || len(envelope[0]) != 4:
+		c.stray++
+	case head.Kind == patterns.KindItem || head.Kind == patterns.KindCredit:
+		c.about(r.calls[binary.BigEndian.Uint32(envelope[0])], &head, body)
+	case head.Kind != patterns.KindMessage && head.Kind != patterns.KindEnd:
 		c.stray++
 	default:
 		c.replied(r, binary.BigEndian.Uint32(envelope[0]), &head, body)
@@ -144,7 +159,15 @@ func (c *Client) replied(r *replica, id uint32, head *patterns.Head, body []byte
 		}
 	}
 	c.forget(a, balance.Answered)
-	a.done <- outcome{head: *head, body: body}
+	a.finish(outcome{head: *head, body: body})
+}
+
+// finish says what has become of an attempt.
+func (a *attempt) finish(res outcome) {
+	a.done <- res
+	if a.stream != nil {
+		a.stream.end(nil)
+	}
 }
 
 // forget takes an attempt out of the table. mu is held.

@@ -30,12 +30,14 @@ const (
 	defaultGrace    = 30 * time.Second
 	defaultBudget   = 0.2
 	defaultAttempts = 3
+	defaultWindow   = 256 << 10
 )
 
 type commonConfig struct {
 	codecs     []patterns.Codec
 	middleware []Middleware
 	log        *slog.Logger
+	window     int
 }
 
 type serviceConfig struct {
@@ -102,6 +104,16 @@ func WithMiddleware(m ...Middleware) CommonOption {
 // which this is not: see [WithRouter], [WithDealer] and socket.WithLogger.
 func WithLogger(l *slog.Logger) CommonOption {
 	return commonOption(func(c *commonConfig) { c.log = l })
+}
+
+// WithWindow sets how many bytes of items of one stream may wait to be read; an item counts 64 more than it has.
+// Beside these there may be one item of any size. The default is 256 KiB, which 0 or less keeps; the least is a KiB.
+func WithWindow(bytes int) CommonOption {
+	return commonOption(func(c *commonConfig) {
+		if c.window = bytes; bytes <= 0 {
+			c.window = defaultWindow
+		}
+	})
 }
 
 // WithName says what yodel.info tells of the service: a name and a version, both for people. The default is none.
@@ -172,7 +184,7 @@ func Idempotent() CallOption { return callOption(func(c *callConfig) { c.idempot
 func Attempts(n int) CallOption { return callOption(func(c *callConfig) { c.attempts = max(n, 1) }) }
 
 func serviceConfigOf(opts []ServiceOption) serviceConfig {
-	c := serviceConfig{grace: defaultGrace}
+	c := serviceConfig{commonConfig: commonConfig{window: defaultWindow}, grace: defaultGrace}
 	for _, o := range opts {
 		if o != nil {
 			o.setService(&c)
@@ -183,7 +195,10 @@ func serviceConfigOf(opts []ServiceOption) serviceConfig {
 }
 
 func clientConfigOf(opts []ClientOption) clientConfig {
-	c := clientConfig{timeout: defaultTimeout, patience: defaultPatience, budget: defaultBudget}
+	c := clientConfig{
+		commonConfig: commonConfig{window: defaultWindow},
+		timeout:      defaultTimeout, patience: defaultPatience, budget: defaultBudget,
+	}
 	for _, o := range opts {
 		if o != nil {
 			o.setClient(&c)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/patterns"
+	"github.com/yodel-mq/yodel/patterns/internal/flow"
 	"github.com/yodel-mq/yodel/patterns/internal/gate"
 	"github.com/yodel-mq/yodel/patterns/internal/line"
 	"github.com/yodel-mq/yodel/patterns/internal/reply"
@@ -18,9 +19,10 @@ const maxCalls = 1024
 
 // A caller is one connection to a service. The lock of the service guards it.
 type caller struct {
-	conn  *line.Conn
-	calls map[string]*call // by their envelopes
-	bye   bool             // it sends no new ones
+	conn    *line.Conn
+	calls   map[string]*call // by their envelopes
+	streams int              // calls with streams
+	bye     bool             // it sends no new ones
 }
 
 // A call is a request from when it has come until its reply is sent.
@@ -34,6 +36,8 @@ type call struct {
 	codec    patterns.Codec
 	arrived  time.Time
 	deadline time.Time // zero if there is none
+	stream   *stream   // of a method that has one
+	credit   uint64    // for the caller, at the beginning
 
 	// Guarded by the lock of the service.
 	cancel context.CancelCauseFunc // of the handler's context, once it runs
@@ -54,8 +58,11 @@ func (h *serviceHandler) Up(c *line.Conn) {
 	defer s.mu.Unlock()
 	s.callers[who] = true
 	if s.draining {
-		who.sayBye()
+		who.say(patterns.KindBye)
+		s.change()
+		return
 	}
+	who.say(patterns.KindHello)
 }
 
 // Down ends a caller and all that is done for it.
@@ -112,6 +119,10 @@ func (h *serviceHandler) Message(c *line.Conn, m socket.Msg) {
 		defer s.mu.Unlock()
 		who.bye = true
 		s.change()
+	case patterns.KindItem, patterns.KindEnd, patterns.KindCredit:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.about(who.calls[in.key], &in.head, in.body)
 	default:
 		s.drop()
 	}
@@ -152,6 +163,14 @@ func (s *Service) accept(in *call) {
 		err = patterns.Errorf(patterns.CodeUnavailable, "the service shuts down")
 	case in.method == nil:
 		err = patterns.Errorf(patterns.CodeUnimplemented, "there is no method %.64q", in.head.Method)
+	case (in.method.shape != plain) != (in.head.Window > 0):
+		err = patterns.Errorf(patterns.CodeUnimplemented, "the method %.64q is of another shape", in.head.Method)
+	case in.method.shape != plain && who.conn.Foreign():
+		err = patterns.Errorf(patterns.CodeUnimplemented, "streams need a Client")
+	case in.method.shape != plain && who.streams >= maxStreams:
+		err = &patterns.Error{
+			Code: patterns.CodeOverloaded, Text: "too many streams of one caller", RetryAfter: time.Second,
+		}
 	case len(who.calls) >= maxCalls:
 		err = &patterns.Error{Code: patterns.CodeOverloaded, Text: "too many calls of one caller", RetryAfter: time.Second}
 	default:
@@ -166,7 +185,12 @@ func (s *Service) accept(in *call) {
 	}
 	who.calls[in.key] = in
 	s.calls++
-	if in.method.reserved {
+	if in.method.shape != plain {
+		who.streams++
+		in.stream, in.credit = newStream(s.cfg.window)
+		_ = in.stream.grant(min(in.head.Window, flow.MostCredit))
+	}
+	if !in.method.gated() {
 		s.start(in)
 		return
 	}
@@ -262,6 +286,9 @@ func (s *Service) ended(c *call, busy time.Duration, err error) {
 	}
 	if c.gone || errors.Is(err, context.DeadlineExceeded) {
 		m.Canceled++
+	}
+	if c.stream != nil {
+		c.caller.streams--
 	}
 	if c.caller.calls[c.key] == c {
 		delete(c.caller.calls, c.key)

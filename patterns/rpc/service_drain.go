@@ -46,15 +46,23 @@ func (s *Service) drain(end context.Context) (left int) {
 	s.mu.Lock()
 	s.draining = true
 	for who := range s.callers {
-		who.sayBye()
+		who.say(patterns.KindBye)
 	}
 	s.mu.Unlock()
 	var last <-chan time.Time
 	for {
+		peers := s.bound.Socket().Stats().Peers
 		s.mu.Lock()
 		calls, here, changed := s.calls, 0, s.changed
+		known := make(map[*socket.Peer]bool, len(s.callers))
 		for who := range s.callers {
+			known[who.conn.Peer] = true
 			if !who.conn.Foreign() && !who.bye {
+				here++
+			}
+		}
+		for _, p := range peers { // of whom Up is to tell still, and who may have sent calls
+			if !known[p.Peer] {
 				here++
 			}
 		}
@@ -87,10 +95,11 @@ func (s *Service) change() {
 	}
 }
 
-// sayBye tells a caller to send no new calls. One that has so little room has many calls out, and learns by the next.
-func (who *caller) sayBye() {
+// say tells a caller that it may send calls, or none any more. There is room for it, unless so many calls are out that
+// the caller will learn it from the next.
+func (who *caller) say(k patterns.Kind) {
 	if !who.conn.Foreign() {
-		h := patterns.Head{Kind: patterns.KindBye}
+		h := patterns.Head{Kind: k}
 		_ = who.conn.TrySend(socket.NewMsg(nil, h.AppendTo(nil)))
 	}
 }

@@ -15,8 +15,30 @@ import (
 type method struct {
 	name     string
 	reserved bool // one of ours, which runs whatever the load
+	shape    shape
 	run      runner
 }
+
+// A shape is which way a method has streams.
+type shape uint8
+
+const (
+	plain  shape = iota // a request, a reply
+	source              // a request, items
+	sink                // items, a reply
+	duplex              // items both ways
+)
+
+// replies tells which kind of message a call ends with.
+func (s shape) replies() patterns.Kind {
+	if s == source || s == duplex {
+		return patterns.KindEnd
+	}
+	return patterns.KindMessage
+}
+
+// gated tells whether calls wait for their turn. A stream that lasts says nothing of how many handlers are too many.
+func (m *method) gated() bool { return !m.reserved && m.shape == plain }
 
 // A runner decodes a request, has it handled, and returns what to reply. A panic is the caller's to recover.
 type runner func(ctx context.Context, r *request) (result, error)
@@ -25,6 +47,12 @@ type runner func(ctx context.Context, r *request) (result, error)
 type request struct {
 	codec patterns.Codec
 	body  []byte
+
+	// Of a method with streams.
+	codecs codecs
+	stream *stream
+	credit uint64 // to be given at the beginning
+	send   func(ctx context.Context, head *patterns.Head, body []byte) error
 }
 
 // A result is the body of a reply, encoded as typ says.
@@ -79,11 +107,13 @@ func encodeResult(c patterns.Codec, resp any) (r result, err error) {
 	return r, nil
 }
 
-func (s *Service) register(name string, run runner) {
+func (s *Service) register(name string, run runner) { s.registerStream(name, plain, run) }
+
+func (s *Service) registerStream(name string, as shape, run runner) {
 	if strings.HasPrefix(name, ours) {
 		panic(fmt.Sprintf("rpc: the names of methods that begin with %q are not to be given: %q", ours, name))
 	}
-	s.add(&method{name: name, run: run})
+	s.add(&method{name: name, shape: as, run: run})
 }
 
 func (s *Service) add(m *method) {

@@ -20,7 +20,7 @@ const replyPatience = 5 * time.Second
 // start has a call handled, by a goroutine of its own. mu is held.
 func (s *Service) start(c *call) {
 	if s.closed || c.gone {
-		if !c.method.reserved {
+		if c.method.gated() {
 			s.gate.Done(0, gate.Abandoned)
 		}
 		c.gone = true
@@ -49,7 +49,7 @@ func (s *Service) run(ctx context.Context, c *call) {
 func (s *Service) finish(ctx context.Context, c *call, info *Info, res result, err error, busy time.Duration) {
 	s.mu.Lock()
 	gone := c.gone
-	if !c.method.reserved {
+	if c.method.gated() {
 		outcome := gate.Finished
 		switch {
 		case gone:
@@ -80,7 +80,13 @@ func (s *Service) handle(ctx context.Context, c *call, info *Info) (res result, 
 	ctx = context.WithValue(ctx, infoKey{}, info)
 	handler := func(ctx context.Context) error {
 		return s.guard(info, func() (err error) {
-			res, err = c.method.run(ctx, &request{codec: c.codec, body: c.body})
+			r := &request{codec: c.codec, body: c.body}
+			if c.stream != nil {
+				r.codecs, r.stream, r.credit, r.send = s.codecs, c.stream, c.credit, c.sender()
+			}
+			if res, err = c.method.run(ctx, r); c.stream != nil && c.stream.failure() != nil {
+				err = c.stream.failure() // the caller's fault, which is why the handler had to end
+			}
 			return err
 		})
 	}
@@ -115,7 +121,7 @@ func (s *Service) answer(ctx context.Context, c *call, info *Info, res result, e
 			s.cfg.log.Error("yodel: rpc: handler failed", "method", info.Method, "peer", info.Peer.String(), "err", err)
 		}
 	}
-	head.Headers = info.Trailers
+	head.Kind, head.Headers = c.method.shape.replies(), info.Trailers
 	if invalid := head.Validate(); invalid != nil {
 		head, body, _ = reply.FromError(patterns.Errorf(patterns.CodeInternal, "the trailers: %w", invalid), true)
 	}

@@ -68,8 +68,8 @@ func (s *Set[R]) Up(name R) {
 	r.up, r.draining, r.busyUntil, r.outstanding, r.trial = true, false, time.Time{}, 0, false
 }
 
-// Down says that the connection is gone, and all calls with it; for them Done is not called any more. If there were any
-// it is a loss, however many there were.
+// Down says that the connection is gone, and all calls with it; for them Done is not called any more. If there were
+// any it is a loss, however many there were.
 func (s *Set[R]) Down(now time.Time, name R) {
 	r := s.byName[name]
 	if r == nil || !r.up {
@@ -111,9 +111,9 @@ func (s *Set[R]) Busy(name R, until time.Time) {
 	}
 }
 
-// Pick chooses the replica for a call, that has fewest calls out, and counts the call; Done must follow, or Down. tried
-// tells which have had the call before, and may be nil. Replicas that lost calls are passed over for a time, unless
-// there are no others. If all are busy, until is when the first is no longer.
+// Pick chooses the replica for a call, that has fewest calls out, and counts the call; Done must follow, or Down.
+// tried tells which have had the call before, and may be nil. Replicas that lost calls are passed over for a time,
+// unless there are no others. If all are busy, until is when the first is no longer.
 func (s *Set[R]) Pick(now time.Time, tried func(R) bool) (name R, why Why, until time.Time) {
 	best, why, until := s.choose(now, tried)
 	if best == nil {
@@ -124,6 +124,23 @@ func (s *Set[R]) Pick(now time.Time, tried func(R) bool) (name R, why Why, until
 		best.trial = true
 	}
 	return best.name, Found, time.Time{}
+}
+
+// PickBusy chooses among replicas that are busy, when all are, and counts the call as Pick does. A service knows best
+// whether it is still busy: when all callers kept away from the only one for as long as it has said, they would all
+// come back at once, and leave it idle between. Goodput at ten times the load was half of what it is.
+func (s *Set[R]) PickBusy() (name R, ok bool) {
+	var best *replica[R]
+	for _, r := range s.replicas {
+		if r.up && !r.draining && (best == nil || r.busyUntil.Before(best.busyUntil)) {
+			best = r
+		}
+	}
+	if best == nil {
+		return name, false
+	}
+	best.outstanding++
+	return best.name, true
 }
 
 func (s *Set[R]) choose(now time.Time, tried func(R) bool) (best *replica[R], why Why, until time.Time) {

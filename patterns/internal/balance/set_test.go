@@ -325,3 +325,24 @@ func TestRandomSchedules(t *testing.T) {
 		}
 	}
 }
+
+// When all are busy it is the one that is so for the shortest time, and never one that shuts down or is gone.
+func TestPickBusy(t *testing.T) {
+	now := time.Unix(0, 0)
+	s := New[string](func(int) int { return 0 })
+	if name, ok := s.PickBusy(); ok {
+		t.Errorf("%q of none", name)
+	}
+	for i, name := range []string{"gone", "draining", "short", "long"} {
+		s.Up(name)
+		s.Busy(name, now.Add(time.Duration(i+1)*time.Second))
+	}
+	s.Down(now, "gone")
+	s.Drain("draining")
+	if _, why, _ := s.Pick(now, nil); why != Overloaded {
+		t.Errorf("why %d", why)
+	}
+	if name, ok := s.PickBusy(); !ok || name != "short" || s.Outstanding("short") != 1 {
+		t.Errorf("%q, %v, %d", name, ok, s.Outstanding("short"))
+	}
+}
