@@ -124,17 +124,18 @@ type Limits struct {
 }
 
 // An Overflow is what a sending socket does with a message for which there is no room: on a Push, Dealer and Pair
-// when no peer has room, on a Pub, XPub, Router and Rep when one that the message is for has none. What is dropped is
-// counted.
+// when no peer has room, on a Pub, XPub, XSub, Router and Rep when one that the message is for has none. What is
+// dropped is counted.
 type Overflow int
 
 const (
-	// Block waits in Send until there is room or the context ends. It is the default of all but Pub, XPub and Rep,
-	// where one peer that does not read then holds up all (libzmq ZMQ_XPUB_NODROP).
+	// Block waits in Send until there is room or the context ends. It is the default of all but Pub, XPub,
+	// XSub and Rep, where one peer that does not read then holds up all (libzmq ZMQ_XPUB_NODROP).
 	Block Overflow = iota
 	// Reject returns ErrWouldBlock from Send at once; nobody gets the message.
 	Reject
-	// DropNewest drops this message, for the peers that are full. It is the default of Pub, XPub and Rep.
+	// DropNewest drops this message, for the peers that are full. It is the default of Pub, XPub, XSub
+	// and Rep.
 	DropNewest
 	// DropOldest drops the oldest message that has not begun to leave or, if all have, this one.
 	DropOldest

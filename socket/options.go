@@ -80,8 +80,8 @@ type (
 		XPubOption
 		XSubOption
 	}
-	// A SendOption configures a socket that sends what the application likes, replies included: not subscriptions or
-	// requests.
+	// A SendOption configures a socket that sends what the application likes, replies and messages upstream included:
+	// not subscriptions or requests.
 	SendOption interface {
 		PushOption
 		PubOption
@@ -90,6 +90,7 @@ type (
 		RouterOption
 		PairOption
 		XPubOption
+		XSubOption
 	}
 )
 

@@ -1,7 +1,7 @@
 package socket
 
-// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub and a Rep,
-// [Block] on all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
+// WithOverflow sets what Send does when there is no room. The default is [DropNewest] on a Pub, an XPub, an
+// XSub and a Rep, [Block] on all others; a value that is none of the constants keeps it. See also [Pub.SetOverflow].
 func WithOverflow(p Overflow) SendOption {
 	return optionForSenders{setting: func(c *config) {
 		if p >= Block && p <= Disconnect {

@@ -69,6 +69,7 @@ type (
 		forRouter
 		forPair
 		forXPub
+		forXSub
 	}
 	optionForQueues struct {
 		setting

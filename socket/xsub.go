@@ -14,8 +14,8 @@ import (
 //     cancelling what was not subscribed does nothing. Peers are told of each such subscription, also of one to what
 //     is subscribed already, as a cache behind a forwarder needs it, and of the last cancellation. Subscriptions are
 //     counted; but those that an [XPub] has handed over, passed on as they are, are taken back as [Verbosity] says.
-//     Any other message goes to every peer; one whose queue is full misses it, which is counted, and without a peer
-//     it is dropped, and counted.
+//     Any other message goes to every peer; one whose queue is full misses it, which is counted, unless
+//     [WithOverflow] says otherwise, and without a peer it is dropped, and counted.
 //   - In: everything that its peers send, unlike a Sub, which discards what it has not subscribed to.
 //   - A peer that does not read is told, once it reads again, what is subscribed by then: when 64 KiB of
 //     subscriptions wait to be written, those that are cancelled before their turn comes are not told to it.
@@ -53,12 +53,14 @@ func (s *XSub) Unsubscribe(topic string) error { return s.subs.unsubscribe(topic
 // Topics lists what is subscribed to, each once, in no particular order.
 func (s *XSub) Topics() []string { return s.subs.topics() }
 
-// Send subscribes, cancels, or sends a message upstream; see [XSub]. It never waits, and so has no use for the context.
-// The frames must not be changed afterwards.
-func (s *XSub) Send(_ context.Context, m Msg) error { return s.TrySend(m) }
+// Send subscribes, cancels, or sends a message upstream; see [XSub]. It waits, until ctx ends, only under the policy
+// [Block], and never to subscribe or cancel. The frames must not be changed afterwards.
+func (s *XSub) Send(ctx context.Context, m Msg) error { return s.send(ctx, true, m) }
 
-// TrySend is the same as Send, which never waits either.
-func (s *XSub) TrySend(m Msg) error {
+// TrySend is like Send and never waits: under [Block] it returns ErrWouldBlock instead.
+func (s *XSub) TrySend(m Msg) error { return s.send(context.Background(), false, m) }
+
+func (s *XSub) send(ctx context.Context, wait bool, m Msg) error {
 	if err := s.sendable(m); err != nil {
 		return opError("send", err)
 	}
@@ -69,7 +71,7 @@ func (s *XSub) TrySend(m Msg) error {
 		s.subs.remove(m.From.subscriber(), string(topic))
 		return nil
 	}
-	return opError("send", s.out.fanOut(context.Background(), false, m, false, s.everyPeer, nil))
+	return opError("send", s.out.fanOut(ctx, wait, m, false, s.everyPeer, nil))
 }
 
 // everyPeer lists the live links; it is called with out.mu held, and the list is valid until the next call.
