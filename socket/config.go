@@ -40,6 +40,7 @@ type config struct {
 	maxAttempts      int  // the same; 0 for the default
 	leastOutstanding bool // Push, Dealer
 	latest           bool // receivers
+	notices          bool // Dealer, Router, XSub
 	probe            bool // Req, Dealer, Router
 	topics           []string
 	retries          int          // Req
@@ -241,6 +242,9 @@ func (c *config) validOptions() error {
 	}
 	if c.store != nil && c.noSpool {
 		return errors.New("this type of socket does not send from a spool")
+	}
+	if c.notices && c.inbox != nil {
+		return errors.New("an inbox on disk does not keep arrivals and departures: leave out WithNotices or WithInbox")
 	}
 	if c.replies != nil && c.replies == c.inbox {
 		return errors.New("replies are not kept in the spool of WithInbox: give WithReplies another one")

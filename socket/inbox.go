@@ -74,6 +74,7 @@ type inbox struct {
 // An inboxConfig is what the socket's options say about its inbox. It does not change.
 type inboxConfig struct {
 	latest           bool          // of each link only the newest message is kept
+	tellsPeers       bool          // see WithNotices
 	manual           bool          // what is handed out is settled by a verb
 	byNumber         bool          // messages of streams are settled one by one
 	maxUnsettled     uint64        // how many may wait for a verb
@@ -100,6 +101,7 @@ func (c *core) inboxEnv() inboxEnv {
 func (c *config) inboxConfig() inboxConfig {
 	return inboxConfig{
 		latest:           c.latest && !c.manualAck && c.taken() == nil,
+		tellsPeers:       c.notices,
 		manual:           c.manualAck && c.inbox == nil,
 		byNumber:         (c.manualAck || c.takenIn != nil) && c.inbox == nil,
 		maxUnsettled:     c.maxUnsettled,
@@ -124,6 +126,7 @@ func (q *inbox) admit(l *link) {
 		l.in.discardUnread(SocketClosed)
 		return
 	}
+	told := q.arrive(l)
 	if l.in.stream != nil {
 		q.inherit(l)
 	}
@@ -132,7 +135,7 @@ func (q *inbox) admit(l *link) {
 	q.members.Add(1)
 	q.chooseSoleSender(l)
 	q.revokeRead()
-	q.announce(l, l.in.queue.n)
+	q.announce(l, l.in.queue.n+told)
 }
 
 // leave ends the membership of a link that is lost. What it has brought can still be received.

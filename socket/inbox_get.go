@@ -77,12 +77,19 @@ func (q *inbox) take(into *issued) (m Msg, from, reopened *link) {
 func (q *inbox) pop(into *issued) (m Msg, l *link, why Reason) {
 	l = q.round.turn()
 	in := &l.in
+	notified := false
+	if n := in.notices; n != nil {
+		if n.telling(in.queue.n) {
+			return q.popNotice(l, into), l, ""
+		}
+		notified = n.head != nil
+	}
 	var of label
 	if in.labels != nil && (into != nil || q.byNumber || in.labels.timed > 0) {
 		of = in.labels.front(in.counts.unread.Messages)
 	}
-	if n := in.notices; n != nil && n.head != nil {
-		m, why = q.notices.take(n)
+	if notified {
+		m, why = q.notices.take(in.notices)
 	} else {
 		m = in.queue.pop()
 	}

@@ -31,7 +31,11 @@ func (q *inbox) orphanUnread(l *link) {
 		q.orphans.blocked = slices.Delete(q.orphans.blocked, i, i+1)
 		l.in.blocked = false
 	}
-	if !l.in.ready || l.in.counts.unread.Messages == 0 {
+	if !l.in.ready {
+		return
+	}
+	departs := q.depart(l)
+	if !departs && l.in.counts.unread.Messages == 0 {
 		return
 	}
 	if q.prefetch.link == l {
@@ -48,6 +52,9 @@ func (q *inbox) orphanUnread(l *link) {
 		l.in.active, o.in.active = false, true
 	}
 	q.weighOrphan(o)
+	if departs {
+		q.tellDeparture(o)
+	}
 }
 
 // orphanOf returns the orphan of l.

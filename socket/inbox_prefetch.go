@@ -22,7 +22,8 @@ func (q *inbox) fillPrefetch() {
 		return
 	}
 	l := q.round.links[0]
-	if l.in.queue.n < minPrefetch || l.in.noPrefetch || q.byNumber || l.in.labels != nil && l.in.labels.timed > 0 {
+	if l.in.queue.n < minPrefetch || l.in.noPrefetch || q.byNumber || l.in.labels != nil && l.in.labels.timed > 0 ||
+		l.in.notices != nil && !l.in.notices.nothing() {
 		return
 	}
 	p := &q.prefetch

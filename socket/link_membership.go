@@ -161,6 +161,7 @@ func (c *core) remove(l *link) {
 
 // removeIn ends what a link holds of the way in, and its place among the connections.
 func (c *core) removeIn(l *link) {
+	c.dismissSender(l)
 	c.in.leave(l)
 	c.disk.forget(l)
 	c.mu.Lock()

@@ -15,7 +15,7 @@ import (
 // receiver's for good, to keep or to change. It shares no bytes with another message, unless its sender, in the same
 // process, made them share: inproc moves the message itself.
 type Msg struct {
-	// Frames has at least one frame; a frame may be empty.
+	// Frames has at least one frame; a frame may be empty. (But see [WithNotices].)
 	Frames [][]byte
 	// From is the peer a received message came from, nil on a message made by the application. Send ignores it.
 	From *Peer
@@ -94,6 +94,9 @@ func (m Msg) String() string {
 // Clone returns a copy of the message whose frames share no memory with the original's. Send takes the frames over, so
 // whoever sends a message to several sockets, or keeps it, sends a clone. From is the same.
 func (m Msg) Clone() Msg {
+	if len(m.Frames) == 0 {
+		return m
+	}
 	flat := make([]byte, 0, m.Size())
 	c := Msg{Frames: make([][]byte, len(m.Frames)), From: m.From}
 	for i, f := range m.Frames {

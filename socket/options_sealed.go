@@ -96,6 +96,12 @@ type (
 		forDealer
 		forRouter
 	}
+	optionForNotices struct {
+		setting
+		forDealer
+		forRouter
+		forXSub
+	}
 	optionForSubscribers struct {
 		setting
 		forSub

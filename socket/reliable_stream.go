@@ -145,6 +145,7 @@ func (q *inbox) inherit(l *link) {
 		if q.round.replace(old, l) {
 			old.in.active, l.in.active = false, true
 		}
+		q.bequeath(old, l)
 		q.queueShrank(old)
 		q.limit(l)
 	}

@@ -40,9 +40,12 @@ type notice struct {
 	older, newer *notice // of the same fact
 }
 
-// A noticeList is what waits of one peer, or of all that have gone.
+// A noticeList is what waits of one peer, or of all that have gone; of another socket than an XPub, what there is to be
+// told of the peer itself (peer_notices.go).
 type noticeList struct {
 	owner      *link
+	arrival    bool
+	departure  bool
 	head, tail *notice
 	count      Count
 	coalesced  int // how many notices were discarded since the application took one

@@ -113,7 +113,7 @@ func (q *inbox) joinSome(n *notices, l *link) bool {
 
 // empty reports whether nothing of a link waits for a receiver.
 func (in *linkIn) empty() bool {
-	return in.queue.n == 0 && (in.notices == nil || in.notices.head == nil)
+	return in.queue.n == 0 && (in.notices == nil || in.notices.nothing())
 }
 
 // messages is what waits but for notices, which no high-water mark holds back.

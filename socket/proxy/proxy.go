@@ -112,6 +112,9 @@ func (d *direction) run(ctx context.Context) error {
 // forwardOne forwards one message, received before ctx ends and sent before late does.
 func (d *direction) forwardOne(ctx, late context.Context) error {
 	m, err := d.from.Recv(ctx)
+	for err == nil && m.Notice() != socket.NoNotice { // of a peer, and no message
+		m, err = d.from.Recv(ctx)
+	}
 	if err != nil {
 		return err
 	}
