@@ -40,6 +40,7 @@ type config struct {
 	maxAttempts      int  // the same; 0 for the default
 	leastOutstanding bool // Push, Dealer
 	latest           bool // receivers
+	received         bool // receivers but Req, Rep and XPub; see WithReceived
 	notices          bool // Dealer, Router, XSub
 	probe            bool // Req, Dealer, Router
 	topics           []string

@@ -79,6 +79,7 @@
 //	WithMatcher                         who gets a message, by another rule than that of prefixes
 //	WithSlowPeer                        when a peer that takes nothing is named, and cut off
 //	WithMaxAttempts                     how often a message may cost a connection
+//	WithReceived                        when each message came
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger
@@ -108,8 +109,8 @@
 //	ZMQ_REQ_RELAXED             WithRelaxed; see also Req.Do
 //	ZMQ_METADATA                WithMetadata
 //	zmq_msg_gets                Msg.From: Peer.Type, Peer.Identity, Peer.Address, Peer.Metadata
-//	ZMQ_HELLO_MSG               the event PeerUp; WithWelcome on a Pub or XPub
-//	ZMQ_DISCONNECT_MSG          the event PeerDown
+//	ZMQ_HELLO_MSG               the event PeerUp, or WithNotices; WithWelcome on a Pub or XPub
+//	ZMQ_DISCONNECT_MSG          the event PeerDown, or WithNotices
 //	ZMQ_HICCUP_MSG              the event PeerDown
 //	ZMQ_STREAM_NOTIFY           none: there is no STREAM; raw TCP is what package net is for
 //

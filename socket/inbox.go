@@ -80,6 +80,8 @@ type inboxConfig struct {
 	maxUnsettled     uint64        // how many may wait for a verb
 	ackWait          time.Duration // for how long; 0 for as long as the sender's kind calls for, less for any time
 	leastOutstanding bool          // each message counts as the answer to one that was sent to the link
+	received         bool          // see WithReceived
+	eachPush         bool          // one of latest, leastOutstanding and received
 	orphanMark       uint64        // bytes that orphans may hold; 0 for any number
 	budget           uint64        // Limits.MaxBuffered in bytes; 0 if there is none
 	minRate          int           // Limits.MinRate; none if 0 or less
@@ -99,7 +101,7 @@ func (c *core) inboxEnv() inboxEnv {
 }
 
 func (c *config) inboxConfig() inboxConfig {
-	return inboxConfig{
+	ic := inboxConfig{
 		latest:           c.latest && !c.manualAck && c.taken() == nil,
 		tellsPeers:       c.notices,
 		manual:           c.manualAck && c.inbox == nil,
@@ -107,10 +109,13 @@ func (c *config) inboxConfig() inboxConfig {
 		maxUnsettled:     c.maxUnsettled,
 		ackWait:          c.ackWait,
 		leastOutstanding: c.leastOutstanding,
+		received:         c.received,
 		orphanMark:       c.recvMark.bytes,
 		budget:           c.limits.budget(),
 		minRate:          c.limits.MinRate,
 	}
+	ic.eachPush = ic.latest || ic.leastOutstanding || ic.received
+	return ic
 }
 
 // admit lets the messages of a link in. Over inproc some may be there already; if the inbox has closed since, close

@@ -53,11 +53,14 @@ func (q *inbox) putAll(l *link, msgs [][][]byte) {
 // push queues one message.
 func (q *inbox) push(l *link, m Msg) {
 	in := &l.in
-	if q.latest || q.leastOutstanding {
+	if q.eachPush {
 		for q.latest && in.queue.n > 0 {
 			q.dropOldest(l, Replaced)
 		}
 		l.answered(1)
+		if q.received {
+			m = m.markReceived(q.env.now())
+		}
 	}
 	in.queue.push(m)
 	q.ledger(l).receive(Count{1, uint64(m.Size())}, m.further())
@@ -67,6 +70,9 @@ func (q *inbox) push(l *link, m Msg) {
 // pushAll queues messages that a sender in this process has held, n altogether, with further frames beyond the first
 // of each.
 func (q *inbox) pushAll(l *link, msgs []Msg, n Count, further uint64) {
+	if q.received {
+		q.came(msgs)
+	}
 	l.in.queue.pushAll(msgs)
 	q.ledger(l).receive(n, further)
 	q.limit(l)

@@ -104,5 +104,5 @@ func (m Msg) Clone() Msg {
 		flat = append(flat, f...)
 		c.Frames[i] = flat[start:len(flat):len(flat)]
 	}
-	return c
+	return c.marked(m.receivedMark())
 }

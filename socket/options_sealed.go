@@ -90,6 +90,15 @@ type (
 		forDealer
 		forPair
 	}
+	optionForReceived struct {
+		setting
+		forPull
+		forSub
+		forDealer
+		forRouter
+		forPair
+		forXSub
+	}
 	optionForProbes struct {
 		setting
 		forReq

@@ -46,7 +46,7 @@ func accepts(o any) string {
 func TestOptionsByRole(t *testing.T) {
 	const (
 		all     = "PUSH PULL PUB SUB REQ REP DEALER ROUTER PAIR XPUB XSUB"
-		senders = "PUSH PUB REP DEALER ROUTER PAIR XPUB"
+		senders = "PUSH PUB REP DEALER ROUTER PAIR XPUB XSUB"
 		queues  = "PUSH REQ DEALER PAIR"
 	)
 	for _, c := range []struct {
@@ -75,6 +75,8 @@ func TestOptionsByRole(t *testing.T) {
 		{"WithMaxAttempts", WithMaxAttempts(1), queues},
 		{"WithLeastOutstanding", WithLeastOutstanding(), "PUSH DEALER"},
 		{"WithLatest", WithLatest(), "PULL SUB DEALER PAIR"},
+		{"WithNotices", WithNotices(), "DEALER ROUTER XSUB"},
+		{"WithReceived", WithReceived(), "PULL SUB DEALER ROUTER PAIR XSUB"},
 		{"WithProbe", WithProbe(), "REQ DEALER ROUTER"},
 		{"WithSubscription", WithSubscription("a"), "SUB XSUB"},
 		{"WithRetry", WithRetry(1), "REQ"},

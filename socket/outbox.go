@@ -73,9 +73,9 @@ type outgoing struct {
 	pinned     bool   // it is for this link alone, on a socket that keeps messages for other peers
 }
 
-// put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it. All
-// messages go to their links through here, but for those of appendFast. If byCaller is true the caller must unlock and
-// call writeNow; alone says that the caller may, because it has nothing else to write.
+// put gives a message to a link, if that takes it: the link queues it, the ledger has it, and somebody writes it.
+// Whoever has several messages for links, or chooses among links, does the two one by one. If byCaller is true the
+// caller must unlock and call writeNow; alone says that the caller may, because it has nothing else to write.
 func (o *outbox) put(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
 	if !l.offer(m) {
 		return false, false

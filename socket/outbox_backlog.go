@@ -90,9 +90,11 @@ func (o *outbox) flushBacklog() {
 // placeOldest hands the first message in the backlog to a link. It reports whether one had room.
 func (o *outbox) placeOldest() bool {
 	m := o.backlog.oldest()
-	if l, _ := o.pick(&m, false); l == nil {
+	l := o.place(&m)
+	if l == nil {
 		return false
 	}
+	l.start(false)
 	o.backlog.pop()
 	return true
 }

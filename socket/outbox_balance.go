@@ -16,7 +16,8 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	}
 	out := outgoing{frames: m.Frames, size: size}
 	for !o.shut {
-		if l, byCaller := o.pick(&out, true); l != nil { // nearly always
+		if l := o.place(&out); l != nil { // nearly always
+			byCaller := l.start(true)
 			o.mu.Unlock()
 			if byCaller {
 				l.writeNow()
@@ -37,10 +38,11 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 	return ErrClosed
 }
 
-// pick puts the message on one of the links: the next in turn that takes it. It returns nil if none does.
-func (o *outbox) pick(m *outgoing, alone bool) (l *link, byCaller bool) {
+// place gives the message to one of the links: the next in turn that takes it. It returns nil if none does. The caller
+// starts the link.
+func (o *outbox) place(m *outgoing) *link {
 	if o.env.cfg.leastOutstanding {
-		return o.pickLeast(m, alone)
+		return o.placeLeast(m)
 	}
 	for range o.links {
 		if o.next >= len(o.links) {
@@ -49,17 +51,17 @@ func (o *outbox) pick(m *outgoing, alone bool) (l *link, byCaller bool) {
 		l := o.links[o.next]
 		o.next++
 		if o.assigned != nil && l.carrier.open() {
-			o.assigned(l, Msg{Frames: m.frames}) // first: over inproc the reply may be back before put returns
+			o.assigned(l, Msg{Frames: m.frames}) // first: over inproc the reply may be back before offer returns
 		}
-		if ok, byCaller := o.put(l, m, alone); ok {
-			return l, byCaller
+		if l.offer(m) {
+			return l
 		}
 	}
-	return nil, false
+	return nil
 }
 
-// pickLeast puts the message on the open link with the fewest outstanding messages.
-func (o *outbox) pickLeast(m *outgoing, alone bool) (l *link, byCaller bool) {
+// placeLeast gives the message to the open link with the fewest outstanding messages.
+func (o *outbox) placeLeast(m *outgoing) *link {
 	var best *link
 	var least uint64
 	for i := range o.links {
@@ -68,25 +70,21 @@ func (o *outbox) pickLeast(m *outgoing, alone bool) (l *link, byCaller bool) {
 			best, least = l, n
 		}
 	}
-	if best == nil {
-		return nil, false
-	}
-	ok, byCaller := o.putCounted(best, m, alone)
-	if !ok {
-		return nil, false
+	if best == nil || !best.offerCounted(m) {
+		return nil
 	}
 	o.next = (slices.Index(o.links, best) + 1) % len(o.links)
-	return best, byCaller
+	return best
 }
 
-// putCounted is put of a message that the peer may answer.
-func (o *outbox) putCounted(l *link, m *outgoing, alone bool) (ok, byCaller bool) {
-	l.unanswered.Add(1) // first: over inproc the reply may be back before put returns
-	ok, byCaller = o.put(l, m, alone)
+// offerCounted is offer of a message that the peer may answer.
+func (l *link) offerCounted(m *outgoing) bool {
+	l.unanswered.Add(1) // first: over inproc the reply may be back before offer returns
+	ok := l.offer(m)
 	if !ok {
 		l.answered(1)
 	}
-	return ok, byCaller
+	return ok
 }
 
 // outstanding is how many messages the peer still has to deal with: where peers reply, those that it has not answered;

@@ -161,7 +161,8 @@ func (o *outbox) overflow(s situation, l *link, m *outgoing) verdict {
 		switch v.do {
 		case dropOld:
 			if at := o.makeRoom(l); at != nil {
-				if ok, _ := o.putCounted(at, m, false); ok {
+				if at.offerCounted(m) {
+					at.start(false)
 					return v
 				}
 			}

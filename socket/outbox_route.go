@@ -25,7 +25,8 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 		case l == nil || !l.out.joined:
 			s.peer, l = nobody, nil
 		default:
-			if ok, byCaller := o.putRouted(l, &out); ok {
+			if o.takeRouted(l, &out) {
+				byCaller := l.start(true)
 				o.mu.Unlock()
 				if byCaller {
 					l.writeNow()
@@ -54,11 +55,12 @@ func (o *outbox) route(ctx context.Context, wait bool, to func() *link, m Msg, i
 	return ErrClosed
 }
 
-func (o *outbox) putRouted(l *link, m *outgoing) (ok, byCaller bool) {
+// takeRouted gives a message to the link it is for, if that takes it. The caller starts the link.
+func (o *outbox) takeRouted(l *link, m *outgoing) bool {
 	if o.env.cfg.leastOutstanding {
-		return o.putCounted(l, m, true)
+		return l.offerCounted(m)
 	}
-	return o.put(l, m, true)
+	return l.offer(m)
 }
 
 // give sends a message of the socket's own making to one link, if it has room.

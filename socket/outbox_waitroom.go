@@ -14,9 +14,9 @@ import (
 func (s *Dealer) WaitRoom(ctx context.Context, p *Peer) error { return s.waitRoom(ctx, p) }
 
 // WaitRoom waits until there is room in the queue for one peer of the Router, found in an [Event], in [Stats] or in the
-// From of a message, so that TrySendTo or TrySend, refused before, would be taken; a full queue opens when it is down to
-// half. It keeps no place: another caller may be faster. So one loop serves many peers, and what one of them has no room
-// for waits for that one alone. The error matches ErrPeerLost if the peer is not connected, or not any more, and
+// From of a message, so that TrySendTo or TrySend, refused before, would be taken; a full queue opens when it is down
+// to half. It keeps no place: another caller may be faster. So one loop serves many peers, and what one of them has no
+// room for waits for that one alone. The error matches ErrPeerLost if the peer is not connected, or not any more, and
 // ErrWouldBlock beside the context's own if ctx ends first.
 func (s *Router) WaitRoom(ctx context.Context, p *Peer) error { return s.waitRoom(ctx, p) }
 

@@ -1,17 +1,25 @@
 package socket
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A peerLink leads from a Peer, which an application may keep for as long as it likes, to the link that the Peer
 // describes. It does not keep that link from the garbage collector once the connection is over.
 type peerLink struct {
 	link atomic.Pointer[link] // nil once the link has left its socket
 	over <-chan struct{}      // closed then
+	born *time.Time           // of the socket, if that is one WithReceived
 }
 
 // describe makes p the link's peer.
 func (l *link) describe(p *Peer) {
 	p.conn = &peerLink{over: l.hasLeft}
+	if l.core.cfg.received {
+		born := l.core.born // a Peer does not hold on to a socket
+		p.conn.born = &born
+	}
 	p.conn.link.Store(l)
 	l.peer = p
 }

@@ -38,12 +38,17 @@ type Router struct {
 // NewRouter returns a Router that is neither bound nor connected. It does no I/O.
 func NewRouter(opts ...RouterOption) *Router {
 	s := &Router{byID: make(map[string]*link), auto: rand.Uint32()}
-	s.core = newCore(configure(defaults(), opts), behaviour{
+	cfg := configure(defaults(), opts)
+	filter := s.addIdentity
+	if cfg.received {
+		filter = s.addIdentityReceived
+	}
+	s.core = newCore(cfg, behaviour{
 		typ:      zmtp.Router,
 		role:     routerRole{router: s},
 		nameable: s.nameable,
 		out:      outBehaviour{addressed: true, gone: s.gone},
-		in:       inBehaviour{receives: true, answers: true, filter: s.addIdentity, store: s.addIdentity},
+		in:       inBehaviour{receives: true, answers: true, filter: filter, store: s.addIdentity},
 	})
 	return s
 }
@@ -168,6 +173,13 @@ func (s *Router) addIdentity(l *link, m Msg) (Msg, Reason) {
 	frames := make([][]byte, 0, 1+len(m.Frames))
 	m.Frames = append(append(frames, []byte(l.id)), m.Frames...)
 	return m, ""
+}
+
+// addIdentityReceived is addIdentity that keeps the time of arrival.
+func (s *Router) addIdentityReceived(l *link, m Msg) (Msg, Reason) {
+	mark := m.receivedMark()
+	m, _ = s.addIdentity(l, m)
+	return m.marked(mark), ""
 }
 
 // routerRole knows each peer by an identity.

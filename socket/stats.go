@@ -26,7 +26,7 @@ const (
 	// Undeliverable: the peers that it was sent to ended the connection in the middle of it, as often as
 	// [WithMaxAttempts] allows; most likely it is over their limit.
 	Undeliverable Reason = "undeliverable"
-	// GivenUp: a request whose Req.Do ended before it left.
+	// GivenUp: a request whose Req.Do ended before it left, or a message that [Dealer.TakeBack] took back.
 	GivenUp Reason = "given up"
 	// SocketClosed: still queued, or not acknowledged, when the socket closed.
 	SocketClosed Reason = "socket closed"

@@ -76,7 +76,9 @@ func TestXPubSendToNobody(t *testing.T) {
 			from  *socket.XPub
 			peers []*socket.Peer
 		}{
-			{xpub, nil}, {xpub, []*socket.Peer{gone}}, {xpub, []*socket.Peer{nil, new(socket.Peer)}},
+			{xpub, nil},
+			{xpub, []*socket.Peer{gone}},
+			{xpub, []*socket.Peer{nil, new(socket.Peer)}},
 			{other, []*socket.Peer{there}},
 		} {
 			before := c.from.Stats().Dropped[socket.NoSubscriber].Messages
