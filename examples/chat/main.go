@@ -3,8 +3,9 @@
 //	go run ./examples/chat --name ann
 //	go run ./examples/chat --name bob
 //
-// What you type is said to everybody in the room, and what others say is printed, one line each. --room chooses another
-// room than the lobby. The end of the input (Ctrl-D) ends it, as do Ctrl-C and the end of whoever reads what it prints.
+// What you type is said to everybody in the room, and what others say is printed, one line each. "@bob hi" is for bob
+// alone. --room chooses another room than the lobby. The end of the input (Ctrl-D) ends it, as do Ctrl-C and the end of
+// whoever reads what it prints.
 //
 // In pipes nothing but messages is printed, so that programs can take part:
 //

@@ -169,6 +169,10 @@ func TestThree(t *testing.T) {
 		}
 	}
 
+	// One line is for bob alone: the count at the end says that nobody else has heard it.
+	people["cy"].types("@bob psst")
+	people["bob"].out.has(t, "cy, to you: psst")
+
 	// Who ends says goodbye.
 	people["ann"].ends()
 	people["bob"].errors.has(t, "* ann has left")
@@ -177,7 +181,11 @@ func TestThree(t *testing.T) {
 	people["cy"].ends()
 	stranger.ends()
 	for _, name := range names {
-		if s := people[name].out.String(); strings.Count(s, "\n") != 4 || strings.Contains(s, name+":") {
+		lines := 4
+		if name == "bob" {
+			lines++
+		}
+		if s := people[name].out.String(); strings.Count(s, "\n") != lines || strings.Contains(s, name+":") {
 			t.Errorf("%s heard %q", name, s)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,22 +13,22 @@ import (
 
 	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/discovery/mdns"
-	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/patterns/group"
 )
 
-// service is the name under which everybody in the room is found; the room itself is a group.
+// service is the name under which everybody in the room is found. The room itself is a group, of discovery so that
+// strangers are not even connected, and of the members.
 const service = "chat"
 
-// A room is a chat room as one of those in it has it: each publishes what he says, and has subscribed to all others.
+// A room is a chat room as one of those in it has it: a member that all others connect to, and that connects to them.
 type room struct {
-	name        string
-	pub         *socket.Pub
-	sub         *socket.Sub
-	node        *discovery.Node
-	events      <-chan discovery.Event
-	synced      chan struct{} // closed when we know who was here before us
-	out, errors io.Writer
-	quiet       bool // without notices
+	name      string // of the room
+	member    *group.Member[string]
+	node      *discovery.Node
+	events    <-chan discovery.Event
+	synced    chan struct{} // closed when we know who was here before us
+	out, errs io.Writer
+	quiet     bool // without notices
 
 	mu     sync.Mutex
 	people map[discovery.ID]bool
@@ -36,16 +37,15 @@ type room struct {
 }
 
 // enter joins the room. What others say goes to out, all else to errors.
-func enter(ctx context.Context, name, roomName, on string, out, errors io.Writer, quiet bool) (*room, error) {
+func enter(ctx context.Context, name, roomName, on string, out, errs io.Writer, quiet bool) (*room, error) {
 	var opts []mdns.Option
 	if on != "" {
 		opts = append(opts, mdns.WithInterfaces(func(i net.Interface) bool { return i.Name == on }))
 	}
 	r := &room{
-		name: name, out: out, errors: errors, quiet: quiet,
+		name: roomName, out: out, errs: errs, quiet: quiet,
 		synced: make(chan struct{}), people: make(map[discovery.ID]bool),
-		pub: socket.NewPub(),
-		sub: socket.NewSub(socket.WithSubscription("")), // to everything
+		member: group.New[string](name),
 		// Name is what others see. There is no address, of ours or anybody else's, here or below.
 		node: discovery.NewNode(mdns.New(opts...), discovery.WithGroup(roomName), discovery.WithName(name)),
 	}
@@ -59,20 +59,23 @@ func enter(ctx context.Context, name, roomName, on string, out, errors io.Writer
 
 func (r *room) join(ctx context.Context) (err error) {
 	// On every interface, at any port: the node tells others which.
-	if _, err = r.pub.Bind(ctx, "tcp://*:*"); err != nil {
+	if _, err = r.member.Bind(ctx, "tcp://*:*"); err != nil {
+		return err
+	}
+	if err = r.member.Join(r.name); err != nil {
 		return err
 	}
 	if r.events, err = r.node.Watch(context.Background(), discovery.Query{Service: service}); err != nil {
 		return err
 	}
-	if err = r.node.Connect(service, r.sub); err != nil {
+	if err = r.node.Connect(service, r.member); err != nil {
 		return err
 	}
-	return r.node.Announce(ctx, service, r.pub)
+	return r.node.Announce(ctx, service, r.member)
 }
 
-// say says a line to everybody in the room. For somebody who has just come, and whose subscription is on its way, it
-// waits a moment.
+// say says a line to everybody in the room, or to one of them if it begins with his name as in "@bob hi". For somebody
+// who has just come, and is not connected yet, it waits a moment.
 func (r *room) say(ctx context.Context, line string) error {
 	wait, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -83,42 +86,62 @@ func (r *room) say(ctx context.Context, line string) error {
 	r.mu.Lock()
 	n := len(r.people)
 	r.mu.Unlock()
-	_ = r.pub.WaitSubscribers(wait, "", n) // one who is not listening does not keep the others waiting for long
-	return r.pub.Send(ctx, socket.Text(r.name, line))
+	_ = r.member.WaitPeers(wait, r.name, n) // one who does not come does not keep the others waiting for long
+	to, text, _ := strings.Cut(line, " ")
+	for _, p := range r.member.Peers(r.name) {
+		if to == "@"+p.Name {
+			return r.member.Whisper(ctx, p, text)
+		}
+	}
+	return r.member.Shout(ctx, r.name, line)
 }
 
-// listen prints what others say until the room is left.
+// listen prints what others do and say until the room is left.
 func (r *room) listen(ctx context.Context) {
-	for m, err := range r.sub.Messages(ctx) {
+	for e, err := range r.member.Events(ctx) {
 		if err != nil {
-			return
+			continue // somebody has said what is no line of text; or this is the end
 		}
-		if len(m.Frames) == 2 {
-			r.print(r.out, fmt.Sprintf("%s: %s", m.Frames[0], m.Frames[1]))
+		switch e.Kind {
+		case group.Joined:
+			r.notice("%s %s", e.Peer, r.arrival())
+		case group.Shout:
+			r.print(r.out, fmt.Sprintf("%s: %s", e.Peer, e.Value))
+		case group.Whisper:
+			r.print(r.out, fmt.Sprintf("%s, to you: %s", e.Peer, e.Value))
+		case group.Exited:
+			if errors.Is(e.Cause, io.EOF) {
+				r.notice("%s has left", e.Peer)
+			} else {
+				r.notice("%s is gone", e.Peer)
+			}
+		case group.Entered, group.Left:
 		}
 	}
 }
 
-// watch keeps account of who is in the room until it is left.
+// arrival is what to say of one who is there now, but perhaps was before us.
+func (r *room) arrival() string {
+	select {
+	case <-r.synced:
+		return "has joined"
+	default:
+		return "is here"
+	}
+}
+
+// watch keeps account of who is announced, and so will be in the room in a moment, until it is left.
 func (r *room) watch() {
-	arrival := "is here"
 	for e := range r.events {
-		name := e.Record.Name
 		switch e.Kind {
 		case discovery.Added:
 			r.count(e.Record.ID, 1)
-			r.notice("%s %s", name, arrival)
-		case discovery.Left:
+		case discovery.Left, discovery.Expired:
 			r.count(e.Record.ID, 0)
-			r.notice("%s has left", name)
-		case discovery.Expired: // without a goodbye
-			r.count(e.Record.ID, 0)
-			r.notice("%s is gone", name)
 		case discovery.Synced: // that were all who had been there before us
-			arrival = "has joined"
 			close(r.synced)
 		case discovery.Trouble:
-			r.print(r.errors, e.Err.Error())
+			r.print(r.errs, e.Err.Error())
 		case discovery.Updated, discovery.Incompatible:
 		}
 	}
@@ -139,14 +162,13 @@ func (r *room) count(id discovery.ID, n int) {
 func (r *room) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = r.pub.Shutdown(ctx)
+	_ = r.member.Shutdown(ctx)
 	_ = r.node.Shutdown(ctx)
-	_ = r.sub.Close()
 }
 
 func (r *room) notice(format string, args ...any) {
 	if !r.quiet {
-		r.print(r.errors, "* "+fmt.Sprintf(format, args...))
+		r.print(r.errs, "* "+fmt.Sprintf(format, args...))
 	}
 }
 
