@@ -149,8 +149,9 @@
 //	ZMQ_TYPE                    Type
 //	ZMQ_WSS_*                   none: no such transport; one of your own comes in by WithTransport
 //
-//	ZMQ_MECHANISM               not yet: NULL is the only mechanism
-//	ZMQ_PLAIN_*, ZMQ_CURVE_*    not yet
+//	ZMQ_MECHANISM               WithSecurity, or SecuredBy for one endpoint
+//	ZMQ_PLAIN_*                 WithSecurity with zmtp.PlainClient; ZMQ_PLAIN_SERVER not yet
+//	ZMQ_CURVE_*                 WithSecurity with curve.Client or curve.Server
 //	ZMQ_ZAP_DOMAIN              not yet
 //	ZMQ_ZAP_ENFORCE_DOMAIN      not yet
 //

@@ -125,11 +125,15 @@ func (c *core) introduceBytes(ctx context.Context, ep *endpointState, conn net.C
 
 // handshakeConfig is what all handshakes at an endpoint have in common.
 func (c *core) handshakeConfig(ep *endpointState) zmtp.Config {
+	mechanism := c.cfg.mechanism
+	if ep.mechanism != nil {
+		mechanism = ep.mechanism
+	}
 	return zmtp.Config{
 		SocketType:  c.typ,
 		Identity:    c.cfg.identity,
 		Properties:  append(zmtp.Metadata{c.ourProperty(ep)}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
-		Mechanism:   c.cfg.mechanism,
+		Mechanism:   mechanism,
 	}
 }

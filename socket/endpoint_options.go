@@ -1,6 +1,10 @@
 package socket
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
 
 // An EndpointOption configures what one endpoint is, where the options of the constructor hold for all of the socket's;
 // see ConnectWith. Nil is none.
@@ -11,6 +15,8 @@ type endpointConfig struct {
 	as     string // what a Router calls the peer; "" if named is not set
 	named  bool
 	accept func(node [16]byte) error // see ConnectNode; nil for every peer
+
+	mechanism zmtp.Mechanism // nil for the socket's
 }
 
 type endpointSetting func(c *endpointConfig)

@@ -21,6 +21,7 @@ type flight struct {
 	vec      [][]byte    // what is not written yet
 	buffers  net.Buffers // a copy of vec during a write, which takes off what it has written
 	written  int         // bytes of commands and batch so far
+	seal     *seal       // encrypts them on the way; nil if the link's mechanism does not
 }
 
 // empty reports whether nothing is left to write.
@@ -58,10 +59,19 @@ func (f *flight) join() {
 func (f *flight) single() bool { return len(f.vec) == 1 }
 
 // tryWrite writes as much of the first run of bytes as goes without waiting.
-func (f *flight) tryWrite(w transport.TryWriter) (int, error) { return w.TryWrite(f.vec[0]) }
+func (f *flight) tryWrite(w transport.TryWriter) (int, error) {
+	if f.seal != nil {
+		return w.TryWrite(f.seal.next(f.vec))
+	}
+	return w.TryWrite(f.vec[0])
+}
 
-// write writes everything that is left. After an error nothing is left to do with the flight but undo.
+// write writes everything that is left or, where that is to be encrypted, as much of it as goes at a time. After an
+// error nothing is left to do with the flight but undo.
 func (f *flight) write(conn net.Conn) (int, error) {
+	if f.seal != nil {
+		return conn.Write(f.seal.next(f.vec))
+	}
 	if len(f.vec) == 1 {
 		return conn.Write(f.vec[0])
 	}
@@ -72,6 +82,9 @@ func (f *flight) write(conn net.Conn) (int, error) {
 
 // advance notes that n more bytes are written, and reports whether nothing is left.
 func (f *flight) advance(n int) (whole bool) {
+	if f.seal != nil {
+		n = f.seal.wrote(n)
+	}
 	f.written += n
 	runs := 0
 	for runs < len(f.vec) && n >= len(f.vec[runs]) {
@@ -98,7 +111,14 @@ func (f *flight) land() *batch {
 // the others are unsent; begun says that the first of those was written in part. With keep, those that are whole are
 // encoded there again.
 func (f *flight) undo(keep *batch) (delivered Count, unsent []Msg, begun bool) {
-	delivered, unsent, begun = f.batch.undo(max(0, f.written-len(f.commands)), keep)
-	*f = flight{}
+	written := f.written
+	if f.seal != nil {
+		if f.seal.begun() {
+			written++
+		}
+		f.seal.release()
+	}
+	delivered, unsent, begun = f.batch.undo(max(0, written-len(f.commands)), keep)
+	*f = flight{seal: f.seal}
 	return delivered, unsent, begun
 }

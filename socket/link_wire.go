@@ -21,6 +21,9 @@ func newWireLink(c *core, ep *endpointState, conn net.Conn, sess *zmtp.Session, 
 	l.in.resume = make(chan struct{}, 1)
 	l.life.pingable = sess.Version.HasCommands()
 	l.reading.reader = l.newReader(sess)
+	if sess.Sealer != nil {
+		l.flight.seal = &seal{sealer: sess.Sealer}
+	}
 	l.describe(peer)
 	return l
 }
