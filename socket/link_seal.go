@@ -21,8 +21,8 @@ type seal struct {
 // A sealing is one encrypted frame: where it ends in the buffer, and how many bytes it had before.
 type sealing struct{ end, plain int }
 
-// sealMost is how much is encrypted before it is written: then the first of it can be on its way while the rest is being
-// encrypted, and the cache has it still. A frame that is longer than that goes alone.
+// sealMost is how much is encrypted before it is written: then the first of it can be on its way while the rest is
+// being encrypted, and the cache has it still. A frame that is longer than that goes alone.
 const sealMost = 64 << 10
 
 var sealBuffers = sync.Pool{New: func() any { return new([]byte) }}

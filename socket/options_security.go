@@ -17,8 +17,8 @@ func WithSecurity(m zmtp.Mechanism) Option {
 	return optionForAll{setting: func(c *config) { c.mechanism = m }}
 }
 
-// SecuredBy sets the security mechanism of one endpoint in place of [WithSecurity]'s, which a client needs that connects
-// to servers with different keys. Nil keeps that one.
+// SecuredBy sets the security mechanism of one endpoint in place of [WithSecurity]'s, which a client needs that
+// connects to servers with different keys. Nil keeps that one.
 func SecuredBy(m zmtp.Mechanism) EndpointOption {
 	return endpointSetting(func(c *endpointConfig) { c.mechanism = m })
 }

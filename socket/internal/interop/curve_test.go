@@ -57,7 +57,7 @@ func TestLibzmqCurve(t *testing.T) {
 					received := recvAll(t, pull, len(all))
 					sameStream(t, sending.wait(t).stream(), received)
 					steady(t, pull)
-					sameCount(t, "received", checked(t, pull).Ledger.Received, received)
+					sameCount(t, "received", checked(t, pull).Received, received)
 				})
 				t.Run("pub", func(t *testing.T) {
 					pub := closing(t, socket.NewPub(socket.WithOverflow(socket.Block), secure))
