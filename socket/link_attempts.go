@@ -3,6 +3,9 @@ package socket
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/reliable"
 )
 
 // A message that makes peers end the connection while it is being written, because it is over their limit or crashes
@@ -11,10 +14,17 @@ import (
 // were written when the peer ended the connection, and one after which a reliable peer has given the message back or
 // was lost: messages behind one that was begun are sent again as often as it takes.
 
-// tries is what is known of earlier deliveries of a message.
+// tries is what is known of a message beside what it says: of earlier deliveries, and until when it is worth something.
 type tries struct {
-	n    int  // how many were begun
-	seen bool // an application may have got the message; NEXT says so
+	n       int       // how many were begun
+	seen    bool      // an application may have got the message; NEXT says so
+	asked   int       // how often whoever sends it had sent it before, as another message
+	expires time.Time // zero for never
+}
+
+// next is what NEXT says of such a message.
+func (t *tries) next() reliable.Next {
+	return reliable.Next{Attempts: uint16(min(t.n+t.asked, 1<<16-1)), Redelivered: t.seen}
 }
 
 // attempts has an entry for messages in a queue whose delivery was begun before, in the order of the queue. As a rule
@@ -29,7 +39,7 @@ type attempt struct {
 
 // add notes what is known of count messages behind ahead others, at the end of the queue.
 func (a *attempts) add(ahead, count int, t tries) {
-	if t.n == 0 || count == 0 {
+	if t == (tries{}) || count == 0 {
 		return
 	}
 	if i := len(*a) - 1; i >= 0 && (*a)[i].ahead+(*a)[i].count == ahead && (*a)[i].tries == t {

@@ -11,7 +11,9 @@ import (
 func TestAttemptsFollowTheirMessages(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		some := func() tries { return [...]tries{{}, {}, {}, {n: 1}, {n: 1, seen: true}, {n: 2, seen: true}}[r.IntN(6)] }
+		some := func() tries {
+			return [...]tries{{}, {}, {}, {n: 1}, {n: 1, seen: true}, {n: 2, seen: true}, {asked: 1}}[r.IntN(7)]
+		}
 		var a attempts
 		var want []tries // of each message
 		for step := range 60 {

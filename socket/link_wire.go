@@ -101,8 +101,8 @@ func (w *wire) take(m *outgoing) bool {
 	if m.pinned {
 		o.open.pin()
 	}
-	if m.tried.n > 0 {
-		o.attempts.add(int(o.counts.queued.Messages), 1, m.tried)
+	if m.tried != nil {
+		o.attempts.add(int(o.counts.queued.Messages), 1, *m.tried)
 	}
 	if m.backlogged {
 		o.box.account(l, m)

@@ -76,7 +76,8 @@ var errSpooledRoute = fmt.Errorf("%w: a socket with a spool sends what is in the
 //   - The deadline of Do's context is the request's: after it the request leaves the spool, in this life or the next,
 //     and a reply that still comes is discarded. A Do that ends otherwise before its reply leaves the request there, to
 //     be answered later, as its error says ([KeptError]); [Req.Withdraw] takes it out. The replier is not told of
-//     either.
+//     either; under [WithReliable] it is told how much time each request has left, and how often it was sent before
+//     (see [Delivery]).
 //   - Up to 256 requests of an earlier life are in hand at a time, until Pending has returned their replies.
 //   - Ids are needed: with [WithCorrelate](false) Bind and Connect return ErrInvalidOption. They take 36 bytes.
 //   - In the ledger Accepted counts each time that a request is sent again. Shutdown waits until what is queued has

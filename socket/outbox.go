@@ -69,7 +69,7 @@ type outgoing struct {
 	wire       []byte // the encoded message, if several links share it
 	shared     bool   // several peers in this process would share the frames
 	backlogged bool   // it comes from the backlog, and so is accepted already
-	tried      tries  // what is known of earlier deliveries
+	tried      *tries // what is known of earlier deliveries; nil for nothing
 	pinned     bool   // it is for this link alone, on a socket that keeps messages for other peers
 }
 

@@ -11,7 +11,11 @@ type backlog struct {
 // oldest returns the message that is next to go, which stays.
 func (b *backlog) oldest() outgoing {
 	m := b.first()
-	return outgoing{frames: m.Frames, size: m.Size(), tried: b.attempts.first(), backlogged: true}
+	out := outgoing{frames: m.Frames, size: m.Size(), backlogged: true}
+	if t := b.attempts.first(); t != (tries{}) {
+		out.tried = &t
+	}
+	return out
 }
 
 func (b *backlog) push(m Msg) {
@@ -36,8 +40,11 @@ func (b *backlog) unshift(ms []Msg, tried attempts) {
 }
 
 // enqueue has a message wait for the next peer with room.
-func (o *outbox) enqueue(m Msg) {
+func (o *outbox) enqueue(m Msg, tried *tries) {
 	m.From = nil
+	if tried != nil {
+		o.backlog.attempts.add(o.backlog.n, 1, *tried)
+	}
 	o.backlog.push(m)
 	o.ledger(nil).accept(m.count())
 	o.notifyAssigned(nil, m)
@@ -104,7 +111,7 @@ func (o *outbox) sendAgain(m Msg) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closed {
-		o.enqueue(m)
+		o.enqueue(m, nil)
 		o.flushBacklog()
 	}
 }

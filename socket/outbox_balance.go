@@ -14,9 +14,19 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 		o.mu.Unlock()
 		return nil
 	}
-	out := outgoing{frames: m.Frames, size: size}
+	return o.balanceMore(ctx, wait, &outgoing{frames: m.Frames, size: size})
+}
+
+// balanceTried is balance of a message that was sent before, or expires.
+func (o *outbox) balanceTried(ctx context.Context, m Msg, tried tries) error {
+	o.mu.Lock()
+	return o.balanceMore(ctx, true, &outgoing{frames: m.Frames, size: m.Size(), tried: &tried})
+}
+
+// balanceMore is balance beyond the shortest way. mu is held, and given free.
+func (o *outbox) balanceMore(ctx context.Context, wait bool, out *outgoing) error {
 	for !o.shut {
-		if l := o.place(&out); l != nil { // nearly always
+		if l := o.place(out); l != nil { // nearly always
 			byCaller := l.start(true)
 			o.mu.Unlock()
 			if byCaller {
@@ -24,7 +34,7 @@ func (o *outbox) balance(ctx context.Context, wait bool, m Msg) error {
 			}
 			return nil
 		}
-		v := o.overflow(situation{way: balanced, policy: o.env.cfg.overflow}, nil, &out)
+		v := o.overflow(situation{way: balanced, policy: o.env.cfg.overflow}, nil, out)
 		if v.do != waitForRoom || !wait {
 			o.mu.Unlock()
 			return v.err

@@ -171,13 +171,13 @@ func (o *outbox) overflow(s situation, l *link, m *outgoing) verdict {
 		case dropNew, dropNewAndPeer:
 			o.miss(l, v.why, m.size)
 		case keepInBacklog:
-			o.enqueue(Msg{Frames: m.frames})
+			o.enqueue(Msg{Frames: m.frames}, m.tried)
 		case replaceInBacklog:
 			o.dropBacklog(1, v.why)
-			o.enqueue(Msg{Frames: m.frames})
+			o.enqueue(Msg{Frames: m.frames}, m.tried)
 		case replaceBacklog:
 			o.dropBacklog(o.backlog.n, v.why)
-			o.enqueue(Msg{Frames: m.frames})
+			o.enqueue(Msg{Frames: m.frames}, m.tried)
 		case waitForRoom, failSend: // for the caller to carry out
 		}
 		return v

@@ -190,7 +190,10 @@ func (s *session) giveBack(l *link, p reliable.Piece[*batch], r reply) {
 	if s.link != nil {
 		requeue(&s.link.out.counts, &o.unassigned, n)
 	}
-	again := &returnee{msg: m, tried: tries{int(p.Attempts), true}, to: s}
+	again := &returnee{msg: m, tried: tries{n: int(p.Attempts), seen: true}, to: s}
+	if o.expiry != nil {
+		again.tried.expires = o.expiry(m)
+	}
 	if o.keeps && m.From != pinned {
 		again.to = nil
 		o.notifyAssigned(nil, m)

@@ -1,6 +1,8 @@
 package socket
 
 import (
+	"time"
+
 	"github.com/yodel-mq/yodel/socket/internal/reliable"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -36,7 +38,7 @@ func (s *session) resend(l *link) {
 	b := r.batch
 	if r.next.Redelivered || r.next.Attempts > 0 {
 		b = s.empty()
-		r.next.Number += s.repeat(b, r.batch, r.next, repeatMost)
+		r.next.Number += s.repeat(b, r.batch, r.next, time.Time{}, repeatMost)
 	} else {
 		s.place(l, r.next)
 	}
@@ -74,8 +76,7 @@ func (s *session) loadTried(l *link) {
 		b.move(&o.open, min(uint64(a.ahead), o.open.count.Messages), nil)
 	} else {
 		s.fresh = false
-		next := reliable.Next{Attempts: uint16(min(a.n, 1<<16-1)), Redelivered: a.seen}
-		s.repeat(b, &o.open, next, min(uint64(a.count), repeatMost))
+		s.repeat(b, &o.open, a.next(), a.expires, min(uint64(a.count), repeatMost))
 	}
 	o.further = b.further
 	l.flight.load(&o.control, b)
@@ -95,12 +96,19 @@ func (s *session) placeFirst(l *link) {
 const repeatMost = 512
 
 // repeat moves up to n messages to a batch that is loaded next, with NEXT ahead of each: of the first, and of those
-// behind it, which have the numbers behind its own. It returns how many it has moved.
-func (s *session) repeat(to, from *batch, next reliable.Next, n uint64) (moved uint64) {
+// behind it, which have the numbers behind its own. They expire at a time, unless that is zero. It returns how many it
+// has moved.
+func (s *session) repeat(to, from *batch, next reliable.Next, expires time.Time, n uint64) (moved uint64) {
 	n = min(n, from.count.Messages)
+	var ttl time.Duration
+	if !expires.IsZero() {
+		ttl = max(1, untilNow(expires)) // it is written now
+	}
 	to.move(from, n, func() {
 		placed, _ := s.sender.Place(moved, next)
-		to.announce(zmtp.Next{Number: placed.Number, Attempts: placed.Attempts, Redelivered: placed.Redelivered})
+		to.announce(zmtp.Next{
+			Number: placed.Number, Attempts: placed.Attempts, Redelivered: placed.Redelivered, TTL: ttl,
+		})
 		if moved++; next.Number > 0 {
 			next.Number++
 		}

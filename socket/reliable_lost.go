@@ -173,6 +173,9 @@ func (s *session) giveUp(reached bool) {
 				pinnedOnes.add(m.Size())
 				continue
 			}
+			if o.expiry != nil {
+				t.expires = o.expiry(m)
+			}
 			tried.add(len(ms), 1, t)
 			ms = append(ms, m)
 		}
@@ -180,10 +183,10 @@ func (s *session) giveUp(reached bool) {
 	r := s.sender.Abandon(reached)
 	s.settled(r.Settled)
 	for _, p := range r.Again {
-		add(p.Payload.messages(p.Skip, p.Count), tries{int(p.Attempts), p.Redelivered})
+		add(p.Payload.messages(p.Skip, p.Count), tries{n: int(p.Attempts), seen: p.Redelivered})
 	}
 	for _, a := range s.again {
-		add(a.messages(0, a.count.Messages), tries{int(a.next.Attempts), a.next.Redelivered})
+		add(a.messages(0, a.count.Messages), tries{n: int(a.next.Attempts), seen: a.next.Redelivered})
 	}
 	a := o.ledger(nil)
 	a.recall(s.unacked)

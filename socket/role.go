@@ -1,6 +1,10 @@
 package socket
 
-import "github.com/yodel-mq/yodel/transport/zmtp"
+import (
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
 
 // A behaviour is what makes one socket type differ from another. Each role states its own where it calls newCore, at
 // the top of its file; from there core, outbox and inbox take it, and nothing of it changes later.
@@ -30,6 +34,8 @@ type outBehaviour struct {
 	assigned func(l *link, m Msg)
 	// abandoned, if set, is told of a message that cannot be delivered, and why.
 	abandoned func(m Msg, why error)
+	// expiry, if set, is when a message that comes back from a reliable peer is worth nothing any more; zero for never.
+	expiry func(m Msg) time.Time
 	// gone, if set, is told when a reliable peer is given up on whose link has left before.
 	gone func(l *link)
 }

@@ -59,6 +59,7 @@ type request struct {
 	isDue   bool
 	given   bool            // the outbox has accepted it
 	to      *link           // that has it; nil while it waits for one
+	sent    int             // how often it went to a link that was lost
 	ctx     context.Context //nolint:containedctx // ends when it need not be sent any more
 	cancel  context.CancelFunc
 
@@ -234,6 +235,9 @@ func (r *requests) keep(q *request) {
 func (r *requests) makeDue(q *request) {
 	if q.isDue || q.over() {
 		return
+	}
+	if q.to != nil { // which may have got it
+		q.sent++
 	}
 	q.isDue, q.to = true, nil
 	if q.caller {

@@ -16,8 +16,10 @@ func (r *requests) behaviour() behaviour {
 	return behaviour{
 		typ:  zmtp.Req,
 		role: requestRole{requests: r},
-		out:  outBehaviour{keeps: true, requestReply: true, assigned: r.assigned, abandoned: r.abandoned},
-		in:   inBehaviour{receives: true, filter: r.takeReply},
+		out: outBehaviour{
+			keeps: true, requestReply: true, assigned: r.assigned, abandoned: r.abandoned, expiry: r.expiry,
+		},
+		in: inBehaviour{receives: true, filter: r.takeReply},
 	}
 }
 
@@ -86,9 +88,9 @@ func (r *requests) transmit(q *request) {
 		defer cancel()
 	}
 	r.req.mu.Lock()
-	first, m := !q.given, r.wrap(q)
+	first, m, tried := !q.given, r.wrap(q), r.tried(q)
 	r.req.mu.Unlock()
-	if err := r.req.out.balance(ctx, true, m); err == nil || !first {
+	if err := r.req.out.balanceTried(ctx, m, tried); err == nil || !first {
 		return
 	}
 	r.req.mu.Lock()
@@ -96,6 +98,24 @@ func (r *requests) transmit(q *request) {
 	if q.given { // a link was chosen, and did not take it after all
 		r.noteGiven(q, false)
 	}
+}
+
+// tried is what a reliable peer is told of a request; mu is held.
+func (r *requests) tried(q *request) tries {
+	if !r.req.cfg.reliable {
+		return tries{}
+	}
+	return tries{asked: q.sent, seen: q.sent > 0 || q.number < r.found, expires: q.expires}
+}
+
+// expiry is when a request expires that the outbox has.
+func (r *requests) expiry(m Msg) (at time.Time) {
+	r.req.mu.Lock()
+	defer r.req.mu.Unlock()
+	if q := r.find(m); q != nil {
+		at = q.expires
+	}
+	return at
 }
 
 // wrap puts the envelope in front. The frames are copied, for a peer in this process may change those it gets.
