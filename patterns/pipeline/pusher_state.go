@@ -145,13 +145,15 @@ func (p *pusher) settle(j *dispatch.Job[*entry], how dispatch.Outcome) {
 		p.stats.canceled++
 		err = ErrCanceled
 	}
-	if err != nil {
-		err = &JobError{ID: ID{p.id, j.Seq}, Attempts: j.Attempts, Reason: e.reason, Err: err}
-		if how != dispatch.Canceled {
-			p.dead.add(j, err)
-		}
+	if err == nil {
+		e.receipt.settle(e.result, nil)
+		return
 	}
-	e.receipt.settle(e.result, err)
+	failed := &JobError{ID: ID{p.id, j.Seq}, Attempts: j.Attempts, Reason: e.reason, Err: err}
+	if how != dispatch.Canceled {
+		p.dead.add(j, failed)
+	}
+	e.receipt.settle(patterns.Raw{}, failed)
 }
 
 // await waits for a channel without mu, which the caller holds.

@@ -63,6 +63,18 @@ func (m *Machine[V]) Push(now time.Time, j *Job[V]) ([]Action[V], error) {
 	case j.Unique != "" && m.unique[j.Unique] != nil:
 		return nil, ErrDuplicate
 	}
+	m.insert(j)
+	return m.actions, nil
+}
+
+// Restore is Push whatever room there is, of a job whose Unique key, if it has one, is free.
+func (m *Machine[V]) Restore(now time.Time, j *Job[V]) []Action[V] {
+	m.begin(now)
+	m.insert(j)
+	return m.actions
+}
+
+func (m *Machine[V]) insert(j *Job[V]) {
 	m.jobs[j.Seq] = j
 	m.bytes += int64(j.Size)
 	m.all.insert(j)
@@ -75,11 +87,10 @@ func (m *Machine[V]) Push(now time.Time, j *Job[V]) ([]Action[V], error) {
 		m.expiring.push(j)
 	}
 	if !m.join(j) || m.expired(j) {
-		return m.actions, nil
+		return
 	}
 	m.release(j, j.NotBefore)
 	m.fill()
-	return m.actions, nil
 }
 
 // Room reports whether Push would take so many jobs, of so many bytes in all.
