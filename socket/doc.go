@@ -150,8 +150,8 @@
 //	ZMQ_WSS_*                   none: no such transport; one of your own comes in by WithTransport
 //
 //	ZMQ_MECHANISM               WithSecurity, or SecuredBy for one endpoint
-//	ZMQ_PLAIN_*                 WithSecurity with zmtp.PlainClient; ZMQ_PLAIN_SERVER not yet
-//	ZMQ_CURVE_*                 WithSecurity with curve.Client or curve.Server
+//	ZMQ_PLAIN_*                 WithSecurity with PLAIN of package zmtp; ZMQ_PLAIN_SERVER not yet
+//	ZMQ_CURVE_*                 WithSecurity with package transport/zmtp/curve
 //	ZMQ_ZAP_DOMAIN              not yet
 //	ZMQ_ZAP_ENFORCE_DOMAIN      not yet
 //

@@ -223,3 +223,33 @@ func ExamplePlainServer() {
 	fmt.Println(s.Mechanism, s.User.ID, s.PeerType)
 	// Output: PLAIN ann PUSH
 }
+
+func ExamplePlainClient() {
+	a, b := net.Pipe()
+	go func() {
+		defer b.Close()
+		server := zmtp.Config{
+			SocketType: zmtp.Pull,
+			Mechanism:  zmtp.PlainServer(),
+			Authenticate: func(context.Context, zmtp.Claim) (zmtp.User, error) {
+				return zmtp.User{}, errors.New("nobody is let in today")
+			},
+		}
+		_, _ = zmtp.Handshake(context.Background(), b, server)
+	}()
+	defer a.Close()
+	client := zmtp.Config{SocketType: zmtp.Push, Mechanism: zmtp.PlainClient("ann", "sesame")}
+	_, err := zmtp.Handshake(context.Background(), a, client)
+	fmt.Println(err)
+	// Output: zmtp: handshake: refused by the peer: ERROR with reason "400"
+}
+
+func ExampleRefusal() {
+	c := zmtp.Refusal(errors.New("wrong password")) // which stays here
+	fmt.Printf("%s %q\n", c.Name, c.Data)
+	c = zmtp.Refusal(&zmtp.Denial{Status: zmtp.StatusTemporary, Err: errors.New("the database is away")})
+	fmt.Printf("%q\n", c.Name)
+	// Output:
+	// ERROR "\x03400"
+	// ""
+}
