@@ -23,6 +23,7 @@ type rig struct {
 func newRig(t *testing.T, cfg inboxConfig) *rig {
 	r := &rig{t: t, scheduled: make(map[*link]time.Duration), failed: make(map[*link]error)}
 	r.receives = true
+	cfg.eachPush = cfg.latest || cfg.leastOutstanding || cfg.received
 	r.inboxConfig = cfg
 	r.env = inboxEnv{
 		now:      func() time.Duration { return r.clock },
