@@ -120,11 +120,13 @@ func TestOtherPattern(t *testing.T) {
 func FuzzPresence(f *testing.F) {
 	f.Add([]byte("\x00\x10\x20\x30\x40"))
 	f.Add([]byte{0x00, 0x01, 0x10, 0x20, 0x11, 0x31, 0x30, 0x21, 0x50, 0x51})
+	f.Add([]byte("&0N\b&\x06\xd6^&\x16\xae")) // what waits is told when another connection has the place of its own
 	f.Fuzz(func(t *testing.T, ops []byte) {
-		p := newPresence[int, int](testID("me"))
+		type message struct{ conn, n int }
+		p := newPresence[int, message](testID("me"))
 		ids := []ID{testID("ann"), testID("bob"), testID("me"), {}}
-		const conns = 8
-		var up [conns]bool
+		var up [8]int // the connection in each place, 0 if there is none
+		begun, said := 0, 0
 		last := make(map[int]int) // of what each connection has said, as it was told
 		present := make(map[*Peer]map[string]bool)
 		check := func() {
@@ -148,10 +150,10 @@ func FuzzPresence(f *testing.F) {
 						t.Fatalf("exited, and still in %v", in)
 					}
 				case Shout, Whisper:
-					if n := s.msg / conns; n <= last[s.msg%conns] {
-						t.Fatalf("%d after %d", n, last[s.msg%conns])
+					if s.msg.n <= last[s.msg.conn] {
+						t.Fatalf("%d after %d", s.msg.n, last[s.msg.conn])
 					}
-					last[s.msg%conns] = s.msg / conns
+					last[s.msg.conn] = s.msg.n
 				}
 			}
 			p.steps = nil
@@ -159,30 +161,29 @@ func FuzzPresence(f *testing.F) {
 				t.Fatalf("%d are present, %d were told", len(p.present), len(present))
 			}
 		}
-		said := 0
 		for _, op := range ops {
-			c := int(op & 7)
-			if what := op >> 4; !up[c] {
-				p.up(c, ids[what%4], op&8 != 0)
-				up[c] = true
+			c := &up[op&7]
+			if what := op >> 4; *c == 0 {
+				begun++
+				*c = begun
+				p.up(*c, ids[what%4], op&8 != 0)
 			} else if what < 4 {
-				p.hello(c, ids[what%4], "x")
+				p.hello(*c, ids[what%4], "x")
 			} else if what < 6 {
-				p.down(c, nil)
-				up[c] = false
-				delete(last, c)
+				p.down(*c, nil)
+				*c = 0
 			} else if what < 8 {
-				p.says(c, heard[int]{kind: Joined, group: []string{"g", "h"}[what%2]})
+				p.says(*c, heard[message]{kind: Joined, group: []string{"g", "h"}[what%2]})
 			} else if what < 10 {
-				p.says(c, heard[int]{kind: Left, group: []string{"g", "h"}[what%2]})
+				p.says(*c, heard[message]{kind: Left, group: []string{"g", "h"}[what%2]})
 			} else {
 				said++
-				p.says(c, heard[int]{kind: Whisper, msg: said*conns + c})
+				p.says(*c, heard[message]{kind: Whisper, msg: message{*c, said}})
 			}
 			check()
 		}
-		for c := range up {
-			if up[c] {
+		for _, c := range up {
+			if c != 0 {
 				p.down(c, nil)
 				check()
 			}

@@ -24,8 +24,8 @@ const (
 	Opened        EventKind = iota // Count: what waits
 	Torn                           // the last commit did not come to its end; Count.Bytes of it were found
 	Damaged                        // what was stored cannot be read; Seqs are lost, none if only the log's own data is hit
-	Failing                        // a write or a sync has failed
-	Healthy                        // and one has succeeded again
+	Failing                        // a write or a sync has failed; what fails until Healthy is not an event
+	Healthy                        // and a commit has succeeded again
 	High                           // the files have passed 50, 80 or 100 % of MaxBytes; Count.Bytes is how much they take
 	Full                           // there is no room
 	Room                           // there is room again

@@ -302,7 +302,7 @@ func failureDead(t *testing.T) {
 				b.Errorf("a later append says %v", err)
 			}
 		}
-		if es := b.told(spool.Failing); len(es) == 0 || b.s.Stats().Failing == nil {
+		if es := b.told(spool.Failing); len(es) != 1 || b.s.Stats().Failing == nil {
 			b.Errorf("Failing was told so: %v; Stats say %v", es, b.s.Stats().Failing)
 		}
 		b.settle(1) // counts in memory

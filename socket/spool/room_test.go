@@ -238,8 +238,8 @@ func TestDeadDisk(t *testing.T) {
 		}
 		b.fs.Heal()
 		b.append("e")
-		if b.s.Stats().Failing != nil || len(b.told(spool.Healthy)) != 1 {
-			b.Error("it is not healthy again")
+		if b.s.Stats().Failing != nil || len(b.told(spool.Healthy)) != 1 || len(b.told(spool.Failing)) != 1 {
+			b.Error("it is not healthy again, or was told more than once")
 		}
 		b.want("handed out then", b.got(b.c), "e")
 		b.reopen()

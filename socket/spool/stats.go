@@ -134,12 +134,15 @@ func (s *Spool) cursorStats(c *cursorState) CursorStats {
 	return st
 }
 
-// failed notes that a write or a sync has failed.
+// failed notes that a write or a sync has failed: the first since one succeeded is an event.
 func (s *Spool) failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	first := s.stats.failing == nil
 	s.stats.failing = err
-	s.emit(Event{Kind: Failing, Path: s.newestName(), Err: err})
+	if first {
+		s.emit(Event{Kind: Failing, Path: s.newestName(), Err: err})
+	}
 }
 
 func (s *Spool) newestName() string {

@@ -214,8 +214,8 @@ func outages(all []synced) (n int) {
 	return n
 }
 
-// TestFailingSync: not one of 200 messages is refused when a sync of a segment fails, wherever it is; it is told once,
-// and that all is well again; and all are there afterwards.
+// TestFailingSync: not one of 200 messages is refused when a sync of a segment fails, wherever it is; an outage is told
+// once, and that all is well again; and all are there afterwards.
 func TestFailingSync(t *testing.T) {
 	disk.Require(t, "strace")
 	for _, when := range []string{"3", "8", "40"} {
@@ -238,7 +238,8 @@ func TestFailingSync(t *testing.T) {
 			}
 			var refused, failing, healthy int
 			_, err := fmt.Sscanf(said[len(said)-1], "refused %d, failing %d, healthy %d", &refused, &failing, &healthy)
-			if err != nil || refused != 0 || failing != want || healthy != want {
+			// What succeeds between two commits, as the first sync of a new segment, does not end an outage.
+			if err != nil || refused != 0 || failing < 1 || failing > want || healthy != failing {
 				t.Errorf("the syncs of segments began to fail %d times, said: %v", want, said)
 			}
 			s, err := spool.Open(dir, spool.Options{})
