@@ -15,7 +15,12 @@ const predecessorTimeout = 100 * time.Millisecond
 func (l *link) replaces(predecessor *link) bool {
 	end := predecessor.carrier.peerEnd()
 	if end == nil {
-		return false
+		select {
+		case <-predecessor.gone: // meanwhile: of a connection that this side has closed the kernel tells nothing
+			return true
+		default:
+			return false
+		}
 	}
 	predecessor.endOut(end)
 	l.core.out.mu.Lock()
