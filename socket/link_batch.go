@@ -43,14 +43,23 @@ type segment struct {
 
 func (b *batch) empty() bool { return b.count.Messages == 0 }
 
+// last returns the last segment if it has room for need more bytes; nil if not.
+func (b *batch) last(need int) *segment {
+	if n := len(b.segs); n > int(b.base) {
+		if t := &b.segs[n-1]; t.slab != nil && cap(t.b)-len(t.b) >= need {
+			return t
+		}
+	}
+	return nil
+}
+
 // tail returns the last segment if it has room for need more bytes, or else a new one.
 func (b *batch) tail(need int) *segment {
+	if t := b.last(need); t != nil {
+		return t
+	}
 	if n := len(b.segs); n > int(b.base) {
-		last := &b.segs[n-1]
-		if last.slab != nil && cap(last.b)-len(last.b) >= need {
-			return last
-		}
-		if last.slab == nil && n-1 > int(b.base) { // a referenced body: the slab of its header goes on behind it
+		if b.segs[n-1].slab == nil && n-1 > int(b.base) { // a referenced body: the slab of its header goes on behind it
 			if owner := &b.segs[n-2]; owner.slab != nil && cap(owner.b)-len(owner.b) >= need {
 				end := len(owner.b)
 				next := segment{b: owner.b[end:end:cap(owner.b)], slab: owner.slab}
@@ -95,12 +104,8 @@ func (b *batch) append(m Msg) {
 
 // addFast is add for a message of one small frame, if that fits behind the last one.
 func (b *batch) addFast(body []byte) bool {
-	n := len(b.segs)
-	if n <= int(b.base) {
-		return false
-	}
-	t := &b.segs[n-1]
-	if t.slab == nil || len(body) >= referTo || cap(t.b)-len(t.b) < 9+len(body) {
+	t := b.last(9 + len(body))
+	if t == nil || len(body) >= referTo {
 		return false
 	}
 	t.b = append(zmtp.AppendHeader(t.b, 0, len(body)), body...)
@@ -113,6 +118,17 @@ func (b *batch) addEncoded(wire []byte, size int) {
 	t := b.tail(len(wire))
 	t.b = append(t.b, wire...)
 	b.count.add(size)
+}
+
+// addEncodedFast is addEncoded, if the message fits behind the last one.
+func (b *batch) addEncodedFast(wire []byte, size int) bool {
+	t := b.last(len(wire))
+	if t == nil {
+		return false
+	}
+	t.b = append(t.b, wire...)
+	b.count.add(size)
+	return true
 }
 
 // encodeSmall appends a message's frames to buf, if they all are of the kind that is copied and fit a slab together.

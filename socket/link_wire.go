@@ -129,6 +129,21 @@ func (w *wire) appendFast(m Msg, size int) bool {
 	return true
 }
 
+// appendEncoded is appendFast for a message that several links share and that was encoded before.
+func (w *wire) appendEncoded(m *outgoing) bool {
+	l := w.link
+	o := &l.out
+	if !o.writing || o.full || o.dead || len(m.frames) != 1 || o.overflow.replaces() ||
+		!o.open.addEncodedFast(m.wire, m.size) {
+		return false
+	}
+	o.box.ledger(l).accept(Count{1, uint64(m.size)})
+	if o.limit.reached(o.load()) {
+		l.reachedMark()
+	}
+	return true
+}
+
 // reachedMark closes the queue, which is at its high-water mark.
 func (l *link) reachedMark() {
 	l.out.full = true

@@ -61,6 +61,9 @@ func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link)
 		}
 	}
 	for _, l := range links {
+		if w, isWire := l.carrier.(*wire); isWire && m.wire != nil && w.appendEncoded(m) {
+			continue
+		}
 		ok, byCaller := o.put(l, m, !m.shared)
 		if byCaller {
 			caller = l

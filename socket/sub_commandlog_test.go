@@ -56,8 +56,8 @@ func (h *listener) topics() []string {
 // logOf is a subscriptions with nothing but its log and some listeners.
 func logOf(listeners ...*listener) *subscriptions {
 	s := &subscriptions{
-		core: new(core), wants: make(map[string]*want), forwarded: make(map[subscriptionKey]struct{}),
-		links: make(map[*link]struct{}),
+		core: new(core), wants: make(map[string]want), forwarded: make(map[subscriptionKey]struct{}),
+		forwarder: make(map[string]any), links: make(map[*link]struct{}),
 	}
 	for _, l := range listeners {
 		l.link.out.commands = s.log.reader()

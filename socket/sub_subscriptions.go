@@ -18,8 +18,9 @@ type subscriptions struct {
 
 	// changes orders what peers are sent about subscriptions; it is held while that is sent.
 	changes   lockorder.Mutex[lockorder.Subscriptions]
-	wants     map[string]*want
+	wants     map[string]want
 	forwarded map[subscriptionKey]struct{} // what others have subscribed to, passed on by the application
+	forwarder map[string]any               // of the subscribers that want a topic, the one that came last
 	links     map[*link]struct{}
 	log       commandLog
 
@@ -31,10 +32,9 @@ type subscriptions struct {
 }
 
 // A want is one topic: how often the application has subscribed to it on its own, and for how many subscribers it
-// forwards that (see origin).
+// forwards that (see origin). There may be very many of them, so it holds no pointers for the garbage collector.
 type want struct {
-	own, forwarded int
-	last           any // of those subscribers, the one that came last
+	own, forwarded uint32
 	at             logged
 }
 
@@ -64,8 +64,9 @@ func (p *Peer) subscriber() any {
 func (s *subscriptions) init(c *core, filters bool) {
 	s.core, s.filters = c, filters
 	lockorder.Own(c, &s.changes, &s.mu, &s.log.mu)
-	s.wants = make(map[string]*want)
+	s.wants = make(map[string]want)
 	s.forwarded = make(map[subscriptionKey]struct{})
+	s.forwarder = make(map[string]any)
 	s.links = make(map[*link]struct{})
 	for _, t := range c.cfg.topics {
 		s.add(nil, t, false)
@@ -104,26 +105,23 @@ func (s *subscriptions) topics() []string {
 func (s *subscriptions) add(by any, topic string, repeat bool) {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	w := s.wants[topic]
-	isNew := w == nil
-	if isNew {
-		w = new(want)
-		s.wants[topic] = w
-	}
+	w, known := s.wants[topic]
 	if by == nil {
 		w.own++
 	} else if key := (subscriptionKey{by, topic}); !s.forwards(key) {
 		s.forwarded[key] = struct{}{}
 		w.forwarded++
-		w.last = by
+		s.forwarder[topic] = by
 	}
 	switch {
-	case isNew:
+	case !known:
 		s.want(topic, true)
 		s.log.add(topic, &w.at)
-		s.broadcast(true, topic)
 	case repeat:
 		s.log.repeat(topic, &w.at)
+	}
+	s.wants[topic] = w
+	if !known || repeat {
 		s.broadcast(true, topic)
 	}
 }
@@ -138,24 +136,28 @@ func (s *subscriptions) forwards(key subscriptionKey) bool {
 func (s *subscriptions) remove(by any, topic string) bool {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	w := s.wants[topic]
-	if w == nil {
+	w, known := s.wants[topic]
+	if !known {
 		return false
 	}
 	if by == nil && w.own == 0 {
-		by = w.last
+		by = s.forwarder[topic]
 	}
 	key := subscriptionKey{by, topic}
 	switch {
 	case by != nil && s.forwards(key):
 		delete(s.forwarded, key)
-		w.forwarded--
+		if w.forwarded--; w.forwarded == 0 {
+			delete(s.forwarder, topic)
+		}
 	case w.own > 0:
 		w.own--
 	default:
 		return false
 	}
-	if w.own+w.forwarded == 0 {
+	if w.own+w.forwarded > 0 {
+		s.wants[topic] = w
+	} else {
 		delete(s.wants, topic)
 		s.want(topic, false)
 		s.log.cancel(topic, w.at, s.links)
