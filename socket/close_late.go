@@ -56,10 +56,3 @@ func (q *inbox) settle() {
 	defer q.mu.Unlock()
 	q.settled = true
 }
-
-// tellDown tells that a peer of which PeerUp has told is gone, once.
-func (l *link) tellDown(cause error) {
-	if l.toldUp.CompareAndSwap(true, false) {
-		l.core.events.add(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})
-	}
-}

@@ -27,6 +27,11 @@ const maxEvents = 1024
 func (e *eventLog) add(ev Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.append(ev)
+}
+
+// append is add with e.mu held.
+func (e *eventLog) append(ev Event) {
 	if e.closed {
 		return
 	}

@@ -34,7 +34,7 @@ type link struct {
 	again    func()      // has the endpoint connect anew while what came is still being read; nil if it does not connect
 	readOnly atomic.Bool // is not a member of the socket any more, and is still being read
 	cut      atomic.Bool // cutOff was called
-	toldUp   atomic.Bool // PeerUp has told of the peer, and no event of its end
+	told     told        // of its peer, by events; guarded by core.events.mu
 
 	carrier carrier // moves the messages
 

@@ -79,8 +79,7 @@ func (c *core) join(l *link) {
 	}
 	c.in.pullFromPrevious()
 	c.disk.know(l)
-	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
-	l.toldUp.Store(true)
+	l.tellUp()
 	if c.foreign(l.peer) {
 		c.events.add(Event{Kind: PeerForeign, Endpoint: l.ep.name, Peer: l.peer})
 	}
@@ -139,6 +138,38 @@ func (c *core) endMembership(l *link, cause error) {
 	if c.known.ended(l, cause) {
 		c.events.add(Event{Kind: HeartbeatOff, Endpoint: l.ep.name, Peer: l.peer, Err: ErrNoHeartbeat})
 	}
+}
+
+// told is what events have told of a link's peer. It changes together with the log, so that whoever has had an event
+// told, or finds that it was, may count on it being there: the log may be closed next.
+type told int8
+
+const (
+	toldNothing told = iota
+	toldUp
+	toldDown // or is not to be told of any more
+)
+
+// tellUp tells that the peer is up, unless Close has been quicker.
+func (l *link) tellUp() {
+	log := &l.core.events
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if l.told == toldNothing {
+		l.told = toldUp
+		log.append(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
+	}
+}
+
+// tellDown tells that a peer of which tellUp has told is gone, once.
+func (l *link) tellDown(cause error) {
+	log := &l.core.events
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if l.told == toldUp {
+		log.append(Event{Kind: lossKind(cause), Endpoint: l.ep.name, Peer: l.peer, Err: cause})
+	}
+	l.told = toldDown
 }
 
 // remove takes a link out of the socket, once all that it had queued is accounted for. One that is still being read
