@@ -61,6 +61,7 @@ func (k Kind) String() string {
 const (
 	FlagReplay    = 1 // an event from before the subscription
 	FlagLastValue = 2 // the newest event of its subject
+	FlagDurable   = 4 // of a durable subscription, which Delivery names
 )
 
 // Head is the frame before the body. Fields that are zero do not travel.
@@ -74,9 +75,9 @@ type Head struct {
 	// Window is credit, in bytes for a stream and in jobs for a pipeline; of a beat how many messages were meant for
 	// this connection so far.
 	Window uint64
-	// Delivery numbers what one connection brings, of groups and durable subscriptions.
+	// Delivery numbers what one connection brings of groups, or names a durable subscription.
 	Delivery uint64
-	// Flags are FlagReplay and FlagLastValue.
+	// Flags are FlagReplay, FlagLastValue and FlagDurable.
 	Flags uint64
 	Kind  Kind
 	// Method is what is called, the subject of a group's or durable subscription's event, or the name of a group.

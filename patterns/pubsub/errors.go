@@ -21,6 +21,8 @@ var (
 	// ErrRefused: a publisher does not give what a subscription asks for. It comes from Events, for each connection, and
 	// ends nothing.
 	ErrRefused = errors.New("the publisher refuses the subscription")
+	// ErrSpool: the spool is in use for something else than durable subscriptions of this package.
+	ErrSpool = errors.New("the spool is not a publisher's")
 )
 
 func failed(op string, err error) error {

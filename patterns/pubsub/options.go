@@ -5,6 +5,7 @@ import (
 
 	"github.com/yodel-mq/yodel/patterns"
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // A PublisherOption configures a [Publisher]. One that is nil does nothing.
@@ -32,6 +33,7 @@ type publisherConfig struct {
 	history history // as it is to be
 	unacked int
 	lease   time.Duration
+	spool   *spool.Spool
 }
 
 type subscriberConfig struct {
@@ -152,6 +154,30 @@ func (o subscribeOption) subscribe(r *request) { o(r) }
 // [WithUnacked], for ten minutes; but Unsubscribe of the last one ends the group.
 func Group(name string) SubscribeOption {
 	return subscribeOption(func(r *request) { r.group = name })
+}
+
+// WithSpool keeps durable subscriptions in a spool, which is for this publisher alone and is the caller's to close,
+// after the publisher; see [Durable]. What is for one of them is on disk when Publish returns, and Publish waits for
+// that. The default, and nil, is that there are none.
+func WithSpool(q *spool.Spool) PublisherOption {
+	return publisherOption(func(c *publisherConfig) { c.spool = q })
+}
+
+// Durable makes a subscription last: the publisher keeps, on disk, what is published for it while the subscriber is
+// away, and across the death of either process. The name, of 1 to 200 bytes of UTF-8, and the pattern are what a
+// publisher knows it by; "" is none.
+//
+//   - It begins with what is published once the publisher knows of it, and ends by [Publisher.DropSubscriber], or
+//     with its spool. Unsubscribe and Close only go away.
+//   - Events come once and in order. Each is acknowledged as that of a [Group] is. One that a handler gives back
+//     comes again later, behind others, and after [spool.Options].MaxDeliveries times becomes a dead letter of the
+//     spool. A process that dies, or goes away, gets again what it had and had not acknowledged: [Event.Seq] is then
+//     that of the spool, the same each time, and [Event.Attempt] is above 0 if the publisher has lived on.
+//   - What the spool has dropped, or lost, is in [Event.Missed] of the next event, exactly.
+//   - One subscriber has it at a time: who comes later takes it over, and the one before is told so by Events, as an
+//     error that matches ErrRefused. So is the subscriber of a publisher without [WithSpool], which gives it nothing.
+func Durable(name string) SubscribeOption {
+	return subscribeOption(func(r *request) { r.durable = name })
 }
 
 // Last asks for the newest event of each subject, from before the subscription; see [WithLastValue]. A publisher that

@@ -46,11 +46,11 @@ func NewPublisher[T any](opts ...PublisherOption) *Publisher[T] {
 	return &Publisher[T]{newPublisher(cfg)}
 }
 
-// Publish sends a value under a subject: 1 to 16 tokens with dots between them, at most 255 bytes. It waits, until ctx
-// ends, only under the policy [socket.Block], and for a group that has too much to do already (see [WithUnacked]); then
-// nobody has got the event. Headers of ctx go along (see
-// [patterns.WithHeaders]). v may be changed afterwards. The error matches ErrSubject, socket.ErrTooLarge or
-// socket.ErrClosed, or is what the codec says; that nobody is subscribed is no error.
+// Publish sends a value under a subject: 1 to 16 tokens with dots between them, at most 255 bytes. It waits, until
+// ctx ends, only under the policy [socket.Block], for a group that has too much to do already (see [WithUnacked]),
+// and for the disk (see [WithSpool]). After an error nobody gets the event but, maybe, durable subscribers. Headers
+// of ctx go along (see [patterns.WithHeaders]). v may be changed afterwards. The error matches ErrSubject,
+// socket.ErrTooLarge or socket.ErrClosed, or is what the codec says; that nobody is subscribed is no error.
 func (p *Publisher[T]) Publish(ctx context.Context, subject string, v T) error {
 	var h patterns.Head
 	var body []byte
@@ -101,6 +101,8 @@ type publisher struct {
 	grouped subject.Tree[*group]
 	sharing []*group // whom the event under way is for; of who has the turn
 	workers dispatch.Worker
+
+	durables *durables
 }
 
 func newPublisher(cfg publisherConfig) *publisher {
@@ -109,6 +111,7 @@ func newPublisher(cfg publisherConfig) *publisher {
 		done: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), changed: make(chan struct{}),
 		remotes: make(map[*socket.Peer]*remote), groups: make(map[groupKey]*group), resting: true, history: cfg.history,
 	}
+	p.durables = newDurables()
 	rand.Read(p.id[:])
 	opts := append([]socket.XPubOption(nil), cfg.xpub...)
 	p.sock = socket.NewXPub(append(opts,
@@ -118,6 +121,9 @@ func newPublisher(cfg publisherConfig) *publisher {
 
 // Bind listens at an endpoint and returns the actual one; see [socket.Pub.Bind]. A publisher may be bound to several.
 func (p *publisher) Bind(ctx context.Context, endpoint string) (actual string, err error) {
+	if err := p.openSpool(); err != nil {
+		return "", failed("bind", err)
+	}
 	p.starting.Do(func() {
 		p.running.Go(p.receive)
 		p.running.Go(p.clock)
@@ -153,8 +159,12 @@ func (p *publisher) Close() error {
 
 func (p *publisher) end() {
 	p.starting.Do(func() {})
-	p.ending.Do(func() { close(p.done) })
+	p.ending.Do(func() {
+		p.endDurables()
+		close(p.done)
+	})
 	p.running.Wait()
+	p.leaveSpool()
 }
 
 // take takes the turn.
@@ -192,6 +202,9 @@ func (p *publisher) publish(ctx context.Context, name string, h *patterns.Head, 
 	}
 	if p.cfg.origin {
 		h.Origin = p.id
+	}
+	if err := p.store(ctx, name, h, body); err != nil {
+		return err
 	}
 	if err := p.takeWithRoom(ctx, name); err != nil {
 		return err

@@ -9,13 +9,14 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// WaitSubscribers waits until an event published under a subject would reach at least n subscribers, foreign ones among
-// them; a group counts as one. It returns an error if ctx ends, or the publisher closes, first; then it matches
-// socket.ErrClosed. The next event then reaches them: there is no need to sleep.
+// WaitSubscribers waits until an event published under a subject would reach at least n subscribers, foreign ones
+// among them; a group counts as one, and so does a durable subscription whose subscriber is there. It returns an
+// error if ctx ends, or the publisher closes, first; then it matches socket.ErrClosed. The next event then reaches
+// them: there is no need to sleep.
 func (p *publisher) WaitSubscribers(ctx context.Context, subject string, n int) error {
 	for {
 		p.mu.Lock()
-		have, changed := len(p.audience(nil, subject))+p.sharers(subject), p.changed
+		have, changed := len(p.audience(nil, subject))+p.sharers(subject)+p.lasting(subject), p.changed
 		p.mu.Unlock()
 		if have >= n {
 			return nil
@@ -65,9 +66,10 @@ type Binding struct {
 	// Peer is who has subscribed.
 	Peer *socket.Peer
 	// Sent is how many events were for the connection, with all its bindings but groups, and Dropped how many of its
-	// messages found no room; of a group, how many events of it nobody could make anything of.
+	// messages found no room; of a group, how many events of it nobody could make anything of; of a durable
+	// subscription, how many events it was given since the publisher began, and how many its spool has dropped.
 	Sent, Dropped uint64
-	// Open is how many events of the group the peer has, and has not acknowledged.
+	// Open is how many events of the group or durable subscription the peer has, and has not acknowledged.
 	Open uint64
 }
 
@@ -93,6 +95,10 @@ func (p *publisher) Bindings() []Binding {
 						one.Open++
 					}
 				}
+			}
+			if b != nil && b.lasting != nil {
+				d := b.lasting
+				one.Sent, one.Dropped, one.Open = d.given, d.lost, uint64(len(d.open))
 			}
 			all = append(all, one)
 		}

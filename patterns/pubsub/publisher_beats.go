@@ -66,6 +66,7 @@ func (p *publisher) ticked() time.Duration {
 	p.resting = true
 	sooner(p.overdue(now))
 	sooner(p.tickGroups(now))
+	sooner(p.tickDurables(now))
 	sooner(p.beats(now))
 	if !p.resting {
 		sooner(now.Add(p.cfg.beat))

@@ -54,6 +54,8 @@ type binding struct {
 
 	of     *group // that it is a member of, and as whom
 	worker dispatch.Worker
+
+	lasting *durable // that it has
 }
 
 // most is how many subscriptions of ours one peer may have, beside the prefixes that go with them.
@@ -82,6 +84,10 @@ func (p *publisher) upstream(m socket.Msg) {
 	defer p.give()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if h.Flags&patterns.FlagDurable != 0 {
+		p.word(m.From, &h)
+		return
+	}
 	r := p.remotes[m.From]
 	if r == nil || !r.ours {
 		return
@@ -179,6 +185,8 @@ func (p *publisher) bind(r *remote, topic string) {
 		}
 	}
 	switch {
+	case b.durable != "" && p.cfg.spool != nil:
+		p.bindDurable(b)
 	case b.durable != "":
 		p.refuse(r, b.pattern, patterns.CodeUnimplemented, "there are no durable subscriptions here")
 	case b.group != "":
@@ -222,6 +230,9 @@ func (p *publisher) unbind(r *remote, topic string) {
 	switch {
 	case b.of != nil:
 		p.part(b)
+		return
+	case b.lasting != nil:
+		p.away(b)
 		return
 	case !b.isLive:
 		return

@@ -96,7 +96,7 @@ type subscriber struct {
 	reading  atomic.Bool // there is a loop over Events, or Handle
 	handling atomic.Bool // it is Handle
 	rest     []parcel    // of the last from parcels; of who reads
-	unsaid   []*conn     // with something settled since the last flush; of who reads
+	unsaid   []giver     // with something settled since the last flush; of who reads
 
 	replays   atomic.Bool // something is replayed when a connection was lost
 	reminding sync.Once
@@ -259,6 +259,7 @@ func (s *subscriber) Unsubscribe(pattern string) error {
 		}
 		for _, l := range s.lines {
 			l.unsubscribe(&r)
+			delete(l.streams, groupKey{r.durable, r.pattern})
 		}
 	}
 	if len(kept) == len(s.requests) {

@@ -81,6 +81,12 @@ func (c *conn) refuse(u uint64, kind patterns.Kind, after time.Duration) {
 	}
 }
 
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.acks.atHand) == 0
+}
+
 // flush says what was settled and not said yet.
 func (c *conn) flush() {
 	c.mu.Lock()
@@ -129,8 +135,8 @@ func (s *subscriber) settle(p *parcel) {
 	if p.number == 0 {
 		return
 	}
-	p.conn.settle(p.number)
-	s.unsaid = append(s.unsaid, p.conn)
+	p.giver.settle(p.number)
+	s.unsaid = append(s.unsaid, p.giver)
 }
 
 // flush says what was settled, before the application waits.

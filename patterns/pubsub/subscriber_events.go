@@ -9,12 +9,12 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// Events yields events as they come. When ctx ends it yields that as an error and stops; when the subscriber closes it
-// just stops. An error that matches ErrRefused says what a publisher does not give, and the loop goes on behind it. One
-// loop at a time reads: another one gets ErrBusy and stops; see Handle for several goroutines.
+// Events yields events as they come. When ctx ends it yields that as an error and stops; when the subscriber closes
+// it just stops. An error that matches ErrRefused says what a publisher does not give, and the loop goes on behind
+// it. One loop at a time reads: another one gets ErrBusy and stops; see Handle for several goroutines.
 //
-// An event of a [Group] is acknowledged once the body has ended and the next is asked for, or the loop is left. After a
-// panic of the body it is given back.
+// An event of a [Group], or of a [Durable] subscription, is acknowledged once the body has ended and the next is
+// asked for, or the loop is left. After a panic of the body it is given back.
 func (s *Subscriber[T]) Events(ctx context.Context) iter.Seq2[Event[T], error] {
 	return func(yield func(Event[T], error) bool) {
 		var none Event[T]
@@ -63,7 +63,7 @@ func (s *subscriber) pass(p *parcel, body func() bool) (more bool) {
 		if done {
 			s.settle(p)
 		} else {
-			p.conn.refuse(p.number, patterns.KindNack, 0)
+			p.giver.refuse(p.number, patterns.KindNack, 0)
 		}
 	}()
 	more = body()

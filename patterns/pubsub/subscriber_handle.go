@@ -12,11 +12,12 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// Handle calls h for events as they come, for n at a time (1 if n is less), until ctx ends, whose error it returns, or
-// the subscriber closes, with nil. It waits for handlers that run; their context is ctx. What a handler returns is for
-// groups: nil acknowledges the event; after an error it comes again, here or elsewhere, after 1 s, twice as much with
-// each [Event.Attempt], up to 5 minutes. Of other events an error means nothing. An error from a publisher, as Events
-// yields it, ends Handle. A panic of h gives the event back and goes on in the caller of Handle.
+// Handle calls h for events as they come, for n at a time (1 if n is less), until ctx ends, whose error it returns,
+// or the subscriber closes, with nil. It waits for handlers that run; their context is ctx. What a handler returns is
+// for groups and durable subscriptions: nil acknowledges the event; after an error it comes again, here or elsewhere,
+// after 1 s, twice as much with each [Event.Attempt], up to 5 minutes. Of other events an error means nothing. An
+// error from a publisher, as Events yields it, ends Handle. A panic of h gives the event back and goes on in the
+// caller of Handle.
 func (s *Subscriber[T]) Handle(ctx context.Context, n int, h func(context.Context, Event[T]) error) error {
 	if !s.reading.CompareAndSwap(false, true) {
 		return failed("handle", ErrBusy)
@@ -40,9 +41,9 @@ func (s *Subscriber[T]) Handle(ctx context.Context, n int, h func(context.Contex
 					err := errPanic
 					defer func() {
 						if err != nil {
-							j.conn.again(j.number, j.event.Attempt)
+							again(j.from, j.number, j.event.Attempt)
 						} else {
-							j.conn.done(j.number)
+							done(j.from, j.number)
 						}
 						if r := recover(); r != nil {
 							panicked.Do(func() { panicked.with = r })
@@ -72,7 +73,7 @@ var errPanic = errors.New("the handler panicked")
 // A job is an event for a handler.
 type job[T any] struct {
 	event  Event[T]
-	conn   *conn
+	from   giver
 	number uint64
 }
 
@@ -95,32 +96,28 @@ func (s *Subscriber[T]) hand(ctx context.Context, work chan<- job[T]) error {
 		}
 		missed = 0
 		select {
-		case work <- job[T]{e, p.conn, p.number}:
+		case work <- job[T]{e, p.giver, p.number}:
 		case <-ctx.Done():
-			p.conn.again(p.number, 0)
+			again(p.giver, p.number, 0)
 			return ctx.Err()
 		}
 	}
 }
 
-// done acknowledges an event, if it is one of a group.
-func (c *conn) done(number uint64) {
+// done acknowledges an event, if it is one of a group or durable subscription.
+func done(from giver, number uint64) {
 	if number == 0 {
 		return
 	}
-	c.settle(number)
-	c.mu.Lock()
-	idle := len(c.acks.atHand) == 0
-	c.mu.Unlock()
-	if idle {
-		c.flush()
+	if from.settle(number); from.idle() {
+		from.flush()
 	}
 }
 
-// again gives an event back, if it is one of a group, with so many attempts behind it.
-func (c *conn) again(number uint64, attempts int) {
+// again gives an event back, if it is one of those, with so many attempts behind it.
+func again(from giver, number uint64, attempts int) {
 	if number > 0 {
-		c.refuse(number, patterns.KindNack, max(dispatch.Backoff(attempts, rand.Float64()), time.Millisecond))
+		from.refuse(number, patterns.KindNack, max(dispatch.Backoff(attempts, rand.Float64()), time.Millisecond))
 	}
 }
 
@@ -131,9 +128,9 @@ func (s *subscriber) undecoded(p *parcel, attempts int) {
 	switch {
 	case p.number == 0:
 	case attempts < 2:
-		p.conn.refuse(p.number, patterns.KindNack, 0)
+		p.giver.refuse(p.number, patterns.KindNack, 0)
 	default:
-		p.conn.refuse(p.number, patterns.KindReject, 0)
+		p.giver.refuse(p.number, patterns.KindReject, 0)
 	}
 }
 
@@ -144,6 +141,9 @@ func (s *subscriber) flushAll() {
 	for _, l := range s.lines {
 		if c := l.conn.Load(); c != nil {
 			c.flush()
+		}
+		for _, st := range l.streams {
+			st.flush()
 		}
 	}
 }

@@ -25,8 +25,10 @@ type line struct {
 	current  *conn          // the connection
 	gaps     gaps           // of it
 	position position       // over all connections
+	untold   int            // missing events of durable subscriptions
 
-	conn atomic.Pointer[conn] // current, for others
+	conn    atomic.Pointer[conn] // current, for others
+	streams map[groupKey]*stream // durable subscriptions; guarded by subscriber.mu
 }
 
 // A parcel is an event on its way to the application, or an error.
@@ -37,8 +39,8 @@ type parcel struct {
 	missed  int
 	err     error
 
-	conn   *conn  // of an event of a group
-	number uint64 // of the delivery; 0 for any other event
+	giver  giver  // of an event of a group, or of a durable subscription
+	number uint64 // that it has there; 0 for any other event
 }
 
 // batch is how many messages are handed over at a time, at most.
@@ -205,16 +207,28 @@ func (l *line) private(parcels []parcel, m socket.Msg) []parcel {
 		l.of.undecodable.Add(1)
 		return parcels
 	}
+	durable := h.Flags&patterns.FlagDurable != 0
 	switch h.Kind {
 	case patterns.KindMessage:
+		if durable {
+			return l.lasting(parcels, &h, m)
+		}
 		return l.given(parcels, &h, m)
 	case patterns.KindHello:
+		if durable {
+			l.greeted(&h)
+			break
+		}
 		l.hello(&h)
 	case patterns.KindResume:
 		if l.position.complete(h.Method, h.Seq) {
 			l.gaps.unknown = false
 		}
 	case patterns.KindBeat:
+		if durable {
+			l.probed(&h)
+			break
+		}
 		l.of.missed.Add(l.gaps.beat(h.Window))
 		l.current.missed(h.Delivery)
 		l.position.beat(h.Seq)
@@ -244,6 +258,6 @@ func (l *line) given(parcels []parcel, h *patterns.Head, m socket.Msg) []parcel 
 		l.of.duplicates.Add(1)
 		return parcels
 	}
-	p.conn, p.number = l.current, h.Delivery
+	p.giver, p.number = l.current, h.Delivery
 	return append(parcels, p)
 }
