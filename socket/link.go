@@ -58,6 +58,7 @@ type link struct {
 		ttlPending   atomic.Int64 // when we last sent PING, until anything else went to the peer; 0 if it did
 		pinged       atomic.Int64 // when the peer last sent PING
 		peerInterval atomic.Int64 // shortest time between two PINGs of the peer; 0 if unknown
+		openSince    atomic.Int64 // when the peer was first seen to have written everything and to be open; see staysOpen
 		guess        atomic.Int32 // whether peerInterval may be guessed: see mayGuess
 		guessed      atomic.Bool  // peerInterval is no time between two PINGs
 		behind       atomic.Bool  // has been paused

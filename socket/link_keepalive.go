@@ -46,6 +46,9 @@ func (l *link) pinged(ttl time.Duration, context []byte) {
 	r.pongs = zmtp.AppendPong(r.pongs, context)
 	if len(r.pongs) >= maxPongs {
 		l.answer()
+		if len(r.pongs) > 0 { // not now; the last of a flood will do
+			r.pongs = zmtp.AppendPong(r.pongs[:0], context)
+		}
 	}
 }
 
@@ -56,9 +59,30 @@ func (l *link) answer() {
 		r.ackDue = false
 		l.payAcks()
 	}
-	if !r.pinged {
-		return
+	if r.pinged {
+		r.pinged = false
+		l.noteInterval()
+		if l.life.ttl.Store(int64(r.ttl)); r.ttl > 0 {
+			l.core.heartbeats.schedule(l, r.ttl)
+		}
 	}
+	if len(r.pongs) > 0 && l.staysOpen() {
+		l.sendOwed()
+	}
+}
+
+// sendOwed sends the PONGs that are owed.
+func (l *link) sendOwed() {
+	r := &l.reading
+	l.sendPongs(r.pongs)
+	r.pongs = r.pongs[:0]
+	if cap(r.pongs) > maxKeepaliveBytes {
+		r.pongs = nil // a flood, or what waited while we did not read
+	}
+}
+
+// noteInterval notes how often the peer sends PING.
+func (l *link) noteInterval() {
 	now := int64(l.core.now())
 	// The shortest time between two counts: PINGs that waited behind what we did not read come late. A bunch of them says
 	// nothing. Nor does the time before the first, if that may have waited.
@@ -71,20 +95,39 @@ func (l *link) answer() {
 	case l.life.guessed.Swap(false), known == 0, gap < known:
 		l.life.peerInterval.Store(gap)
 	}
-	if l.life.ttl.Store(int64(r.ttl)); r.ttl > 0 {
-		l.core.heartbeats.schedule(l, r.ttl)
-	}
-	if !l.peer.yodel && l.unread() { // what it has sent last may be under way still, though it has closed
-		if end := l.farEnd(); end != nil {
-			l.endOut(end)
-		}
-	}
-	l.sendPongs(r.pongs)
-	r.pinged, r.pongs = false, r.pongs[:0]
-	if cap(r.pongs) > maxKeepaliveBytes {
-		r.pongs = nil // a flood, or what waited while we did not read
-	}
 }
+
+// staysOpen reports whether the peer may be written to though what it has sent last may be under way still: its kernel
+// throws that away if it closes before it has read what is written. A Yodel waits for our end of stream before it
+// closes. Another one on this host that closes does so as soon as it has written everything, so that one which has, and
+// has stood open for a while since, is not about to. What is not written now is to be tried again soon.
+func (l *link) staysOpen() bool {
+	if l.peer.yodel || !l.unread() {
+		return true
+	}
+	far, ok := l.conn.(transport.FarInspector)
+	if !ok {
+		return true
+	}
+	if end := l.farEnd(); end != nil {
+		l.endOut(end)
+		return false
+	}
+	if _, known := far.FarOpen(); !known || far.Harmless() {
+		l.life.openSince.Store(0)
+		return true
+	}
+	now := int64(l.core.now())
+	l.life.openSince.CompareAndSwap(0, now)
+	return now-l.life.openSince.Load() >= min(max(l.life.peerInterval.Load()/4, int64(openLeast)), int64(openMost))
+}
+
+// How long a peer that has written everything must have stood open: a quarter of the time between its PINGs, within
+// these bounds. It bears silence for longer than that time.
+const (
+	openLeast = 10 * time.Millisecond
+	openMost  = 100 * time.Millisecond
+)
 
 // sendPongs sends PONGs that are encoded already. A peer that does not read them gets no more than a few.
 func (l *link) sendPongs(pongs []byte) {
@@ -162,7 +205,7 @@ func (l *link) mayGuess() bool {
 	return l.life.guess.Load() == yes
 }
 
-// keepAlive sends a keepalive if one is due.
+// keepAlive sends a keepalive if one is due. It is called by whoever reads.
 func (l *link) keepAlive() {
 	every := l.keepaliveInterval()
 	if every == 0 || l.keepaliveDue(every) > 0 {
@@ -172,11 +215,15 @@ func (l *link) keepAlive() {
 		l.endOut(end)
 		return
 	}
-	if !l.peer.yodel && l.life.pinged.Load() == 0 && !l.isHeldUp() {
+	if !l.peer.yodel && l.life.pinged.Load() == 0 && !l.isHeldUp() || !l.staysOpen() {
 		return
 	}
 	if !l.peer.yodel && !l.life.answered.Load() {
 		l.sendPing(0) // one that cannot stand it is recognised by that
+		return
+	}
+	if len(l.reading.pongs) > 0 {
+		l.sendOwed()
 		return
 	}
 	l.sendKeepalive()

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -67,5 +68,47 @@ func TestPeerThatIsHeldUpGetsSignsOfLife(t *testing.T) {
 		if ttl, _, err := zmtp.ParsePing(f.body[5:]); err != nil || ttl != 0 {
 			t.Errorf("a PING with TTL %v, %v; want none", ttl, err)
 		}
+	}
+}
+
+// A PING that comes from a peer on this host before the last of its messages is answered only once that has stood open
+// for a while with everything written, or is read to the end: it may be about to close. Nothing is lost if it does.
+func TestPongWaitsForAPeerThatMayEnd(t *testing.T) {
+	const count, size, room = 3000, 100, 10
+	for _, closes := range []bool{false, true} {
+		t.Run(fmt.Sprintf("closes=%v", closes), func(t *testing.T) {
+			pull := closing(t, socket.NewPull(socket.WithHeartbeat(0, 0, 0), socket.WithRecvHWM(room)))
+			r := rawDial(t, bind(t, pull, "tcp://127.0.0.1:*"))
+			r.shake("PUSH")
+			var sent [][]byte
+			for n := range count {
+				if n == count*2/3 {
+					sent = append(sent, zmtp.AppendPing(nil, 0, []byte("context")))
+				}
+				sent = append(sent, frameOf(0, string(numbered(n, size).Frames[0])))
+			}
+			r.send(sent...)
+			begin := time.Now()
+			pong := make(chan error, 1)
+			if closes {
+				must(t, r.Close())
+			} else {
+				go func() {
+					f, err := r.readFrame()
+					if d := time.Since(begin); err == nil && (f.command() != zmtp.CommandPong || d < 10*time.Millisecond) {
+						err = fmt.Errorf("the peer was sent %x %q after %v; want a PONG, and not at once", f.flags, f.body, d)
+					}
+					pong <- err
+				}()
+			}
+			for n := range count {
+				if m := recv(t, pull); string(m.Bytes()) != string(numbered(n, size).Bytes()) {
+					t.Fatalf("message %d is %q", n, m)
+				}
+			}
+			if !closes {
+				must(t, <-pong)
+			}
+		})
 	}
 }
