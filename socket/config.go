@@ -36,6 +36,10 @@ type config struct {
 	metadata  zmtp.Metadata
 	mechanism zmtp.Mechanism // nil is NULL
 
+	authenticator         Authenticator // nil lets in whom the mechanism does
+	authenticationTimeout time.Duration
+	binding               func(user, identity string) bool // Router; nil for any identity
+
 	immediate        bool // queueing senders
 	maxAttempts      int  // the same; 0 for the default
 	leastOutstanding bool // Push, Dealer
@@ -109,6 +113,9 @@ type Limits struct {
 	// MaxHandshakes is the number of incoming connections whose handshake is under way; one more waits for room, and
 	// ends the oldest, with ErrEvicted, once that has had 100 ms. The default is 1,024. It cannot be taken away.
 	MaxHandshakes int
+	// MaxAuthentications is the number of peers about which the Authenticator is asked at a time; others wait for their
+	// turn within the time of their handshake. The default is 64. It cannot be taken away.
+	MaxAuthentications int
 	// MaxPeers is the number of peers that may be connected at a time by way of the endpoints this socket is bound
 	// to. One more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The
 	// default is 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
@@ -157,6 +164,7 @@ const (
 	defaultReconnectMax     = 2 * time.Second
 	defaultConnectTimeout   = 10 * time.Second
 	defaultHandshakeTimeout = 10 * time.Second
+	defaultAuthentication   = 5 * time.Second
 	defaultInterval         = 5 * time.Second
 	defaultTimeout          = 15 * time.Second
 	defaultMaxAttempts      = 3
@@ -195,7 +203,11 @@ func defaults() config {
 			MaxHandshakes:    1024,
 			MaxPeers:         65_536,
 			MinRate:          128,
+
+			MaxAuthentications: 64,
 		},
+		authenticationTimeout: defaultAuthentication,
+
 		linger: defaultLinger,
 		window: defaultWindow,
 		grace:  defaultGrace,

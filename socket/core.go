@@ -58,6 +58,7 @@ type core struct {
 	handshakes      map[net.Conn]struct{}
 	incoming        []incoming    // handshakes of accepted connections, oldest first
 	shaken          chan struct{} // tells those who accept that one of them is over
+	authentications chan struct{} // has room for as many as may be asked about at once; nil without an authenticator
 	draining        bool          // Shutdown waits for the queues
 	lostUnconfirmed unconfirmed   // of connections that broke meanwhile
 	closing         bool
@@ -86,6 +87,9 @@ func newCore(cfg config, b behaviour) *core {
 	}
 	if c.role == nil {
 		c.role = baseRole{}
+	}
+	if cfg.authenticator != nil {
+		c.authentications = make(chan struct{}, cfg.limits.MaxAuthentications)
 	}
 	c.beginning = c.begin
 	lockorder.Own(c, &c.mu, &c.out.mu, &c.in.recv, &c.in.mu, &c.known.mu, &c.flood.mu, &c.heartbeats.mu, &c.events.mu)

@@ -80,6 +80,8 @@
 //	WithSlowPeer                        when a peer that takes nothing is named, and cut off
 //	WithMaxAttempts                     how often a message may cost a connection
 //	WithReceived                        when each message came
+//	WithAuthenticationTimeout           how long an authenticator may take
+//	WithIdentityBinding                 a Router's peers have the identities that belong to their users
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger
@@ -108,7 +110,7 @@
 //	ZMQ_REQ_CORRELATE           WithCorrelate, on by default
 //	ZMQ_REQ_RELAXED             WithRelaxed; see also Req.Do
 //	ZMQ_METADATA                WithMetadata
-//	zmq_msg_gets                Msg.From: Peer.Type, Peer.Identity, Peer.Address, Peer.Metadata
+//	zmq_msg_gets                Msg.From: Peer.Type, Peer.Identity, Peer.Address, Peer.User, Peer.Metadata
 //	ZMQ_HELLO_MSG               the event PeerUp, or WithNotices; WithWelcome on a Pub or XPub
 //	ZMQ_DISCONNECT_MSG          the event PeerDown, or WithNotices
 //	ZMQ_HICCUP_MSG              the event PeerDown
@@ -150,10 +152,10 @@
 //	ZMQ_WSS_*                   none: no such transport; one of your own comes in by WithTransport
 //
 //	ZMQ_MECHANISM               WithSecurity, or SecuredBy for one endpoint
-//	ZMQ_PLAIN_*                 WithSecurity with PLAIN of package zmtp; ZMQ_PLAIN_SERVER not yet
+//	ZMQ_PLAIN_*                 WithSecurity with PLAIN of package zmtp; a server also needs WithAuthenticator
 //	ZMQ_CURVE_*                 WithSecurity with package transport/zmtp/curve
-//	ZMQ_ZAP_DOMAIN              not yet
-//	ZMQ_ZAP_ENFORCE_DOMAIN      not yet
+//	ZMQ_ZAP_DOMAIN              WithAuthenticator: each socket has one of its own, which Claim.Endpoint may lead on
+//	ZMQ_ZAP_ENFORCE_DOMAIN      none: an authenticator that is there is asked
 //
 // The others are left out on purpose: those about threads and file descriptors (ZMQ_AFFINITY, ZMQ_FD, ZMQ_EVENTS,
 // ZMQ_IO_THREADS and most of a context), about transports that are not there (multicast, VMCI, GSSAPI), old names and

@@ -158,8 +158,9 @@ func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport,
 
 // An incoming is the handshake of an accepted connection.
 type incoming struct {
-	conn  net.Conn
-	since time.Duration
+	conn   net.Conn
+	since  time.Duration
+	cancel context.CancelFunc // ends it
 }
 
 // handshakeGrace is how long a handshake may take before it gives way to a newer one. When thousands come back at
@@ -229,22 +230,25 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: at, Err: ErrTooManyPeers})
 		return
 	}
-	var evicted net.Conn
+	var evicted incoming
 	if len(c.incoming) >= c.cfg.limits.MaxHandshakes {
-		evicted = c.incoming[0].conn
+		evicted = c.incoming[0]
 		c.incoming = slices.Delete(c.incoming, 0, 1)
 	}
-	c.incoming = append(c.incoming, incoming{conn, c.now()})
+	ctx, cancel := context.WithCancel(context.Background())
+	c.incoming = append(c.incoming, incoming{conn, c.now(), cancel})
 	c.handshakes[conn] = struct{}{}
 	c.wg.Add(1)
 	c.mu.Unlock()
-	if evicted != nil {
-		evicted.Close()
+	if evicted.conn != nil {
+		evicted.cancel() // it may be waiting for an authenticator
+		evicted.conn.Close()
 	}
 	c.events.add(Event{Kind: Accepted, Endpoint: ep.name, Address: address(conn)})
 	go func() {
 		defer c.wg.Done()
-		c.runConn(context.Background(), ep, conn, nil)
+		defer cancel()
+		c.runConn(ctx, ep, conn, nil)
 	}()
 }
 

@@ -29,6 +29,7 @@ func (c *core) runConn(ctx context.Context, ep *endpointState, conn net.Conn, ag
 		return false
 	}
 	c.known.succeeded(ep, conn)
+	defer l.watch()()
 	l.again = again
 	if !c.admit(l) {
 		c.loseUnjoined(l)
@@ -71,10 +72,10 @@ func (c *core) handshake(ctx context.Context, ep *endpointState, conn net.Conn) 
 		return l, err
 	case !inTime && errors.Is(context.Cause(ctx), ErrTimeout):
 		return l, fmt.Errorf("%w: no handshake within %v", ErrTimeout, c.cfg.handshakeTimeout)
-	case !inTime:
-		return l, ErrDisconnected
 	case ep.bound && i < 0:
 		return l, ErrEvicted
+	case !inTime:
+		return l, ErrDisconnected
 	}
 	return l, err
 }
@@ -111,7 +112,8 @@ func (c *core) introduce(ctx context.Context, ep *endpointState, conn net.Conn) 
 
 // introduceBytes is introduce for a connection that carries bytes.
 func (c *core) introduceBytes(ctx context.Context, ep *endpointState, conn net.Conn) (*link, error) {
-	cfg := c.handshakeConfig(ep)
+	a := &admission{core: c, ep: ep, conn: conn}
+	cfg := c.handshakeConfig(a)
 	cfg.Admit = ep.admit()
 	cfg.Staged = c.known.wary(ep, conn)
 	sess, err := zmtp.Handshake(ctx, conn, cfg)
@@ -119,21 +121,31 @@ func (c *core) introduceBytes(ctx context.Context, ep *endpointState, conn net.C
 		return nil, err
 	}
 	peer := newPeer(sess, ep.name, address(conn))
+	a.prove(peer, sess.Mechanism)
 	sess.Metadata, sess.Identity = nil, nil // the peer has them
-	return newWireLink(c, ep, conn, sess, peer), nil
+	l := newWireLink(c, ep, conn, sess, peer)
+	l.peer.conn.onRevoke = a.user.OnRevoke
+	return l, nil
 }
 
-// handshakeConfig is what all handshakes at an endpoint have in common.
-func (c *core) handshakeConfig(ep *endpointState) zmtp.Config {
-	mechanism := c.cfg.mechanism
+// handshakeConfig is what handshakes over bytes and within the process have in common.
+func (c *core) handshakeConfig(a *admission) zmtp.Config {
+	ep, mechanism := a.ep, c.cfg.mechanism
 	if ep.mechanism != nil {
 		mechanism = ep.mechanism
 	}
-	return zmtp.Config{
+	cfg := zmtp.Config{
 		SocketType:  c.typ,
 		Identity:    c.cfg.identity,
 		Properties:  append(zmtp.Metadata{c.ourProperty(ep)}, c.cfg.metadata...),
 		MaxMetadata: c.cfg.limits.MaxMetadata,
 		Mechanism:   mechanism,
 	}
+	if c.asks(ep, mechanism) {
+		cfg.Authenticate = a.authenticate
+	}
+	if c.cfg.binding != nil && !ep.named {
+		cfg.Confirm = a.confirm
+	}
+	return cfg
 }

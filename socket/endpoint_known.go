@@ -59,7 +59,7 @@ func (k *known) wary(ep *endpointState, conn net.Conn) bool {
 func unexplained(err error) bool {
 	for _, reason := range []error{
 		zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge, zmtp.ErrSocketType,
-		zmtp.ErrRefused,
+		zmtp.ErrRefused, zmtp.ErrDenied,
 		zmtp.ErrConfig, ErrTimeout, ErrEvicted, ErrTooManyPeers, ErrDisconnected, ErrClosed,
 	} {
 		if errors.Is(err, reason) {

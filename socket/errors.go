@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // Errors that callers decide on. They come wrapped with the operation and, where there is one, the peer; match them
@@ -63,6 +65,11 @@ var (
 	// ErrWrongNode, of a HandshakeFailed event: at an endpoint given to ConnectNode another node answered than is
 	// accepted there. Nothing was sent to it.
 	ErrWrongNode = errors.New("another node answers there")
+	// ErrDenied, of a HandshakeFailed event: the peer may not come in, by the word of the Authenticator or the mechanism,
+	// or because its identity is not its own (WithIdentityBinding). Err says why, which the peer is not told.
+	ErrDenied = zmtp.ErrDenied
+	// ErrRevoked: the Authenticator had let the peer in and does not any more; Err says why.
+	ErrRevoked = errors.New("may not stay any more")
 	// ErrIdentityInUse, of a DuplicateIdentity event, also returned by ConnectAs: another peer of this Router has the
 	// identity already.
 	ErrIdentityInUse = errors.New("the identity is in use")

@@ -23,7 +23,7 @@ type EventKind int
 //	ZMQ_EVENT_HANDSHAKE_SUCCEEDED         PeerUp
 //	ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL  HandshakeFailed
 //	ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL   HandshakeFailed, with the details in Event.Err
-//	ZMQ_EVENT_HANDSHAKE_FAILED_AUTH       HandshakeFailed, once there is authentication
+//	ZMQ_EVENT_HANDSHAKE_FAILED_AUTH       HandshakeFailed, with ErrDenied
 //	ZMQ_EVENT_DISCONNECTED                PeerDown, ProtocolError or LimitHit
 //	ZMQ_EVENT_CLOSED                      ConnectFailed for an attempt, Unbound or Disconnected for an endpoint
 //	ZMQ_EVENT_CLOSE_FAILED                the error of Unbind, and of Unbound
@@ -49,9 +49,10 @@ const (
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
-	// ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or one of the
-	// connection. It matches zmtp.ErrSilent if a connection that came in ended without a byte, as those of TCP health
-	// checks do: that is nothing to be alarmed about, and logged for debugging only.
+	// ErrDenied, ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or
+	// zmtp.ErrRefused if it is the peer that has refused us, or one of the connection. It matches zmtp.ErrSilent if a
+	// connection that came in ended without a byte, as those of TCP health checks do: that is nothing to be alarmed
+	// about, and logged for debugging only.
 	HandshakeFailed
 	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
 	DuplicateIdentity

@@ -68,10 +68,14 @@ func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *li
 		}
 		return h.greeting, c.typ.Check(h.typ)
 	}
-	if _, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(l.ep), trade); err != nil {
+	a := &admission{core: c, ep: l.ep, conn: conn}
+	sess, err := zmtp.Negotiate(ctx, conduit, c.handshakeConfig(a), trade)
+	if err != nil {
 		return err
 	}
+	a.prove(theirs.peer, sess.Mechanism)
 	l.describe(theirs.peer)
+	l.peer.conn.onRevoke = a.user.OnRevoke
 	p.other, p.peerLink = theirs.side, theirs.side.link
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

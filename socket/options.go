@@ -249,6 +249,9 @@ func WithLimits(l Limits) Option {
 		if l.MaxHandshakes > 0 {
 			c.limits.MaxHandshakes = l.MaxHandshakes
 		}
+		if l.MaxAuthentications > 0 {
+			c.limits.MaxAuthentications = l.MaxAuthentications
+		}
 		set(&c.limits.MaxPeers, l.MaxPeers)
 		set(&c.limits.MinRate, l.MinRate)
 		if l.MaxBuffered != 0 { // less than zero stays: zero follows MaxMessage

@@ -1,12 +1,17 @@
 package socket
 
-import "github.com/yodel-mq/yodel/transport/zmtp"
+import (
+	"time"
+
+	"github.com/yodel-mq/yodel/transport/zmtp"
+)
 
 // WithSecurity sets the security mechanism of all connections: what peers prove to each other before they exchange a
 // message, and whether others can read what they say. A socket never exchanges a message with a peer that has another
 // one: the handshake fails on both sides. Mechanisms are
 //
-//   - [zmtp.PlainClient], a user and a password that are sent as they are, towards a libzmq that checks them;
+//   - [zmtp.PlainClient] and [zmtp.PlainServer], a user and a password that are sent as they are; a server needs
+//     [WithAuthenticator], which looks at them;
 //   - curve.Client and curve.Server (package transport/zmtp/curve), keys by which peers know each other, and encryption
 //     over tcp and ipc. Over inproc peers prove who they are just so, and nothing is encrypted.
 //
@@ -21,4 +26,44 @@ func WithSecurity(m zmtp.Mechanism) Option {
 // connects to servers with different keys. Nil keeps that one.
 func SecuredBy(m zmtp.Mechanism) EndpointOption {
 	return endpointSetting(func(c *endpointConfig) { c.mechanism = m })
+}
+
+// WithAuthenticator has every peer that comes in be let in, or not, by an authenticator, whatever the mechanism and the
+// transport, inproc too. It is asked during the handshake: before that nothing the peer sends is taken, and it is sent
+// nothing; and it holds up no other peer. Who is let in is known as [Peer].User from then on.
+//
+// It is asked about peers that connect to endpoints that this socket is bound to and, at endpoints that this socket
+// connects to, where [WithSecurity] or [SecuredBy] makes it the server of its mechanism. With NULL, where peers show
+// nothing, it can go by addresses, or by processes over ipc.
+//
+// The default, and nil, is to let in whom the mechanism lets in, which a PLAIN server never does. (libzmq: ZAP, RFC
+// 27.)
+func WithAuthenticator(a Authenticator) Option {
+	return optionForAll{setting: func(c *config) { c.authenticator = a }}
+}
+
+// WithAuthenticationTimeout bounds how long the [Authenticator] may take over one peer, which is turned away then and
+// may come again. The default is 5 s, which zero or less keeps. The time of the handshake (see
+// [WithHandshakeTimeout]) goes on meanwhile.
+func WithAuthenticationTimeout(d time.Duration) Option {
+	return optionForAll{setting: func(c *config) {
+		if d > 0 {
+			c.authenticationTimeout = d
+		}
+	}}
+}
+
+// WithIdentityBinding has a Router refuse peers whose identity does not belong to the user that they have proven to be:
+// belongs says whether it does. With nil user and identity must be the same. A peer that gives no identity is not
+// asked about, for the Router makes one up; neither is one whose name [As] says. User is empty for a peer that the
+// [Authenticator] of [WithAuthenticator] was not asked about, or for which it has named nobody. A peer that is refused
+// is told so as by the authenticator, and the [HandshakeFailed] event matches [ErrDenied].
+//
+// belongs is called by goroutines of the socket, for several peers at once, and should not wait. The default is to take
+// the peer's word.
+func WithIdentityBinding(belongs func(user, identity string) bool) RouterOption {
+	if belongs == nil {
+		belongs = func(user, identity string) bool { return user == identity }
+	}
+	return optionForRouter{setting: func(c *config) { c.binding = belongs }}
 }

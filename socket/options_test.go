@@ -157,14 +157,17 @@ func TestWithLimits(t *testing.T) {
 		{"one", Limits{MaxFrames: 3}, func(l *Limits) { l.MaxFrames = 3 }},
 		{
 			"all",
-			Limits{1, 2, 3, 4, 5, 6, 7, 8, 9},
-			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7, 8, 9} },
+			Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10} },
 		},
 		{
-			"negative takes away, but for the two that cannot be",
-			Limits{-1, -2, -3, -4, -5, -6, -7, -8, -9},
+			"negative takes away, but for the three that cannot be",
+			Limits{-1, -2, -3, -4, -5, -6, -7, -8, -9, -10},
 			func(l *Limits) {
-				*l = Limits{MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes, MaxBuffered: -1}
+				*l = Limits{
+					MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes, MaxAuthentications: def.MaxAuthentications,
+					MaxBuffered: -1,
+				}
 			},
 		},
 	} {

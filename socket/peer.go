@@ -24,6 +24,14 @@ type Peer struct {
 	Address string
 	// Node is the 16-byte node id of a Yodel process, zero for any other peer. It is a claim, not a proof.
 	Node NodeID
+	// Mechanism is the security mechanism of the connection, such as "CURVE".
+	Mechanism string
+	// User is who the peer has proven to be, by the word of the [Authenticator] (libzmq zmq_msg_gets, User-Id): empty if
+	// that has named nobody, or was not asked.
+	User string
+	// Proven is what the Authenticator knows of the user, nil if nothing. Unlike Metadata it does not come from the peer.
+	// Do not change it.
+	Proven map[string]string
 	// Metadata holds the properties of the peer's READY command (RFC 37; libzmq zmq_msg_gets), by name as the peer
 	// wrote it. They are claims, not proofs. Do not change it.
 	Metadata map[string]string
@@ -52,15 +60,19 @@ type NodeID [16]byte
 // String returns the id in hexadecimal.
 func (id NodeID) String() string { return hex.EncodeToString(id[:]) }
 
-// String names the peer for people: its type, address and identity if it has one.
+// String names the peer for people: its type, address, and identity and user if it has them.
 func (p *Peer) String() string {
 	if p == nil {
 		return "no peer"
 	}
+	s := p.Type + " " + p.Address
 	if len(p.Identity) > 0 {
-		return fmt.Sprintf("%s %s (%q)", p.Type, p.Address, p.Identity)
+		s += fmt.Sprintf(" (%q)", p.Identity)
 	}
-	return p.Type + " " + p.Address
+	if p.User != "" {
+		s += fmt.Sprintf(" of user %q", p.User)
+	}
+	return s
 }
 
 // ThisNode returns the id that this process shows to its peers.

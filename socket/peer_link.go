@@ -11,6 +11,8 @@ type peerLink struct {
 	link atomic.Pointer[link] // nil once the link has left its socket
 	over <-chan struct{}      // closed then
 	born *time.Time           // of the socket, if that is one WithReceived
+
+	onRevoke func(revoke func(reason error)) (stop func()) // of the user, until the link is admitted
 }
 
 // describe makes p the link's peer.

@@ -16,8 +16,8 @@
 // reconnecting is up to its caller. The result is a plain [net.Conn]. A
 // connection may be able to do more, which the caller finds out by type
 // assertion: [TryWriter], [TwoReader], [ReadCanceler], [CloseWriter],
-// [Inspector], [FarInspector], [Direct], [ByteStreamer]. So may a transport ([Canonicalizer]) and a listener
-// ([NamedListener]), about names.
+// [Inspector], [FarInspector], [ProcessInspector], [Direct], [ByteStreamer]. So may a transport ([Canonicalizer]) and a
+// listener ([NamedListener]), about names.
 //
 // # Where to start reading
 //
@@ -25,5 +25,6 @@
 // transport each, with files beside them for addresses (tcp_address.go), dialling (tcp_dial.go, dial_each.go),
 // listening and the care of socket files (ipc_listen.go, ipc_listener.go). Connections of tcp and ipc gain their
 // non-blocking write in trywrite_unix.go, their read into two buffers in readtwo_unix.go and what ends a read in
-// cancelread.go; one of inproc is a stream of bytes in inproc_bytes.go.
+// cancelread.go; one of inproc is a stream of bytes in inproc_bytes.go. Who is at the far end, as far as the system
+// tells, is in process.go.
 package transport

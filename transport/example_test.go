@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/yodel-mq/yodel/transport"
 )
@@ -86,4 +87,24 @@ func ExampleDefaultInproc() {
 	one, other := transport.DefaultInproc(), transport.DefaultInproc()
 	fmt.Println(one.Scheme(), one == other)
 	// Output: inproc true
+}
+
+func ExamplePeerProcess() {
+	ctx := context.Background()
+	t := transport.NewInproc()
+	l, err := t.Listen(ctx, "jobs")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer l.Close()
+	conn, err := t.Dial(ctx, "jobs")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	p, ok := transport.PeerProcess(conn)
+	fmt.Println(p.PID == os.Getpid(), ok)
+	// Output: true true
 }

@@ -39,6 +39,10 @@ var (
 	// same settings will not help.
 	ErrRefused = errors.New("refused by the peer")
 
+	// ErrDenied means that we have refused the peer: it is not one of those who may come in. The
+	// text says why; the peer is told a status at most.
+	ErrDenied = errors.New("may not come in")
+
 	// ErrSilent means the connection ended before the far side had sent a byte, as
 	// TCP health checks and port scanners leave it. It comes beside the
 	// connection's own error.

@@ -43,10 +43,14 @@ type Config struct {
 	// peer cannot take us for connected and send us anything. Two ends that both wait so would wait for ever: leave
 	// it to the end that dials. nil admits every peer.
 	Admit func(*Session) error
-	// Authenticate decides who the peer is and whether it may come in; the error ends the handshake. It may wait as
-	// long as ctx, that of Handshake, lasts. nil lets everybody in whom the mechanism lets in. With NULL our READY
-	// waits for the peer's as it does for Admit, so that it is for the end that listens.
+	// Authenticate decides who the peer is and whether it may come in; the error ends the handshake, which wraps
+	// ErrDenied beside it. It may wait as long as ctx, that of Handshake, lasts. nil lets everybody in whom the
+	// mechanism lets in. With NULL it is asked before our READY goes out and, unless Admit is set too, without waiting
+	// for the peer's, so that the peer may be one that waits for ours.
 	Authenticate func(ctx context.Context, c Claim) (User, error)
+	// Confirm decides whether what the peer says of itself goes with the User it has proven to be, once both are known.
+	// An error is like one of Authenticate. nil takes the peer at its word.
+	Confirm func(*Session) error
 	// Staged sends the greeting in parts, as libzmq does, each when the peer has
 	// shown as much of its own: the signature at once, then the version, then the
 	// rest. A peer of ZMTP 2 hangs up on a whole greeting before it says which
@@ -91,9 +95,9 @@ type Session struct {
 // connection is of no use any more and should be closed; if rw has SetWriteDeadline, it may have been used to end our
 // own write.
 //
-// Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism, ErrMalformed, ErrTooLarge, ErrSocketType or
-// ErrRefused; an unusable cfg wraps ErrConfig; an end of the stream half way wraps [io.ErrUnexpectedEOF]; other errors
-// of rw, and those of Admit and Authenticate, are wrapped as they come.
+// Errors that blame the peer wrap ErrNotZMTP, ErrVersion, ErrMechanism, ErrMalformed, ErrTooLarge, ErrSocketType,
+// ErrRefused or ErrDenied; an unusable cfg wraps ErrConfig; an end of the stream half way wraps
+// [io.ErrUnexpectedEOF]; other errors of rw, and those of Admit, Authenticate and Confirm, are wrapped as they come.
 func Handshake(ctx context.Context, rw io.ReadWriter, cfg Config) (*Session, error) {
 	n, err := newNegotiation(cfg)
 	if err != nil {

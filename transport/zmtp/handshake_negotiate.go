@@ -24,6 +24,11 @@ func Converse(ctx context.Context, conduit Conduit, ex Exchange, first Command) 
 
 // converse also reports whether the peer was sent something along with the error.
 func converse(ctx context.Context, conduit Conduit, ex Exchange, send Command) (told bool, err error) {
+	if b, ok := ex.(Beginner); ok && send.Name == "" {
+		if send, err = b.Begin(ctx); err != nil {
+			return lastWord(ctx, conduit, send), err
+		}
+	}
 	for done := false; ; {
 		if send.Name != "" {
 			if err := conduit.Send(ctx, send); err != nil {
@@ -42,12 +47,14 @@ func converse(ctx context.Context, conduit Conduit, ex Exchange, send Command) (
 		}
 		send, done, err = ex.Step(ctx, c)
 		if err != nil {
-			if send.Name == "" {
-				return false, err
-			}
-			return conduit.Send(ctx, send) == nil, err
+			return lastWord(ctx, conduit, send), err
 		}
 	}
+}
+
+// lastWord sends what goes along with an error, if there is anything, and reports whether it did.
+func lastWord(ctx context.Context, conduit Conduit, c Command) bool {
+	return c.Name != "" && conduit.Send(ctx, c) == nil
 }
 
 // refusal is the error that an ERROR command stands for.
@@ -119,7 +126,7 @@ func newNegotiation(cfg Config) (*negotiation, error) {
 	}
 	n.local = Local{
 		Metadata:     AppendMetadata(make([]byte, 0, m.size()), m),
-		PeerFirst:    cfg.Admit != nil || cfg.Authenticate != nil,
+		PeerFirst:    cfg.Admit != nil,
 		Asks:         cfg.Authenticate != nil,
 		Peer:         n.peer,
 		Authenticate: n.authenticate,
@@ -174,7 +181,7 @@ func (n *negotiation) peer(_ context.Context, metadata []byte) error {
 			return fmt.Errorf("zmtp: handshake: %w", err)
 		}
 	}
-	return nil
+	return n.confirm()
 }
 
 // authenticate is [Local.Authenticate].
@@ -186,11 +193,22 @@ func (n *negotiation) authenticate(ctx context.Context, credentials ...[]byte) e
 		}
 		user, err := n.cfg.Authenticate(ctx, claim)
 		if err != nil {
-			return fmt.Errorf("zmtp: handshake: %w", err)
+			return fmt.Errorf("zmtp: handshake: %w: %w", ErrDenied, err)
 		}
 		n.s.User = user
 	}
 	n.authenticated = true
+	return n.confirm()
+}
+
+// confirm asks whether what the peer says of itself goes with who it is, once both are known.
+func (n *negotiation) confirm() error {
+	if n.cfg.Confirm == nil || !n.peerKnown || !n.authenticated {
+		return nil
+	}
+	if err := n.cfg.Confirm(&n.s); err != nil {
+		return fmt.Errorf("zmtp: handshake: %w: %w", ErrDenied, err)
+	}
 	return nil
 }
 

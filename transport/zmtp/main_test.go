@@ -95,7 +95,10 @@ var (
 )
 
 // sentinels are all that may blame a peer.
-var sentinels = []error{ErrNotZMTP, ErrVersion, ErrMechanism, ErrMalformed, ErrTooLarge, ErrSocketType, ErrRefused}
+var sentinels = []error{
+	ErrNotZMTP, ErrVersion, ErrMechanism, ErrMalformed, ErrTooLarge, ErrSocketType, ErrRefused,
+	ErrDenied,
+}
 
 // oneSentinel tells whether err wraps exactly one of them.
 func oneSentinel(err error) bool {

@@ -33,6 +33,14 @@ type Exchange interface {
 	Step(ctx context.Context, c Command) (send Command, done bool, err error)
 }
 
+// A Beginner is an [Exchange] that may have to wait before it says its first word, which [Mechanism.New] must not.
+type Beginner interface {
+	// Begin is called once, when the peer's greeting has been accepted and before the first Step, if New returned no
+	// command. It returns our first command; the zero Command is none. An error ends the handshake, along with a
+	// command or without one, as that of Step does, and it may wait for the same.
+	Begin(ctx context.Context) (send Command, err error)
+}
+
 // A Sealer encrypts the frames of a connection that we send, as an [Opener] decrypts those we receive. It belongs to
 // whoever writes: frames are to be sealed in the order in which they travel, each once, and all of them sent.
 type Sealer interface {
@@ -54,10 +62,11 @@ type Command struct {
 type Local struct {
 	// Metadata is what the peer is to be told of us: the data of a READY ([AppendMetadata]). It is read only.
 	Metadata []byte
-	// PeerFirst asks not to send Metadata before Peer and Authenticate have returned nil ([Config.Admit]). A
-	// mechanism whose order of commands does not allow that ignores it.
+	// PeerFirst asks not to send Metadata before Peer has returned nil ([Config.Admit]). A mechanism whose order of
+	// commands does not allow that ignores it.
 	PeerFirst bool
-	// Asks says that Authenticate asks somebody ([Config.Authenticate] is set) and does not just let everybody in.
+	// Asks says that Authenticate asks somebody ([Config.Authenticate] is set) and does not just let everybody in. No
+	// Metadata is to be sent before it has returned nil then.
 	Asks bool
 	// Peer takes what the peer says of itself, encoded like Metadata, and judges it. Each Exchange calls it once. An
 	// error is to be returned by Step as it is; after one that wraps ErrSocketType the peer may still be told our

@@ -14,8 +14,8 @@ const (
 	StatusFailed    = 500 // the authenticator is broken
 )
 
-// A Denial is an error of [Config.Authenticate] that chooses what the peer is told. Any other error counts as
-// [StatusRefused], except that of a context that has ended, which counts as [StatusTemporary].
+// A Denial is an error of [Config.Authenticate] or [Config.Confirm] that chooses what the peer is told. Any other error
+// counts as [StatusRefused], except that of a context that has ended, which counts as [StatusTemporary].
 type Denial struct {
 	// Status is one of the three codes above; another counts as StatusFailed.
 	Status int
@@ -29,7 +29,8 @@ func (d *Denial) Error() string { return fmt.Sprintf("status %d: %v", d.Status, 
 // Unwrap returns the reason.
 func (d *Denial) Unwrap() error { return d.Err }
 
-// Refusal is the ERROR that a server of PLAIN or CURVE sends along with err, which [Local.Authenticate] has returned:
+// Refusal is the ERROR that NULL and a server of PLAIN or CURVE send along with err, which [Local.Authenticate] has
+// returned:
 //
 //	1  03     length of the reason
 //	3  "400"  status code of RFC 27

@@ -11,6 +11,10 @@ const mechanismNull = "NULL"
 // Null is the NULL mechanism of RFC 37, which proves nothing and encrypts nothing: each side sends READY with its
 // metadata, without waiting for the other's unless [Local.PeerFirst] is set. Two ends that both wait so would wait for
 // ever.
+//
+// An authenticator is asked before READY goes out, as by libzmq: without credentials, and before the peer has said
+// anything of itself. So whoever asks does not wait for the peer, which may be one that waits for our READY. A peer
+// that is refused gets an ERROR ([Refusal]) in place of READY.
 var Null Mechanism = null{}
 
 type null struct{}
@@ -20,15 +24,34 @@ func (null) AsServer() bool { return false }
 
 func (null) New(local Local) (Exchange, Command, error) {
 	ready := Command{CommandReady, local.Metadata}
-	if local.PeerFirst {
-		return &nullExchange{local, ready}, Command{}, nil
+	if local.PeerFirst || local.Asks {
+		return &nullExchange{local: local, ready: ready}, Command{}, nil
 	}
-	return &nullExchange{local, Command{}}, ready, nil
+	return &nullExchange{local: local}, ready, nil
 }
 
 type nullExchange struct {
-	local Local
-	ready Command // not sent yet
+	local    Local
+	ready    Command // not sent yet
+	admitted bool    // Authenticate was called
+}
+
+// Begin implements [Beginner].
+func (e *nullExchange) Begin(ctx context.Context) (Command, error) {
+	if e.local.PeerFirst || !e.local.Asks {
+		return Command{}, nil
+	}
+	if err := e.authenticate(ctx); err != nil {
+		return Refusal(err), err
+	}
+	ready := e.ready
+	e.ready = Command{}
+	return ready, nil
+}
+
+func (e *nullExchange) authenticate(ctx context.Context) error {
+	e.admitted = true
+	return e.local.Authenticate(ctx)
 }
 
 // Step takes the peer's READY, which is all that comes.
@@ -37,14 +60,16 @@ func (e *nullExchange) Step(ctx context.Context, c Command) (Command, bool, erro
 		return Command{}, false, fail("handshake", ErrMalformed, "the first command is %.64q; want READY or ERROR", c.Name)
 	}
 	err := e.local.Peer(ctx, c.Data)
-	if errors.Is(err, ErrSocketType) {
+	switch {
+	case errors.Is(err, ErrSocketType) && !e.local.Asks:
 		return e.ready, false, err // the peer may know why
-	}
-	if err == nil {
-		err = e.local.Authenticate(ctx)
-	}
-	if err != nil {
+	case err != nil:
 		return Command{}, false, err
+	}
+	if !e.admitted {
+		if err := e.authenticate(ctx); err != nil {
+			return Refusal(err), false, err
+		}
 	}
 	return e.ready, true, nil
 }

@@ -134,17 +134,20 @@ func TestNullSteps(t *testing.T) {
 			Command{CommandReady, nil},
 			false, true, false, ErrSocketType,
 		},
-		{"authentic", Config{Authenticate: func(_ context.Context, c Claim) (User, error) {
-			if c.Mechanism != "NULL" || len(c.Credentials) > 0 || c.Peer.PeerType != Dealer {
-				return User{}, fmt.Errorf("an unexpected claim: %+v", c)
-			}
-			return User{}, nil
-		}}, Command{CommandReady, theirs}, false, true, true, nil},
 		{
-			"not authentic",
-			Config{Authenticate: func(context.Context, Claim) (User, error) { return User{}, refused }},
+			"admitted, to be authenticated",
+			Config{
+				Admit: func(*Session) error { return nil },
+				Authenticate: func(_ context.Context, c Claim) (User, error) {
+					if c.Peer.PeerType != Dealer {
+						return User{}, fmt.Errorf("an unexpected claim: %+v", c)
+					}
+					return User{}, nil
+				},
+			},
 			Command{CommandReady, theirs},
-			false, false, false, refused,
+			false, true, true,
+			nil,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -312,9 +315,12 @@ func TestMechanismPairs(t *testing.T) {
 		{"NULL that asks", Config{SocketType: Dealer, Identity: []byte("me")}, Config{
 			SocketType: Router,
 			Authenticate: func(_ context.Context, c Claim) (User, error) {
-				return User{ID: string(c.Peer.Identity)}, nil
+				if c.Peer != nil {
+					return User{}, errAny
+				}
+				return User{ID: "anybody"}, nil
 			},
-		}, nil, nil, "me"},
+		}, nil, nil, "anybody"},
 		{
 			"different",
 			Config{SocketType: Dealer},

@@ -3,6 +3,7 @@ package zmtp
 import (
 	"bytes"
 	"context"
+	"errors"
 )
 
 // mechanismPlain is the name of the mechanism with a user and a password.
@@ -116,7 +117,9 @@ func (e *plainServerExchange) Step(ctx context.Context, c Command) (Command, boo
 		e.welcomed = true
 		return Command{CommandWelcome, nil}, false, nil
 	case c.Name == CommandInitiate && e.welcomed:
-		if err := e.local.Peer(ctx, c.Data); err != nil {
+		if err := e.local.Peer(ctx, c.Data); errors.Is(err, ErrDenied) { // by [Config.Confirm]
+			return Refusal(err), false, err
+		} else if err != nil {
 			return Command{}, false, err
 		}
 		return Command{CommandReady, e.local.Metadata}, true, nil

@@ -17,7 +17,8 @@ var (
 	ErrExposed = errors.New("others have access to the key file")
 
 	// ErrNotAllowed means that the server does not have the client's key on its list ([Server]). The text has the key.
-	ErrNotAllowed = errors.New("key not allowed")
+	// It is a [zmtp.ErrDenied].
+	ErrNotAllowed = fmt.Errorf("key not allowed: %w", zmtp.ErrDenied)
 )
 
 // malformed is the error of a command that is not as it should be. Why a box does not open is not to be told apart:
