@@ -3,7 +3,6 @@ package socket
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/spool"
@@ -40,47 +39,6 @@ func (o *opening) named(ctx context.Context, data []byte) error {
 	}
 	l.out.listing, o.unnamed = &listing{of: d}, false
 	return nil
-}
-
-// rivals are subscribers that have one name. Who comes last takes over, so that one that was started anew need not wait
-// for its earlier connection to be given up; but who was taken over from comes back too, for it does not know better,
-// and would take over in its turn. It is refused while the one that took over is there.
-type rivals struct {
-	holder endID   // who took over last
-	losers []endID // from whom, the last one at the end
-}
-
-const maxLosers = 16
-
-// take notes that one subscriber has taken over from another.
-func (r *rivals) take(holder, loser endID) {
-	if holder == loser { // it has come back
-		return
-	}
-	here := func(e endID) bool { return e == holder || e == loser }
-	if r.losers = slices.DeleteFunc(r.losers, here); len(r.losers) == maxLosers {
-		r.losers = slices.Delete(r.losers, 0, 1)
-	}
-	r.holder, r.losers = holder, append(r.losers, loser)
-}
-
-// claimedBy says why a peer does not get the subscription that it has named, if it does not.
-func (d *durable) claimedBy(l *link) error {
-	d.box.mu.Lock()
-	defer d.box.mu.Unlock()
-	if d.link == nil || d.link.peer.end != d.had.holder || !slices.Contains(d.had.losers, l.peer.end) {
-		return nil
-	}
-	return fmt.Errorf("%w: the durable subscription %.64q is that of the subscriber at %s now", ErrTakenOver, d.name,
-		d.link.peer.Address)
-}
-
-// refuse tells the peer, ahead of the end, why it is not served.
-func (l *link) refuse(why error) {
-	ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
-	defer cancel()
-	l.sendCommand(func(b []byte) []byte { return zmtp.AppendError(b, why.Error()) })
-	l.core.out.awaitWritten(ctx, l)
 }
 
 // startOf is where a new subscription begins.

@@ -22,11 +22,13 @@ func topical(topic string, n int) socket.Msg {
 // recvTopical receives messages that have to be those with the numbers, in order.
 func recvTopical(t testing.TB, s socket.Receiver, numbers ...int) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
 	for i, want := range numbers {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		m, err := s.Recv(ctx)
-		cancel()
-		must(t, err)
+		if err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
 		if got := number(socket.NewMsg(m.Frames[1])); got != want {
 			t.Fatalf("message %d is %d (%s), want %d", i, got, m.Frames[0], want)
 		}
@@ -114,8 +116,12 @@ func (p *press) reader(t testing.TB, host, name string, start spool.Start, topic
 
 func (p *press) publish(t testing.TB, topic string, from, to int) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+	defer cancel()
 	for n := from; n < to; n++ {
-		must(t, p.Send(aDay(t), topical(topic, n)))
+		if err := p.Send(ctx, topical(topic, n)); err != nil {
+			t.Fatalf("message %d: %v", n, err)
+		}
 	}
 }
 

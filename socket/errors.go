@@ -73,7 +73,7 @@ var (
 	// ErrIdentityInUse, of a DuplicateIdentity event, also returned by ConnectAs: another peer of this Router has the
 	// identity already.
 	ErrIdentityInUse = errors.New("the identity is in use")
-	// ErrTakenOver: another peer took over the identity (see WithHandover).
+	// ErrTakenOver: another peer took over the identity (see WithHandover), or the name (see WithName).
 	ErrTakenOver = errors.New("another peer took over the identity")
 	// ErrSuperseded: another connection of the same peer has taken the place of this one, of a reliable link.
 	ErrSuperseded = errors.New("another connection of the same peer has taken its place")

@@ -95,6 +95,7 @@ func (s *session) takeReplies(l *link) {
 func (s *session) hear(l *link, r reply) error {
 	if s.feeder != nil {
 		s.spooled.meet(s.receiver)
+		s.feeder.meet()
 		s.feeder.stateLost = false
 	}
 	if r.ack != nil {

@@ -81,7 +81,12 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 	box.mu.Lock()
 	s := box.sessionFor(l)
 	for s.link != nil {
-		earlier := s.link
+		if err := s.claimedBy(l); err != nil {
+			box.mu.Unlock()
+			l.refuse(err)
+			return zmtp.Command{}, err
+		}
+		earlier, had := s.link, s.had
 		done := box.remove(earlier)
 		box.mu.Unlock()
 		earlier.fail(ErrSuperseded)
@@ -94,6 +99,8 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 		}
 		box.mu.Lock()
 		s = box.sessionFor(l) // it may have ended with that link
+		had.take(l.peer.rival(), earlier.peer.rival())
+		s.had = had
 	}
 	defer box.mu.Unlock()
 	box.lost.leave(s)

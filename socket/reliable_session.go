@@ -33,6 +33,7 @@ type session struct {
 	last   *link         // that served it last: acknowledgements may come by it for a while
 	peer   *Peer         // its far end
 	window mark          // how much may be unacknowledged on the link
+	had    rivals        // of the receivers with its name
 
 	replies   []reply       // of the receiver, that wait for a write
 	again     []resend      // to be written ahead of anything else, oldest first

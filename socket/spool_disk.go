@@ -38,16 +38,27 @@ func (d diskStore) append(
 func (d diskStore) cursor(
 	name string, only func(number uint64, m Msg) bool, lost func(r numberRange, why Reason),
 ) (cursor, uint64, error) {
-	o := spool.CursorOptions{Start: spool.Start{At: spool.Earliest}}
-	if only != nil {
-		o.Filter = func(m *spool.Message) bool { return only(m.Seq, Msg{Frames: m.Frames}) }
-	}
-	c, err := d.q.Cursor(name, o)
+	c, err := d.q.Cursor(name, cursorOptions(only))
 	if err != nil {
 		return nil, 0, err
 	}
 	nth, err := c.Claim(func(l spool.Loss) { lost(numberRange(l.Seqs), lossReasons[l.Why]) })
 	return diskCursor{c}, nth, err
+}
+
+func cursorOptions(only func(number uint64, m Msg) bool) spool.CursorOptions {
+	o := spool.CursorOptions{Start: spool.Start{At: spool.Earliest}}
+	if only != nil {
+		o.Filter = func(m *spool.Message) bool { return only(m.Seq, Msg{Frames: m.Frames}) }
+	}
+	return o
+}
+
+func (d diskStore) keep(a assignment, data []byte) error {
+	o := cursorOptions(a.only)
+	o.Data = data
+	_, err := d.q.Cursor(a.cursor, o)
+	return err
 }
 
 // subscriberCursor is what the names of cursors for durable subscriptions begin with.
@@ -129,6 +140,7 @@ func (d diskCursor) settled(number uint64) bool { return d.c.Settled(number) }
 func (d diskCursor) low() uint64                { return d.c.Low() }
 func (d diskCursor) lowOnDisk() uint64          { return d.c.LowOnDisk() }
 func (d diskCursor) lag() Count                 { return Count(d.c.Lag()) }
+func (d diskCursor) kept() []byte               { return d.c.Data() }
 func (d diskCursor) leave()                     { d.c.Unclaim() }
 
 func (d diskCursor) above(most int) (all []numberRange) {

@@ -9,11 +9,11 @@ import (
 // A feeder takes messages from one cursor of a store to links: to any of several, a run for each in turn, or to the one
 // receiver that it is for. It has a goroutine, which holds one run at most that is on no link yet.
 type feeder struct {
-	of       *spooled
-	receiver string // the name of the one it is for; "" for any
-	cur      cursor
-	wake     chan struct{} // there may be room
-	lazy     bool          // reads nothing while there is no link
+	assignment // its receiver is the name of the one it is for; "" for any
+	of         *spooled
+	cur        cursor
+	wake       chan struct{} // there may be room
+	lazy       bool          // reads nothing while there is no link
 
 	// Guarded by outbox.mu.
 	links    []*link
@@ -21,7 +21,7 @@ type feeder struct {
 	returned uint64 // how often messages were given back that have to go ahead of those in hand
 	burying  []burial
 
-	doubtful  bool // the receiver has begun anew, and an earlier life of it may have had anything that was found
+	notes     receiverNotes
 	stateLost bool // that the receiver has lost its state was told, and it has acknowledged nothing since
 }
 

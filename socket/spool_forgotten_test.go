@@ -23,6 +23,10 @@ func TestForgetfulReceiver(t *testing.T) {
 		{name: "one of a partition, the sender dies before", partition: true, before: true, told: 1},
 		{name: "one of a partition, the sender dies after", partition: true, after: true, told: 1},
 		{name: "one of a partition, the sender dies twice", partition: true, before: true, after: true, told: 1},
+		{
+			name: "one of a partition, the sender dies before and another takes its spool over", partition: true,
+			before: true, handsOver: true, told: 1,
+		},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			for _, dir := range []simnet.Direction{simnet.ToListener, simnet.ToDialer} {
@@ -48,11 +52,18 @@ type forgetful struct {
 	name          string
 	partition     bool
 	before, after bool // the sender dies before the receiver comes back, or once its connection was cut
+	handsOver     bool // or then it is closed, and another is made on the same open spool
 	told          int  // how often StateLost is told to the life of the sender that the receiver comes back to
 }
 
 func (f *forgetful) push(t *testing.T, net *simnet.Network, disk *failingDisk) (l *spoolLife, told *history) {
 	q := openSpool(t, "medium", spool.Options{FS: disk, SegmentBytes: 64 << 10})
+	return f.pushFrom(t, net, disk, q)
+}
+
+func (f *forgetful) pushFrom(
+	t *testing.T, net *simnet.Network, disk *failingDisk, q *spool.Spool,
+) (l *spoolLife, told *history) {
 	opts := []socket.PushOption{on(net, "cli"), socket.WithSpool(q)}
 	if f.partition {
 		opts = append(opts, socket.WithPartition("one"))
@@ -96,7 +107,7 @@ func (f *forgetful) run(t *testing.T, dir simnet.Direction, at int64) (cut bool)
 		}
 		left--
 	}
-	if f.after {
+	if f.after || f.handsOver {
 		for net.Stats().Connections == made {
 			time.Sleep(time.Millisecond)
 		}
@@ -112,8 +123,12 @@ func (f *forgetful) run(t *testing.T, dir simnet.Direction, at int64) (cut bool)
 		if got := told.of(socket.StateLost); cut && len(got) > f.told || !cut && len(got) != f.told {
 			t.Errorf("it was told %d times that the state is lost: %v", len(got), got)
 		}
-		disk := l.kill(t, net)
-		l, _ = f.push(t, net, disk)
+		if f.handsOver {
+			must(t, l.Close())
+			l, _ = f.pushFrom(t, net, l.disk, l.q)
+		} else {
+			l, _ = f.push(t, net, l.kill(t, net))
+		}
 	} else {
 		defer func() { cut = net.Stats().Cuts > cuts }()
 	}
@@ -123,7 +138,7 @@ func (f *forgetful) run(t *testing.T, dir simnet.Direction, at int64) (cut bool)
 		receive(d)
 	}
 	must(t, l.Shutdown(aDay(t)))
-	if got := told.of(socket.StateLost); !f.after && len(got) != f.told {
+	if got := told.of(socket.StateLost); !f.after && !f.handsOver && len(got) != f.told {
 		t.Errorf("it was told %d times that the state is lost: %v", len(got), got)
 	}
 	l.end(t)
@@ -150,6 +165,56 @@ func TestStrangerHasLostNothing(t *testing.T) {
 				l.end(t)
 				shut(t, pull)
 				return net.Stats().Cuts == 1
+			})
+		})
+	}
+}
+
+// TestPartitionsMeetOneByOne: of a partition those that come late have lost nothing, whoever the first message was for;
+// one that has come before has, also in the sender's next life.
+func TestPartitionsMeetOneByOne(t *testing.T) {
+	for _, names := range [][2]string{{"one", "two"}, {"two", "one"}} {
+		t.Run(names[0]+" first", func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net, m := simnet.New(simnet.Config{Latency: time.Millisecond}), newMedium()
+				open := func() (*socket.Push, *spool.Spool, *history) {
+					q := onMedium(t, m, spool.Options{})
+					push := socket.NewPush(on(net, "srv"), socket.WithSpool(q), socket.WithPartition("one", "two"))
+					bindAt(t, push)
+					return push, q, record(push, nil)
+				}
+				receive := func(push *socket.Push, name string) {
+					pull := socket.NewPull(on(net, name), socket.WithName(name))
+					must(t, pull.Connect(server))
+					if len(drainAllMsgs(t, pull)) == 0 {
+						t.Errorf("%s has received nothing", name)
+					}
+					shut(t, pull)
+				}
+				push, q, told := open()
+				for i, name := range names {
+					for n := range 20 {
+						must(t, push.Send(aDay(t), numbered(20*i+n, 10)))
+					}
+					receive(push, name)
+					if got := told.of(socket.StateLost); len(got) > 0 {
+						t.Errorf("%s, who comes for the first time, has lost its state: %v", name, got)
+					}
+				}
+				must(t, push.Close())
+				must(t, q.Close())
+				push, q, told = open()
+				for n := range 20 {
+					must(t, push.Send(aDay(t), numbered(40+n, 10)))
+				}
+				for i, name := range names {
+					receive(push, name)
+					if got := told.of(socket.StateLost); len(got) != i+1 {
+						t.Errorf("%s has come back and knows nothing: it is told %d times in all that a state is lost", name, len(got))
+					}
+				}
+				must(t, push.Close())
+				must(t, q.Close())
 			})
 		})
 	}

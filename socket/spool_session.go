@@ -38,7 +38,7 @@ func (s *session) announceStored(l *link, m *stored) (next zmtp.Next, needed boo
 	said := reliable.Next{Number: m.number, Attempts: uint16(min(m.attempts, 1<<16-1)), Redelivered: m.attempts > 0}
 	// An earlier life may have sent it, to an earlier life of this receiver or, unless it is for one with a name of its
 	// own, to another: of a durable subscription that is an earlier life of its subscriber.
-	if m.number < s.spooled.found && (s.feeder.doubtful || s.feeder.receiver == "") {
+	if s.feeder.mayHaveHad(m.number) {
 		said.Redelivered = true
 	}
 	placed, needed := s.sender.Place(l.out.stored.len(), said)
@@ -82,7 +82,9 @@ func (s *session) acknowledgedNumbers(set reliable.Settlement[*batch]) (n Count)
 // goesOn takes what the receiver says of the stream. What has not arrived, or not to stay, goes back to the store.
 func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low uint64) {
 	sp := s.spooled
-	s.feeder.doubtful = s.feeder.doubtful || o.Known != reliable.Everything
+	if o.Known != reliable.Everything {
+		s.feeder.beganAnew(sp.found)
+	}
 	s.settled(r.Settled)
 	s.settledBelow(low, ranges.From(0, o.Held...))
 	for _, p := range r.Again {
@@ -104,9 +106,10 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 	_, met := sp.receivers[o.Receiver]
 	if o.Known != reliable.Nothing {
 		sp.meet(o.Receiver)
+		s.feeder.meet()
 		return
 	}
-	if r.StateLost || met || s.feeder.receiver != "" && low > 1 && !s.feeder.stateLost {
+	if r.StateLost || met || s.feeder.notes.met && !s.feeder.stateLost {
 		s.box.env.events.add(Event{Kind: StateLost, Endpoint: s.opened.ep.name, Peer: s.opened.peer})
 		s.feeder.stateLost = true
 	}
@@ -310,7 +313,7 @@ func (o *opening) takeStored(opened *reliable.Opened) error {
 		}
 		box.mu.Lock()
 		if d := l.durable(); d != nil {
-			d.had.take(l.peer.end, earlier.peer.end)
+			d.had.take(l.peer.rival(), earlier.peer.rival())
 		}
 		if s.opened != l || box.closed {
 			return ErrSuperseded

@@ -86,7 +86,7 @@ func (sp *spooled) claim() error {
 	var feeders []*feeder
 	var links uint64
 	for _, a := range sp.only() {
-		f := &feeder{of: sp, receiver: a.receiver, wake: make(chan struct{}, 1)}
+		f := &feeder{of: sp, assignment: a, wake: make(chan struct{}, 1)}
 		c, nth, err := sp.store.cursor(a.cursor, a.only, f.lost)
 		if err != nil {
 			for _, f := range feeders {
@@ -95,6 +95,7 @@ func (sp *spooled) claim() error {
 			return err
 		}
 		f.cur = c
+		f.notes.restore(c.kept())
 		feeders = append(feeders, f)
 		links = max(links, nth<<40)
 	}

@@ -27,6 +27,9 @@ type store interface {
 		name string, only func(number uint64, m Msg) bool, lost func(r numberRange, why Reason),
 	) (c cursor, nth uint64, err error)
 
+	// keep keeps data with a cursor that cursor has returned, durably, in place of what was kept.
+	keep(a assignment, data []byte) error
+
 	// subscriptions names the cursors that subscription has made.
 	subscriptions() []string
 	// subscription returns the cursor of a name, which is made, durably, if there is none, with the data that is kept
@@ -60,6 +63,7 @@ type cursor interface {
 	lowOnDisk() uint64                                            // and stays so in the next life
 	above(most int) []numberRange                                 // what is settled above, the lowest first
 	lag() Count                                                   // what is not settled; bytes are an estimate
+	kept() []byte                                                 // the data that is kept with it; nil for none
 	// claim makes this socket the one consumer; see store.cursor.
 	claim(lost func(r numberRange, why Reason)) error
 	leave()
