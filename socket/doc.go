@@ -85,7 +85,7 @@
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger
-//	WithTransport                       a transport of your own, or a given one with other settings
+//	WithTransport                       a transport of your own, a given one with other settings, or transport/mtls
 //
 // # libzmq's options and ours
 //

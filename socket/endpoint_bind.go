@@ -147,10 +147,12 @@ func (c *core) resolve(endpoint string, use transport.Use) (transport.Transport,
 	}
 	t, ok := c.cfg.transports[ep.Scheme]
 	if !ok {
+		fix := "write tcp://, ipc:// or inproc://, or add one by WithTransport"
+		if ep.Scheme == "tls" {
+			fix = "add the one of package transport/mtls by WithTransport"
+		}
 		return nil, ep, &transport.AddressError{
-			Endpoint: endpoint,
-			Problem:  fmt.Sprintf("no transport for %q", ep.Scheme+"://"),
-			Fix:      "write tcp://, ipc:// or inproc://, or add one by WithTransport",
+			Endpoint: endpoint, Problem: fmt.Sprintf("no transport for %q", ep.Scheme+"://"), Fix: fix,
 		}
 	}
 	return t, ep, t.Validate(ep.Address, use)

@@ -116,6 +116,11 @@ func (c *core) introduceBytes(ctx context.Context, ep *endpointState, conn net.C
 	cfg := c.handshakeConfig(a)
 	cfg.Admit = ep.admit()
 	cfg.Staged = c.known.wary(ep, conn)
+	if h, ok := conn.(transport.Handshaker); ok {
+		if err := h.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+	}
 	sess, err := zmtp.Handshake(ctx, conn, cfg)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
+	"github.com/yodel-mq/yodel/transport"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
@@ -59,8 +60,8 @@ func (k *known) wary(ep *endpointState, conn net.Conn) bool {
 func unexplained(err error) bool {
 	for _, reason := range []error{
 		zmtp.ErrNotZMTP, zmtp.ErrVersion, zmtp.ErrMechanism, zmtp.ErrMalformed, zmtp.ErrTooLarge, zmtp.ErrSocketType,
-		zmtp.ErrRefused, zmtp.ErrDenied,
-		zmtp.ErrConfig, ErrTimeout, ErrEvicted, ErrTooManyPeers, ErrDisconnected, ErrClosed,
+		zmtp.ErrRefused, zmtp.ErrDenied, zmtp.ErrConfig, transport.ErrHandshake,
+		ErrTimeout, ErrEvicted, ErrTooManyPeers, ErrDisconnected, ErrClosed,
 	} {
 		if errors.Is(err, reason) {
 			return false

@@ -75,6 +75,10 @@ func (f *flight) write(conn net.Conn) (int, error) {
 	if len(f.vec) == 1 {
 		return conn.Write(f.vec[0])
 	}
+	if w, ok := conn.(transport.BuffersWriter); ok {
+		n, err := w.WriteBuffers(f.vec)
+		return int(n), err
+	}
 	f.buffers = f.vec
 	n, err := f.buffers.WriteTo(conn)
 	return int(n), err

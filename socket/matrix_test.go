@@ -27,6 +27,7 @@ func roads(t testing.TB) map[string]road {
 		}
 		all[name] = road{endpoint: endpoint}
 	}
+	all["tls"] = road{anyTLS, []socket.Option{overTLS()}}
 	all["simnet"] = road{"sim://host:0", []socket.Option{socket.WithTransport(simnet.New(simnet.Config{}))}}
 	return all
 }

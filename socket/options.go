@@ -287,9 +287,10 @@ func WithLogger(l *slog.Logger) Option {
 	return optionForAll{setting: func(c *config) { c.logger = l }}
 }
 
-// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give
-// a [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial, a [transport.IPC] to set who may
-// connect to the socket files that Bind makes. nil is none.
+// WithTransport adds a transport, or replaces the one for the same scheme. The default has tcp, ipc and inproc; give a
+// [transport.TCP] of your own to set kernel buffers, keep-alive or how to dial, a [transport.IPC] to set who may
+// connect to the socket files that Bind makes. For tls:// give that of package transport/mtls, which keeps crypto/tls
+// out of programs that do without. nil is none.
 func WithTransport(t transport.Transport) Option {
 	return optionForAll{setting: func(c *config) {
 		if t != nil {

@@ -7,6 +7,8 @@
 //	ipc:///path          [IPC]     unix sockets, also ipc://@name (Linux) and ipc://*
 //	inproc://name        [Inproc]  within one process, Go values instead of bytes, or bytes if both ends like
 //
+// and tls://host:port is in package mtls below, so that only who uses it links crypto/tls.
+//
 // # How data flows
 //
 // [ParseEndpoint] splits "tcp://127.0.0.1:5557" into a scheme and an address;
@@ -15,9 +17,9 @@
 // instead of as an endless row of failed attempts. Dial makes one attempt;
 // reconnecting is up to its caller. The result is a plain [net.Conn]. A
 // connection may be able to do more, which the caller finds out by type
-// assertion: [TryWriter], [TwoReader], [ReadCanceler], [CloseWriter],
-// [Inspector], [FarInspector], [ProcessInspector], [Direct], [ByteStreamer]. So may a transport ([Canonicalizer]) and a
-// listener ([NamedListener]), about names.
+// assertion: [TryWriter], [BuffersWriter], [TwoReader], [ReadCanceler],
+// [CloseWriter], [Inspector], [FarInspector], [ProcessInspector], [Handshaker], [Certified], [Direct], [ByteStreamer]. So
+// may a transport ([Canonicalizer]) and a listener ([NamedListener]), about names.
 //
 // # Where to start reading
 //

@@ -64,7 +64,7 @@ func withoutSeparator(s string) (problem, fix string) {
 	scheme, rest, colon := strings.Cut(s, ":")
 	if colon && checkScheme(scheme) == "" {
 		scheme = strings.ToLower(scheme)
-		if strings.HasPrefix(rest, "/") || scheme == "tcp" || scheme == "ipc" || scheme == "inproc" {
+		if strings.HasPrefix(rest, "/") || scheme == "tcp" || scheme == "tls" || scheme == "ipc" || scheme == "inproc" {
 			if rest = strings.TrimPrefix(rest, "/"); rest == "" {
 				return `no "://" after the scheme`, "write it as " + form(scheme)
 			}
@@ -92,8 +92,8 @@ func guess(address string) string {
 // form is a pattern for endpoints of scheme.
 func form(scheme string) string {
 	switch scheme {
-	case "tcp":
-		return "tcp://host:port"
+	case "tcp", "tls":
+		return scheme + "://host:port"
 	case "ipc":
 		return "ipc:///path"
 	case "inproc":

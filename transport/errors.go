@@ -23,6 +23,10 @@ var (
 	// nobody listened there and the kernel happened to choose the wanted port
 	// as the local one. Trying again is right.
 	ErrSelfConnect = errors.New("connected to itself")
+
+	// ErrHandshake means that a connection was made and is not to be used: the two ends have no way to talk in common, or
+	// one does not take the other for who it should be ([Handshaker]). Trying again helps once one of them has changed.
+	ErrHandshake = errors.New("the two ends have not come to terms")
 )
 
 // AddressError says what is wrong with an endpoint as written and what would
@@ -44,7 +48,7 @@ func (e *AddressError) Is(target error) bool { return target == ErrAddress }
 // OpError is a failure of one operation on one endpoint.
 // It implements [net.Error].
 type OpError struct {
-	Op       string // "dial", "listen", "accept", "close", "exchange", "read" or "write"
+	Op       string // "dial", "listen", "accept", "handshake", "close", "exchange", "read" or "write"
 	Endpoint string // with its scheme
 	Err      error  // the cause
 }

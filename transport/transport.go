@@ -86,8 +86,50 @@ type TryWriter interface {
 	// TryWrite makes one non-blocking attempt to write b and allocates
 	// nothing. A result of n < len(b) with a nil error means that the rest
 	// would block. It must not be called at the same time as Write or
-	// another TryWrite; Close may run at any time.
+	// another TryWrite; Close may run at any time. What is written next has
+	// to begin with the rest: a connection may have encrypted it already.
 	TryWrite(b []byte) (n int, err error)
+}
+
+// BuffersWriter is what a connection may be able to do beyond [net.Conn], found by type assertion: to write several
+// runs of bytes as if they were one. Package net's own connections do that for [net.Buffers], which writes to any other
+// one run after the other.
+type BuffersWriter interface {
+	// WriteBuffers is like Write with all of v in one. It leaves v as it is.
+	WriteBuffers(v [][]byte) (n int64, err error)
+}
+
+// Handshaker is what a connection may be able to do beyond [net.Conn], found by type assertion: to settle with the far
+// end how they are to talk, and who is there, before the first byte of what is said. A transport does that neither in
+// Dial nor in Accept, so that the caller has one deadline for all that comes before the first message, and a far end
+// that says nothing keeps nobody else waiting.
+type Handshaker interface {
+	// HandshakeContext returns once the two have settled it, with an error that wraps [ErrHandshake] if they have not.
+	// When ctx ends first the connection is of no use any more. Further calls return the same. Read and Write call it if
+	// nobody has.
+	HandshakeContext(ctx context.Context) error
+}
+
+// Certified is what a connection may be able to do beyond [net.Conn], found by type assertion: to tell by which
+// certificate the peer has proven who it is. Somebody who decides on who may come in can do so by that.
+type Certified interface {
+	// PeerCertificate returns the certificate whose private key the peer has proven to have; ok is false before the
+	// handshake is over ([Handshaker]), and if the peer has shown none. Who vouches for it, if anybody has to, is for the
+	// transport's settings to say.
+	PeerCertificate() (c Certificate, ok bool)
+}
+
+// Certificate is the certificate of a peer. It does without crypto/x509, which programs without certificates need not
+// link.
+type Certificate struct {
+	// KeyHash is the SHA-256 of the public key, as the certificate has it (SubjectPublicKeyInfo): it is the peer's as
+	// long as it keeps the key, whoever issues the certificate anew.
+	KeyHash [32]byte
+	// Subject is whom the certificate names, such as "CN=alice,O=Example". It is worth as much as whoever has issued it.
+	Subject string
+	// DER is the certificate as it came, for [crypto/x509.ParseCertificate], and behind it those that the peer has sent
+	// along. It must not be changed.
+	DER [][]byte
 }
 
 // ReadCanceler is what a connection may be able to do beyond [net.Conn], found by type assertion: to end a read in

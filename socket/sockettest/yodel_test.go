@@ -15,6 +15,7 @@ import (
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/sockettest"
+	"github.com/yodel-mq/yodel/transport/mtls"
 	"github.com/yodel-mq/yodel/transport/simnet"
 )
 
@@ -34,6 +35,23 @@ func TestYodel(t *testing.T) {
 		sockettest.Run(t, sockettest.Factory{
 			Local: yodel(), Remote: yodel(),
 			Endpoint: ipc, Dial: dial, Lacks: kernel,
+		})
+	})
+	t.Run("tls", func(t *testing.T) {
+		t.Parallel()
+		cert, err := mtls.SelfSigned("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		link := mtls.New(mtls.WithCertificate(cert), mtls.WithPins(mtls.KeyHashOf(cert.Leaf)))
+		side := sockettest.Yodel(socket.WithTransport(link))
+		sockettest.Run(t, sockettest.Factory{
+			Local: side, Remote: side,
+			Endpoint: func(t testing.TB) string { return strings.Replace(tcp(t), "tcp://", "tls://", 1) },
+			Dial: func(ctx context.Context, endpoint string) (net.Conn, error) {
+				return link.Dial(ctx, strings.TrimPrefix(endpoint, "tls://"))
+			},
+			Lacks: kernel,
 		})
 	})
 	t.Run("inproc", func(t *testing.T) {

@@ -154,7 +154,8 @@ func stranger(b []byte) error {
 		{"TRACE ", "an HTTP request"},
 		{"PRI * HTTP/2", "an HTTP/2 preface"},
 		{"HTTP/", "an HTTP answer"},
-		{"\x16\x03", "a TLS hello"},
+		{"\x16\x03", "a TLS hello (a peer with a tls:// endpoint, where ours is not)"},
+		{"\x15\x03", "a TLS alert (a peer with a tls:// endpoint, where ours is not)"},
 		{"SSH-", "an SSH banner"},
 	} {
 		if strings.HasPrefix(string(seen), k.prefix) {
