@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport"
@@ -106,6 +107,8 @@ func (c *conn) explain(err error) error {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the far side closed the connection before it was done: %w", io.ErrUnexpectedEOF)
+	case errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("%w: so does one that does not speak TLS", err)
 	}
 	return err
 }

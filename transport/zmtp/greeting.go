@@ -128,6 +128,14 @@ func CheckGreetingPrefix(b []byte) error {
 	return nil
 }
 
+// tlsHello is what a client of TLS begins with: a record of its handshake, of any version since SSL 3.
+const tlsHello = "\x16\x03"
+
+// startsTLS reports whether a peer is a client of TLS. Such a one knows by our greeting that we are none.
+func startsTLS(b []byte) bool {
+	return strings.HasPrefix(string(b[:min(len(b), len(tlsHello))]), tlsHello)
+}
+
 // oldVersion says what an old peer speaks, and which programs do.
 func oldVersion(version, who string) error {
 	return fail("greeting", ErrVersion, "the peer speaks ZMTP %s (%s); want 3.0 or later", version, who)
@@ -154,7 +162,7 @@ func stranger(b []byte) error {
 		{"TRACE ", "an HTTP request"},
 		{"PRI * HTTP/2", "an HTTP/2 preface"},
 		{"HTTP/", "an HTTP answer"},
-		{"\x16\x03", "a TLS hello (a peer with a tls:// endpoint, where ours is not)"},
+		{tlsHello, "a TLS hello (a peer with a tls:// endpoint, where ours is not)"},
 		{"\x15\x03", "a TLS alert (a peer with a tls:// endpoint, where ours is not)"},
 		{"SSH-", "an SSH banner"},
 	} {

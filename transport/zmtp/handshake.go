@@ -163,7 +163,7 @@ func (n *negotiation) overBytes(ctx context.Context, rw io.ReadWriter) (*Session
 			s.Rest = bytes.Clone(c.in.buf) // do not pin the whole buffer
 		}
 		return s, nil
-	case told, errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism):
+	case told, errors.Is(err, ErrSocketType), errors.Is(err, ErrMechanism), startsTLS(c.in.buf):
 		// The peer is in good faith: let it have our side, so that it can tell its user the same reason and not just
 		// that the connection ended.
 		ours.flush()

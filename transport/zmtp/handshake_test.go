@@ -529,3 +529,24 @@ func (l *lastWithEOF) Read(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+// A client of TLS is refused, but gets our greeting whole, by which it knows whom it has met.
+func TestHandshakeAnswersTLS(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go func() {
+		defer ours.Close()
+		_, err := Handshake(t.Context(), ours, Config{SocketType: Pull})
+		if !errors.Is(err, ErrNotZMTP) {
+			t.Errorf("got %v", err)
+		}
+	}()
+	_, err := theirs.Write([]byte("\x16\x03\x01\x02\x00\x01"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(theirs)
+	if _, bad := ParseGreeting(b); bad != nil || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
