@@ -325,7 +325,7 @@ func (c *Client) abandon(a *attempt, o balance.Outcome) bool {
 	c.mu.Lock()
 	out := c.giveUp(a, o)
 	c.mu.Unlock()
-	if out && o != balance.TimedOut && !a.conn.Foreign() {
+	if out && o != balance.TimedOut && a.conn.Converses() {
 		_ = a.conn.TrySend(a.message(&patterns.Head{Kind: patterns.KindCancel}, nil))
 	}
 	return out

@@ -155,7 +155,9 @@ func (c *Client) replied(r *replica, id uint32, head *patterns.Head, body []byte
 		case patterns.CodeOverloaded:
 			c.set.Busy(r, now.Add(max(head.Retry, time.Millisecond)))
 		case patterns.CodeUnavailable:
-			c.set.Drain(r)
+			if !r.conn.Foreign() { // that may be a proxy, which has others
+				c.set.Drain(r)
+			}
 		}
 	}
 	c.forget(a, balance.Answered)

@@ -125,7 +125,7 @@ func (c *Client) streamed(ctx context.Context, out *outgoing, run func(context.C
 func (c *Client) begin(ctx context.Context, out *outgoing, a *attempt, n int) (last outcome, begun bool, err error) {
 	c.mu.Lock()
 	a.stream, out.window = newStream(c.cfg.window)
-	foreign := a.conn.Foreign()
+	foreign := !a.conn.Converses()
 	if foreign {
 		c.giveUp(a, balance.Nothing)
 	}

@@ -59,7 +59,13 @@ func (s *Service) Bind(ctx context.Context, endpoint string) (actual string, err
 }
 
 // Connect takes calls from the DEALER of a proxy, as that of a socket. Behind a proxy calls cannot be cancelled, only
-// their deadlines end them.
+// their deadlines end them, and there are no streams; unless both sockets of the proxy say that what belongs to one
+// call goes to one service, which a proxy with affinity sees to (package socket/proxy), by
+//
+//	socket.WithMetadata("X-Yodel-Proxy", "affinity")
+//
+// All callers behind a proxy share what one may have at once. They are not told of a service that is lost there: a call
+// ends by its deadline then, which a stream should have too.
 func (s *Service) Connect(endpoint string) error { return s.bound.Connect(endpoint) }
 
 // Endpoints lists the endpoints that the service is bound to.

@@ -165,7 +165,7 @@ func (s *Service) accept(in *call) {
 		err = patterns.Errorf(patterns.CodeUnimplemented, "there is no method %.64q", in.head.Method)
 	case (in.method.shape != plain) != (in.head.Window > 0):
 		err = patterns.Errorf(patterns.CodeUnimplemented, "the method %.64q is of another shape", in.head.Method)
-	case in.method.shape != plain && who.conn.Foreign():
+	case in.method.shape != plain && !who.conn.Converses():
 		err = patterns.Errorf(patterns.CodeUnimplemented, "streams need a Client")
 	case in.method.shape != plain && who.streams >= maxStreams:
 		err = &patterns.Error{

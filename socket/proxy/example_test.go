@@ -59,3 +59,65 @@ func ExampleRun() {
 	// ["hello, world"]
 	// <nil> 1 1
 }
+
+// What is said about a request after it goes to the worker that has it.
+func ExampleWithAffinity() {
+	ctx, cancel := context.WithCancel(context.Background())
+	clients, workers := socket.NewRouter(), socket.NewDealer()
+	defer clients.Close()
+	defer workers.Close()
+	if _, err := clients.Bind(ctx, "inproc://affine-clients"); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := workers.Bind(ctx, "inproc://affine-workers"); err != nil {
+		log.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- proxy.Run(ctx, clients, workers, proxy.WithAffinity(0)) }()
+
+	for range 2 {
+		worker := socket.NewDealer()
+		defer worker.Close()
+		if err := worker.Connect("inproc://affine-workers"); err != nil {
+			log.Fatal(err)
+		}
+		go func() {
+			began := false
+			for m, err := range worker.Messages(ctx) {
+				if err != nil {
+					return
+				}
+				envelope, body := m.Envelope()
+				switch string(body[0]) {
+				case "begin":
+					began = true
+				case "cancel":
+					answer := append(envelope, fmt.Appendf(nil, "it was begun here: %t", began))
+					_ = worker.Send(ctx, socket.NewMsg(answer...))
+				}
+			}
+		}()
+	}
+
+	client := socket.NewDealer()
+	defer client.Close()
+	if err := client.Connect("inproc://affine-clients"); err != nil {
+		log.Fatal(err)
+	}
+	for _, what := range []string{"begin", "cancel"} {
+		if err := client.Send(ctx, socket.Text("request 1", "", what)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	m, err := client.Recv(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m)
+
+	cancel()
+	fmt.Println(<-done)
+	// Output:
+	// ["request 1" "" "it was begun here: true"]
+	// <nil>
+}

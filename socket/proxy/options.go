@@ -17,6 +17,9 @@ type config struct {
 	capture socket.Sender
 	drain   time.Duration
 	control *Control
+
+	affinity  bool
+	envelopes int
 }
 
 func configure(opts []Option) config {
@@ -48,6 +51,28 @@ func WithControl(control *Control) Option {
 	return setter(func(c *config) {
 		if control != nil {
 			c.control = control
+		}
+	})
+}
+
+// WithAffinity has all messages of one envelope that come from the frontend go to one backend; see
+// [socket.Msg.Envelope]. So what is said about a request after it, such as that it is cancelled, reaches whoever has
+// it. The backend must be a DEALER without a spool.
+//
+// An envelope that is new is given to the next backend in turn that has room, and a message without one goes there too.
+// When a backend has gone, what comes for its envelopes goes to others, but not what was queued for it, which is
+// dropped and in the ledger of the DEALER under [socket.PeerGone]. While a backend has no room for a message of its
+// own, the proxy waits for it, and nothing goes to the others meanwhile; what is to be done instead the DEALER's policy
+// says ([socket.WithOverflow]).
+//
+// The proxy cannot see when a request is over, so that envelopes are forgotten in the order in which they were last
+// used, once there are so many; at least the last half of that number are known. A REQ has the same envelope each time:
+// all its requests go to one backend. The default is that each message goes to whichever backend is next; an
+// envelopes of 0 or less is 65,536, which takes a few MB.
+func WithAffinity(envelopes int) Option {
+	return setter(func(c *config) {
+		if c.affinity, c.envelopes = true, envelopes; envelopes <= 0 {
+			c.envelopes = defaultEnvelopes
 		}
 	})
 }

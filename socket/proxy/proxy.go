@@ -22,7 +22,7 @@ import (
 // stays in the ledgers of the sockets or is counted in [Stats].
 //
 // The result is nil if ctx ended, an error that matches [socket.ErrClosed] if a socket was closed first, and an error
-// at once if neither socket can send what the other receives.
+// at once if neither socket can send what the other receives, or the backend is not what [WithAffinity] needs.
 func Run(ctx context.Context, frontend, backend socket.Socket, opts ...Option) error {
 	cfg := configure(opts)
 	forth, ok1 := newDirection(&cfg, frontend, backend, &cfg.control.forth)
@@ -31,6 +31,12 @@ func Run(ctx context.Context, frontend, backend socket.Socket, opts ...Option) e
 		return fmt.Errorf(
 			"proxy: a %s and a %s have nothing to forward; use ROUTER and DEALER, XSUB and XPUB, or PULL and PUSH",
 			frontend.Type(), backend.Type())
+	}
+	if cfg.affinity && ok1 {
+		var err error
+		if forth.backends, err = affine(backend, cfg.envelopes); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,6 +62,8 @@ type direction struct {
 	from   socket.Receiver
 	to     socket.Sender
 	counts *counter
+
+	backends *backends // to which each envelope's messages go, nil without WithAffinity
 }
 
 // An orDropper sends to one given peer of many, none of which the proxy can wait for: a [socket.Router], or what embeds
@@ -92,6 +100,12 @@ func (d *direction) run(ctx context.Context) error {
 		}
 	})
 	defer stop()
+	if d.backends != nil {
+		var following sync.WaitGroup
+		following.Go(func() { d.backends.follow(late) })
+		defer following.Wait()
+		defer cancel()
+	}
 	for ctx.Err() == nil {
 		d.control.wait(ctx)
 		if err := d.forwardOne(ctx, late); err != nil {
@@ -142,6 +156,9 @@ func (d *direction) forwardOne(ctx, late context.Context) error {
 }
 
 func (d *direction) send(ctx context.Context, m socket.Msg) error {
+	if d.backends != nil {
+		return d.backends.send(ctx, m)
+	}
 	if to, ok := d.to.(orDropper); ok {
 		return to.SendOrDrop(m)
 	}

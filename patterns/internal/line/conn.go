@@ -44,6 +44,12 @@ type peerSocket interface {
 // Foreign tells whether the peer is plain ZeroMQ: it must be sent nothing but what such a peer understands.
 func (c *Conn) Foreign() bool { return c.Peer.Metadata[Property] == "" }
 
+// Converses tells whether a message about an earlier one reaches whoever has that, and is understood there: the peer is
+// no plain ZeroMQ, or a proxy that says so of those behind it.
+func (c *Conn) Converses() bool {
+	return !c.Foreign() || c.Peer.Metadata[ProxyProperty] == ProxyAffinity
+}
+
 // Send sends a message, without an identity in front, to this peer, waiting for room until ctx ends. The error matches
 // socket.ErrPeerLost if the connection is over, or socket.ErrClosed if this side has closed the socket of it.
 func (c *Conn) Send(ctx context.Context, m socket.Msg) error { return c.socket.SendTo(ctx, c.Peer, m) }

@@ -11,6 +11,13 @@ import (
 // Property is the property of READY that says which pattern a peer is.
 const Property = "X-Yodel-Pattern"
 
+// By the property of READY that is ProxyProperty the sockets of a proxy say with the value ProxyAffinity that all
+// messages of an envelope go to one peer behind it, and that those there are Yodel's.
+const (
+	ProxyProperty = "X-Yodel-Proxy"
+	ProxyAffinity = "affinity"
+)
+
 // A Pattern is one side of a pattern, with the version of what it speaks.
 type Pattern string
 
