@@ -103,7 +103,7 @@ func bars() []bar {
 // judge works out what was reached of every bar.
 func (r *results) judge() {
 	r.Bars = r.Bars[:0]
-	for _, b := range bars() {
+	for _, b := range r.suite.bars() {
 		v := verdict{Bar: b.text, Limit: "≤ " + digits(b.limit)}
 		if b.least {
 			v.Limit = "≥ " + digits(b.limit)
@@ -138,7 +138,7 @@ func (r *results) printBars(b *strings.Builder) {
 		value, mark := "–", "not measured"
 		if v.Measured {
 			measured++
-			value, mark = digits(v.Value), "FAIL"
+			value, mark = digits(v.Value), "MISSED"
 			if v.Pass {
 				passed++
 				mark = "pass"

@@ -1,4 +1,5 @@
-// Bench measures Yodel beside libzmq, go-zeromq/zmq4, NATS core and raw Go sockets, on this machine and in one run.
+// Bench measures Yodel beside libzmq, go-zeromq/zmq4, NATS and raw Go sockets, and its patterns beside gRPC and Connect,
+// on this machine and in one run.
 //
 //	cd examples/bench
 //	go run . --quick                      # two minutes
@@ -7,6 +8,7 @@
 //	go run . --syscalls
 //	go run . --store                      # the spool beside a file that is synced, and JetStream
 //	go run . --backlog                    # what a spool with 1 GiB in it costs
+//	go run . --patterns                   # calls, streams, events and jobs beside gRPC, Connect and NATS
 //	go run . --frozen 10m                 # twenty subscribers, one of which receives nothing: does it hurt anybody?
 //
 // It prints medians, ratios to libzmq, and the bars that Yodel sets itself with what was reached of each. libzmq is
@@ -47,6 +49,30 @@
 // raw sockets, which have no messages to be fair among, each stream is read by a goroutine: what they take is what
 // the machine takes.
 //
+// # Patterns
+//
+// With --patterns, package patterns is measured beside gRPC, Connect, NATS micro, NATS and JetStream, and beside bare
+// sockets (the peer called sockets: REQ and REP, PUSH and PULL, PUB and SUB), in the same way; ratios in the table are
+// to gRPC. Bodies are bytes everywhere, with a codec that passes them on, so that no codec is measured. Each call has a
+// deadline, which NATS keeps to itself. Connect is measured over HTTP/2 on one connection, as the others are (the peer
+// connect), and over HTTP/1.1 with one for each caller (connect1). A job counts once it is acknowledged; of JetStream
+// that is when the stream, in memory, is empty again.
+//
+// Load is put on a service by another process that calls by the clock and never waits for a reply, of four clients in
+// turn. How much the service can do is found first, by eight callers that call again when they are answered; then it
+// is asked for 0.8 times that, and in another run for ten times, with deadlines of twenty times what a handler takes.
+// The first second of it does not count. The fixed handler waits for one of four slots and has it for 5 ms; the other
+// one computes for 10 ms, on the processors that the callers use as well. How long a call took counts from when it was
+// due.
+//
+// What one Publish or Send to eight subscribers takes is measured in bursts that fit the queues. Memory of idle
+// clients is the growth of resident memory by 1,000 of them, each with a connection and one call, 2 s later and
+// without garbage, and the same of the service. What only a package's own benchmarks reach (matching, heads, the look
+// ahead at a body) is found by go test, once a round.
+//
+// Not here, because nothing is compared: restarts of services under a million calls and the killing of workers, which
+// tests do.
+//
 // # What is left out
 //
 //   - Many idle peers, and raw one-way below 1 KiB, of NATS and raw sockets: a NATS client is not a peer in this
@@ -58,5 +84,7 @@
 //   - CURVE, until Yodel has it.
 //
 // Start reading at run.go. plan.go says what is measured, process.go starts the sides, role*.go is what a side does,
-// and peer_*.go is what each library needs for it. bars.go judges; table.go, chart.go and results.go print.
+// and peer_*.go is what each library needs for it. bars.go judges; table.go, chart.go and results.go print. suite.go
+// tells what there is for sockets from what there is for patterns, which is in pattern_*.go: pattern_plan.go says what
+// is measured, pattern_peer.go what a library has to be able to do, and pattern_bars.go judges.
 package main

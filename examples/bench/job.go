@@ -84,4 +84,6 @@ type report struct {
 	Memory  int64 `json:"memory,omitempty"`
 	IdleCPU int64 `json:"idle_cpu_ns,omitempty"`
 	Idle    int64 `json:"idle_ns,omitempty"`
+
+	Values map[string]float64 `json:"values,omitempty"` // metrics as they are
 }

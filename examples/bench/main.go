@@ -29,8 +29,10 @@ func dispatch(ctx context.Context, args []string) error {
 	if len(args) == 2 && args[0] == backlogVerb {
 		return backlogSide(ctx, args[1])
 	}
-	if len(args) > 0 && args[0] == sideVerb {
-		return side(ctx, args[1:])
+	for _, s := range suites() {
+		if len(args) > 0 && args[0] == s.verb {
+			return side(ctx, s, args[1:])
+		}
 	}
 	return measure(ctx, args)
 }
@@ -41,18 +43,21 @@ func measure(ctx context.Context, args []string) error {
 	var only, names, jsonFile, svgFile string
 	var freeze time.Duration
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.BoolVar(&s.quick, "quick", false, "small counts, fewer sizes, 3 rounds: two minutes")
+	flags.BoolVar(&s.quick, "quick", false, "small counts, fewer sizes, 3 rounds: two minutes, of --patterns one")
 	flags.IntVar(&s.rounds, "rounds", 0, "rounds to take medians over (default 5; with --quick 3)")
 	flags.StringVar(&only, "only", "",
 		"measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
 	flags.StringVar(&names, "peers", "",
-		"measure only these `peers`, with commas between (default all: yodel,reliable,libzmq,go-zeromq,nats,raw)")
+		"measure only these `peers`, with commas between (default all: yodel,reliable,libzmq,go-zeromq,nats,raw; "+
+			"of --patterns yodel,sockets,grpc,connect,connect1,nats)")
 	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
 	flags.BoolVar(&s.syscalls, "syscalls", false, "count system calls too, in one more run of each under perf")
 	flags.StringVar(&jsonFile, "json", "", "write every run, medians and bars to this `file`")
 	flags.DurationVar(&freeze, "frozen", 0,
 		"instead, publish for so long to twenty subscribers, one of which receives nothing")
-	var stores, backlog bool
+	var stores, backlog, patterns bool
+	flags.BoolVar(&patterns, "patterns", false,
+		"instead, measure calls, streams, events and jobs of package patterns beside gRPC, Connect and NATS")
 	flags.BoolVar(&stores, "store", false,
 		"instead, measure the spool beside a file that is synced and JetStream; --only says what, --rounds how often")
 	flags.BoolVar(&backlog, "backlog", false, "instead, measure what a spool with 1 GiB in it costs")
@@ -82,10 +87,17 @@ func measure(ctx context.Context, args []string) error {
 	if backlog {
 		return backlogBench(ctx, s.rounds, os.Stdout, os.Stderr)
 	}
+	s.suite = socketSuite()
+	if patterns {
+		s.suite = patternSuite()
+		if svgFile != "" {
+			return errors.New("bench: --svg draws what sockets do; --patterns has --json")
+		}
+	}
 	if names != "" {
 		s.peers = strings.Split(names, ",")
 		for _, n := range s.peers {
-			if _, err := findPeer(n); err != nil {
+			if _, err := s.suite.peer(n); err != nil {
 				return err
 			}
 		}

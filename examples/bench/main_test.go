@@ -21,7 +21,7 @@ import (
 
 // TestMain lets the test binary be the sides of its measurements, as the program is, and looks for leaked goroutines.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sideVerb {
+	if len(os.Args) > 1 && slices.ContainsFunc(suites(), func(s *suite) bool { return s.verb == os.Args[1] }) {
 		if err := dispatch(context.Background(), os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // TestEveryMeasurement makes each one on each peer, with counts that show only that it works.
 func TestEveryMeasurement(t *testing.T) {
-	res, err := run(t.Context(), settings{quick: true, tiny: true, rounds: 1, hwm: 1000}, nil)
+	res, err := run(t.Context(), settings{suite: socketSuite(), quick: true, tiny: true, rounds: 1, hwm: 1000}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestEveryMeasurement(t *testing.T) {
 		halfLoad: {mean, p50, p99, p999, cpu}, fanOut: {rate, cpu}, fanIn: {rate, cpu},
 		match: {rate, cpu}, idling: {memPeer},
 	}
-	for _, p := range peers() {
+	for _, p := range socketSuite().peers() {
 		if !slices.ContainsFunc(res.Peers, func(i peerInfo) bool { return i.Name == p.name }) {
 			continue
 		}
@@ -125,7 +125,9 @@ func wellFormed(t *testing.T, document []byte) {
 func TestMissingPeerIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no compiler
 	res, err := run(t.Context(),
-		settings{quick: true, rounds: 1, peers: []string{"libzmq"}, only: regexp.MustCompile("^none$")}, nil)
+		settings{
+			suite: socketSuite(), quick: true, rounds: 1, peers: []string{"libzmq"}, only: regexp.MustCompile("^none$"),
+		}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +141,7 @@ func TestMissingPeerIsNamed(t *testing.T) {
 }
 
 func TestFailedRunIsNamed(t *testing.T) {
-	p, err := findPeer("yodel")
+	p, err := socketSuite().peer("yodel")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +193,7 @@ func TestJudge(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newResults(settings{})
+			r := newResults(settings{suite: socketSuite()})
 			r.Medians[tc.work] = map[string]map[string]float64{"yodel": {tc.metric: tc.yodel}, "libzmq": {tc.metric: tc.libzmq}}
 			r.judge()
 			i := slices.IndexFunc(r.Bars, func(v verdict) bool { return v.Bar == tc.bar })
@@ -208,7 +210,7 @@ func TestJudge(t *testing.T) {
 		})
 	}
 	t.Run("subscriptions cost", func(t *testing.T) {
-		r := newResults(settings{})
+		r := newResults(settings{suite: socketSuite()})
 		r.Medians["match-10"] = map[string]map[string]float64{"yodel": {rate: 30}}
 		r.Medians["match-100000"] = map[string]map[string]float64{"yodel": {rate: 15}}
 		r.judge()

@@ -5,39 +5,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // A peer is one library under measurement.
 type peer struct {
 	name string
+	verb string // of its suite
 	// version of the library, and whether it can be measured here. It is asked once, before anything is started.
 	version func(ctx context.Context, dir string) (string, error)
 	// program is what runs its sides; empty: this one, by the functions below.
 	program func(dir string) string
-	open    opener
+	open    opener                                             // of the socket suite
+	roles   map[string]role                                    // of others
 	server  func(ctx context.Context, c *console, j job) error // nil: none stands between the sides
 	// most is the largest number of messages to send in this work, and so how its count differs from the others'; 0: it
 	// cannot do this work at all.
 	most func(w *work, quick bool) int
 }
 
-// peers is in the order of the table.
-func peers() []*peer {
-	return []*peer{yodelPeer(), reliablePeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
-}
+// A role is what a side does.
+type role func(ctx context.Context, c *console, j job) error
 
-func findPeer(name string) (*peer, error) {
-	all := peers()
-	if i := slices.IndexFunc(all, func(p *peer) bool { return p.name == name }); i >= 0 {
-		return all[i], nil
-	}
-	names := make([]string, len(all))
-	for i, p := range all {
-		names[i] = p.name
-	}
-	return nil, fmt.Errorf("bench: no peer %q; there are %s", name, strings.Join(names, ", "))
+func socketPeers() []*peer {
+	return []*peer{yodelPeer(), reliablePeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
 }
 
 // command returns what to run for a side of this peer.
@@ -46,7 +36,7 @@ func (p *peer) command(dir string, j job) (string, []string, error) {
 		return p.program(dir), j.args(), nil
 	}
 	self, err := os.Executable()
-	return self, append([]string{sideVerb, p.name}, j.args()...), err
+	return self, append([]string{p.verb, p.name}, j.args()...), err
 }
 
 // endpoint returns where the binding side of a run is to listen.

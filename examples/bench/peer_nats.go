@@ -31,10 +31,14 @@ func natsPeer() *peer {
 
 // serveNATS is the process between the two sides. NATS has no backpressure: with its default limits the server would
 // cut off a subscriber that is slower than its publisher for long enough, so they are raised out of the way.
-func serveNATS(ctx context.Context, c *console, j job) error {
+func serveNATS(ctx context.Context, c *console, j job) error { return serveNATSWith(ctx, c, j, "") }
+
+// serveNATSWith has JetStream too, in a directory if there is one.
+func serveNATSWith(ctx context.Context, c *console, j job, store string) error {
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
 		MaxPayload: 8 << 20, MaxPending: 8 << 30, WriteDeadline: time.Minute,
+		JetStream: store != "", StoreDir: store,
 	})
 	if err != nil {
 		return err

@@ -18,11 +18,16 @@ const (
 	match                 // PUB → SUB with many subscriptions
 	idling                // many connections that do nothing
 	crowded               // a quiet PUSH and a busy one → PULL
+	counted               // what the work's own roles do, so many times
+	timed                 // likewise, where the count is a time in milliseconds
 )
 
-// roles returns what the binding and the connecting side do; of an inproc run there is only the first.
+// roles returns what the binding and the connecting side do; of an inproc run, and where it says so, there is only the
+// first.
 func (w *work) roles() (binds, connects string) {
 	switch {
+	case w.Binds != "":
+		return w.Binds, w.Connects
 	case w.Transport == "inproc" && w.Kind == oneWay:
 		return "oneway", ""
 	case w.Transport == "inproc":
@@ -53,7 +58,9 @@ type work struct {
 	Count     int
 	Sockets   int // of the connecting side
 	Subs      int
-	Rounds    int // at most; 0: as many as there are
+	Rounds    int    // at most; 0: as many as there are
+	Binds     string // the roles, where the kind does not settle them
+	Connects  string // empty: there is only one side
 }
 
 // measures reports whether a peer does this work.
@@ -66,14 +73,17 @@ func (w *work) limit() time.Duration {
 	if w.Sockets > 1000 || w.Subs > 1000 {
 		return 2 * time.Minute
 	}
+	if w.Binds == benchmarks { // which are compiled first
+		return 5 * time.Minute
+	}
 	return time.Minute
 }
 
 // job returns what the binding side of this work is told. Count and warm-up are whole multiples of the sockets that
 // share them.
 func (w *work) job(p *peer, quick bool) job {
-	if w.Kind == idling {
-		return job{Size: w.Size, Count: w.Count, Sockets: w.Sockets}
+	if w.Kind == idling || w.Kind == timed {
+		return job{Size: w.Size, Count: w.Count, Sockets: w.Sockets, Subs: w.Subs}
 	}
 	count := min(w.Count, p.most(w, quick))
 	if p.name == "raw" && w.Kind == oneWay {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -30,6 +31,8 @@ type sample map[string]float64
 
 // results is everything that was found; it is written as JSON as it stands.
 type results struct {
+	suite *suite
+
 	Date     string     `json:"date"`
 	Machine  string     `json:"machine"`
 	Rounds   int        `json:"rounds"`
@@ -55,7 +58,8 @@ type (
 
 func newResults(s settings) *results {
 	return &results{
-		Date: time.Now().UTC().Format(time.RFC3339), Machine: machine(), Rounds: s.rounds, HWM: s.hwm, Quick: s.quick,
+		suite: s.suite,
+		Date:  time.Now().UTC().Format(time.RFC3339), Machine: machine(), Rounds: s.rounds, HWM: s.hwm, Quick: s.quick,
 		Runs: make(map[string]map[string][]sample), Medians: make(map[string]map[string]map[string]float64),
 	}
 }
@@ -84,7 +88,7 @@ func digest(w *work, p *peer, j job, reports []report) sample {
 		}
 		if took := r.End - r.Begin; took > 0 {
 			m[rate] = float64(r.Received) / (float64(took) / 1e9)
-			if w.Kind == fanOut || w.Kind == match {
+			if w.Kind == fanOut || w.Kind == match || w.Connects == subscribes {
 				all := float64(j.Count * j.Sockets)
 				m[lost] = 1000 * (all - float64(r.Received)) / all
 			}
@@ -92,6 +96,7 @@ func digest(w *work, p *peer, j job, reports []report) sample {
 		if r.Mean > 0 {
 			m[mean], m[p50], m[p99], m[p999] = r.Mean, r.P50, r.P99, r.P999
 		}
+		maps.Copy(m, r.Values)
 		if r.Idle > 0 {
 			m[memPeer] = float64(r.Memory) / float64(j.Sockets)
 			m[idleCPU] = 100 * float64(r.IdleCPU) / float64(r.Idle)

@@ -86,26 +86,49 @@ func (all *crowd) attend(ctx context.Context, c *console, open opener, j job) er
 	}
 	bodies, probe, end := j.bodies()
 	probeSize, endSize := len(bodies[probe]), len(bodies[end])
-	n, joined, ended := 0, false, false
-	for err == nil && !ended && n < j.Warm+j.Count {
-		var size int
-		switch size, err = s.Recv(ctx); {
-		case err != nil:
-		case size == probeSize:
+	if err != nil {
+		return err
+	}
+	n, joined := 0, false
+	err = each(ctx, s, func(size int) (more bool, err error) {
+		switch size {
+		case probeSize:
 			if !joined {
 				joined = true
 				err = all.join(c, j.Sockets)
 			}
-		case size == endSize:
-			ended = true
+		case endSize:
+			return false, nil
 		default:
 			if n++; n == j.Warm {
 				all.warm()
 			}
 		}
-	}
+		return err == nil && n < j.Warm+j.Count, err
+	})
 	all.done(n - j.Warm)
 	return err
+}
+
+// A ranger is a conn whose messages are for a loop to take.
+type ranger interface {
+	Each(ctx context.Context, got func(size int) (more bool, err error)) error
+}
+
+// each takes messages until got wants no more.
+func each(ctx context.Context, s conn, got func(size int) (more bool, err error)) error {
+	if r, ok := s.(ranger); ok {
+		return r.Each(ctx, got)
+	}
+	for {
+		size, err := s.Recv(ctx)
+		if err != nil {
+			return err
+		}
+		if more, err := got(size); err != nil || !more {
+			return err
+		}
+	}
 }
 
 func (all *crowd) join(c *console, of int) error {

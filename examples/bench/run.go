@@ -11,6 +11,7 @@ import (
 
 // settings are the command line's.
 type settings struct {
+	suite    *suite
 	quick    bool
 	rounds   int
 	only     *regexp.Regexp // nil: everything
@@ -19,9 +20,6 @@ type settings struct {
 	syscalls bool // count them
 	tiny     bool // for tests: everything works, no figure means anything
 }
-
-// quickBudget is when --quick stops to begin runs beyond the first round, so that it is done in two minutes.
-const quickBudget = 100 * time.Second
 
 // run measures everything and returns what came of it. Only a failure of the bench itself is an error.
 func run(ctx context.Context, s settings, show *progress) (*results, error) {
@@ -33,7 +31,7 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 
 	res := newResults(s)
 	var running []*peer
-	for _, p := range peers() {
+	for _, p := range s.suite.peers() {
 		if len(s.peers) > 0 && !slices.Contains(s.peers, p.name) {
 			continue
 		}
@@ -45,10 +43,10 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 		res.Peers = append(res.Peers, peerInfo{p.name, version})
 		running = append(running, p)
 	}
-	for _, w := range plan(s.quick) {
+	for _, w := range s.suite.plan(s.quick) {
 		if s.only == nil || s.only.MatchString(w.ID) {
 			if s.tiny {
-				w.Count, w.Subs, w.Sockets = max(1, w.Count/400), min(w.Subs, 500), min(w.Sockets, 16)
+				w.Count, w.Subs, w.Sockets = max(1, w.Count/w.Kind.tiny()), min(w.Subs, 500), min(w.Sockets, 16)
 			}
 			res.Works = append(res.Works, w)
 		}
@@ -65,7 +63,7 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 			if round%2 == 1 {
 				slices.Reverse(order)
 			}
-			if s.quick && round > 0 && time.Since(begin) > quickBudget {
+			if s.quick && round > 0 && time.Since(begin) > s.suite.budget {
 				res.Short = true
 				continue
 			}
@@ -93,6 +91,14 @@ func run(ctx context.Context, s settings, show *progress) (*results, error) {
 	show.clear()
 	res.Took = time.Since(begin).Round(time.Second).String()
 	return res, nil
+}
+
+// tiny is how many times less a test does.
+func (k kind) tiny() int {
+	if k == timed {
+		return 20 // in less time nothing would happen
+	}
+	return 400
 }
 
 func countRuns(works []*work, running []*peer, s settings) int {

@@ -9,9 +9,6 @@ import (
 	"os"
 )
 
-// sideVerb, as the first argument, makes this program one side of a measurement: bench side PEER JOB….
-const sideVerb = "side"
-
 // A console is how a side talks to the bench. It says "ready ENDPOINT" when it listens, "joined" when all its
 // subscribers or peers are there, and "result JSON" at the end. It is told "go" once everybody has joined, and its
 // input ends when the other side has its result.
@@ -62,12 +59,12 @@ func (c *console) linger(ctx context.Context, r report) error {
 	return c.wait(ctx)
 }
 
-// side runs one side to its end.
-func side(ctx context.Context, args []string) error {
+// side runs one side of a suite to its end: bench VERB PEER JOB….
+func side(ctx context.Context, s *suite, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("bench: %s needs a peer and a job", sideVerb)
+		return fmt.Errorf("bench: %s needs a peer and a job", s.verb)
 	}
-	p, err := findPeer(args[0])
+	p, err := s.peer(args[0])
 	if err != nil {
 		return err
 	}
@@ -76,6 +73,9 @@ func side(ctx context.Context, args []string) error {
 		return err
 	}
 	c := newConsole(os.Stdin, os.Stdout)
+	if do := p.roles[j.Role]; do != nil {
+		return do(ctx, c, j)
+	}
 	switch j.Role {
 	case "push":
 		return push(ctx, c, p.open, j)

@@ -17,7 +17,7 @@ type section struct {
 type column struct {
 	metric, label string
 	format        func(float64) string
-	ratio         bool // to libzmq, in parentheses
+	ratio         bool // to the suite's reference, in parentheses
 }
 
 func sections() []section {
@@ -57,7 +57,7 @@ func (r *results) print(w io.Writer) error {
 	if r.Short {
 		b.WriteString("--quick ran out of time: the last rounds are not complete\n")
 	}
-	for _, s := range sections() {
+	for _, s := range r.suite.sections() {
 		r.printSection(&b, s)
 	}
 	r.printBars(&b)
@@ -98,7 +98,7 @@ func (r *results) printSection(b *strings.Builder, s section) {
 // row returns the cells of a row, and whether there is anything in it.
 func (r *results) row(w *work, s section, c column) (cells []string, worth bool) {
 	cells = []string{strings.TrimSpace(w.Title + " " + c.label)}
-	against, known := r.median(w.ID, "libzmq", c.metric)
+	against, known := r.median(w.ID, r.suite.reference, c.metric)
 	for _, p := range r.Peers {
 		v, ok := r.median(w.ID, p.Name, c.metric)
 		if !ok {
@@ -106,7 +106,7 @@ func (r *results) row(w *work, s section, c column) (cells []string, worth bool)
 			continue
 		}
 		cell := c.format(v)
-		if c.ratio && known && against > 0 && p.Name != "libzmq" {
+		if c.ratio && known && against > 0 && p.Name != r.suite.reference {
 			cell += " (" + digits(v/against) + ")"
 		}
 		cells = append(cells, cell)
