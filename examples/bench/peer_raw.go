@@ -89,6 +89,9 @@ func (c *rawConn) Send(context.Context, int) error {
 }
 
 func (c *rawConn) flush() error {
+	if c.pending == 0 { // to write nothing is an error on a unix socket whose other end has closed
+		return nil
+	}
 	_, err := c.nc.Write(c.buf[:c.pending])
 	c.pending = 0
 	return err
