@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/yodel-mq/yodel/examples/internal/child"
 )
 
 const (
@@ -61,12 +63,12 @@ func (r *run) do(ctx context.Context, e event) error {
 		r.cutters[e.Who%len(r.cutters)].add(e.Cut)
 		return nil
 	case doStop:
-		if canSuspend {
+		if child.CanSuspend {
 			p := r.procs[e.Who+1]
-			p.suspend()
+			p.Suspend()
 			r.resumes.Go(func() {
 				pause(e.For)
-				p.resume()
+				p.Resume()
 			})
 		}
 		r.result.stops++
@@ -113,13 +115,13 @@ func (r *run) kill(e event) error {
 func (r *run) killOne(who int) error {
 	p := r.procs[who+1]
 	select {
-	case <-p.done: // by itself
+	case <-p.Done(): // by itself
 		if err := p.ended(); err != nil {
 			return &brokenError{crashed, err}
 		}
 	default:
 	}
-	p.kill()
+	p.Kill()
 	if err := p.ended(); err != nil {
 		return &brokenError{crashed, err}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/yodel-mq/yodel/examples/internal/child"
 )
 
 // A result is what became of a plan.
@@ -34,7 +36,7 @@ func (r *result) undone() string {
 		{"fills", r.fills, p.Fills},
 		{"cuts", r.cuts, p.Cuts - p.Cuts/10 - 1}, // the last ones may have come when nothing was sent any more
 	} {
-		if c.done < c.want && (c.what != "stops" || canSuspend) {
+		if c.done < c.want && (c.what != "stops" || child.CanSuspend) {
 			lack = append(lack, fmt.Sprintf("%s %d of %d", c.what, c.done, c.want))
 		}
 	}
@@ -185,21 +187,21 @@ func (r *run) start(who int) error {
 }
 
 // hear takes what a worker says.
-func (r *run) hear(p *process, word, rest string) {
+func (r *run) hear(j *job, word, rest string) {
 	switch word {
 	case saysBound:
 		c := r.cutters[0]
-		if p.Who != sender {
-			c = r.cutters[p.Who]
+		if j.Who != sender {
+			c = r.cutters[j.Who]
 		}
 		c.aim(strings.TrimPrefix(rest, "tcp://"))
 	case saysSettled:
 		r.mu.Lock()
-		r.settled = p.Life + 1
+		r.settled = j.Life + 1
 		r.mu.Unlock()
 	case saysFault:
 		r.mu.Lock()
-		r.faults = append(r.faults, p.name()+": "+rest)
+		r.faults = append(r.faults, j.name()+": "+rest)
 		r.mu.Unlock()
 	}
 }
@@ -238,7 +240,7 @@ func (r *run) play(ctx context.Context) error {
 		}
 		for _, p := range r.procs {
 			select {
-			case <-p.done:
+			case <-p.Done():
 				if err := p.ended(); err != nil {
 					return &brokenError{crashed, err}
 				}
@@ -302,7 +304,7 @@ func (r *run) close() {
 	r.resumes.Wait()
 	for _, p := range r.procs {
 		if p != nil {
-			p.kill()
+			p.Kill()
 		}
 	}
 	for _, c := range r.cutters {

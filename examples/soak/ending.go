@@ -180,7 +180,7 @@ func (s *scenario) stacks(ctx context.Context) (out []string) {
 		if p == nil {
 			continue
 		}
-		p.resume()
+		p.Resume()
 		if r, err := p.call(ctx, command{Do: cmdStack}); err == nil {
 			out = append(out, fmt.Sprintf("process %d:", n))
 			out = append(out, strings.Split(r.Endpoint, "\n")...)
@@ -196,7 +196,7 @@ func (s *scenario) finish() {
 		if p == nil {
 			continue
 		}
-		p.resume()
+		p.Resume()
 		if err := p.finish(); err != nil {
 			s.crash(err.Error())
 		}
@@ -215,7 +215,7 @@ func (s *scenario) finish() {
 
 // complaint reports what a worker said before it was killed.
 func (s *scenario) complaint(p *process) {
-	if text := p.complained(); text != "" {
+	if text := p.Complaint(); text != "" {
 		s.crash(text)
 	}
 }

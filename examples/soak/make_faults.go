@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/yodel-mq/yodel/examples/internal/child"
 )
 
 // faults chooses what goes wrong: nothing in one of four plans, else up to four things, one after the other, and for
@@ -29,7 +31,7 @@ func (k maker) faults() {
 	if m := k.receiver(); m != nil && k.chance(50) {
 		st := step{Do: stepPause, Member: m.ID, At: k.p.For - 200*time.Millisecond}
 		st.For = k.between(500*time.Millisecond, 3*time.Second)
-		if canSuspend && k.p.Transport != "inproc" && k.chance(50) {
+		if child.CanSuspend && k.p.Transport != "inproc" && k.chance(50) {
 			st.Do = stepStop
 		}
 		k.p.Steps = append(k.p.Steps, st)
@@ -78,7 +80,7 @@ func (k maker) possible(m *member) (can []string) {
 	}
 	proxy := m.Proxied || m.Backend > 0
 	receives := m.Role != rolePush && m.Role != rolePub && m.Role != roleReq
-	add(apart && canSuspend, stepStop)
+	add(apart && child.CanSuspend, stepStop)
 	add(receives && !proxy, stepPause, stepPause)
 	add(apart && m.Binds, stepFlood, stepFlood)
 	add(m.Role == roleSub || m.Role == roleXSub, stepFlap)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+
+	"github.com/yodel-mq/yodel/examples/internal/child"
 )
 
 func TestSameSeedSamePlan(t *testing.T) {
@@ -79,7 +81,7 @@ func TestPlansCoverEverything(t *testing.T) {
 		floodPing, floodTopics, floodGarbage, floodHalfOpen, floodConnect, floodClaims, floodDeaf,
 		rolePush, rolePull, rolePub, roleSub, roleReq, roleRep, roleDealer, roleRouter, rolePair, roleXPub, roleXSub,
 	}
-	if canSuspend {
+	if child.CanSuspend {
 		want = append(want, stepStop)
 	}
 	for _, name := range patterns {

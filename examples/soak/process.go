@@ -1,71 +1,35 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
+
+	"github.com/yodel-mq/yodel/examples/internal/child"
 )
 
 // A process is a worker as the controller sees it.
 type process struct {
-	cmd    *exec.Cmd
-	stderr tail
-	done   chan struct{} // closed when it has ended and all its reports were taken
-	err    error         // how it ended; valid after done
-
-	expected atomic.Bool // it was told to end, or killed
+	*child.Process
 
 	mu      sync.Mutex
-	stdin   io.WriteCloser
 	waiting map[int]chan report
 	last    int
 }
 
 // startProcess runs this program again as a worker. Each report that is no answer goes to take, one at a time.
-func startProcess(ctx context.Context, take func(report)) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{done: make(chan struct{}), waiting: make(map[int]chan report)}
-	p.cmd = exec.CommandContext(ctx, self, "worker")
-	p.cmd.Stderr = &p.stderr
-	p.cmd.Env = append(os.Environ(), "SOAK_WORKER=1")
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go p.read(out, take)
-	return p, nil
-}
-
-func (p *process) read(out io.Reader, take func(report)) {
-	defer close(p.done)
-	lines := bufio.NewReaderSize(out, 1<<16)
-	for {
-		line, err := lines.ReadBytes('\n')
+func startProcess(ctx context.Context, take func(report)) (_ *process, err error) {
+	p := &process{waiting: make(map[int]chan report)}
+	p.Process, err = child.Start(ctx, []string{"worker"}, []string{"SOAK_WORKER=1"}, func(line []byte) bool {
 		var r report
-		if err != nil || json.Unmarshal(line, &r) != nil {
-			break // the end; a worker that was killed may have written half a line
+		if json.Unmarshal(line, &r) != nil {
+			return false
 		}
 		if r.ID == 0 {
 			take(r)
-			continue
+			return true
 		}
 		p.mu.Lock()
 		ch := p.waiting[r.ID]
@@ -73,9 +37,9 @@ func (p *process) read(out io.Reader, take func(report)) {
 		if ch != nil {
 			ch <- r
 		}
-	}
-	_, _ = io.Copy(io.Discard, out)
-	p.err = p.cmd.Wait()
+		return true
+	})
+	return p, err
 }
 
 // errGone: the process has ended.
@@ -88,17 +52,14 @@ func (p *process) call(ctx context.Context, c command) (report, error) {
 	p.last++
 	c.ID = p.last
 	p.waiting[c.ID] = ch
-	line, err := json.Marshal(c)
-	if err == nil {
-		_, err = p.stdin.Write(append(line, '\n'))
-	}
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.waiting, c.ID)
 	}()
-	if err != nil {
+	line, err := json.Marshal(c)
+	if err != nil || p.Tell(line) != nil {
 		return report{}, errGone
 	}
 	var out report
@@ -116,7 +77,7 @@ func (p *process) call(ctx context.Context, c command) (report, error) {
 				return out, nil
 			}
 			return r, nil
-		case <-p.done:
+		case <-p.Done():
 			return report{}, errGone
 		case <-ctx.Done():
 			return report{}, fmt.Errorf("soak: %s %s: no answer: %w", c.Do, c.Key, context.Cause(ctx))
@@ -124,62 +85,17 @@ func (p *process) call(ctx context.Context, c command) (report, error) {
 	}
 }
 
-// kill ends the process at once and waits until its last reports are taken.
-func (p *process) kill() {
-	p.expected.Store(true)
-	_ = p.cmd.Process.Kill() // it may have ended already
-	<-p.done
-}
-
 // finish lets the process end by itself, and kills it if it does not.
 func (p *process) finish() error {
-	p.expected.Store(true)
-	p.mu.Lock()
-	_ = p.stdin.Close() // it may have ended already
-	p.mu.Unlock()
-	select {
-	case <-p.done:
-		return p.ended()
-	case <-time.After(2 * grace):
-		p.kill()
-		return errors.New("soak: a worker did not end")
+	if err := p.Finish(2 * grace); err != nil {
+		return fmt.Errorf("soak: a worker: %w", err)
 	}
-}
-
-// ended says how the process ended, nil if well. It must have.
-func (p *process) ended() error {
-	text := p.stderr.String()
-	if p.err == nil && text == "" {
-		return nil
-	}
-	if p.err == nil {
+	text, err := p.Complaint(), p.Err()
+	switch {
+	case err != nil:
+		return fmt.Errorf("soak: a worker ended: %w: %s", err, text)
+	case text != "":
 		return fmt.Errorf("soak: a worker said: %s", text)
 	}
-	return fmt.Errorf("soak: a worker ended: %w: %s", p.err, text)
-}
-
-// complained: it said something that no worker should, before it was killed.
-func (p *process) complained() string { return p.stderr.String() }
-
-// A tail keeps the first bytes that are written to it, which say more of a panic or a race than the last.
-type tail struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-const tailSize = 16 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if room := tailSize - t.b.Len(); room > 0 {
-		t.b.Write(b[:min(room, len(b))])
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.b.String()
+	return nil
 }

@@ -19,10 +19,10 @@ func (s *scenario) do(ctx context.Context, st step) error {
 		return s.restart(ctx, m.Process)
 	case stepStop:
 		p := s.procs[m.Process]
-		p.suspend()
+		p.Suspend()
 		s.pending.Go(func() {
 			pause(ctx, st.For)
-			p.resume()
+			p.Resume()
 		})
 	case stepPause:
 		return s.tell(ctx, m.ID, command{Do: cmdPause, For: st.For})
@@ -61,7 +61,7 @@ func (s *scenario) do(ctx context.Context, st step) error {
 // restart kills a process, starts it anew and lets its members do what they did.
 func (s *scenario) restart(ctx context.Context, n int) error {
 	p := s.procs[n]
-	p.kill()
+	p.Kill()
 	s.complaint(p)
 	ids := s.plan.starters(n)
 	life := s.key(ids[0]).Life + 1
