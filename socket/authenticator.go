@@ -9,7 +9,8 @@ import (
 	"github.com/yodel-mq/yodel/transport"
 )
 
-// An Authenticator decides which peers may come in, and who they are; see [WithAuthenticator].
+// An Authenticator decides which peers may come in, and who they are; see [WithAuthenticator]. Ready-made ones are in
+// package socket/auth.
 type Authenticator interface {
 	// Authenticate returns whom a peer is taken for, or an error that refuses it. The error is for this side alone: it
 	// stands in the [HandshakeFailed] event, beside [ErrDenied], while the peer is told a status of three digits at most.

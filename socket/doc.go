@@ -173,6 +173,8 @@
 // WithDurableSubscribers bounds. Requests of an earlier life are answered by [Req.Pending]; [Req.Withdraw] takes one
 // back; WithReplies keeps on disk what a Rep has replied.
 //
+// Authenticators for [WithAuthenticator] are in package auth: keys and passwords in files, users of this host.
+//
 // libzmq's monitor events and ours stand at [EventKind]. zmq_proxy and zmq_proxy_steerable are package proxy.
 //
 // # How a message travels

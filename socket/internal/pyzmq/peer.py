@@ -288,9 +288,9 @@ class Socket:
             return {}
 
 
-def authenticate(users, keys):
+def authenticate(users, keys, statuses={}):
     """Decides for all PLAIN and CURVE servers of this process which clients may come in (RFC 27). users are names with
-    passwords, keys public keys."""
+    passwords, keys public keys; statuses has for a user of PLAIN what is answered in any case."""
     handler = context.socket(zmq.REP)
     handler.bind("inproc://zeromq.zap.01")
     keys = {base64.b64decode(k) for k in keys}
@@ -303,7 +303,8 @@ def authenticate(users, keys):
                 good, user = users.get(credentials[0]) == credentials[1], credentials[0]
             else:
                 good, user = mechanism == b"CURVE" and credentials[0] in keys, b"somebody"
-            handler.send_multipart([version, id, b"200" if good else b"400", b"", user if good else b"", b""])
+            status = statuses.get(user.decode(), "200" if good else "400")
+            handler.send_multipart([version, id, status.encode(), b"", user if status == "200" else b"", b""])
 
     threading.Thread(target=decide, daemon=True).start()
 
