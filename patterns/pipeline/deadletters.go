@@ -38,7 +38,7 @@ func (d *deadLetters) take(seq uint64) *dispatch.Job[*entry] {
 }
 
 // DeadLetters are the jobs of a [Pusher] that came to nothing: the last 1,000 that were rejected, failed too often or
-// expired. All methods may be called by any number of goroutines.
+// expired, or as many as its spool keeps. All methods may be called by any number of goroutines.
 type DeadLetters[T any] struct{ p *pusher }
 
 // A DeadLetter is a job that came to nothing.
@@ -56,6 +56,19 @@ func (p *Pusher[T]) DeadLetters() *DeadLetters[T] { return &DeadLetters[T]{p.p} 
 // All yields the dead letters that there are now, the oldest first. The error is of one whose job is no T.
 func (d *DeadLetters[T]) All() iter.Seq2[DeadLetter[T], error] {
 	return func(yield func(DeadLetter[T], error) bool) {
+		if d.p.disk != nil {
+			for l, err := range d.p.buried() {
+				var v DeadLetter[T]
+				if err == nil {
+					v = DeadLetter[T]{ID: l.err.ID, Key: l.job.Key, Attempts: l.err.Attempts, Err: l.err}
+					err = d.p.decode(l.job, &v.Value)
+				}
+				if !yield(v, opNil("dead letters", err)) {
+					return
+				}
+			}
+			return
+		}
 		d.p.mu.Lock()
 		letters := slices.Clone(d.p.dead.letters)
 		d.p.mu.Unlock()
@@ -68,10 +81,14 @@ func (d *DeadLetters[T]) All() iter.Seq2[DeadLetter[T], error] {
 	}
 }
 
-// Requeue accepts the job of a dead letter again, as a new one with a Receipt of its own, without its time to live and
-// its attempts, also if that is more than may be pending. The error matches ErrSettled if there is no such dead letter,
-// and ErrDuplicate if its Unique key is pending.
+// Requeue accepts the job of a dead letter again, as a new one with a Receipt of its own, without its time to live
+// and its attempts, also if that is more than may be pending; with a spool, what is left of a time to live stays. The
+// error matches ErrSettled if there is no such dead letter, and ErrDuplicate if its Unique key is pending.
 func (d *DeadLetters[T]) Requeue(id ID) (*Receipt, error) {
+	if d.p.disk != nil {
+		r, err := d.p.exhume(id)
+		return r, opNil("requeue", err)
+	}
 	d.p.mu.Lock()
 	defer d.p.mu.Unlock()
 	r, err := d.p.requeue(id)
@@ -80,6 +97,9 @@ func (d *DeadLetters[T]) Requeue(id ID) (*Receipt, error) {
 
 // Discard forgets a dead letter. The error matches ErrSettled if there is none.
 func (d *DeadLetters[T]) Discard(id ID) error {
+	if d.p.disk != nil {
+		return opNil("discard", d.p.discard(id))
+	}
 	d.p.mu.Lock()
 	defer d.p.mu.Unlock()
 	if id.Pusher != d.p.id || d.p.dead.take(id.Seq) == nil {

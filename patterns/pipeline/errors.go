@@ -21,6 +21,8 @@ var (
 	ErrTaken = errors.New("a worker has the job")
 	// ErrSettled: the job is settled, or the lease went to another worker.
 	ErrSettled = errors.New("the job is settled, or went to another worker")
+	// ErrSpool: the spool is in use for something else than a pusher's jobs.
+	ErrSpool = errors.New("the spool is not a pusher's")
 	// ErrNotDone: there is no result yet.
 	ErrNotDone = errors.New("the job is not done")
 )

@@ -12,7 +12,7 @@ import (
 
 // An ID names a job for good: of work that must not be done twice, keep it with what was done.
 type ID struct {
-	// Pusher is the pusher's, for as long as it lives. It is zero for jobs of plain ZeroMQ peers.
+	// Pusher is the pusher's, for as long as it lives, or its spool's. It is zero for jobs of plain ZeroMQ peers.
 	Pusher [16]byte
 	// Seq counts the pusher's jobs, from 1.
 	Seq uint64
@@ -30,7 +30,8 @@ type Job[T any] struct {
 	ID    ID
 	// Key is the ordering key; see [Key].
 	Key string
-	// Attempt is how many attempts there were before this one that may have done something.
+	// Attempt is how many attempts there were before this one that may have done something; 1 if that is all that
+	// a pusher knows which has begun anew.
 	Attempt int
 	Headers patterns.Headers
 	// From is the pusher's connection that the job came by.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/yodel-mq/yodel/patterns"
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // Options are sealed, and nil is none. Of two that contradict each other the last wins.
@@ -44,6 +45,7 @@ type pusherConfig struct {
 	bytes    int64
 	lease    time.Duration
 	attempts int
+	spool    *spool.Spool
 }
 
 type workerConfig struct {
@@ -81,12 +83,13 @@ func WithCodec(c patterns.Codec) CommonOption {
 	})
 }
 
-// WithRouter configures the socket that Bind makes, for security or heartbeats for example.
+// WithRouter configures the socket that Bind makes, for security or heartbeats for example. It has no high-water mark
+// for what it sends, whatever is said here.
 func WithRouter(opts ...socket.RouterOption) CommonOption {
 	return commonOption(func(c *commonConfig) { c.router = append(c.router, opts...) })
 }
 
-// WithDealer configures the sockets that Connect makes, one for each endpoint.
+// WithDealer configures the sockets that Connect makes, one for each endpoint; see WithRouter.
 func WithDealer(opts ...socket.DealerOption) CommonOption {
 	return commonOption(func(c *commonConfig) { c.dealer = append(c.dealer, opts...) })
 }
@@ -122,6 +125,20 @@ func WithMaxAttempts(n int) PusherOption {
 			c.attempts = defaultAttempts
 		}
 	})
+}
+
+// WithSpool keeps jobs in a spool until they are settled, and dead letters: they survive the pusher's process. The
+// spool is for this pusher alone, and is the caller's to close, after the pusher. The default, and nil, is that jobs
+// live in memory.
+//
+//   - Push returns once the job is on disk. [ID.Pusher] is that of the spool, and [ID.Seq] the message's there.
+//   - A pusher that begins takes up what an earlier life has left, at the first Push, Bind or Connect. For three
+//     seconds jobs that may be with a worker wait for that to come back, which goes on with them; what it has done
+//     meanwhile it says then. After that they go to others, with [Job.Attempt] above 0.
+//   - A job is settled when that is on disk. Receipts of an earlier life are gone with it.
+//   - All jobs that are pending are in memory as well. [WithPending] bounds what Push adds to them.
+func WithSpool(q *spool.Spool) PusherOption {
+	return pusherOption(func(c *pusherConfig) { c.spool = q })
 }
 
 // WithName names a worker, so that a pusher can address it by [To]. Several may share a name; then a job goes to one

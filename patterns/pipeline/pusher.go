@@ -3,13 +3,15 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/yodel-mq/yodel/patterns/internal/line"
 	"github.com/yodel-mq/yodel/socket"
 )
 
 // A Pusher gives jobs to workers, and knows what becomes of each. It may bind, connect, or both; workers do the other.
-// A job lives in the Pusher's memory until it is settled. All methods may be called by any number of goroutines.
+// A job lives in the Pusher's memory until it is settled, or in its
+// spool ([WithSpool]). All methods may be called by any number of goroutines.
 type Pusher[T any] struct{ p *pusher }
 
 // NewPusher returns a Pusher that is neither bound nor connected. It does no I/O.
@@ -28,6 +30,9 @@ func NewPusher[T any](opts ...PusherOption) *Pusher[T] {
 
 // Bind listens at an endpoint and returns the actual one, as that of a socket does.
 func (p *Pusher[T]) Bind(ctx context.Context, endpoint string) (actual string, err error) {
+	if err := p.p.open(); err != nil {
+		return "", opError("bind", err)
+	}
 	return p.p.ends.bind(ctx, endpoint)
 }
 
@@ -35,10 +40,18 @@ func (p *Pusher[T]) Bind(ctx context.Context, endpoint string) (actual string, e
 func (p *Pusher[T]) Endpoints() []string { return p.p.ends.bound.Socket().Endpoints() }
 
 // Connect begins to connect to a worker's endpoint, and returns at once. Errors are those of a socket's Connect.
-func (p *Pusher[T]) Connect(endpoint string) error { return p.p.ends.dialer.Connect(endpoint) }
+func (p *Pusher[T]) Connect(endpoint string) error {
+	if err := p.p.open(); err != nil {
+		return opError("connect", err)
+	}
+	return p.p.ends.dialer.Connect(endpoint)
+}
 
 // ConnectNode is Connect that accepts some nodes only, as that of a socket does.
 func (p *Pusher[T]) ConnectNode(endpoint string, accept func(node [16]byte) error) error {
+	if err := p.p.open(); err != nil {
+		return opError("connect", err)
+	}
 	return p.p.ends.dialer.ConnectNode(endpoint, accept)
 }
 
@@ -67,14 +80,15 @@ type ends struct {
 	dialer *line.Dialer
 }
 
-// newEnds makes both. Credit bounds what is on its way, so that the sockets need not.
+// newEnds makes both. Credit bounds what is on its way, so that the sockets must not: an answer that a queue has no
+// room for would be lost.
 func newEnds(p line.Pattern, h line.Handler, c commonConfig) ends {
 	noMark := []socket.Option{socket.WithSendHWM(0), socket.WithSendHWMBytes(0)}
 	router := []socket.RouterOption{noMark[0], noMark[1], socket.WithHandover()}
 	dealer := []socket.DealerOption{noMark[0], noMark[1]}
 	return ends{
-		bound:  line.NewBound(p, h, append(router, c.router...)...),
-		dialer: line.NewDialer(p, h, append(dealer, c.dealer...)...),
+		bound:  line.NewBound(p, h, append(slices.Clip(c.router), router...)...),
+		dialer: line.NewDialer(p, h, append(slices.Clip(c.dealer), dealer...)...),
 	}
 }
 

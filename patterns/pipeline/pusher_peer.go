@@ -41,7 +41,11 @@ func (p *pusher) Up(c *line.Conn) {
 	p.peers[w.id] = w
 	switch {
 	case !c.Foreign():
-		w.tell(patterns.Head{Kind: patterns.KindHello, Origin: p.id, Left: p.cfg.lease})
+		hello := patterns.Head{Kind: patterns.KindHello, Origin: p.id, Left: p.cfg.lease}
+		if p.disk != nil {
+			hello.Flags = patterns.FlagDurable
+		}
+		w.tell(hello)
 	case w.replies(), c.Line != nil && c.Peer.Type == "ROUTER":
 		w.enter("")
 		p.credit(w, 1)
@@ -161,7 +165,11 @@ func (p *pusher) hello(w *peer, h *patterns.Head) {
 			old.conn.Disconnect()
 		}
 		p.remember(w)
-		actions, lost := p.m.Resume(now, w.id, before, h.List)
+		resume := p.m.Resume
+		if before == 0 && p.disk != nil {
+			resume = p.m.Adopt
+		}
+		actions, lost := resume(now, w.id, before, h.List)
 		p.step(actions)
 		if len(lost) > 0 {
 			w.tell(patterns.Head{Kind: patterns.KindCancel, List: lost})
@@ -251,11 +259,12 @@ func (w *peer) tell(h patterns.Head) {
 	}
 }
 
-// send sends a message. The sockets have no high-water mark, and of a lost connection Down tells.
+// send sends a message, behind what was settled before. The sockets have no high-water mark, and of a lost connection
+// Down tells.
 func (w *peer) send(h patterns.Head, body []byte) {
 	frames := [][]byte{nil, h.AppendTo(make([]byte, 0, 32)), body}
 	if h.Kind != patterns.KindMessage && len(body) == 0 {
 		frames = frames[:2]
 	}
-	_ = w.conn.TrySend(socket.Msg{Frames: frames})
+	w.pusher.disk.behind(func() { _ = w.conn.TrySend(socket.Msg{Frames: frames}) })
 }

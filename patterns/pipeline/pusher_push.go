@@ -11,9 +11,10 @@ import (
 	"github.com/yodel-mq/yodel/socket"
 )
 
-// Push accepts a job, waiting for room until ctx ends. Headers of ctx go along. The error matches ErrDuplicate if its
-// Unique key is pending, context errors, socket.ErrClosed after Shutdown or Close, and patterns.ErrHead if a key or the
-// headers are too long; an error of the codec is as it is.
+// Push accepts a job, waiting for room until ctx ends, and with a spool for the disk. Headers of ctx go along. The
+// error matches ErrDuplicate if its Unique key is pending, context errors, socket.ErrClosed after Shutdown or Close,
+// and patterns.ErrHead if a key or the headers are too long; errors of the codec and of the spool are as they are.
+// After one that matches spool.ErrUncertain the job may be found by the next life of the pusher.
 func (p *Pusher[T]) Push(ctx context.Context, job T, opts ...PushOption) (*Receipt, error) {
 	rs, err := p.p.push(ctx, []any{job}, opts)
 	if err != nil {
@@ -42,7 +43,8 @@ func (p *Pusher[T]) Flush(ctx context.Context) error {
 // Shutdown accepts nothing more, waits until all jobs are settled, or until ctx ends, and closes.
 func (p *Pusher[T]) Shutdown(ctx context.Context) error { return p.p.shutdown(ctx) }
 
-// Close closes within a second. Receipts of what is not settled end with socket.ErrClosed.
+// Close closes within a second. Receipts of what is not settled end with socket.ErrClosed; in a spool
+// the jobs stay.
 func (p *Pusher[T]) Close() error { return p.p.close() }
 
 // errTooMany is why PushAll can never have room.
@@ -51,6 +53,9 @@ var errTooMany = errors.New("more jobs at once than may be pending")
 func (p *pusher) push(ctx context.Context, values []any, opts []PushOption) ([]*Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	if err := p.open(); err != nil {
+		return nil, err
 	}
 	jobs, size, err := p.encode(ctx, values, opts)
 	if err != nil {
@@ -61,14 +66,30 @@ func (p *pusher) push(ctx context.Context, values []any, opts []PushOption) ([]*
 	if err := p.awaitRoom(ctx, jobs, size); err != nil {
 		return nil, err
 	}
+	if p.disk != nil {
+		if err := p.commit(ctx, jobs, size); err != nil {
+			return nil, err
+		}
+	}
 	receipts := make([]*Receipt, len(jobs))
 	for i, j := range jobs {
-		p.seq++
-		j.Seq = p.seq
+		if p.disk == nil {
+			j.Seq = p.seq + 1
+		}
+		p.seq = max(p.seq, j.Seq)
 		receipts[i] = newReceipt(ID{p.id, j.Seq}, p.cfg.codec)
 		j.Value.receipt = receipts[i]
 	}
 	for _, j := range jobs {
+		if p.disk != nil {
+			p.stats.accepted++
+			if p.closed { // it is for the next life
+				j.Value.receipt.settle(patterns.Raw{}, &JobError{ID: ID{p.id, j.Seq}, Err: socket.ErrClosed})
+				continue
+			}
+			p.step(p.m.Restore(time.Now(), j)) // it has its room
+			continue
+		}
 		actions, err := p.m.Push(j.Value.pushed, j)
 		if err != nil { // two of PushAll share a Unique key
 			panic("pipeline: a job has no room after all: " + err.Error())
@@ -132,6 +153,16 @@ type waiter struct{ woken chan struct{} }
 
 // awaitRoom waits until there is room for jobs. Who came first has it first. The caller holds mu.
 func (p *pusher) awaitRoom(ctx context.Context, jobs []*dispatch.Job[*entry], size int64) error {
+	taken := func(unique string) bool {
+		return unique != "" && (p.m.Pending(unique) != nil || p.disk != nil && p.disk.unique[unique])
+	}
+	room := func() bool {
+		n, bytes := len(jobs), size
+		if p.disk != nil {
+			n, bytes = n+p.disk.jobs, bytes+p.disk.bytes
+		}
+		return p.m.Room(n, bytes)
+	}
 	if len(jobs) > p.cfg.pending || len(jobs) > 1 && size > p.cfg.bytes {
 		return errTooMany
 	}
@@ -147,9 +178,9 @@ func (p *pusher) awaitRoom(ctx context.Context, jobs []*dispatch.Job[*entry], si
 		switch {
 		case p.closing:
 			return socket.ErrClosed
-		case len(jobs) > 0 && jobs[0].Unique != "" && p.m.Pending(jobs[0].Unique) != nil:
+		case len(jobs) > 0 && taken(jobs[0].Unique):
 			return ErrDuplicate
-		case p.m.Room(len(jobs), size) && (len(p.waiting) == 0 || p.waiting[0] == w):
+		case room() && (len(p.waiting) == 0 || p.waiting[0] == w):
 			return nil
 		case w == nil:
 			w = new(waiter)

@@ -19,6 +19,7 @@ type pusher struct {
 	cfg  pusherConfig
 	id   [16]byte
 	ends ends
+	disk *disk // nil without a spool
 
 	mu      sync.Mutex // guards what follows
 	m       *dispatch.Machine[*entry]
@@ -43,6 +44,7 @@ type entry struct {
 	headers patterns.Headers
 	pushed  time.Time
 	reason  string // what was said of the last attempt
+	maybe   bool   // an earlier life of the pusher may have given it out
 	result  patterns.Raw
 }
 
@@ -54,6 +56,9 @@ func newPusher(c pusherConfig) *pusher {
 		}),
 	}
 	rand.Read(p.id[:])
+	if p.disk = newDisk(c.spool); p.disk != nil {
+		p.id = c.spool.ID()
+	}
 	p.ends = newEnds(line.Pusher, p, c.commonConfig)
 	return p
 }
@@ -72,6 +77,9 @@ func (p *pusher) step(actions []dispatch.Action[*entry]) {
 			p.peers[a.Worker].tell(patterns.Head{Kind: patterns.KindCancel, Seq: a.Job.Seq})
 		case dispatch.Again:
 			p.stats.redelivered++
+			if p.disk != nil {
+				p.disk.note(a.Job.Seq, a.Job.Attempts)
+			}
 		}
 	}
 	if settled {
@@ -113,6 +121,12 @@ func (p *pusher) assign(j *dispatch.Job[*entry], w dispatch.Worker) {
 	h := patterns.Head{
 		Seq: j.Seq, Attempt: uint64(j.Attempts), Key: j.Key, Type: e.typ, Headers: e.headers,
 	}
+	if e.maybe {
+		h.Attempt = max(h.Attempt, 1)
+	}
+	if p.disk != nil {
+		p.disk.give(j.Seq)
+	}
 	if !j.Expires.IsZero() {
 		h.Left = max(time.Until(j.Expires), time.Millisecond)
 	}
@@ -145,15 +159,26 @@ func (p *pusher) settle(j *dispatch.Job[*entry], how dispatch.Outcome) {
 		p.stats.canceled++
 		err = ErrCanceled
 	}
-	if err == nil {
-		e.receipt.settle(e.result, nil)
-		return
+	var failed *JobError
+	if err != nil {
+		failed = &JobError{ID: ID{p.id, j.Seq}, Attempts: j.Attempts, Reason: e.reason, Err: err}
 	}
-	failed := &JobError{ID: ID{p.id, j.Seq}, Attempts: j.Attempts, Reason: e.reason, Err: err}
-	if how != dispatch.Canceled {
+	dead := failed != nil && how != dispatch.Canceled
+	switch {
+	case p.disk != nil && dead:
+		p.disk.settle(j.Seq, epitaph(failed))
+	case p.disk != nil:
+		p.disk.settle(j.Seq, "")
+	case dead:
 		p.dead.add(j, failed)
 	}
-	e.receipt.settle(patterns.Raw{}, failed)
+	p.disk.behind(func() {
+		if failed != nil {
+			e.receipt.settle(patterns.Raw{}, failed)
+			return
+		}
+		e.receipt.settle(e.result, nil)
+	})
 }
 
 // await waits for a channel without mu, which the caller holds.
@@ -186,7 +211,7 @@ func (p *pusher) drained(ctx context.Context, seq uint64) error {
 	for {
 		j := p.m.Oldest()
 		if j == nil || j.Seq > seq {
-			return nil
+			return p.written(ctx)
 		}
 		if p.closed {
 			return socket.ErrClosed
@@ -197,6 +222,16 @@ func (p *pusher) drained(ctx context.Context, seq uint64) error {
 			return err
 		}
 	}
+}
+
+// written waits until all that was settled is on disk. The caller holds mu.
+func (p *pusher) written(ctx context.Context) error {
+	if p.disk == nil || !p.disk.dirty {
+		return nil
+	}
+	c := make(chan struct{})
+	p.disk.behind(func() { close(c) })
+	return p.await(ctx, c)
 }
 
 // wakeAll frees all who wait. The caller holds mu.
@@ -218,6 +253,7 @@ func (p *pusher) close() error {
 	p.schedule()
 	p.mu.Unlock()
 	err := p.ends.close()
+	p.disk.end()
 	if was {
 		return err
 	}

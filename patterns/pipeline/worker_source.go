@@ -113,6 +113,9 @@ func (w *worker) meet(c *line.Conn, s *source, hello *patterns.Head) {
 		s.lease = hello.Left
 	}
 	s.pusher, s.key = hello.Origin, connection(c, hello.Origin)
+	if hello.Flags&patterns.FlagDurable != 0 { // it is the same also if its process is another
+		s.key = string(hello.Origin[:]) + c.Peer.Endpoint
+	}
 	old := w.known[s.key]
 	w.known[s.key] = s
 	if old == nil {

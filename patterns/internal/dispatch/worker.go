@@ -147,6 +147,27 @@ func (m *Machine[V]) Resume(now time.Time, w, before Worker, has []uint64) (acti
 	return m.actions, lost
 }
 
+// Adopt is Resume for a worker of an earlier life of the user, who has restored the jobs of that: it is given those of
+// which it says that it has them, unless anybody had them since.
+func (m *Machine[V]) Adopt(now time.Time, w, _ Worker, has []uint64) (actions []Action[V], lost []uint64) {
+	m.begin(now)
+	v := m.workers[w]
+	if v == nil {
+		return nil, has
+	}
+	for _, seq := range has {
+		j := m.jobs[seq]
+		if j == nil || j.worker != 0 || j.state != Waiting && j.state != Delayed || j.To != "" && j.To != v.name {
+			lost = append(lost, seq)
+			continue
+		}
+		m.detach(j)
+		m.give(v, j)
+	}
+	m.refile(v)
+	return m.actions, lost
+}
+
 // refile puts a worker among those that are free, or takes it from there.
 func (m *Machine[V]) refile(v *worker[V]) {
 	free := !v.draining && (v.bytes == 0 || v.size < v.bytes)
