@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A worker of an earlier life gets back the jobs that it says it has, also those that wait for it, but none that another
-// has by now, is for another, or is behind one of its key.
+// A worker of an earlier life gets back the jobs that it says it has, also those that wait for it, but none that
+// another has by now, is for another, or is behind one of its key.
 func TestAdopt(t *testing.T) {
 	now := time.Unix(1, 0)
 	m := New[int](Config{Lease: time.Minute})
