@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,7 +14,10 @@ import (
 
 // Yodel returns the side of this module's own sockets. The options go to every socket it makes; with
 // [socket.WithTransport] the suite then runs over a transport of your own. Nil stands for no option.
-func Yodel(opts ...socket.Option) Side {
+func Yodel(opts ...socket.Option) Side { return YodelWith(nil, opts...) }
+
+// YodelWith is [Yodel] with options for each endpoint that a socket connects to, such as [socket.SecuredBy].
+func YodelWith(connect []socket.EndpointOption, opts ...socket.Option) Side {
 	return Side{
 		Name: "yodel",
 		New: func(t testing.TB, role string, o Options) Socket {
@@ -22,7 +26,7 @@ func Yodel(opts ...socket.Option) Side {
 			if s == nil {
 				t.Fatalf("sockettest: no socket has the role %q", role)
 			}
-			return &yodel{Socket: s}
+			return &yodel{Socket: s, connect: connect}
 		},
 		Lacks: map[Capability]string{Killing: "the sockets live in the process of the test"},
 	}
@@ -113,7 +117,8 @@ func join[T, A, B any](a []A, b []B) (all []T) {
 // yodel makes a Socket of one of ours.
 type yodel struct {
 	socket.Socket
-	from atomic.Pointer[socket.Peer] // of the message received last
+	connect []socket.EndpointOption
+	from    atomic.Pointer[socket.Peer] // of the message received last
 }
 
 func (y *yodel) Send(ctx context.Context, frames [][]byte) error {
@@ -161,10 +166,18 @@ func (y *yodel) Unsubscribe(topic string) error {
 	return fmt.Errorf("sockettest: a %s does not subscribe", y.Type())
 }
 
+type connecter interface {
+	ConnectWith(endpoint string, opts ...socket.EndpointOption) error
+}
+
+func (y *yodel) Connect(endpoint string) error {
+	return y.Socket.(connecter).ConnectWith(endpoint, y.connect...)
+}
+
 // ConnectAs makes it a [Namer].
 func (y *yodel) ConnectAs(endpoint, name string) error {
 	if s, ok := y.Socket.(*socket.Router); ok {
-		return s.ConnectAs(endpoint, name)
+		return s.ConnectWith(endpoint, append(slices.Clone(y.connect), socket.As(name))...)
 	}
 	return fmt.Errorf("sockettest: a %s does not name its peers", y.Type())
 }
