@@ -3,6 +3,9 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+
+	"github.com/yodel-mq/yodel/patterns/internal/line"
+	"github.com/yodel-mq/yodel/socket"
 )
 
 // How a job can end other than well; a [JobError] tells of which job, and why. Then what a Pusher or a Job refuses.
@@ -21,6 +24,8 @@ var (
 	ErrTaken = errors.New("a worker has the job")
 	// ErrSettled: the job is settled, or the lease went to another worker.
 	ErrSettled = errors.New("the job is settled, or went to another worker")
+	// ErrMismatch: who was met is of another pattern, and was disconnected; see [WithRefused].
+	ErrMismatch = line.ErrPattern
 	// ErrSpool: the spool is in use for something else than a pusher's jobs.
 	ErrSpool = errors.New("the spool is not a pusher's")
 	// ErrNotDone: there is no result yet.
@@ -61,6 +66,14 @@ func Reject(err error) error {
 		return nil
 	}
 	return &rejection{err}
+}
+
+// mismatch is what is told of a peer that was refused; nil of anything else.
+func mismatch(endpoint string, err error) error {
+	if !errors.Is(err, ErrMismatch) {
+		return nil
+	}
+	return opError("meet", &socket.PeerError{Op: "meet", Endpoint: endpoint, Err: err})
 }
 
 func opError(op string, err error) error { return fmt.Errorf("pipeline: %s: %w", op, err) }

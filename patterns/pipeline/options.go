@@ -34,9 +34,10 @@ const (
 )
 
 type commonConfig struct {
-	codec  patterns.Codec
-	router []socket.RouterOption
-	dealer []socket.DealerOption
+	codec   patterns.Codec
+	router  []socket.RouterOption
+	dealer  []socket.DealerOption
+	refused func(error)
 }
 
 type pusherConfig struct {
@@ -92,6 +93,14 @@ func WithRouter(opts ...socket.RouterOption) CommonOption {
 // WithDealer configures the sockets that Connect makes, one for each endpoint; see WithRouter.
 func WithDealer(opts ...socket.DealerOption) CommonOption {
 	return commonOption(func(c *commonConfig) { c.dealer = append(c.dealer, opts...) })
+}
+
+// WithRefused has f told of each peer that is of another pattern, such as a pusher where there should be a worker,
+// and was disconnected for that. The error names both, and matches ErrMismatch. A peer that connects again is told of
+// again. f is called by the goroutine that receives: it must not wait, nor close what it was given to. The default,
+// and nil, is that nobody is told; Stats count them.
+func WithRefused(f func(err error)) CommonOption {
+	return commonOption(func(c *commonConfig) { c.refused = f })
 }
 
 // WithPending bounds the jobs that are not settled: Push waits for room beyond that. The defaults are 10,000 jobs and

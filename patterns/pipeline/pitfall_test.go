@@ -2,6 +2,9 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/yodel-mq/yodel/patterns/pipeline"
@@ -47,7 +50,16 @@ func TestPitfall16ForeignValues(t *testing.T) {
 
 // A worker and a peer of another pattern do not fit: neither gets anything from the other.
 func TestPushersDoNotFit(t *testing.T) {
-	p, other := newPusher(t), newPusher(t)
+	var mu sync.Mutex
+	told := make(map[string]error)
+	tell := func(who string) pipeline.CommonOption {
+		return pipeline.WithRefused(func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[who] = err
+		})
+	}
+	p, other := newPusher(t, tell("bound")), newPusher(t, tell("connected"))
 	must(t, other.Connect(bind(t, p, loopback)))
 	push(t, p, 1)
 	for _, s := range other.Sockets() {
@@ -61,4 +73,20 @@ func TestPushersDoNotFit(t *testing.T) {
 		}
 	}
 	is(t, "workers", p.Stats().Workers+other.Stats().Workers, 0)
+	until(t, func() bool { // the one that is refused first may not know why
+		mu.Lock()
+		defer mu.Unlock()
+		return len(told) > 0
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for who, err := range told {
+		var peer *socket.PeerError
+		if !errors.Is(err, pipeline.ErrMismatch) || !errors.As(err, &peer) || strings.Count(err.Error(), "push/1") != 2 {
+			t.Errorf("%s is told %v", who, err)
+		}
+	}
+	if p.Stats().Refused+other.Stats().Refused == 0 {
+		t.Error("nobody counts it")
+	}
 }

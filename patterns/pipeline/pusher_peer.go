@@ -102,8 +102,18 @@ func (p *pusher) lose(w *peer, grace time.Duration) {
 	}
 }
 
-// Failed is for those who follow the events of the sockets.
-func (p *pusher) Failed(string, error) {}
+// Failed tells of a peer that was refused. What else there is, is for those who follow the events of the sockets.
+func (p *pusher) Failed(endpoint string, err error) {
+	if err = mismatch(endpoint, err); err == nil {
+		return
+	}
+	p.mu.Lock()
+	p.stats.refused++
+	p.mu.Unlock()
+	if p.cfg.refused != nil {
+		p.cfg.refused(err)
+	}
+}
 
 // Message takes what a worker says.
 func (p *pusher) Message(c *line.Conn, m socket.Msg) {

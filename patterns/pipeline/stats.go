@@ -13,7 +13,7 @@ type Stats struct {
 	Redelivered uint64 // attempts that came to nothing
 	Late        uint64 // words of workers on jobs that were not theirs any more
 	Unknown     uint64 // messages that could not be understood
-	Refused     uint64 // connections of workers that broke the rules
+	Refused     uint64 // connections of workers that broke the rules, and of peers of another pattern
 
 	Waiting int // for a worker, or behind another job of their key
 	Held    int // by workers
@@ -52,6 +52,7 @@ type WorkerStats struct {
 	Revoked     uint64 // jobs that went to another worker
 	Undecodable uint64 // jobs that were rejected for that
 	Unknown     uint64 // messages that could not be understood
+	Refused     uint64 // connections of peers of another pattern
 
 	Stored int // jobs that nobody has begun
 	Held   int // jobs that were begun and are not settled

@@ -52,8 +52,18 @@ func (w *worker) Down(c *line.Conn, _ error) {
 	}
 }
 
-// Failed is for those who follow the events of the sockets.
-func (w *worker) Failed(string, error) {}
+// Failed tells of a peer that was refused. What else there is, is for those who follow the events of the sockets.
+func (w *worker) Failed(endpoint string, err error) {
+	if err = mismatch(endpoint, err); err == nil {
+		return
+	}
+	w.mu.Lock()
+	w.stats.Refused++
+	w.mu.Unlock()
+	if w.cfg.refused != nil {
+		w.cfg.refused(err)
+	}
+}
 
 // Message takes jobs, and what a pusher says of those that are here.
 func (w *worker) Message(c *line.Conn, m socket.Msg) {

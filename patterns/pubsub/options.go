@@ -34,6 +34,7 @@ type publisherConfig struct {
 	unacked int
 	lease   time.Duration
 	spool   *spool.Spool
+	refused func(error)
 }
 
 type subscriberConfig struct {
@@ -154,6 +155,14 @@ func (o subscribeOption) subscribe(r *request) { o(r) }
 // [WithUnacked], for ten minutes; but Unsubscribe of the last one ends the group.
 func Group(name string) SubscribeOption {
 	return subscribeOption(func(r *request) { r.group = name })
+}
+
+// WithRefused has f told of each peer that says of itself that it is of another pattern than a subscriber, and was
+// disconnected for that. The error names both, and matches ErrMismatch; a peer that connects again is told of again. f
+// is called by the goroutine that receives: it must not wait, nor close the publisher. The default, and nil, is that
+// nobody is told. A subscriber is told of such publishers by Events.
+func WithRefused(f func(err error)) PublisherOption {
+	return publisherOption(func(c *publisherConfig) { c.refused = f })
 }
 
 // WithSpool keeps durable subscriptions in a spool, which is for this publisher alone and is the caller's to close,

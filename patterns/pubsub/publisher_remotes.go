@@ -6,6 +6,7 @@ import (
 
 	"github.com/yodel-mq/yodel/patterns"
 	"github.com/yodel-mq/yodel/patterns/internal/dispatch"
+	meet "github.com/yodel-mq/yodel/patterns/internal/line"
 	"github.com/yodel-mq/yodel/patterns/internal/subject"
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -63,15 +64,35 @@ const most = 10_000
 
 // receive takes what subscribers ask for and send, until the socket closes.
 func (p *publisher) receive() {
+	var refused *socket.Peer // the last
 	for m, err := range p.sock.Messages(context.Background()) {
 		if err != nil {
 			return
 		}
-		if sub, ok := socket.ParseSubscription(m); ok {
+		sub, ok := socket.ParseSubscription(m)
+		if m.From == nil {
+			continue
+		}
+		if err := meet.Publisher.Meet(m.From); err != nil {
+			if m.From != refused && ok && sub.Add { // which is what begins a connection
+				refused = m.From
+				p.turnAway(refused, err)
+			}
+			continue
+		}
+		if ok {
 			p.change(sub)
 			continue
 		}
 		p.upstream(m)
+	}
+}
+
+// turnAway disconnects a peer that is no subscriber.
+func (p *publisher) turnAway(peer *socket.Peer, err error) {
+	_ = p.sock.DisconnectPeer(peer) // it may have gone
+	if p.cfg.refused != nil {
+		p.cfg.refused(mismatch(peer, err))
 	}
 }
 

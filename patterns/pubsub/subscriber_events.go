@@ -10,8 +10,9 @@ import (
 )
 
 // Events yields events as they come. When ctx ends it yields that as an error and stops; when the subscriber closes
-// it just stops. An error that matches ErrRefused says what a publisher does not give, and the loop goes on behind
-// it. One loop at a time reads: another one gets ErrBusy and stops; see Handle for several goroutines.
+// it just stops. An error that matches ErrRefused says what a publisher does not give, and one that matches
+// ErrMismatch that who sends is of another pattern, and was disconnected; the loop goes on behind either. One loop at
+// a time reads: another one gets ErrBusy and stops; see Handle for several goroutines.
 //
 // An event of a [Group], or of a [Durable] subscription, is acknowledged once the body has ended and the next is
 // asked for, or the loop is left. After a panic of the body it is given back.

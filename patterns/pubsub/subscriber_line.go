@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/patterns"
+	meet "github.com/yodel-mq/yodel/patterns/internal/line"
 	"github.com/yodel-mq/yodel/patterns/internal/subject"
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -21,6 +22,7 @@ type line struct {
 	stop     context.CancelFunc
 
 	peer     *socket.Peer   // who is connected, as far as has been read
+	refused  *socket.Peer   // who is no publisher, and was disconnected
 	past     []*socket.Peer // who was connected before
 	current  *conn          // the connection
 	gaps     gaps           // of it
@@ -159,6 +161,14 @@ func (l *line) take(parcels []parcel, m socket.Msg) []parcel {
 		if l.isPast(m.From) {
 			l.of.late.Add(1)
 			return parcels
+		}
+		if m.From == l.refused {
+			return parcels
+		}
+		if err := meet.Subscriber.Meet(m.From); err != nil {
+			l.refused = m.From
+			_ = l.sock.DisconnectPeer(m.From) // it may have gone
+			return append(parcels, parcel{from: m.From, err: mismatch(m.From, err)})
 		}
 		l.connected(m.From)
 	}
