@@ -86,4 +86,5 @@ type report struct {
 	Idle    int64 `json:"idle_ns,omitempty"`
 
 	Values map[string]float64 `json:"values,omitempty"` // metrics as they are
+	Note   string             `json:"note,omitempty"`   // for people, of what went wrong
 }

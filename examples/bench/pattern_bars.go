@@ -42,6 +42,20 @@ func patternBars() []bar {
 				work: "overload-" + h.id + "-10", other: "overload-" + h.id + "-0.8", limit: 10,
 			})
 	}
+	for _, n := range []struct{ metric, text string }{
+		{restartOverdue, "calls through restarts, 50 ms beyond their deadline"},
+		{restartCrossed, "calls through restarts, with the reply to another"},
+		{restartOthers, "calls through restarts, with an error but that it may have run"},
+	} {
+		all = append(all, bar{text: n.text, metric: n.metric, work: "restarts"})
+	}
+	for _, n := range []struct{ metric, text string }{
+		{killLost, "jobs lost where workers are killed"},
+		{killUnflagged, "jobs done again and not marked, where workers are killed"},
+		{killDisordered, "jobs out of the order of their key, where workers are killed"},
+	} {
+		all = append(all, bar{text: n.text, metric: n.metric, work: "kills"})
+	}
 	return append(all,
 		bar{text: "call without a service, p99, µs", metric: p99, work: "nobody", limit: 1000},
 		bar{text: "cancel, until the handler knows, p99, µs", metric: p99, work: "cancel", limit: 5000},
@@ -103,6 +117,11 @@ func patternSections() []section {
 			{headAppend, "append a head", nanoseconds, false}, {headParse, "parse a head", nanoseconds, false},
 			{scanShare, "look at a large body, of decoding it", percent, false},
 			{scanSmall, "look at a small body, of decoding it", percent, false},
+		}, nil},
+		{"Restarts of services, kills of workers", []column{
+			{restartCount, "restarted", amount, false}, {restartCalls, "called", amount, false},
+			{restartMaybe, "may have run", amount, false}, {killCount, "killed", amount, false},
+			{killRepeated, "jobs done again, marked", amount, false},
 		}, nil},
 	}
 }

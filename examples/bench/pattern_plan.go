@@ -25,6 +25,10 @@ const (
 	pushesBatches = "push-batches"
 	works         = "work"
 	benchmarks    = "go-test" // alone
+	restarts      = "restart" // alone, with processes of its own, which do the next
+	servesRestart = "serve-restarted"
+	kills         = "kill" // likewise
+	killed        = "work-until-killed"
 )
 
 // Metrics of the pattern suite, by their names in JSON, beside those of sockets.
@@ -42,6 +46,18 @@ const (
 	headParse    = "head_parse_ns"
 	scanShare    = "scan_percent_of_decode"
 	scanSmall    = "scan_percent_of_decode_small"
+
+	restartCount   = "restarts"
+	restartCalls   = "calls_through_restarts"
+	restartMaybe   = "calls_that_may_have_run"
+	restartCrossed = "replies_to_other_calls"
+	restartOverdue = "calls_50_ms_beyond_their_deadline"
+	restartOthers  = "other_errors_of_calls"
+	killCount      = "kills"
+	killLost       = "jobs_lost"
+	killRepeated   = "jobs_done_again"
+	killUnflagged  = "jobs_done_again_unflagged"
+	killDisordered = "jobs_out_of_order"
 )
 
 const (
@@ -125,6 +141,13 @@ func patternPlan(quick bool) []*work {
 	})
 	add(work{
 		ID: "parts", Title: "part", Kind: timed, Binds: benchmarks, Count: pick(quick, 50, 300), Rounds: pick(quick, 1, 0),
+	})
+	add(work{
+		ID: "restarts", Title: "4 replicas", Kind: counted, Binds: restarts, Count: pick(quick, 20_000, 1_000_000),
+		Sockets: 64, Rounds: 1,
+	})
+	add(work{
+		ID: "kills", Title: "4 workers", Kind: counted, Binds: kills, Count: pick(quick, 3_000, 20_000), Rounds: 1,
 	})
 	return all
 }

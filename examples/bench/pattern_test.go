@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/yodel-mq/yodel/patterns/rpc"
+	"github.com/yodel-mq/yodel/socket"
 )
 
 // TestEveryPattern makes each measurement of the patterns on each library, with counts that show only that it works.
@@ -31,9 +34,10 @@ func TestEveryPattern(t *testing.T) {
 	trips := []string{mean, p50, p99, p999}
 	// By who connects; of who is alone by that one.
 	want := map[string][]string{
-		calls: append([]string{rate}, trips...), floods: append([]string{goodput, capacity}, trips...), callsNobody: trips,
+		calls: append([]string{rate}, trips...), floods: {capacity}, callsNobody: trips,
 		cancels: trips, consumes: {rate}, stalls: {heldBytes}, works: {rate}, idles: {goroutines},
-		benchmarks: {matchTime, headAppend, headParse, scanShare, scanSmall},
+		benchmarks: {matchTime, headAppend, headParse, scanShare, scanSmall}, restarts: {restartCount, restartCalls},
+		kills: {rate},
 	}
 	done := make(map[string]bool)
 	for _, p := range patternSuite().peers() {
@@ -68,8 +72,18 @@ func TestEveryPattern(t *testing.T) {
 		t.Errorf("measured are only %v", slices.Collect(maps.Keys(done)))
 	}
 	for _, b := range res.Bars {
-		if !b.Measured {
+		if !b.Measured && !strings.HasPrefix(b.Bar, "p99 of what is answered at 10") { // in so short a time nothing may be
 			t.Errorf("not judged: %s", b.Bar)
+		}
+	}
+	for _, m := range []string{restartCrossed, restartOthers} {
+		if v, _ := res.median("restarts", "yodel", m); v > 0 {
+			t.Errorf("%s: %v", m, v)
+		}
+	}
+	for _, m := range []string{killLost, killUnflagged, killDisordered} {
+		if v, _ := res.median("kills", "yodel", m); v > 0 {
+			t.Errorf("%s: %v", m, v)
 		}
 	}
 	checkPatternOutputs(t, res)
@@ -230,6 +244,80 @@ func TestTally(t *testing.T) {
 	var odd tally
 	if odd.count(0, errNobody); !errors.Is(odd.err, errNobody) {
 		t.Errorf("a failure of another kind is lost: %v", odd.err)
+	}
+}
+
+// Of what workers have written down, what is wrong is counted, each by its kind.
+func TestJudgeDone(t *testing.T) {
+	const k = killKeys // a job and the one so many behind it share a key
+	for name, tc := range map[string]struct {
+		jobs                                  int
+		done                                  []doneJob
+		lost, repeated, unflagged, outOfOrder float64
+	}{
+		"each once":           {3, []doneJob{{0, 0, 1}, {1, 0, 2}, {2, 0, 3}}, 0, 0, 0, 0},
+		"again, and marked":   {1, []doneJob{{0, 1, 2}, {0, 0, 1}}, 0, 1, 0, 0},
+		"again, not marked":   {1, []doneJob{{0, 0, 1}, {0, 0, 2}}, 0, 1, 1, 0},
+		"one is lost":         {2, []doneJob{{1, 0, 1}}, 1, 0, 0, 0},
+		"out of order":        {k + 1, []doneJob{{k, 0, 1}, {0, 0, 2}}, k - 1, 0, 0, 1},
+		"another key goes by": {2, []doneJob{{1, 0, 1}, {0, 0, 2}}, 0, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := judgeDone(tc.done, tc.jobs)
+			want := map[string]float64{
+				killLost: tc.lost, killRepeated: tc.repeated, killUnflagged: tc.unflagged, killDisordered: tc.outOfOrder,
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestReadDone(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"done-1": "3 0 17\n4 1 18\n", "done-2": "5 0 19\n", "done-3": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readDone(dir)
+	if want := []doneJob{{3, 0, 17}, {4, 1, 18}, {5, 0, 19}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// What became of a call counts by its kind: only that it may have run is an error it may end with.
+func TestRestartTally(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reply                            uint64
+		late                             time.Duration
+		slow                             bool
+		err                              error
+		crossed, overdue, maybe, another int64
+	}{
+		"answered":             {reply: 7},
+		"by another's reply":   {reply: 8, crossed: 1},
+		"late":                 {reply: 7, late: grace + 1, overdue: 1},
+		"as late as it may be": {reply: 7, late: grace},
+		"over, as it is to be": {slow: true, err: context.DeadlineExceeded},
+		"over, and should not": {err: context.DeadlineExceeded, another: 1},
+		"over with a service that is gone": {
+			err: &rpc.CallError{MayHaveRun: true, Err: context.DeadlineExceeded}, another: 1,
+		},
+		"it may have run":       {err: &rpc.CallError{MayHaveRun: true, Err: socket.ErrPeerLost}, maybe: 1},
+		"it has not run":        {err: &rpc.CallError{Err: rpc.ErrNoResponders}, another: 1},
+		"something else befell": {err: errNobody, another: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got restartTally
+			got.count(7, tc.reply, tc.late, tc.slow, tc.err)
+			if got.crossed.Load() != tc.crossed || got.overdue.Load() != tc.overdue || got.maybe.Load() != tc.maybe ||
+				got.another.Load() != tc.another || (got.note != nil) != (tc.another > 0) {
+				t.Errorf("got %d crossed, %d overdue, %d maybe, %d others, %v", got.crossed.Load(), got.overdue.Load(),
+					got.maybe.Load(), got.another.Load(), got.note)
+			}
+		})
 	}
 }
 

@@ -20,6 +20,10 @@ func yodelRoles() map[string]role {
 		pushesBatches: pushJobs,
 		works:         workJobs,
 		benchmarks:    goTest,
+		restarts:      restart,
+		servesRestart: serveRestarts,
+		kills:         kill,
+		killed:        workUntilKilled,
 	})
 }
 

@@ -73,8 +73,11 @@ func (w *work) limit() time.Duration {
 	if w.Sockets > 1000 || w.Subs > 1000 {
 		return 2 * time.Minute
 	}
-	if w.Binds == benchmarks { // which are compiled first
+	switch w.Binds {
+	case benchmarks: // which are compiled first
 		return 5 * time.Minute
+	case restarts:
+		return 15 * time.Minute
 	}
 	return time.Minute
 }

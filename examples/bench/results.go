@@ -69,6 +69,11 @@ func (r *results) add(w *work, p *peer, j job, reports []report, err error) {
 		r.Failures = append(r.Failures, failure{w.ID, p.name, err.Error()})
 		return
 	}
+	for _, side := range reports {
+		if side.Note != "" {
+			r.Failures = append(r.Failures, failure{w.ID, p.name, side.Note})
+		}
+	}
 	if r.Runs[w.ID] == nil {
 		r.Runs[w.ID] = make(map[string][]sample)
 	}
@@ -83,7 +88,7 @@ func (r *results) add(w *work, p *peer, j job, reports []report, err error) {
 func digest(w *work, p *peer, j job, reports []report) sample {
 	m := make(sample)
 	for i, r := range reports {
-		if r.CPUMsgs > 0 {
+		if r.CPUMsgs > 0 && w.Kind != timed && w.Binds != callsNobody { // what has no count has no CPU for each
 			m[cpu] += float64(r.CPU) / float64(r.CPUMsgs)
 		}
 		if took := r.End - r.Begin; took > 0 {
