@@ -170,7 +170,8 @@ func TestJudgePatterns(t *testing.T) {
 			"calls a second, 16 callers, × Connect over HTTP/2", 3, false,
 		},
 		"goodput": {
-			[]figure{{"overload-cpu-10", "yodel", goodput, 79}}, "goodput at 10 × the load, CPU-bound handler, percent", 79,
+			[]figure{{"overload-cpu-10", "yodel", goodput, 79}},
+			"goodput at 10 × the load, CPU-bound handler, percent", 79,
 			false,
 		},
 		"the wait under load": {
@@ -183,7 +184,8 @@ func TestJudgePatterns(t *testing.T) {
 		},
 		"jobs": {[]figure{{"jobs", "yodel", rate, 400_000}}, "acknowledged jobs a second, 1 worker", 400_000, true},
 		"jobs beside": {
-			[]figure{{"jobs", "yodel", rate, 60}, {"jobs", "nats", rate, 10}}, "acknowledged jobs, × JetStream in memory", 6,
+			[]figure{{"jobs", "yodel", rate, 60}, {"jobs", "nats", rate, 10}},
+			"acknowledged jobs, × JetStream in memory", 6,
 			true,
 		},
 	} {
