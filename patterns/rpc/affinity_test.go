@@ -24,7 +24,7 @@ func (w world) affine(t *testing.T, names ...string) (*rpc.Client, []*rpc.Servic
 	must(t, err)
 	_, err = back.Bind(t.Context(), "sim://back")
 	must(t, err)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- proxy.Run(ctx, front, back, proxy.WithAffinity(0)) }()
 	t.Cleanup(func() {
@@ -46,8 +46,8 @@ func (w world) affine(t *testing.T, names ...string) (*rpc.Client, []*rpc.Servic
 	return c, services
 }
 
-// TestStreamsBehindAProxy: through a proxy that keeps what belongs to one call together, streams of all shapes run whole,
-// many at a time and each with far more items than its window, on all the services behind it.
+// TestStreamsBehindAProxy: through a proxy that keeps what belongs to one call together, streams of all shapes run
+// whole, many at a time and each with far more items than its window, on all the services behind it.
 func TestStreamsBehindAProxy(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
 		c, services := w.affine(t, "one", "two")
@@ -130,8 +130,8 @@ func TestCancelBehindAProxy(t *testing.T) {
 	})
 }
 
-// TestDrainBehindAProxy: of the services behind a proxy one shuts down: calls that it refuses go to another one, and the
-// client does not take the proxy for one that shuts down.
+// TestDrainBehindAProxy: of the services behind a proxy one shuts down: calls that it refuses go to another one, and
+// the client does not take the proxy for one that shuts down.
 func TestDrainBehindAProxy(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
 		c, services := w.affine(t, "one", "two")
