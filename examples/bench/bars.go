@@ -13,6 +13,7 @@ type bar struct {
 	metric  string
 	work    string
 	of      string // the peer; empty: Yodel
+	alone   bool   // its value is divided by nothing
 	against string // another peer, whose value it is divided by; empty: Yodel
 	other   string // another work, whose value it is divided by; empty: the same; with no other peer either, nothing
 	inverse bool   // the ratio the other way round, for a cost that is measured as a rate
@@ -80,7 +81,25 @@ func bars() []bar {
 			limit: 1 / 0.9,
 		})
 	}
+	for _, size := range []int{1 << 10, 64 << 10} {
+		all = append(all, bar{
+			text: fmt.Sprintf("CURVE PUSH → PULL tcp %s, × libzmq with CURVE", sizeName(size)), metric: rate,
+			work: fmt.Sprintf("oneway-tcp-%d", size), of: "curve", against: "libzmq-curve", limit: 1, least: true,
+		})
+	}
 	return append(all,
+		bar{
+			text: "CURVE REQ → REP tcp 16 B, mean, × libzmq with CURVE", metric: mean, work: "roundtrip-tcp", of: "curve",
+			against: "libzmq-curve", limit: 0.8,
+		},
+		bar{
+			text: "allocations a message sent with CURVE, tcp 1 KiB", metric: allocsOut, work: "oneway-tcp-1024", of: "curve",
+			limit: 0.1, alone: true,
+		},
+		bar{
+			text: "allocations a message received with CURVE, tcp 1 KiB", metric: allocsIn, work: "oneway-tcp-1024",
+			of: "curve", limit: 0.1, alone: true,
+		},
 		bar{
 			text: "PUB → 8 SUB tcp 100 B, × libzmq", metric: rate, work: "fanout-8", against: "libzmq", limit: 2, least: true,
 		},
@@ -110,7 +129,7 @@ func (r *results) judge() {
 		}
 		v.Value, v.Measured = r.median(b.work, cmp.Or(b.of, "yodel"), b.metric)
 		divisor, ok := 1.0, true
-		if b.against != "" || b.other != "" || b.of != "" {
+		if !b.alone && (b.against != "" || b.other != "" || b.of != "") {
 			divisor, ok = r.median(cmp.Or(b.other, b.work), cmp.Or(b.against, "yodel"), b.metric)
 		}
 		v.Measured = v.Measured && ok && divisor > 0

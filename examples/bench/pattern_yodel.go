@@ -100,7 +100,7 @@ func socketRoles() map[string]role {
 }
 
 func openSocket(ctx context.Context, role string, j job) (conn, error) {
-	return openYodel(ctx, role, j)
+	return openYodel(ctx, role, j, nil)
 }
 
 // A socketService is a REP that echoes.

@@ -27,7 +27,9 @@ type peer struct {
 type role func(ctx context.Context, c *console, j job) error
 
 func socketPeers() []*peer {
-	return []*peer{yodelPeer(), reliablePeer(), libzmqPeer(), zmq4Peer(), natsPeer(), rawPeer()}
+	return []*peer{
+		yodelPeer(), reliablePeer(), curvePeer(), libzmqPeer(), libzmqCurvePeer(), zmq4Peer(), natsPeer(), rawPeer(),
+	}
 }
 
 // command returns what to run for a side of this peer.

@@ -14,7 +14,7 @@ func yodelPeer() *peer {
 	return &peer{
 		name:    "yodel",
 		version: func(context.Context, string) (string, error) { return "this checkout, " + runtime.Version(), nil },
-		open:    func(ctx context.Context, role string, j job) (conn, error) { return openYodel(ctx, role, j) },
+		open:    func(ctx context.Context, role string, j job) (conn, error) { return openYodel(ctx, role, j, nil) },
 		most:    func(*work, bool) int { return math.MaxInt },
 	}
 }
@@ -25,7 +25,7 @@ func reliablePeer() *peer {
 		name:    "reliable",
 		version: func(context.Context, string) (string, error) { return "Yodel WithReliable", nil },
 		open: func(ctx context.Context, role string, j job) (conn, error) {
-			return openYodel(ctx, role, j, socket.WithReliable())
+			return openYodel(ctx, role, j, nil, socket.WithReliable())
 		},
 		most: func(w *work, _ bool) int {
 			if (w.Kind == oneWay && w.Size <= 1<<10 || w.Kind == roundTrip) && w.Transport != "inproc" {
@@ -46,7 +46,8 @@ type yodelConn struct {
 	release  bool // what is received
 }
 
-func openYodel(ctx context.Context, role string, j job, reliable ...socket.ReliableOption) (conn, error) {
+// openYodel makes the socket of a role, with security unless that is nil.
+func openYodel(ctx context.Context, role string, j job, security *pair, reliable ...socket.ReliableOption) (conn, error) {
 	c := &yodelConn{}
 	raw, _, _ := j.bodies()
 	for _, b := range raw {
@@ -56,6 +57,9 @@ func openYodel(ctx context.Context, role string, j job, reliable ...socket.Relia
 	hwm := []any{socket.WithSendHWM(j.HWM), socket.WithRecvHWM(j.HWM)}
 	for _, o := range reliable {
 		hwm = append(hwm, o)
+	}
+	if security != nil {
+		hwm = append(hwm, socket.WithSecurity(security.binds))
 	}
 	switch role {
 	case "push":
@@ -84,10 +88,20 @@ func openYodel(ctx context.Context, role string, j job, reliable ...socket.Relia
 		c.endpoint, err = c.sock.Bind(ctx, j.Endpoint)
 		return c, err
 	}
-	if err = c.sock.Connect(j.Endpoint); err == nil && role == "sub" {
+	if err = connectYodel(c.sock, j.Endpoint, security); err == nil && role == "sub" {
 		err = c.sock.WaitPeers(ctx, 1) // the order of subscriptions is theirs on the wire from here on
 	}
 	return c, err
+}
+
+func connectYodel(s socket.Socket, endpoint string, security *pair) error {
+	if security == nil {
+		return s.Connect(endpoint)
+	}
+	with := s.(interface {
+		ConnectWith(endpoint string, opts ...socket.EndpointOption) error
+	})
+	return with.ConnectWith(endpoint, socket.SecuredBy(security.connects))
 }
 
 // options turns options that fit every socket into those of one role.
