@@ -47,6 +47,10 @@ type Claim struct {
 	// Process is the process at the far end, as the operating system tells: over ipc on Linux and over inproc. It is nil
 	// where nothing is known.
 	Process *transport.Process
+	// Certificate is the one by which the peer has proven who it is to a transport that asks for that, such as that of
+	// package transport/mtls, whatever the mechanism inside. It is nil if there is none. Whether anybody vouches for it
+	// is for that transport's settings to say; its KeyHash is proven in any case.
+	Certificate *transport.Certificate
 
 	// Type, Identity and Metadata are what the peer says of itself, and Peer has them later, where the mechanism tells
 	// them in time: with CURVE, but not with NULL and PLAIN, whose peers are let in, or not, before they have said

@@ -90,6 +90,11 @@ func (a *admission) claim(asked zmtp.Claim) Claim {
 	if p, ok := transport.PeerProcess(a.conn); ok {
 		c.Process = &p
 	}
+	if certified, ok := a.conn.(transport.Certified); ok {
+		if cert, ok := certified.PeerCertificate(); ok {
+			c.Certificate = &cert
+		}
+	}
 	if asked.Peer != nil {
 		p := newPeer(asked.Peer, "", "")
 		c.Type, c.Identity, c.Metadata = p.Type, p.Identity, p.Metadata

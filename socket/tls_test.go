@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -239,5 +240,40 @@ func TestTLSDisconnect(t *testing.T) {
 		}
 		connect(t, push, at)
 		waitPeers(t, push, 1)
+	}
+}
+
+// TestTLSAuthenticator: who may come in can be decided by the certificate, with any mechanism inside.
+func TestTLSAuthenticator(t *testing.T) {
+	friend, err := mtls.SelfSigned("friend")
+	must(t, err)
+	stranger, err := mtls.SelfSigned("stranger")
+	must(t, err)
+	trusting := mtls.WithPins(mtls.KeyHashOf(theCert().Leaf))
+	known := mtls.KeyHashOf(friend.Leaf)
+	pull := closing(t, socket.NewPull(quick(),
+		socket.WithTransport(mtls.New(mtls.WithCertificate(theCert()), mtls.WithAnyClient())),
+		authenticated(func(_ context.Context, c socket.Claim) (socket.User, error) {
+			if c.Certificate == nil || c.Certificate.KeyHash != known {
+				return socket.User{}, errStranger
+			}
+			return socket.User{ID: c.Certificate.Subject}, nil
+		})))
+	at := bind(t, pull, anyTLS)
+	for name, opts := range map[string][]mtls.Option{
+		"a stranger": {mtls.WithCertificate(stranger), trusting}, "nobody": {trusting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			push := closing(t, socket.NewPush(once, socket.WithTransport(mtls.New(opts...))))
+			connect(t, push, at)
+			event(t, push, socket.HandshakeFailed)
+			eventWhere(t, pull, "refused", func(ev socket.Event) bool { return errors.Is(ev.Err, errStranger) })
+		})
+	}
+	push := closing(t, socket.NewPush(quick(), socket.WithTransport(mtls.New(mtls.WithCertificate(friend), trusting))))
+	connect(t, push, at)
+	send(t, push, "hello")
+	if m := recv(t, pull); m.From.User != "CN=friend" {
+		t.Errorf("from %q", m.From.User)
 	}
 }
