@@ -30,6 +30,7 @@ type bench struct {
 	size, count, subscribers int
 	hwm                      int
 	timeout                  time.Duration
+	security                 security
 	reached                  *reached // of the side that connects, else nil
 }
 
@@ -62,12 +63,19 @@ func (a *app) benchCommand() *cobra.Command {
 			sub.Use, sub.Args = side.name, cobra.NoArgs
 		}
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
-			if err := checkUnavailable(cmd.Flags()); err != nil {
-				return err
-			}
 			if err := b.check(); err != nil {
 				return err
 			}
+			if err := b.security.check(cmd.Flags(), nil, nil); err != nil {
+				return err
+			}
+			if side.name == "inproc" && b.security.given() {
+				return usagef("--curve flags mean nothing within one process, where nothing is encrypted")
+			}
+			if err := b.security.open(a); err != nil {
+				return err
+			}
+			defer b.security.close()
 			ctx := cmd.Context()
 			if side.prints {
 				var stop func()
@@ -89,7 +97,7 @@ func (a *app) benchCommand() *cobra.Command {
 		}
 		fs.IntVar(&b.hwm, "hwm", 1000, "high-water mark: at most `N` messages wait, on each side; 0: no limit")
 		fs.DurationVar(&b.timeout, "timeout", 0, "give up when no message went either way for `D` (default never)")
-		registerUnavailableCurve(fs)
+		b.security.registerCurve(fs)
 		cmd.AddCommand(sub)
 	}
 	return cmd
@@ -163,7 +171,11 @@ func (b *bench) connect(sock socket.Socket, endpoint string) error {
 
 // benchOptions are those of all sockets here. Close need not linger: what matters is sent before.
 func benchOptions[T any](b *bench) []T {
-	return []T{socket.WithSendHWM(b.hwm).(T), socket.WithRecvHWM(b.hwm).(T), socket.WithLinger(0).(T)}
+	opts := []T{socket.WithSendHWM(b.hwm).(T), socket.WithRecvHWM(b.hwm).(T), socket.WithLinger(0).(T)}
+	for _, o := range b.security.options {
+		opts = append(opts, o.(T))
+	}
+	return opts
 }
 
 // body is the content of every message: sockets never change what they send, so that one will do.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport"
+	"github.com/yodel-mq/yodel/transport/mtls"
 )
 
 // socketFlags are the flags of the socket verbs. Each verb has those that mean something to it.
@@ -56,6 +57,8 @@ type socketFlags struct {
 	echo        bool
 	exec        string
 	execTimeout time.Duration
+
+	security security
 }
 
 // The formats of --format.
@@ -159,15 +162,12 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
-	registerUnavailable(fs)
+	f.security.register(fs)
 }
 
 // check completes the flags and says what is wrong with them.
 func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	fs := cmd.Flags()
-	if err := checkUnavailable(fs); err != nil {
-		return err
-	}
 	f.hasData, f.hasFile = fs.Changed("data"), fs.Changed("file")
 	f.hasTopic, f.hasWait = fs.Changed("topic"), fs.Changed("wait")
 	if len(f.bind)+len(f.connect)+len(f.announce)+len(f.find) == 0 {
@@ -203,6 +203,9 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 		if n.value < 0 {
 			return usagef("--%s is negative: it must be 0 or more", n.flag)
 		}
+	}
+	if err := f.security.check(fs, f.bind, f.connect); err != nil {
+		return err
 	}
 	switch {
 	case f.hasData && f.hasFile:
@@ -276,7 +279,7 @@ func checkEndpoint(endpoint string, use transport.Use) error {
 	if err != nil {
 		return usagef("%w", err)
 	}
-	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.NewInproc()} {
+	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.NewInproc(), mtls.New()} {
 		if t.Scheme() != ep.Scheme {
 			continue
 		}
@@ -285,5 +288,6 @@ func checkEndpoint(endpoint string, use transport.Use) error {
 		}
 		return nil
 	}
-	return usagef("endpoint %q: no such transport; write it as tcp://host:port, ipc:///path or inproc://name", endpoint)
+	return usagef("endpoint %q: no such transport; write it as tcp://host:port, tls://host:port, ipc:///path or "+
+		"inproc://name", endpoint)
 }

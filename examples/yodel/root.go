@@ -88,7 +88,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 		root.AddCommand(a.socketCommand(v))
 	}
 	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(),
-		a.spoolCommand(), a.versionCommand())
+		a.spoolCommand(), a.keygenCommand(), a.versionCommand())
 	return root
 }
 

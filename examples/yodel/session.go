@@ -80,7 +80,11 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 	if err := f.check(a, cmd); err != nil {
 		return nil, err
 	}
+	if err := f.security.open(a); err != nil {
+		return nil, err
+	}
 	if err := f.openStore(a); err != nil {
+		f.security.close()
 		return nil, err
 	}
 	s := newSession(a, f, v.open(f))
@@ -129,6 +133,7 @@ func (s *session) close() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.sock.Shutdown(ctx) // what is left is in the ledger, and in the summary
+	s.flags.security.close()
 	s.closeStore()
 }
 

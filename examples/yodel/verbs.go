@@ -55,7 +55,7 @@ func (v *verb) help() string {
 	if v.names() {
 		text += subscriberHelp + "\n\n"
 	}
-	return text + findHelp
+	return text + securityHelp + "\n\n" + findHelp
 }
 
 var verbs = []*verb{
@@ -182,6 +182,9 @@ func options[T any](f *socketFlags) []T {
 	}
 	if f.id != "" {
 		add(socket.WithIdentity(f.id))
+	}
+	for _, o := range f.security.options {
+		add(o)
 	}
 	return opts
 }
