@@ -18,8 +18,9 @@
 // reconnecting is up to its caller. The result is a plain [net.Conn]. A
 // connection may be able to do more, which the caller finds out by type
 // assertion: [TryWriter], [BuffersWriter], [TwoReader], [ReadCanceler],
-// [CloseWriter], [Inspector], [FarInspector], [ProcessInspector], [Handshaker], [Certified], [Direct], [ByteStreamer]. So
-// may a transport ([Canonicalizer]) and a listener ([NamedListener]), about names.
+// [CloseWriter], [Inspector], [FarInspector], [ProcessInspector],
+// [Handshaker], [Certified], [Direct], [ByteStreamer]. So may a transport
+// ([Canonicalizer]) and a listener ([NamedListener]), about names.
 //
 // # Where to start reading
 //
