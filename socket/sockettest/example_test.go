@@ -6,6 +6,7 @@ import (
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/sockettest"
+	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // Link and Balanced take the setting up and the book-keeping out of a test.
@@ -55,6 +56,14 @@ func ExampleRun() {
 
 func ExampleYodel() {
 	side := sockettest.Yodel(socket.WithSendHWM(10))
+	fmt.Println(side.Name)
+	// Output: yodel
+}
+
+// Sockets that show who they are when they connect: who binds is the server of PLAIN.
+func ExampleYodelWith() {
+	connect := []socket.EndpointOption{socket.SecuredBy(zmtp.PlainClient("ann", "secret"))}
+	side := sockettest.YodelWith(connect, socket.WithSecurity(zmtp.PlainServer()))
 	fmt.Println(side.Name)
 	// Output: yodel
 }
