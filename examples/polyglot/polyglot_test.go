@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/yodel-mq/yodel/patterns"
+	"github.com/yodel-mq/yodel/patterns/group"
+	"github.com/yodel-mq/yodel/patterns/pipeline"
 	"github.com/yodel-mq/yodel/patterns/pubsub"
 	"github.com/yodel-mq/yodel/patterns/rpc"
 )
@@ -138,6 +141,81 @@ func TestSubscriber(t *testing.T) {
 		must(t, p.Publish(within(t), "quotes.eu.sap", quote{101.5}))
 		if got := reads(t, out); got != "quotes.eu.sap 101.5" {
 			t.Error(got)
+		}
+	})
+}
+
+func TestWorker(t *testing.T) {
+	eachLanguage(t, func(t *testing.T, start func(script, endpoint string) *bufio.Scanner) {
+		p := pipeline.NewPusher[int]()
+		defer p.Close()
+		endpoint, err := p.Bind(within(t), "tcp://127.0.0.1:*")
+		must(t, err)
+		start("worker", endpoint)
+		done, err := p.Push(within(t), 21)
+		must(t, err)
+		rejected, err := p.Push(within(t), -1)
+		must(t, err)
+		var twice int
+		if err := errors.Join(done.Wait(within(t)), done.Result(&twice)); err != nil || twice != 42 {
+			t.Error(twice, err)
+		}
+		if err := rejected.Wait(within(t)); !errors.Is(err, pipeline.ErrRejected) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPusher(t *testing.T) {
+	eachLanguage(t, func(t *testing.T, start func(script, endpoint string) *bufio.Scanner) {
+		w := pipeline.NewWorker[int]()
+		defer w.Close()
+		endpoint, err := w.Bind(within(t), "tcp://127.0.0.1:*")
+		must(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			done <- w.Run(ctx, 2, func(_ context.Context, j *pipeline.Job[int]) error {
+				if j.Value < 0 {
+					return pipeline.Reject(errors.New("below zero"))
+				}
+				return j.Done(2 * j.Value)
+			})
+		}()
+		out := start("pusher", endpoint)
+		got := []string{reads(t, out), reads(t, out), reads(t, out)}
+		slices.Sort(got)
+		if want := []string{"-20 below zero", "10 20", "30 60"}; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		stop()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMember(t *testing.T) {
+	eachLanguage(t, func(t *testing.T, start func(script, endpoint string) *bufio.Scanner) {
+		m := group.New[string]("go")
+		defer m.Close()
+		endpoint, err := m.Bind(within(t), "tcp://127.0.0.1:*")
+		must(t, err)
+		must(t, m.Join("g"))
+		out := start("member", endpoint)
+		if got := reads(t, out); got != "hello go" {
+			t.Error(got)
+		}
+		must(t, m.WaitPeers(within(t), "g", 1))
+		must(t, m.Whisper(within(t), m.Peers("g")[0], "psst"))
+		for e, err := range m.Events(within(t)) {
+			if must(t, err); e.Kind != group.Shout {
+				continue
+			}
+			if e.Group != "g" || e.Value != "PSST" || e.Peer.Name != "foreign" {
+				t.Errorf("%+v", e)
+			}
+			break
 		}
 	})
 }
