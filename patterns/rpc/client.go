@@ -31,6 +31,8 @@ type Client struct {
 	failure  error                // the last of an attempt to connect
 	change   chan struct{}        // closed when a replica comes, or an attempt has failed
 	lastID   uint32
+	held     map[keyed]*holder
+	ended    []heldUntil // in the order in which they were released
 	counters counters
 	stray    uint64
 	waiting  int
@@ -49,6 +51,7 @@ func NewClient(opts ...ClientOption) *Client {
 		budget:   balance.NewBudget(cfg.budget),
 		trying:   make(map[string]time.Time),
 		change:   make(chan struct{}),
+		held:     make(map[keyed]*holder),
 		counters: make(counters),
 	}
 	c.dialer = line.NewDialer(line.Call, (*clientHandler)(c), cfg.dealer...)

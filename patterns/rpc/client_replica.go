@@ -15,6 +15,8 @@ import (
 type replica struct {
 	line     *line.Line
 	conn     *line.Conn          // the present one, nil if there is none
+	id       string              // which Service it leads to, or led to last; "" if that is none
+	lost     time.Time           // when the last one was over
 	calls    map[uint32]*attempt // that are out at conn
 	late     map[uint32]string   // methods of calls that were given up, whose replies may come
 	draining bool                // it has said bye
@@ -33,6 +35,7 @@ type attempt struct {
 	method  string
 	done    chan outcome // gets one
 	stream  *stream      // of a call with streams
+	held    *holder      // of a call with a key, if the replica is a Service
 }
 
 // clientHandler is what a client does with what comes from one endpoint, one thing after the other.
@@ -53,6 +56,7 @@ func (h *clientHandler) Up(conn *line.Conn) {
 	}
 	conn.Data = r
 	r.conn, r.calls, r.late, r.draining = conn, make(map[uint32]*attempt), nil, false
+	r.id = serviceID(conn.Peer)
 	if conn.Foreign() {
 		c.ready(r)
 	}
@@ -76,7 +80,8 @@ func (h *clientHandler) Down(conn *line.Conn, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := conn.Data.(*replica)
-	c.set.Down(time.Now(), r)
+	r.lost = time.Now()
+	c.set.Down(r.lost, r)
 	cause := fmt.Errorf("%w: %w", socket.ErrPeerLost, err)
 	if c.closed {
 		cause = socket.ErrClosed

@@ -46,7 +46,7 @@ func Sink[Resp, Item any](
 			if err := c.feed(ctx, a, encoded(c, items)); err != nil && ctx.Err() == nil {
 				return err
 			}
-			res := c.await(ctx, a)
+			res := c.await(ctx, out, a)
 			if err := c.close(out, &res); err != nil {
 				return err
 			}
@@ -96,6 +96,9 @@ func Duplex[Out, In any](
 func (c *Client) streamed(ctx context.Context, out *outgoing, run func(context.Context, *attempt) error) error {
 	if ctx.Err() != nil {
 		return &CallError{Method: out.info.Method, Err: ctx.Err()}
+	}
+	if err := out.noStream(); err != nil {
+		return err
 	}
 	c.earn()
 	var last outcome
@@ -174,7 +177,7 @@ func receive[Item any](
 		it, credit, err := a.stream.next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) || err != nil && ctx.Err() != nil:
-			res := c.await(ctx, a)
+			res := c.await(ctx, out, a)
 			return c.close(out, &res)
 		case err != nil:
 			return err

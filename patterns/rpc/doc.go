@@ -24,7 +24,19 @@
 // ([WithPatience]).
 //
 // A call is tried again, at another replica, if no handler has begun it: if it was not sent, or the replica shuts down
-// or has too much to do. Otherwise only if it is [Idempotent].
+// or has too much to do. Otherwise only if it is [Idempotent], so that it may be done twice, or has a key ([Once]), so
+// that its service does it once: then it is tried again at that same service. An idempotent call can also be sent to a
+// second replica when the first takes long ([Hedge]). How much all of that may add to the calls there are is bounded
+// ([WithRetryBudget]).
+//
+//	                              Once                          Idempotent
+//	another call, the same key    the same reply, one handler   -
+//	the connection is lost        again, at the same service    again, at any
+//	the service is gone           an error with MayHaveRun      again, at another
+//	the caller gives up           the handler goes on           the handler's context ends
+//	Hedge                         an error                      a second replica
+//
+// With both a call goes wherever an idempotent one does, and each service does it once.
 //
 // # Overload
 //
@@ -45,7 +57,8 @@
 //
 // # Where to start reading
 //
-// service_calls.go (what becomes of a call that comes), service_run.go (the handler), client_call.go (attempts) and
-// client_replica.go (what comes from a replica). The decisions are in packages of their own: gate (what runs, waits
-// and is refused), balance (which replica, and whether again), line (connections).
+// service_calls.go (what becomes of a call that comes), service_run.go (the handler), client_call.go and
+// client_attempt.go (attempts), client_pick.go (where they go) and client_replica.go (what comes from a replica);
+// service_once.go and client_once.go for calls with keys. The decisions are in packages of their own: gate (what runs,
+// waits and is refused), balance (which replica, and whether again), once (what is kept), line (connections).
 package rpc

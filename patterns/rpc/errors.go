@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,18 +20,23 @@ var (
 	ErrOverloaded error = &patterns.Error{Code: patterns.CodeOverloaded}
 )
 
+// errHedge: Hedge alone would do calls twice that must not be.
+var errHedge = errors.New("Hedge needs Idempotent, as two replicas may do the call")
+
 type noResponders struct{}
 
 func (noResponders) Error() string        { return "no responders" }
 func (noResponders) Is(target error) bool { return target == socket.ErrNoPeers }
 
 // A CallError says that a call has ended without a reply. Err says why: ErrNoResponders, socket.ErrPeerLost,
-// socket.ErrClosed or the context's error.
+// socket.ErrClosed or the context's error; or it is a [*patterns.Error], by which the last attempt was refused, if the
+// one before may have done the call.
 type CallError struct {
 	Method   string
 	Peer     *socket.Peer // that had the call last, nil if none
 	Attempts int          // how often it was sent
-	// MayHaveRun: the handler may have begun, and may have ended. If not, it has not and will not.
+	// MayHaveRun: the handler may have begun, by any attempt or by an earlier call with the same key, and may have
+	// ended. If not, it has not and will not.
 	MayHaveRun bool
 	Err        error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/yodel-mq/yodel/patterns"
 	"github.com/yodel-mq/yodel/patterns/rpc"
@@ -60,6 +61,53 @@ func ExampleMethod() {
 	client.Connect("inproc://method")
 	fmt.Println(count.Call(ctx, client, Words{"as it is"}))
 	// Output: {3} <nil>
+}
+
+// A call with a key is done once, however often it is made.
+func ExampleOnce() {
+	ctx := context.Background()
+	svc := rpc.NewService()
+	defer svc.Close()
+	orders := 0
+	rpc.Handle(svc, "order", func(context.Context, Words) (int, error) { orders++; return orders, nil })
+	svc.Bind(ctx, "inproc://orders")
+
+	client := rpc.NewClient()
+	defer client.Close()
+	client.Connect("inproc://orders")
+	for range 2 {
+		number, err := rpc.Call[int](ctx, client, "order", Words{"a chair"}, rpc.Once("7f3a"))
+		fmt.Println(number, err)
+	}
+	// Output:
+	// 1 <nil>
+	// 1 <nil>
+}
+
+// A call that takes longer than most goes to a second replica too, and the first reply counts.
+func ExampleHedge() {
+	ctx := context.Background()
+	client := rpc.NewClient()
+	defer client.Close()
+	for i, takes := range []time.Duration{time.Minute, 0} {
+		svc := rpc.NewService()
+		defer svc.Close()
+		rpc.Handle(svc, "count", func(ctx context.Context, w Words) (Count, error) {
+			select {
+			case <-time.After(takes):
+				return Count{len(strings.Fields(w.Text))}, nil
+			case <-ctx.Done():
+				return Count{}, ctx.Err()
+			}
+		})
+		at := fmt.Sprint("inproc://hedged-", i)
+		svc.Bind(ctx, at)
+		client.Connect(at)
+	}
+	client.WaitReplicas(ctx, 2)
+	n, err := rpc.Call[Count](ctx, client, "count", Words{"as it is"}, rpc.Idempotent(), rpc.Hedge(time.Millisecond))
+	fmt.Println(n.Words, err)
+	// Output: 3 <nil>
 }
 
 func ExampleNewClient() {

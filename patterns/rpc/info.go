@@ -19,7 +19,8 @@ type Info struct {
 	Trailers patterns.Headers
 	// Peer is the caller; on the side of the caller the replica that has replied.
 	Peer *socket.Peer
-	// Key is that of [Once], "" without.
+	// Key is that of [Once], "" without. Of a call that is answered from another one the middleware sees it, and the
+	// handler does not.
 	Key string
 	// Attempt is how many attempts there were before this one, as the caller says.
 	Attempt int

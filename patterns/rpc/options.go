@@ -31,6 +31,8 @@ const (
 	defaultBudget   = 0.2
 	defaultAttempts = 3
 	defaultWindow   = 256 << 10
+	defaultKeep     = 10_000
+	defaultKeepFor  = 10 * time.Minute
 )
 
 type commonConfig struct {
@@ -47,6 +49,8 @@ type serviceConfig struct {
 	queue         int
 	wait          time.Duration
 	grace         time.Duration
+	keep          int
+	keepFor       time.Duration
 	errorText     bool
 	router        []socket.RouterOption
 }
@@ -62,6 +66,8 @@ type clientConfig struct {
 type callConfig struct {
 	idempotent bool
 	attempts   int
+	key        string
+	hedge      time.Duration
 }
 
 type (
@@ -140,6 +146,20 @@ func WithGrace(d time.Duration) ServiceOption {
 	return serviceOption(func(c *serviceConfig) { c.grace = max(d, 0) })
 }
 
+// WithDedup sets how many outcomes of calls with a key ([Once]) a service keeps, and for how long. Beyond 64 MiB of
+// replies it keeps fewer, the newest; of a reply over 16 MiB it keeps only that the call was done. Calls that run are
+// known in any case. The defaults are 10,000 and ten minutes, which 0 or less keeps.
+func WithDedup(n int, d time.Duration) ServiceOption {
+	return serviceOption(func(c *serviceConfig) {
+		if c.keep, c.keepFor = n, d; n <= 0 {
+			c.keep = defaultKeep
+		}
+		if d <= 0 {
+			c.keepFor = defaultKeepFor
+		}
+	})
+}
+
 // WithErrorText lets the text of all errors cross to the caller. By default that of an error which is no
 // [*patterns.Error] does not, as it may tell secrets.
 func WithErrorText() ServiceOption {
@@ -158,7 +178,8 @@ func WithTimeout(d time.Duration) ClientOption {
 
 // WithPatience sets for how long a call waits for a replica, from when the client was made until it first has one, and
 // from each Connect until the first attempt there has succeeded or failed. Later, and otherwise, a call without a
-// replica fails at once. The default is 3 s; 0 or less is not to wait.
+// replica fails at once, but for one with a key that waits so long for the replica that was lost ([Once]). The default
+// is 3 s; 0 or less is not to wait.
 func WithPatience(d time.Duration) ClientOption {
 	return clientOption(func(c *clientConfig) { c.patience = max(d, 0) })
 }
@@ -176,15 +197,41 @@ func WithDealer(o ...socket.DealerOption) ClientOption {
 }
 
 // Idempotent says that the call may be done twice, so that it is tried again when a replica is lost that may have
-// begun it, and when it ends with the code unavailable or aborted. Without it a call is tried again only if no handler
-// has begun.
+// begun it, and when it ends with the code unavailable or aborted. Without it, and without [Once], a call is tried
+// again only if no handler has begun.
 func Idempotent() CallOption { return callOption(func(c *callConfig) { c.idempotent = true }) }
 
 // Attempts sets how often a call is sent at most. The default is 3; less than 1 is 1.
 func Attempts(n int) CallOption { return callOption(func(c *callConfig) { c.attempts = max(n, 1) }) }
 
+// Once gives the call a key, of at most 64 bytes, so that no handler of a [Service] begins twice for it: a service
+// remembers the key and the reply ([WithDedup]), and another call of the same method with the same key gets the same
+// reply, be it an error, once there is one. The handler goes on when the caller is lost or gives up; its context ends
+// by the deadline of the call that came first, and with the service. Who knows a key gets its reply, where middleware
+// lets them, so that it should be hard to guess. "" is no key.
+//
+// A call that is lost is tried again, within the budget, but only at the service that has had it: another one would do
+// it a second time, and so would the same after a restart. That service may come back within the time of WithPatience.
+// If it does not the [CallError] says so, matches socket.ErrPeerLost and has MayHaveRun set, as also for each call with
+// the key from then on: what became of the first one cannot be known. A client remembers for ten minutes where its
+// calls went, of the last 10,000. Other clients do not know it, and plain ZeroMQ knows no keys: a call that must never
+// be done twice needs its key in the application's own transaction.
+//
+// With [Idempotent] too a call may go to other replicas, each of which does it once.
+func Once(key string) CallOption { return callOption(func(c *callConfig) { c.key = key }) }
+
+// Hedge sends a call that takes longer than d to a second replica as well, if there is one and the budget of retries
+// allows it. The first reply counts, unless the other may have a better one: a replica that is lost or refuses the
+// call leaves it to the other. Whichever is not needed is cancelled. As both may do the call it must be [Idempotent],
+// or ends with an error. A d such as the time in which 95 of 100 calls end costs little and spares most of the wait
+// for the slowest. 0 or less is not to hedge.
+func Hedge(d time.Duration) CallOption { return callOption(func(c *callConfig) { c.hedge = d }) }
+
 func serviceConfigOf(opts []ServiceOption) serviceConfig {
-	c := serviceConfig{commonConfig: commonConfig{window: defaultWindow}, grace: defaultGrace}
+	c := serviceConfig{
+		commonConfig: commonConfig{window: defaultWindow}, grace: defaultGrace,
+		keep: defaultKeep, keepFor: defaultKeepFor,
+	}
 	for _, o := range opts {
 		if o != nil {
 			o.setService(&c)

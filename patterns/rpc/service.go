@@ -8,6 +8,7 @@ import (
 
 	"github.com/yodel-mq/yodel/patterns/internal/gate"
 	"github.com/yodel-mq/yodel/patterns/internal/line"
+	"github.com/yodel-mq/yodel/patterns/internal/once"
 	"github.com/yodel-mq/yodel/socket"
 )
 
@@ -15,6 +16,7 @@ import (
 // [Client]s, and plain REQ, DEALER and ROUTER sockets. All methods may be called by any number of goroutines.
 type Service struct {
 	cfg    serviceConfig
+	id     string
 	codecs codecs
 	bound  *line.Bound
 	served sync.WaitGroup // handlers, and what sends their replies
@@ -22,6 +24,8 @@ type Service struct {
 	mu       sync.Mutex
 	methods  map[string]*method
 	callers  map[*caller]bool
+	memory   *once.Memory[keyed, *kept]
+	lasting  map[*call]bool // those with keys whose handlers run, whatever becomes of their callers
 	gate     *gate.Gate[*caller, *call]
 	due      *time.Timer // when the gate wants to be asked
 	counters counters
@@ -39,15 +43,18 @@ func NewService(opts ...ServiceOption) *Service {
 	cfg := serviceConfigOf(opts)
 	s := &Service{
 		cfg:      cfg,
+		id:       newServiceID(),
 		codecs:   newCodecs(cfg.codecs),
 		methods:  make(map[string]*method),
 		callers:  make(map[*caller]bool),
+		memory:   newMemory(&cfg),
+		lasting:  make(map[*call]bool),
 		gate:     gate.New[*caller, *call](gate.Config{Limit: cfg.concurrency, Queue: cfg.queue, Wait: cfg.wait}),
 		counters: make(counters),
 		changed:  make(chan struct{}),
 		over:     make(chan struct{}),
 	}
-	s.bound = line.NewBound(line.Service, (*serviceHandler)(s), cfg.router...)
+	s.bound = line.NewBound(line.Service, (*serviceHandler)(s), identified(s.id, cfg.router)...)
 	s.reserve()
 	return s
 }
@@ -103,6 +110,9 @@ func (s *Service) Close() error {
 	s.closed, s.draining = true, true
 	for who := range s.callers {
 		who.cancelAll(socket.ErrClosed)
+	}
+	for c := range s.lasting {
+		c.cancel(socket.ErrClosed)
 	}
 	if s.due != nil {
 		s.due.Stop()

@@ -38,10 +38,14 @@ type call struct {
 	deadline time.Time // zero if there is none
 	stream   *stream   // of a method that has one
 	credit   uint64    // for the caller, at the beginning
+	known    bool      // when it came another one with its key had begun
 
 	// Guarded by the lock of the service.
 	cancel context.CancelCauseFunc // of the handler's context, once it runs
 	gone   bool                    // the caller has given up, or is lost: nobody waits for a reply
+
+	lasting bool // the handler has begun, and goes on when the caller is gone
+	repeat  bool // it comes to what another one with its key comes to
 }
 
 // serviceHandler is what a service does with what comes, one thing after the other.
@@ -151,6 +155,7 @@ func (s *Service) accept(in *call) {
 	s.mu.Lock()
 	defer s.unlock()
 	in.method = s.methods[in.head.Method]
+	in.known = s.knows(in)
 	who := in.caller
 	if old := who.calls[in.key]; old != nil { // of a REQ that has given up, without a word
 		old.giveUp(context.Canceled)
@@ -159,7 +164,7 @@ func (s *Service) accept(in *call) {
 	switch {
 	case in.head.Version > 1:
 		err = patterns.Errorf(patterns.CodeUnimplemented, "version %d of the head is not known here", in.head.Version)
-	case s.draining:
+	case s.draining && !in.known:
 		err = patterns.Errorf(patterns.CodeUnavailable, "the service shuts down")
 	case in.method == nil:
 		err = patterns.Errorf(patterns.CodeUnimplemented, "there is no method %.64q", in.head.Method)
@@ -190,7 +195,7 @@ func (s *Service) accept(in *call) {
 		in.stream, in.credit = newStream(s.cfg.window)
 		_ = in.stream.grant(min(in.head.Window, flow.MostCredit))
 	}
-	if !in.method.gated() {
+	if !in.gated() {
 		s.start(in)
 		return
 	}
@@ -252,7 +257,8 @@ func (s *Service) overloaded(now time.Time, c *call) {
 	s.ended(c, 0, err)
 }
 
-// refuse answers a call whose handler will not begin, once mu, which is held, is released.
+// refuse answers a call whose handler will not begin, though that of another with its key may have. It does so once
+// mu, which is held, is released.
 func (s *Service) refuse(c *call, err *patterns.Error) {
 	s.refusals = append(s.refusals, refusal{c, err})
 }
@@ -271,7 +277,7 @@ func (s *Service) unlock() {
 	s.mu.Unlock()
 	for _, r := range refusals {
 		head, body, _ := reply.FromError(r.err, false)
-		head.NotBegun = true
+		head.NotBegun = !r.call.known
 		_ = r.call.caller.conn.TrySend(message(r.call.envelope, &head, body))
 	}
 }
@@ -300,7 +306,7 @@ func (s *Service) ended(c *call, busy time.Duration, err error) {
 // giveUp ends a call that nobody waits for any more. The lock of the service is held.
 func (c *call) giveUp(cause error) {
 	c.gone = true
-	if c.cancel != nil {
+	if c.cancel != nil && !c.lasting {
 		c.cancel(cause)
 	}
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"maps"
 	"slices"
 
@@ -14,6 +15,7 @@ type greeting struct {
 	Name    string   `json:"name,omitempty"`
 	Version string   `json:"version,omitempty"`
 	Node    string   `json:"node"`              // the process, as socket.NodeID
+	Service string   `json:"service"`           // the Service, drawn at random for each
 	Methods []string `json:"methods,omitempty"` // sorted, but for these three; of yodel.info
 }
 
@@ -21,7 +23,10 @@ type greeting struct {
 // it can be seen what it does. A request is not looked at.
 func (s *Service) reserve() {
 	greet := func() greeting {
-		return greeting{Name: s.cfg.name, Version: s.cfg.version, Node: socket.NodeID(s.NodeID()).String()}
+		return greeting{
+			Name: s.cfg.name, Version: s.cfg.version, Node: socket.NodeID(s.NodeID()).String(),
+			Service: hex.EncodeToString([]byte(s.id)),
+		}
 	}
 	s.add(&method{name: ours + "ping", reserved: true, run: unary(
 		func(context.Context, patterns.Raw) (greeting, error) { return greet(), nil })})

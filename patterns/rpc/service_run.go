@@ -20,7 +20,7 @@ const replyPatience = 5 * time.Second
 // start has a call handled, by a goroutine of its own. mu is held.
 func (s *Service) start(c *call) {
 	if s.closed || c.gone {
-		if c.method.gated() {
+		if c.gated() {
 			s.gate.Done(0, gate.Abandoned)
 		}
 		c.gone = true
@@ -49,10 +49,10 @@ func (s *Service) run(ctx context.Context, c *call) {
 func (s *Service) finish(ctx context.Context, c *call, info *Info, res result, err error, busy time.Duration) {
 	s.mu.Lock()
 	gone := c.gone
-	if c.method.gated() {
+	if c.gated() {
 		outcome := gate.Finished
 		switch {
-		case gone:
+		case gone && !c.lasting, c.repeat:
 			outcome = gate.Abandoned
 		case errors.Is(err, context.DeadlineExceeded):
 			outcome = gate.Lost
@@ -78,7 +78,7 @@ func (s *Service) handle(ctx context.Context, c *call, info *Info) (res result, 
 		defer cancel()
 	}
 	ctx = context.WithValue(ctx, infoKey{}, info)
-	handler := func(ctx context.Context) error {
+	do := func(ctx context.Context) error {
 		return s.guard(info, func() (err error) {
 			r := &request{codec: c.codec, body: c.body}
 			if c.stream != nil {
@@ -89,6 +89,12 @@ func (s *Service) handle(ctx context.Context, c *call, info *Info) (res result, 
 			}
 			return err
 		})
+	}
+	handler := do
+	if c.keyed() {
+		handler = func(ctx context.Context) error {
+			return s.once(ctx, c, info, &res, func() error { return do(ctx) })
+		}
 	}
 	if len(s.cfg.middleware) == 0 || c.method.reserved {
 		err = handler(ctx)

@@ -143,6 +143,16 @@ func (s *Set[R]) PickBusy() (name R, ok bool) {
 	return best.name, true
 }
 
+// Take counts a call for one replica, as Pick does, whatever it has lost or refused, and tells whether it is up.
+func (s *Set[R]) Take(name R) bool {
+	r := s.byName[name]
+	if r == nil || !r.up || r.draining {
+		return false
+	}
+	r.outstanding++
+	return true
+}
+
 func (s *Set[R]) choose(now time.Time, tried func(R) bool) (best *replica[R], why Why, until time.Time) {
 	if n := len(s.replicas); n > scanned {
 		i, j := s.random(n), s.random(n-1)

@@ -205,6 +205,29 @@ func TestLossesOfOneTrouble(t *testing.T) {
 	s.pick("a")
 }
 
+// A call that one replica alone can have goes there, unless that takes none.
+func TestTake(t *testing.T) {
+	s := newScript(t, "a", "b")
+	take := func(name string, want bool) {
+		t.Helper()
+		if got := s.Take(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	s.Busy("a", s.now.Add(time.Second))
+	take("a", true)
+	take("a", true)
+	if n := s.Outstanding("a"); n != 2 {
+		t.Errorf("%d are out", n)
+	}
+	s.done(Answered, "a", "a")
+	s.Drain("a")
+	take("a", false)
+	s.Down(s.now, "b")
+	take("b", false)
+	take("x", false)
+}
+
 func TestTheOnlyOneIsNeverTooBad(t *testing.T) {
 	s := newScript(t, "a")
 	for range 10 {
