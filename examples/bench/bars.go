@@ -93,6 +93,10 @@ func bars() []bar {
 			against: "libzmq-curve", limit: 0.8,
 		},
 		bar{
+			text: "TLS PUSH → PULL 64 KiB, × crypto/tls", metric: rate, work: "oneway-tcp-65536", of: "tls", against: "raw-tls",
+			limit: 0.6, least: true,
+		},
+		bar{
 			text: "allocations a message sent with CURVE, tcp 1 KiB", metric: allocsOut, work: "oneway-tcp-1024", of: "curve",
 			limit: 0.1, alone: true,
 		},

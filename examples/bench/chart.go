@@ -42,8 +42,8 @@ type chart struct {
 }
 
 var chartColours = map[string]string{
-	"yodel": "#d9480f", "reliable": "#f59f00", "curve": "#9c36b5", "libzmq": "#495057", "libzmq-curve": "#5f3dc4",
-	"go-zeromq": "#1c7ed6", "nats": "#2b8a3e", "raw": "#adb5bd",
+	"yodel": "#d9480f", "reliable": "#f59f00", "curve": "#9c36b5", "tls": "#e64980", "libzmq": "#495057",
+	"libzmq-curve": "#5f3dc4", "go-zeromq": "#1c7ed6", "nats": "#2b8a3e", "raw": "#adb5bd", "raw-tls": "#868e96",
 }
 
 var chartTemplate = template.Must(template.New("chart").Parse(

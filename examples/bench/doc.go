@@ -41,7 +41,8 @@
 //
 // Of reliable links (the peer called reliable) what is measured beside Yodel without them is what they are to cost next
 // to nothing of; both sides use the option. CURVE (the peers called curve and libzmq-curve) is measured where it has a
-// bar: streams of 1 KiB and 64 KiB and the round trip, over tcp.
+// bar: streams of 1 KiB and 64 KiB and the round trip, over tcp. TLS (tls and raw-tls) is that of crypto/tls, with a
+// stream of 64 KiB and the round trip.
 //
 // System calls are counted, with --syscalls, in a run of their own, for counting slows down what it watches; it takes
 // perf and the right to trace.

@@ -48,8 +48,8 @@ func measure(ctx context.Context, args []string) error {
 	flags.StringVar(&only, "only", "",
 		"measure only what matches this `regexp`, such as oneway-tcp, roundtrip, fanout, fanin, match, idle")
 	flags.StringVar(&names, "peers", "",
-		"measure only these `peers`, with commas between (default all: yodel,reliable,curve,libzmq,libzmq-curve,"+
-			"go-zeromq,nats,raw; "+
+		"measure only these `peers`, with commas between (default all: yodel,reliable,curve,tls,libzmq,"+
+			"libzmq-curve,go-zeromq,nats,raw,raw-tls; "+
 			"of --patterns yodel,sockets,grpc,connect,connect1,nats)")
 	flags.IntVar(&s.hwm, "hwm", 1000, "high-water mark of Yodel and libzmq, in `messages`, each way")
 	flags.BoolVar(&s.syscalls, "syscalls", false, "count system calls too, in one more run of each under perf")

@@ -28,7 +28,8 @@ type role func(ctx context.Context, c *console, j job) error
 
 func socketPeers() []*peer {
 	return []*peer{
-		yodelPeer(), reliablePeer(), curvePeer(), libzmqPeer(), libzmqCurvePeer(), zmq4Peer(), natsPeer(), rawPeer(),
+		yodelPeer(), reliablePeer(), curvePeer(), tlsPeer(), libzmqPeer(), libzmqCurvePeer(), zmq4Peer(), natsPeer(),
+		rawPeer(), rawTLSPeer(),
 	}
 }
 

@@ -46,8 +46,8 @@ type yodelConn struct {
 	release  bool // what is received
 }
 
-// openYodel makes the socket of a role, with security unless that is nil.
-func openYodel(ctx context.Context, role string, j job, security *pair, reliable ...socket.ReliableOption) (conn, error) {
+// openYodel makes the socket of a role, with security unless that is nil, and with options that fit every role.
+func openYodel(ctx context.Context, role string, j job, security *pair, extra ...any) (conn, error) {
 	c := &yodelConn{}
 	raw, _, _ := j.bodies()
 	for _, b := range raw {
@@ -55,9 +55,7 @@ func openYodel(ctx context.Context, role string, j job, security *pair, reliable
 	}
 	binds := true
 	hwm := []any{socket.WithSendHWM(j.HWM), socket.WithRecvHWM(j.HWM)}
-	for _, o := range reliable {
-		hwm = append(hwm, o)
-	}
+	hwm = append(hwm, extra...)
 	if security != nil {
 		hwm = append(hwm, socket.WithSecurity(security.binds))
 	}
