@@ -27,17 +27,20 @@ const (
 // for 200 ms.
 //
 // When ctx ends first Shutdown closes all the same, within a second, and the error says how much has not been
-// delivered, counted in the ledger as dropped; or, matching [ErrUnconfirmed], how much was delivered to peers of
-// which it is not known whether they have read it. That is said, too, of peers whose connection broke while Shutdown
-// waited for the rest to leave.
+// delivered, counted in the ledger as dropped, and, of a socket without a peer, why it has none ([NoPeerError]); or,
+// matching [ErrUnconfirmed], how much was delivered to peers of which it is not known whether they have read it. That
+// is said, too, of peers whose connection broke while Shutdown waited for the rest to leave.
 func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true
 	c.mu.Unlock()
 	c.stopAccepting()
 	err := c.out.waitIdle(ctx)
+	var missing []EndpointStats
 	if err == nil {
 		err = ErrClosed // if anything is lost, then because somebody called Close meanwhile
+	} else {
+		missing = c.missing()
 	}
 	unread := c.end(func() time.Time { return time.Now().Add(closeWait) }, c.untilRead(ctx))
 	c.out.mu.Lock()
@@ -49,7 +52,11 @@ func (c *core) Shutdown(ctx context.Context) error {
 	c.mu.Unlock()
 	switch {
 	case lost.Messages > 0 && c.requests == nil: // what was not sent of these is in the spool
-		return fmt.Errorf("socket: shutdown: %d messages (%d bytes) not delivered: %w", lost.Messages, lost.Bytes, err)
+		err = fmt.Errorf("socket: shutdown: %v not delivered: %w", lost, err)
+		if missing != nil {
+			err = &NoPeerError{Err: err, Endpoints: missing}
+		}
+		return err
 	case unread.peers > 0:
 		err = fmt.Errorf("socket: shutdown: %w: %d peers had not closed, or were lost; they were sent %d messages (%d bytes)",
 			ErrUnconfirmed, unread.peers, unread.sent.Messages, unread.sent.Bytes)
@@ -182,12 +189,23 @@ func (c *core) end(deadline func() time.Time, wait func(peers []*link) (late []*
 		c.diskReplies.leave()
 	}
 	c.yielder.Close()
-	c.events.add(Event{Kind: Closed})
+	c.events.add(c.lastEvent())
 	if c.logged != nil {
 		c.waitFor(func() { <-c.logged }, by)
 	}
 	close(c.closed)
 	return left
+}
+
+// lastEvent is Closed, with how many messages were dropped for it.
+func (c *core) lastEvent() Event {
+	ev := Event{Kind: Closed}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if n := c.out.counts.dropped[SocketClosed].Messages; n > 0 {
+		ev.Reason, ev.Count = SocketClosed, n
+	}
+	return ev
 }
 
 // endStorage has what was received be kept, or noted, as far as that is under way, for as long as a disk should take.

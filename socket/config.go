@@ -30,6 +30,7 @@ type config struct {
 	limits           Limits
 	linger           time.Duration
 	logger           *slog.Logger
+	label            string
 	withoutBallast   bool
 	transports       map[string]transport.Transport
 

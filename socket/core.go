@@ -136,7 +136,7 @@ func newCore(cfg config, b behaviour) *core {
 		c.logged = make(chan struct{})
 		go func() {
 			defer close(c.logged)
-			c.events.logTo(cfg.logger)
+			c.events.logTo(cfg.logger, cfg.label)
 		}()
 	}
 	return c
@@ -165,8 +165,12 @@ func (c *core) Stats() Stats {
 	links := c.snapshot()
 	slices.SortFunc(links, func(a, b *link) int { return slices.Compare([]byte(a.peer.Address), []byte(b.peer.Address)) })
 
-	var s Stats
-	s.Peers = make([]PeerStats, len(links))
+	s := Stats{Label: c.cfg.label, Peers: make([]PeerStats, len(links)), Events: c.events.counted()}
+	c.mu.Lock()
+	if !c.closing {
+		s.Endpoints = c.endpointStats(everyEndpoint)
+	}
+	c.mu.Unlock()
 	c.out.mu.Lock()
 	for _, l := range links {
 		l.carrier.flush()
@@ -182,8 +186,10 @@ func (c *core) Stats() Stats {
 		c.out.durables.fill(&s.Ledger)
 	}
 	s.Redelivered, s.AtMostOnce = c.out.redelivered, c.out.atMostOnce
+	s.Unwanted = c.out.unwanted.list()
 	for i, l := range links {
 		l.out.counts.fill(&s.Peers[i].Ledger)
+		l.out.shape(&s.Peers[i])
 	}
 	c.out.mu.Unlock()
 	for _, l := range links {
@@ -198,6 +204,8 @@ func (c *core) Stats() Stats {
 		l.in.counts.fill(&s.Peers[i].Ledger)
 		s.Peers[i].Peer = l.peer
 		s.Peers[i].UnderWay = l.in.underway.bytes
+		l.in.shape(&s.Peers[i])
+		l.shape(&s.Peers[i])
 	}
 	c.in.mu.Unlock()
 	c.in.recv.Unlock()
@@ -206,8 +214,13 @@ func (c *core) Stats() Stats {
 }
 
 // WaitPeers waits until at least n peers are connected, which means that their handshake is done. It returns an error
-// if ctx ends or the socket closes first. For a publisher see also [Pub.WaitSubscribers].
+// if ctx ends or the socket closes first: a [NoPeerError] if an endpoint that it connects to has no peer. For a
+// publisher see also [Pub.WaitSubscribers].
 func (c *core) WaitPeers(ctx context.Context, n int) error {
+	return c.lacking(ctx, c.waitPeers(ctx, n))
+}
+
+func (c *core) waitPeers(ctx context.Context, n int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.up < n {
@@ -277,7 +290,7 @@ func (c *core) sendTo(ctx context.Context, wait bool, p *Peer, m Msg) error {
 	if errors.Is(err, ErrPeerLost) {
 		return &PeerError{Op: "send to", Peer: p, Err: ErrPeerLost}
 	}
-	return opError("send", err)
+	return c.ended(ctx, "send", err)
 }
 
 // recv is Recv of the roles that hand out what is in the inbox as it is.
@@ -286,7 +299,7 @@ func (c *core) recv(ctx context.Context) (Msg, error) {
 		return Msg{}, opError("recv", err)
 	}
 	m, err := c.reads.get(ctx, true, nil)
-	return m, opError("recv", err)
+	return m, c.ended(ctx, "recv", err)
 }
 
 // startStorage begins to keep what is received, where the options say so. It is called by whoever comes first: Bind,
@@ -314,7 +327,7 @@ func (c *core) next(ctx context.Context) (*Delivery, error) {
 		m, err = c.reads.get(ctx, true, &d)
 	}
 	if err != nil {
-		return nil, opError("next", err)
+		return nil, c.ended(ctx, "next", err)
 	}
 	d.Msg = m
 	return &d.Delivery, nil
@@ -342,5 +355,5 @@ func (c *core) sendBalanced(ctx context.Context, wait bool, m Msg) error {
 	default:
 		err = c.out.balance(ctx, wait, m)
 	}
-	return opError("send", err)
+	return c.ended(ctx, "send", err)
 }

@@ -28,7 +28,9 @@
 //
 // Errors come wrapped with what was being done and, as a [PeerError], with the peer or endpoint concerned. Match them
 // by [errors.Is] with the sentinels below, with the context's own and, for an endpoint, with those of package
-// transport (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event.
+// transport (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event. But a call
+// whose context ends while there is no peer says, as a [NoPeerError], how each endpoint has failed; Stats tells that at
+// any time ([EndpointStats]).
 //
 // # Order
 //
@@ -85,6 +87,7 @@
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger
+//	WithLabel                           which socket a log, or Stats, is about
 //	WithTransport                       a transport of your own, a given one with other settings, or transport/mtls
 //
 // # libzmq's options and ours

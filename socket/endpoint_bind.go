@@ -26,6 +26,7 @@ type endpointState struct {
 	up     int                // links that have joined, guarded by core.mu
 	spent  bool               // no peer is to be waited for any more, guarded by core.out.mu
 	endID  endID              // of a connected one, by which its peer knows the socket
+	record record             // of the attempts, guarded by core.mu
 }
 
 // Endpoints returns what the socket is bound to, sorted; nothing once it is closed. They are the actual endpoints
@@ -206,7 +207,8 @@ func (c *core) acceptLoop(ep *endpointState) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		c.events.add(Event{Kind: AcceptFailed, Endpoint: ep.name, Err: err, Retry: pause})
+		c.attempt(ep)
+		c.fail(ep, Event{Kind: AcceptFailed, Err: err, Retry: pause})
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, time.Second)
@@ -225,11 +227,12 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 		conn.Close()
 		return
 	}
+	ep.record.attempts++
 	if c.crowded() {
 		c.mu.Unlock()
 		at := address(conn)
 		conn.Close()
-		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: at, Err: ErrTooManyPeers})
+		c.fail(ep, Event{Kind: HandshakeFailed, Address: at, Err: ErrTooManyPeers})
 		return
 	}
 	var evicted incoming

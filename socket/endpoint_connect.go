@@ -78,7 +78,7 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 			return
 		}
 		d := pause.next()
-		c.events.add(Event{Kind: Retrying, Endpoint: ep.name, Retry: d})
+		c.retry(ep, d)
 		select {
 		case <-time.After(d):
 		case <-ctx.Done():
@@ -91,6 +91,7 @@ func (c *core) connectLoop(ctx context.Context, ep *endpointState, t transport.T
 func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.Transport, addr string,
 	again func(lasted time.Duration),
 ) time.Duration {
+	c.attempt(ep)
 	c.events.add(Event{Kind: Connecting, Endpoint: ep.name})
 	dial, cancel := ctx, context.CancelFunc(func() {})
 	if c.cfg.connectTimeout > 0 {
@@ -103,7 +104,7 @@ func (c *core) connectOnce(ctx context.Context, ep *endpointState, t transport.T
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil {
-			c.events.add(Event{Kind: ConnectFailed, Endpoint: ep.name, Err: err})
+			c.fail(ep, Event{Kind: ConnectFailed, Err: err})
 		}
 		return 0
 	}
@@ -151,7 +152,11 @@ func (c *core) waitEndpoint(ctx context.Context, endpoint string, up bool) error
 		case up && c.connected[ep.key] != ep:
 			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: ErrNoEndpoint}
 		case ctx.Err() != nil: // wait might see a wake-up first
-			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: context.Cause(ctx)}
+			err := context.Cause(ctx)
+			if up {
+				err = &NoPeerError{Err: err, Endpoints: []EndpointStats{ep.stats()}}
+			}
+			return &PeerError{Op: "wait for", Endpoint: endpoint, Err: err}
 		}
 		w := c.peers.Join()
 		c.mu.Unlock()

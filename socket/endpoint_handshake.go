@@ -24,8 +24,7 @@ func (c *core) runConn(ctx context.Context, ep *endpointState, conn net.Conn, ag
 		}
 		conn.Close()
 		c.known.failed(ep, conn, err)
-		quiet := ep.bound && errors.Is(err, zmtp.ErrSilent)
-		c.events.add(Event{Kind: HandshakeFailed, Endpoint: ep.name, Address: address(conn), Err: err, quiet: quiet})
+		c.fail(ep, Event{Kind: HandshakeFailed, Address: address(conn), Err: err, quiet: ep.probed(err)})
 		return false
 	}
 	c.known.succeeded(ep, conn)

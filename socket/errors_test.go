@@ -163,13 +163,16 @@ func TestErrorTexts(t *testing.T) {
 		{"nobody until the context ends", push.Send(gone, Text("x")), context.Canceled, ""},
 		{
 			"which says what was missing", push.Send(gone, Text("x")), ErrNoPeers,
-			"socket: send: no peer is connected: context canceled",
+			"socket: send: no peer is connected: context canceled (no peer: the socket is neither bound nor connected)",
 		},
 		{
 			"wait for peers until then", push.WaitPeers(gone, 2), context.Canceled,
-			"socket: wait for 2 peers, have 0: context canceled",
+			"socket: wait for 2 peers, have 0: context canceled (no peer: the socket is neither bound nor connected)",
 		},
-		{"nothing comes until then", only(sub.Recv(gone)), context.Canceled, "socket: recv: context canceled"},
+		{
+			"nothing comes until then", only(sub.Recv(gone)), context.Canceled,
+			"socket: recv: context canceled (no peer: the socket is neither bound nor connected)",
+		},
 		{
 			"long topic", sub.Subscribe(strings.Repeat("t", 1025)), ErrTooLarge,
 			"socket: subscribe: over the limit: a topic of 1025 bytes, the limit is 1024",

@@ -3,7 +3,6 @@ package socket
 import (
 	"context"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
@@ -18,6 +17,7 @@ type eventLog struct {
 	next   uint64 // number of the next one
 	closed bool
 	more   waitlist.List
+	counts [len(eventNames)]uint64 // by kind, since the start
 }
 
 // maxEvents is how many events a socket remembers.
@@ -43,6 +43,7 @@ func (e *eventLog) append(ev Event) {
 		e.first++
 	}
 	e.next++
+	e.counts[ev.Kind]++
 	e.closed = ev.Kind == Closed
 	e.more.WakeAll()
 }
@@ -87,9 +88,15 @@ func (e *eventLog) all(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// logTo writes every event to log until the socket closes.
-func (e *eventLog) logTo(log *slog.Logger) {
-	for ev := range e.all(context.Background()) {
-		log.LogAttrs(context.Background(), ev.level(), "yodel: "+ev.Kind.String(), ev.attrs()...)
+// counted is how many events of each kind there were since the start, those that are forgotten included.
+func (e *eventLog) counted() map[EventKind]uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	counts := make(map[EventKind]uint64)
+	for kind, n := range e.counts {
+		if n > 0 {
+			counts[EventKind(kind)] = n
+		}
 	}
+	return counts
 }

@@ -238,7 +238,9 @@ func TestEventsToALogger(t *testing.T) {
 	var out bytes.Buffer
 	var log eventLog
 	log.add(Event{Kind: Listening, Endpoint: "tcp://127.0.0.1:5555"})
-	log.add(Event{Kind: HandshakeFailed, Endpoint: "tcp://127.0.0.1:5555", Address: "10.0.0.7:4242", Err: ErrTimeout})
+	log.add(Event{
+		Kind: HandshakeFailed, Endpoint: "tcp://127.0.0.1:5555", Address: "10.0.0.7:4242", Err: ErrTimeout, inbound: true,
+	})
 	log.add(Event{Kind: Accepted}) // below the level
 	log.add(Event{Kind: Closed})
 	log.logTo(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
@@ -249,9 +251,9 @@ func TestEventsToALogger(t *testing.T) {
 			}
 			return a
 		},
-	})))
+	})), "")
 	want := `level=INFO msg="yodel: listening" endpoint=tcp://127.0.0.1:5555
-level=WARN msg="yodel: handshake failed" endpoint=tcp://127.0.0.1:5555 address=10.0.0.7:4242 err="timed out"
+level=WARN msg="yodel: handshake failed" endpoint=tcp://127.0.0.1:5555 address=10.0.0.7:4242 err="timed out" attempts=1
 level=INFO msg="yodel: closed"
 `
 	if out.String() != want {

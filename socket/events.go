@@ -126,7 +126,8 @@ const (
 	Unbound
 	// Disconnected: Disconnect or Close gave up connecting to Endpoint.
 	Disconnected
-	// Closed: the socket was closed. It is the last event.
+	// Closed: the socket was closed. It is the last event. If messages were dropped for it Count says how many, and Reason
+	// is SocketClosed.
 	Closed
 	// Missed: this reader of events was too slow and missed Count of them.
 	Missed
@@ -155,8 +156,11 @@ func (k EventKind) String() string {
 
 // level is how loud the event is in a log.
 func (e Event) level() slog.Level {
-	if e.quiet {
+	switch {
+	case e.quiet:
 		return slog.LevelDebug
+	case e.Kind == Closed && e.Count > 0:
+		return slog.LevelWarn
 	}
 	return e.Kind.level()
 }
@@ -188,7 +192,8 @@ type Event struct {
 	Retry    time.Duration // the pause before the next attempt
 	Count    uint64        // how many
 
-	quiet bool // less trouble than its kind
+	quiet   bool // less trouble than its kind
+	inbound bool // of a connection that came in
 }
 
 // String is one line for people: "peer down PULL 10.0.0.7:5555 at tcp://…: the peer closed the connection".

@@ -19,6 +19,7 @@ func (l *link) sendPing(ttl time.Duration) {
 	}
 	l.life.ping.Store(now)
 	l.life.pings.Add(1)
+	l.timePing(now)
 	if ttl == 0 { // takes back what an earlier one asked for
 		now = 0
 	}

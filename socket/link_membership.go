@@ -28,9 +28,7 @@ func (c *core) admit(l *link) bool {
 		l.fail(ErrTooManyPeers)
 		c.role.left(l)
 		defer l.release()
-		c.events.add(Event{
-			Kind: HandshakeFailed, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers,
-		})
+		c.fail(l.ep, Event{Kind: HandshakeFailed, Address: l.peer.Address, Peer: l.peer, Err: ErrTooManyPeers})
 		return false
 	}
 	c.links[l] = struct{}{}
@@ -50,7 +48,7 @@ func (c *core) admit(l *link) bool {
 		if errors.Is(err, ErrIdentityInUse) {
 			kind = DuplicateIdentity
 		}
-		c.events.add(Event{Kind: kind, Endpoint: l.ep.name, Address: l.peer.Address, Peer: l.peer, Err: err})
+		c.fail(l.ep, Event{Kind: kind, Address: l.peer.Address, Peer: l.peer, Err: err})
 		return false
 	}
 	return true
@@ -62,6 +60,9 @@ func (c *core) unwanted(l *link, err error) {
 	l.fail(err)
 	c.remove(l)
 	defer l.release()
+	c.mu.Lock()
+	l.ep.record.lost(l, err)
+	c.mu.Unlock()
 	c.events.add(Event{Kind: PeerUp, Endpoint: l.ep.name, Peer: l.peer})
 	c.events.add(Event{Kind: PeerDown, Endpoint: l.ep.name, Peer: l.peer, Err: err})
 }
@@ -88,6 +89,7 @@ func (c *core) join(l *link) {
 	c.mu.Lock()
 	c.up++
 	l.ep.up++
+	l.ep.record.inARow = 0
 	c.peers.WakeAll()
 	c.mu.Unlock()
 }
@@ -131,6 +133,7 @@ func (c *core) endMembership(l *link, cause error) {
 	c.mu.Lock()
 	c.up--
 	l.ep.up--
+	l.ep.record.lost(l, cause)
 	c.peers.WakeAll()
 	c.mu.Unlock()
 	defer l.release()

@@ -168,6 +168,7 @@ func (l *link) Command(name string, data []byte, _ int) error {
 		return nil
 	case zmtp.CommandPong:
 		l.reading.useless += useless(1, len(data))
+		l.timePong()
 		l.heard() // which PING it answers does not matter: any traffic is a sign of life
 		return nil
 	case zmtp.CommandReady:

@@ -281,8 +281,19 @@ func WithoutBallast() Option {
 	return optionForAll{setting: func(c *config) { c.withoutBallast = true }}
 }
 
+// WithLabel gives the socket a label for people, by which they tell it from the others of a program: it is in its Stats
+// and, as the attribute "socket", in each line of its log. It never leaves the process, need not be unique, and changes
+// nothing else; the name of a reliable receiver is [WithName], that which a Router's peers see is [WithIdentity]. The
+// default, and "", is none.
+func WithLabel(label string) Option {
+	return optionForAll{setting: func(c *config) { c.label = label }}
+}
+
 // WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning,
-// peers that come and go as information, the rest for debugging. The default, and nil, is not to log.
+// peers that come and go as information, the rest for debugging. Of an endpoint that cannot be reached the first failure
+// is a warning, each change of its cause is another, and one a minute says how many attempts have failed since; the
+// attempts themselves are for debugging. The same holds for connections that come in and fail, by the host they come
+// from. A socket that drops messages as it closes warns of that. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {
 	return optionForAll{setting: func(c *config) { c.logger = l }}
 }

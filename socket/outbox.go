@@ -42,6 +42,7 @@ type outbox struct {
 	returnees   returnees               // messages that were given back and wait
 	redelivered Count                   // see Stats
 	atMostOnce  Count
+	unwanted    unwanted
 
 	scratch []byte // for the message that several links share
 	fanOuts uint64 // how many there were; see linkOut.lastFanOut

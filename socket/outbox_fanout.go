@@ -47,6 +47,7 @@ func (o *outbox) fanOut(ctx context.Context, wait bool, m Msg, kept bool, to fun
 func (o *outbox) putAll(links []*link, m *outgoing) (caller *link, slow []*link) {
 	if len(links) == 0 {
 		o.overflow(situation{way: published, peer: nobody}, nil, m)
+		o.unwanted.see(m.frames[0])
 		return nil, nil
 	}
 	if m.shared = len(links) > 1; !m.shared {

@@ -29,7 +29,7 @@ func (c *core) waitRoom(ctx context.Context, p *Peer) error {
 	if errors.Is(err, ErrPeerLost) {
 		return &PeerError{Op: op, Peer: p, Err: ErrPeerLost}
 	}
-	return opError(op, err)
+	return c.ended(ctx, op, err)
 }
 
 // waitRoom waits until route would put a message on the link.

@@ -13,11 +13,16 @@ type peerLink struct {
 	born *time.Time           // of the socket, if that is one WithReceived
 
 	onRevoke func(revoke func(reason error)) (stop func()) // of the user, until the link is admitted
+
+	// For Stats.
+	since time.Duration // when the link was made
+	asked atomic.Int64  // when a PING left that is not answered yet; 0 for none
+	rtt   atomic.Int64  // how long the last answer took; 0 while there is none
 }
 
 // describe makes p the link's peer.
 func (l *link) describe(p *Peer) {
-	p.conn = &peerLink{over: l.hasLeft}
+	p.conn = &peerLink{over: l.hasLeft, since: l.core.now()}
 	if l.core.cfg.received {
 		born := l.core.born // a Peer does not hold on to a socket
 		p.conn.born = &born

@@ -51,11 +51,15 @@ func (s *subscribers) publish(ctx context.Context, wait bool, m Msg) error {
 			s.last.keep(m, most)
 		}
 	}
-	return opError("send", s.core.out.fanOut(ctx, wait, m, kept, to, keep))
+	return s.core.ended(ctx, "send", s.core.out.fanOut(ctx, wait, m, kept, to, keep))
 }
 
 // wait waits until a message with the given topic would reach n peers.
 func (s *subscribers) wait(ctx context.Context, topic string, n int) error {
+	return s.core.lacking(ctx, s.await(ctx, topic, n))
+}
+
+func (s *subscribers) await(ctx context.Context, topic string, n int) error {
 	o := &s.core.out
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -173,7 +173,7 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		}
 		return &PeerError{Op: "send to", Endpoint: to.ep.name, Peer: to.peer, Err: ErrPeerLost}
 	}
-	return opError("send", err)
+	return s.ended(ctx, "send", err)
 }
 
 // ready holds requests back while one is being answered.

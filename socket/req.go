@@ -84,7 +84,8 @@ func (s *Req) Do(ctx context.Context, m Msg) (Msg, error) {
 		if err := s.sendable(m); err != nil {
 			return Msg{}, opError("send", err)
 		}
-		return s.kept.do(ctx, m)
+		reply, err := s.kept.do(ctx, m)
+		return reply, s.explained(ctx, err)
 	}
 	if err := s.Send(ctx, m); err != nil {
 		return Msg{}, err
@@ -120,7 +121,7 @@ func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
 	}
 	if s.kept != nil {
 		_, err := s.kept.ask(ctx, wait, m, time.Time{})
-		return opError("send", err)
+		return s.ended(ctx, "send", err)
 	}
 	s.mu.Lock()
 	if s.asked && s.cfg.relaxed {
@@ -145,7 +146,7 @@ func (s *Req) send(ctx context.Context, wait bool, m Msg) error {
 		s.asked = false
 		s.mu.Unlock()
 	}
-	return opError("send", err)
+	return s.ended(ctx, "send", err)
 }
 
 // wrap puts the envelope in front.
@@ -163,7 +164,8 @@ func (s *Req) wrap(m Msg) Msg {
 // then. After ctx has ended, Recv can be called again for the same reply. The message is the caller's for good.
 func (s *Req) Recv(ctx context.Context) (Msg, error) {
 	if s.kept != nil {
-		return s.kept.recv(ctx)
+		reply, err := s.kept.recv(ctx)
+		return reply, s.explained(ctx, err)
 	}
 	return s.recv(ctx)
 }

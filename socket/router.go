@@ -113,7 +113,7 @@ func (s *Router) send(ctx context.Context, wait bool, m Msg, instead Overflow) e
 	case errors.Is(err, ErrPeerLost):
 		return opError("send", fmt.Errorf("to %.64q: %w", id, ErrUnroutable))
 	}
-	return opError("send", err)
+	return s.ended(ctx, "send", err)
 }
 
 // Recv returns the next message, waiting for one until ctx ends or the socket closes; with a context that has ended it

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Reason says why a message was dropped.
@@ -204,12 +205,24 @@ func writeReasons(b *strings.Builder, before string, by map[Reason]Count) {
 	}
 }
 
-// Stats is a snapshot of a socket's ledger.
+// Stats is a snapshot of a socket: its ledger, its peers and its endpoints.
 type Stats struct {
+	// Label is that of WithLabel.
+	Label string
 	// Ledger counts since the socket was made, peers that have left included.
 	Ledger
 	// Peers has one entry for each peer connected now, sorted by address.
 	Peers []PeerStats
+	// Endpoints has one entry for each endpoint that the socket is bound or connected to, sorted by name. What was
+	// unbound or disconnected is not among them any more, nor is anything once the socket is closed.
+	Endpoints []EndpointStats
+	// Events is how many events of each kind there were since the socket was made; kinds without any are not in it. It
+	// goes on counting where [Push.Events] has forgotten.
+	Events map[EventKind]uint64
+	// Unwanted is a sample of what was published and nobody had subscribed to: the first 64 bytes of the first frames of
+	// up to eight messages that were dropped as NoSubscriber, all different. The first eight drops are looked at, and
+	// then each 1,024th; a new topic takes the place of the oldest.
+	Unwanted []string
 	// Redelivered is what a reliable socket (see WithReliable) has sent to a second peer, for the first was lost and may
 	// have received it.
 	Redelivered Count
@@ -239,10 +252,24 @@ func writeUnderWay(b *strings.Builder, bytes uint64) {
 	}
 }
 
-// PeerStats is the ledger of one connection, from its handshake on.
+// PeerStats is the ledger of one connection, from its handshake on, and what is known of the peer.
 type PeerStats struct {
 	Peer *Peer
 	Ledger
+	// Since is when the connection was made.
+	Since time.Time
+	// Heard is when bytes last came from the peer; zero over inproc, where there are none.
+	Heard time.Time
+	// RTT is the time from the last PING (see [WithHeartbeat]) that the peer has answered to its next PONG; 0 while there
+	// is none, which a peer that sends all the time need not answer. That this side is slow to read is in it.
+	RTT time.Duration
+	// Subscriptions is how many topics the peer is subscribed to here.
+	Subscriptions int
+	// SendFill and RecvFill say how full the queues for and of the peer are: 0 is empty, 1 is at the high-water mark in
+	// messages or bytes, whichever is nearer. Without a mark it is 0. See WithSendHWM and WithRecvHWM.
+	SendFill, RecvFill float64
+	// Full says that the queue for the peer has come to its mark and has not been down to half of it since.
+	Full bool
 	// UnderWay is how many bytes a message takes of which a part has come; zero if that is no more than 64 KiB. It is
 	// in no column of the ledger until it is there whole.
 	UnderWay uint64

@@ -31,5 +31,5 @@ func (s *subscribers) publishTo(ctx context.Context, wait bool, m Msg, peers []*
 		}
 		return s.matched
 	}
-	return opError("send", s.core.out.fanOut(ctx, wait, m, false, to, nil))
+	return s.core.ended(ctx, "send", s.core.out.fanOut(ctx, wait, m, false, to, nil))
 }

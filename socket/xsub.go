@@ -71,7 +71,7 @@ func (s *XSub) send(ctx context.Context, wait bool, m Msg) error {
 		s.subs.remove(m.From.subscriber(), string(topic))
 		return nil
 	}
-	return opError("send", s.out.fanOut(ctx, wait, m, false, s.everyPeer, nil))
+	return s.ended(ctx, "send", s.out.fanOut(ctx, wait, m, false, s.everyPeer, nil))
 }
 
 // everyPeer lists the live links; it is called with out.mu held, and the list is valid until the next call.

@@ -1,6 +1,7 @@
 package zmtp
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -68,15 +69,36 @@ func (t SocketType) Check(peer SocketType) error {
 		return nil
 	case !t.Valid():
 		return fail("socket type", ErrSocketType, "ours is %q; want one of the eleven types of RFC 37", string(t))
-	case peer == "":
-		return fail("socket type", ErrSocketType, "the peer gave none; our %s talks to %s", t, list(t.partners()))
-	case !peer.Valid():
-		return fail("socket type", ErrSocketType, "the peer's %.64q is unknown; our %s talks to %s", string(peer), t,
-			list(t.partners()))
 	}
-	return fail("socket type", ErrSocketType, "the peer's %s cannot talk to our %s, which talks to %s", peer, t,
-		list(t.partners()))
+	return &SocketTypeError{Ours: t, Peer: peer}
 }
+
+// A SocketTypeError says that the peer's socket type cannot talk to ours. It matches [ErrSocketType].
+type SocketTypeError struct {
+	Ours SocketType // one of the eleven
+	Peer SocketType // as the peer gave it, untrusted text; "" if it gave none
+}
+
+// Partners lists the types that ours talks to.
+func (e *SocketTypeError) Partners() []SocketType { return slices.Clone(e.Ours.partners()) }
+
+// Error names both types and those that would do.
+func (e *SocketTypeError) Error() string {
+	partners := list(e.Ours.partners())
+	what := ""
+	switch {
+	case e.Peer == "":
+		what = fmt.Sprintf("the peer gave none; our %s talks to %s", e.Ours, partners)
+	case !e.Peer.Valid():
+		what = fmt.Sprintf("the peer's %.64q is unknown; our %s talks to %s", string(e.Peer), e.Ours, partners)
+	default:
+		what = fmt.Sprintf("the peer's %s cannot talk to our %s, which talks to %s", e.Peer, e.Ours, partners)
+	}
+	return fmt.Sprintf("zmtp: socket type: %v: %s", ErrSocketType, what)
+}
+
+// Unwrap makes errors.Is(err, ErrSocketType) true.
+func (e *SocketTypeError) Unwrap() error { return ErrSocketType }
 
 // sendsIdentity reports whether sockets of this type put Identity in READY, as
 // libzmq does, even when it is empty.
