@@ -34,7 +34,7 @@ func SecuredBy(m zmtp.Mechanism) EndpointOption {
 //
 // It is asked about peers that connect to endpoints that this socket is bound to and, at endpoints that this socket
 // connects to, where [WithSecurity] or [SecuredBy] makes it the server of its mechanism. With NULL, where peers show
-// nothing, it can go by addresses, or by processes over ipc.
+// nothing, it can go by addresses, by processes over ipc, or by certificates over tls.
 //
 // The default, and nil, is to let in whom the mechanism lets in, which a PLAIN server never does. (libzmq: ZAP, RFC
 // 27.)

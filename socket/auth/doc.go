@@ -1,9 +1,10 @@
 // Package auth has ready-made authenticators for [socket.WithAuthenticator]:
 //
-//	OpenKeys       CURVE clients whose public keys are on a list in a file
-//	OpenPasswords  PLAIN clients whose user names and passwords are in a file, which has hashes (argon2id) only
-//	UIDs           processes of given users, over ipc and inproc, whatever the mechanism
-//	AnyOf          whoever one of several lets in
+//	OpenKeys          CURVE clients whose public keys are on a list in a file
+//	OpenPasswords     PLAIN clients whose user names and passwords are in a file, which has hashes (argon2id) only
+//	OpenCertificates  peers over tls whose keys are on a list in a file, whatever the mechanism
+//	UIDs              processes of given users, over ipc and inproc, whatever the mechanism
+//	AnyOf             whoever one of several lets in
 //
 //	keys, err := auth.OpenKeys("clients.keys")
 //	…
@@ -25,6 +26,6 @@
 //
 // # Where to start reading
 //
-// keys.go, passwords.go, uids.go and any.go have one authenticator each; list.go what those with files have in common:
-// when to read, and whose connections to end; argon2id.go the hashes.
+// keys.go, passwords.go, certificates.go, uids.go and any.go have one authenticator each; list.go what those with files
+// have in common: when to read, and whose connections to end; named.go and argon2id.go what stands in them.
 package auth

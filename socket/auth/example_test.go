@@ -9,6 +9,7 @@ import (
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/socket/auth"
+	"github.com/yodel-mq/yodel/transport/mtls"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 	"github.com/yodel-mq/yodel/transport/zmtp/curve"
 )
@@ -88,4 +89,48 @@ func ExampleAnyOf() {
 	_, err := auth.AnyOf(operators, auth.UIDs(me)).Authenticate(context.Background(), claim)
 	fmt.Println(err)
 	// Output: no operator: NULL; auth: tcp://*:5555: shows nothing that is looked at here, a process on this host
+}
+
+func ExampleOpenCertificates() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	server, err := mtls.SelfSigned("server")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ann, err := mtls.SelfSigned("ann")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	path, remove := file(fmt.Sprintln(mtls.KeyHashOf(ann.Leaf), "ann"))
+	defer remove()
+	list, err := auth.OpenCertificates(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer list.Close()
+
+	bound := mtls.New(mtls.WithCertificate(server), mtls.WithAnyClient()) // whoever the list lets in
+	pull := socket.NewPull(socket.WithTransport(bound), socket.WithAuthenticator(list))
+	defer pull.Close()
+	at, err := pull.Bind(ctx, "tls://127.0.0.1:*")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	dials := mtls.New(mtls.WithCertificate(ann), mtls.WithPins(mtls.KeyHashOf(server.Leaf)))
+	push := socket.NewPush(socket.WithTransport(dials))
+	defer push.Close()
+	push.Connect(at)
+	push.Send(ctx, socket.Text("hello"))
+	m, err := pull.Recv(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.From.User)
+	// Output: ann
 }

@@ -2,9 +2,7 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/transport/zmtp/curve"
@@ -54,35 +52,6 @@ func (k *Keys) Close() error {
 	return nil
 }
 
-const maxName = 255
-
 func parseKeys(text string) (map[curve.PublicKey]string, error) {
-	keys := make(map[curve.PublicKey]string)
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' { // with which no key begins: 32 bits have no digit as high as that
-			continue
-		}
-		first, name := line, ""
-		if i := strings.IndexAny(line, " \t"); i >= 0 {
-			first, name = line[:i], strings.TrimSpace(line[i:])
-		}
-		key, err := curve.ParsePublicKey(first)
-		if err != nil {
-			return nil, badLine(n, err)
-		}
-		if _, ok := keys[key]; ok {
-			return nil, badLine(n, errDouble)
-		}
-		switch {
-		case name == "":
-			name = key.String()
-		case len(name) > maxName:
-			return nil, badLine(n, errors.New("a name of more than 255 bytes"))
-		}
-		keys[key] = name
-	}
-	return keys, nil
+	return parseNamed(text, curve.ParsePublicKey, curve.PublicKey.String)
 }
