@@ -19,6 +19,7 @@ const childEnv = "YODEL_TEST_CHILD"
 
 // children by name. Each returns at the end of its commands, which is also how it learns that its parent is gone.
 var children = map[string]func(t *testing.T, args []string, commands *bufio.Scanner){
+	"backlog": childBacklog,
 	"dealers": childDealers,
 	"pull":    childPull,
 	"push":    childPush,
