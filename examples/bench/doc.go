@@ -74,7 +74,8 @@
 //
 // Nothing is compared where four replicas of a service are restarted a thousand times under a million calls, every other
 // time by SIGKILL, and where one of four workers is killed every 50 ms: there it counts what must not be. That takes
-// minutes, and is done in the first round only. Of a hundred calls one takes longer than its deadline.
+// minutes, and is done in the first round only. Of a hundred calls one takes longer than its deadline, of ten
+// one has a key that it shares with another.
 //
 // # What is left out
 //

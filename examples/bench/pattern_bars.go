@@ -46,6 +46,7 @@ func patternBars() []bar {
 		{restartOverdue, "calls through restarts, 50 ms beyond their deadline"},
 		{restartCrossed, "calls through restarts, with the reply to another"},
 		{restartOthers, "calls through restarts, with an error but that it may have run"},
+		{restartTwice, "calls through restarts, with a key and begun twice in one process"},
 	} {
 		all = append(all, bar{text: n.text, metric: n.metric, work: "restarts"})
 	}

@@ -53,6 +53,7 @@ const (
 	restartCrossed = "replies_to_other_calls"
 	restartOverdue = "calls_50_ms_beyond_their_deadline"
 	restartOthers  = "other_errors_of_calls"
+	restartTwice   = "calls_begun_twice"
 	killCount      = "kills"
 	killLost       = "jobs_lost"
 	killRepeated   = "jobs_done_again"

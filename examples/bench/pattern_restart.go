@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,12 +23,22 @@ const (
 	slowTakes       = 40 * time.Millisecond
 	slowMay         = 10 * time.Millisecond
 	grace           = 50 * time.Millisecond // by which a call may end late
+	onceEvery       = 10                    // of so many calls one has a key, which it shares with the next of them
+	twiceDir        = "BENCH_TWICE_DIR"     // of the environment: where replicas write down what they have begun twice
 )
 
-// A restartCall is answered with its number.
+// A restartCall is answered with its number, or with that of the other one that has its key.
 type restartCall struct {
 	Number uint64
 	Takes  time.Duration
+}
+
+// keyOfCall is 0 for a call without.
+func keyOfCall(number uint64) uint64 {
+	if number%onceEvery != 0 {
+		return 0
+	}
+	return 1 + number/(2*onceEvery)
 }
 
 const restartEcho rpc.Method[restartCall, uint64] = "echo"
@@ -39,12 +52,13 @@ type restartTally struct {
 }
 
 func (t *restartTally) count(number, reply uint64, late time.Duration, slow bool, err error) {
+	key := keyOfCall(number)
 	if late > grace {
 		t.overdue.Add(1)
 	}
 	var ce *rpc.CallError
 	switch {
-	case err == nil && reply != number:
+	case err == nil && reply != number && (key == 0 || keyOfCall(reply) != key):
 		t.crossed.Add(1)
 	case err == nil || slow && errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &ce) && ce.MayHaveRun && !errors.Is(err, context.DeadlineExceeded): // nobody is to wait for that
@@ -63,6 +77,14 @@ func (t *restartTally) count(number, reply uint64, late time.Duration, slow bool
 // restarted one after the other, every other one by SIGKILL: until all calls have been made, and a thousandth as many
 // restarts.
 func restart(ctx context.Context, c *console, j job) error {
+	dir, err := os.MkdirTemp("", "bench-restart-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what is left there is the system's to clean
+	if err := os.Setenv(twiceDir, dir); err != nil {
+		return err
+	}
 	// A replica that is lost soon and often is tried again ever more seldom, which here would be most of the time.
 	cl := rpc.NewClient(rpc.WithDealer(socket.WithReconnect(50*time.Millisecond, 100*time.Millisecond)))
 	defer cl.Close() //nolint:errcheck // what it has to say is said by calls
@@ -106,7 +128,7 @@ func restart(ctx context.Context, c *console, j job) error {
 		})
 	}
 	todo := max(2, (j.Count+callsPerRestart/2)/callsPerRestart) // the count is a multiple of the callers
-	err := func() error {
+	err = func() error {
 		for n := range todo {
 			i := n % replicas
 			if err := cl.WaitReplicas(ctx, replicas); err != nil {
@@ -126,10 +148,14 @@ func restart(ctx context.Context, c *console, j job) error {
 		return err
 	}
 	callers.Wait()
+	twice, err := filepath.Glob(filepath.Join(dir, "twice-*"))
+	if err != nil {
+		return err
+	}
 	r := report{Values: map[string]float64{
 		restartCalls: float64(t.next.Load()), restartCount: float64(todo), restartMaybe: float64(t.maybe.Load()),
 		restartCrossed: float64(t.crossed.Load()), restartOverdue: float64(t.overdue.Load()),
-		restartOthers: float64(t.another.Load()),
+		restartOthers: float64(t.another.Load()), restartTwice: float64(len(twice)),
 	}}
 	if t.note != nil {
 		r.Note = t.note.Error()
@@ -145,14 +171,28 @@ func callOnce(ctx context.Context, cl *rpc.Client, t *restartTally) {
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, may)
 	defer cancel()
-	reply, err := restartEcho.Call(limited, cl, call)
+	var opts []rpc.CallOption
+	if key := keyOfCall(call.Number); key > 0 {
+		opts = append(opts, rpc.Once(strconv.FormatUint(key, 10)))
+	}
+	reply, err := restartEcho.Call(limited, cl, call, opts...)
 	t.count(call.Number, reply, time.Since(begin)-may, call.Takes > 0, err)
 }
 
 // serveRestarts is a replica, until its input ends.
 func serveRestarts(ctx context.Context, c *console, j job) error {
 	s := rpc.NewService()
+	var begun sync.Map
 	restartEcho.Handle(s, func(_ context.Context, in restartCall) (uint64, error) {
+		if key := keyOfCall(in.Number); key > 0 {
+			if _, again := begun.LoadOrStore(key, true); again {
+				f, err := os.CreateTemp(os.Getenv(twiceDir), "twice-")
+				if err != nil {
+					return 0, err
+				}
+				f.Close() //nolint:errcheck // that it is there says it all
+			}
+		}
 		time.Sleep(in.Takes) // as one does that does not heed its context
 		return in.Number, nil
 	})

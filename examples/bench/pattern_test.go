@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,7 @@ func TestEveryPattern(t *testing.T) {
 			t.Errorf("not judged: %s", b.Bar)
 		}
 	}
-	for _, m := range []string{restartCrossed, restartOthers} {
+	for _, m := range []string{restartCrossed, restartOthers, restartTwice} {
 		if v, _ := res.median("restarts", "yodel", m); v > 0 {
 			t.Errorf("%s: %v", m, v)
 		}
@@ -292,18 +293,21 @@ func TestReadDone(t *testing.T) {
 // What became of a call counts by its kind: only that it may have run is an error it may end with.
 func TestRestartTally(t *testing.T) {
 	for name, tc := range map[string]struct {
+		number                           uint64 // 7 if there is none
 		reply                            uint64
 		late                             time.Duration
 		slow                             bool
 		err                              error
 		crossed, overdue, maybe, another int64
 	}{
-		"answered":             {reply: 7},
-		"by another's reply":   {reply: 8, crossed: 1},
-		"late":                 {reply: 7, late: grace + 1, overdue: 1},
-		"as late as it may be": {reply: 7, late: grace},
-		"over, as it is to be": {slow: true, err: context.DeadlineExceeded},
-		"over, and should not": {err: context.DeadlineExceeded, another: 1},
+		"answered":              {reply: 7},
+		"by another's reply":    {reply: 8, crossed: 1},
+		"by the one of its key": {number: 20, reply: 30},
+		"by another's of a key": {number: 20, reply: 40, crossed: 1},
+		"late":                  {reply: 7, late: grace + 1, overdue: 1},
+		"as late as it may be":  {reply: 7, late: grace},
+		"over, as it is to be":  {slow: true, err: context.DeadlineExceeded},
+		"over, and should not":  {err: context.DeadlineExceeded, another: 1},
 		"over with a service that is gone": {
 			err: &rpc.CallError{MayHaveRun: true, Err: context.DeadlineExceeded}, another: 1,
 		},
@@ -313,7 +317,7 @@ func TestRestartTally(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got restartTally
-			got.count(7, tc.reply, tc.late, tc.slow, tc.err)
+			got.count(cmp.Or(tc.number, 7), tc.reply, tc.late, tc.slow, tc.err)
 			if got.crossed.Load() != tc.crossed || got.overdue.Load() != tc.overdue || got.maybe.Load() != tc.maybe ||
 				got.another.Load() != tc.another || (got.note != nil) != (tc.another > 0) {
 				t.Errorf("got %d crossed, %d overdue, %d maybe, %d others, %v", got.crossed.Load(), got.overdue.Load(),
