@@ -34,7 +34,7 @@
 //
 // Of those who subscribe to the same pattern with the same [Group] one gets each event. The publisher chooses, by who
 // has the fewest at hand, and keeps the event until it is acknowledged; what a member had that is lost goes to others
-// at once. All of it lasts as long as the publisher lives, and no longer.
+// at once. All of it lasts as long as the publisher lives, and no longer: Shutdown does not wait for acknowledgements.
 //
 // # Durable subscriptions
 //

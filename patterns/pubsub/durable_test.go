@@ -155,7 +155,8 @@ func TestDurableSubscriberOverARestartOfBoth(t *testing.T) {
 			inOrder(t, s, came, came+70)
 			came += 70
 			must(t, s.Close())
-			must(t, p.WaitBindings(t.Context(), 0)) // what it has said comes before
+			must(t, p.WaitBindings(t.Context(), 0))
+			synctest.Wait() // what it has said may come behind its cancellation
 			must(t, p.Close())
 			must(t, q.Close())
 		}

@@ -32,6 +32,12 @@ func Topic(pattern string) string {
 	return r.topic()
 }
 
+// GroupTopic is the subscription of a member of a group as it travels.
+func GroupTopic(pattern, group string) string {
+	r := request{pattern: pattern, group: group}
+	return r.topic()
+}
+
 // Upstream is a word of a subscriber on all events of a connection.
 func Upstream(kind, connection uint64) []byte {
 	h := patterns.Head{

@@ -105,13 +105,14 @@ func WithOrigin() PublisherOption {
 
 // WithLastValue keeps the newest event of each subject, at most of so many: when one subject more comes, the one that
 // was not published for longest is forgotten. Those get it that subscribe with [Last]. The default, and less than 0, is
-// 0.
+// 0. The number bounds events, and not bytes: with large events choose it by what they may take in memory.
 func WithLastValue(subjects int) PublisherOption {
 	return publisherOption(func(c *publisherConfig) { c.history.subjects = max(subjects, 0) })
 }
 
 // WithReplay keeps the n newest events of all subjects together that are no older than age, of whatever age if that is
-// 0 or less, for those who subscribe with [Replay]. The default, and less than 0, is 0.
+// 0 or less, for those who subscribe with [Replay]. The default, and less than 0, is 0. The number bounds events, and
+// not bytes: with large events choose it by what they may take in memory.
 func WithReplay(n int, age time.Duration) PublisherOption {
 	return publisherOption(func(c *publisherConfig) { c.history.events, c.history.age = max(n, 0), max(age, 0) })
 }

@@ -142,7 +142,8 @@ func (p *publisher) Type() string { return p.sock.Type() }
 func (p *publisher) Socket() socket.Socket { return p.sock }
 
 // Shutdown closes the publisher once everything that was published is with the subscribers, or ctx ends, whose error it
-// returns then; see [socket.Pub.Shutdown].
+// returns then; see [socket.Pub.Shutdown]. It does not wait for acknowledgements: what members of groups have not
+// acknowledged, or nobody was given, is lost with the publisher; what is for durable subscriptions stays in the spool.
 func (p *publisher) Shutdown(ctx context.Context) error {
 	p.beatAll(ctx) // so that they know that this was all; what groups have not done is lost
 	err := p.sock.Shutdown(ctx)

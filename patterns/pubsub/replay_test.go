@@ -66,6 +66,9 @@ func TestLastValuesAndReplay(t *testing.T) {
 				if strings.Join(got, " ") != tt.want {
 					t.Errorf("%v, want %s", got, tt.want)
 				}
+				if st := s.Stats(); st.Duplicates != 0 {
+					t.Errorf("%d events were sent twice, and left out here", st.Duplicates)
+				}
 			})
 		})
 	}
