@@ -36,8 +36,8 @@ func Example_readme() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(m)
-	fmt.Println("handed over:", pull.Stats().Handed.Messages)
+	fmt.Println(m)                                            // ["hello" "world"]
+	fmt.Println("handed over:", pull.Stats().Handed.Messages) // handed over: 1
 	// Output:
 	// ["hello" "world"]
 	// handed over: 1
