@@ -356,3 +356,21 @@ func TestAuthenticatorAsksServers(t *testing.T) {
 		})
 	}
 }
+
+// TestCredentialsAreWiped: what an authenticator was given is not there any more when it has answered, also if it has
+// kept hold of it.
+func TestCredentialsAreWiped(t *testing.T) {
+	kept := make(chan [][]byte, 1)
+	pull := closing(t, socket.NewPull(socket.WithSecurity(zmtp.PlainServer()),
+		authenticated(func(_ context.Context, c socket.Claim) (socket.User, error) {
+			kept <- c.Credentials
+			return socket.User{}, nil
+		})))
+	push := closing(t, socket.NewPush(socket.WithSecurity(zmtp.PlainClient("ann", "sesame"))))
+	link(t, pull, push, "tcp://127.0.0.1:*")
+	for _, secret := range <-kept {
+		if len(secret) == 0 || !bytes.Equal(secret, make([]byte, len(secret))) {
+			t.Errorf("%q is there still", secret)
+		}
+	}
+}

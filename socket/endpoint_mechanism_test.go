@@ -3,10 +3,12 @@ package socket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
+	"github.com/yodel-mq/yodel/transport/zmtp/curve"
 )
 
 // A toy is a mechanism of two steps in the order that PLAIN has: HELLO with a password, WELCOME, INITIATE with the
@@ -124,6 +126,16 @@ func TestMechanisms(t *testing.T) {
 					t.Errorf("received %q from %v", m, m.From)
 				}
 			})
+		}
+	}
+}
+
+// TestDeniedIsExplained: a handshake that ended because this side refused the peer says nothing of what the peer can
+// stand, so that the next one with it is not made in parts.
+func TestDeniedIsExplained(t *testing.T) {
+	for _, err := range []error{ErrDenied, curve.ErrNotAllowed} {
+		if unexplained(fmt.Errorf("handshake: %w", err)) {
+			t.Errorf("%v", err)
 		}
 	}
 }
