@@ -84,6 +84,7 @@ func TestWhoComesIn(t *testing.T) {
 				t.Errorf("at the server: %v", atServer)
 			}
 			if atClient == nil { // it is done before the server has looked at its certificate
+				must(t, c.SetReadDeadline(time.Now().Add(patience)))
 				_, atClient = c.Read(make([]byte, 1))
 			}
 			if !errors.Is(atClient, ErrRefused) || !errors.Is(atClient, transport.ErrHandshake) {

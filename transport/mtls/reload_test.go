@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/yodel-mq/yodel/transport"
 )
@@ -94,6 +95,20 @@ func TestListOfPins(t *testing.T) {
 	must(t, os.WriteFile(list, []byte(ours().key.String()), 0o600))
 	if err := in(); !errors.Is(err, ErrNotPinned) {
 		t.Errorf("taken off: %v", err)
+	}
+}
+
+// TestSameTime: a file that is written twice within what its time can tell, with the same size, is read twice.
+func TestSameTime(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "pins")
+	now := time.Now()
+	s := New(WithPinsFile(list)).settings
+	for _, k := range []KeyHash{ours().key, theirs().key} {
+		must(t, os.WriteFile(list, []byte(k.String()), 0o600))
+		must(t, os.Chtimes(list, now, now))
+		if pins, stale, err := s.pins(); err != nil || stale != nil || len(pins) != 1 || !pins[k] {
+			t.Errorf("got %v, %v, %v", pins, stale, err)
+		}
 	}
 }
 
