@@ -57,10 +57,10 @@ func (a *app) benchCommand() *cobra.Command {
 	} {
 		b := &bench{app: a}
 		sub := &cobra.Command{
-			Use: side.name + " ENDPOINT", Short: side.short, Long: side.short + ".\n\n" + benchHelp, Args: cobra.ExactArgs(1),
+			Use: side.name + " ENDPOINT", Short: side.short, Long: side.short + ".\n\n" + benchHelp, Args: oneEndpoint,
 		}
 		if side.name == "inproc" {
-			sub.Use, sub.Args = side.name, cobra.NoArgs
+			sub.Use, sub.Args = side.name, noArgument
 		}
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := b.check(); err != nil {
@@ -154,7 +154,7 @@ func (b *bench) bind(ctx context.Context, sock socket.Socket, endpoint string) e
 	if err != nil {
 		return err
 	}
-	b.con.notef("listening on %s", at)
+	b.con.notef("listening on %s", wildcard(at, sock.Endpoints()))
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (b *bench) connect(sock socket.Socket, endpoint string) error {
 	if err := sock.Connect(endpoint); err != nil {
 		return err
 	}
-	b.reached = b.watchEndpoints(sock, []string{endpoint})
+	b.reached = b.watchEndpoints("bench", sock, []string{endpoint})
 	return nil
 }
 

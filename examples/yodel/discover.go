@@ -81,15 +81,15 @@ func checkName(flag, name string) error {
 	return nil
 }
 
-// node opens a node that looks for others by multicast DNS.
-func (a *app) node(p place) *discovery.Node {
+// newNode opens a node that looks for others by multicast DNS.
+func (a *app) newNode(p place) *discovery.Node {
 	const wire = "zmtp/3.1"
 	opts := []mdns.Option{mdns.WithWire(wire)}
 	if len(p.interfaces) > 0 {
 		opts = append(opts, mdns.WithInterfaces(func(i net.Interface) bool { return slices.Contains(p.interfaces, i.Name) }))
 	}
 	return discovery.NewNode(mdns.New(opts...),
-		discovery.WithGroup(p.group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble))
+		discovery.WithGroup(p.group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble), discovery.WithID(a.node))
 }
 
 // trouble says what keeps nodes from finding each other, and what can be done about it.
@@ -110,16 +110,19 @@ func (s *session) meet(ctx context.Context) error {
 	if len(f.announce)+len(f.find) == 0 {
 		return nil
 	}
-	s.found = s.node(f.place)
+	s.found = s.newNode(f.place)
 	events, err := s.found.Watch(context.Background(), discovery.Query{}) // until the node is closed
 	if err != nil {
 		return failf("%w", err)
 	}
+	near := newNearMisses(s.con, s.verb.name, s.sock.Type(), f.place.group, f.find)
 	go func() {
+		defer near.stop()
 		for e := range events {
 			if e.Kind == discovery.Trouble {
 				s.trouble(e.Err)
 			}
+			near.take(e)
 		}
 	}()
 	for _, service := range f.announce {

@@ -222,6 +222,10 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	if _, known := overflowPolicies[f.overflow]; fs.Changed("overflow") && !known {
 		return usagef("--overflow %q: it must be one of %s", f.overflow, strings.Join(overflowNames(), ", "))
 	}
+	switch f.overflow {
+	case "newest", "oldest":
+		f.overflow = "drop-" + f.overflow
+	}
 	if err := f.checkStore(fs); err != nil {
 		return err
 	}
@@ -279,7 +283,10 @@ func checkEndpoint(endpoint string, use transport.Use) error {
 	if err != nil {
 		return usagef("%w", err)
 	}
-	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), transport.NewInproc(), mtls.New()} {
+	if ep.Scheme == "inproc" {
+		return usagef("endpoint %q: inproc is within one process; write it as tcp://host:port or ipc:///path", endpoint)
+	}
+	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), mtls.New()} {
 		if t.Scheme() != ep.Scheme {
 			continue
 		}
@@ -288,6 +295,5 @@ func checkEndpoint(endpoint string, use transport.Use) error {
 		}
 		return nil
 	}
-	return usagef("endpoint %q: no such transport; write it as tcp://host:port, tls://host:port, ipc:///path or "+
-		"inproc://name", endpoint)
+	return usagef("endpoint %q: no such transport; write it as tcp://host:port, tls://host:port or ipc:///path", endpoint)
 }

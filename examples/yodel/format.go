@@ -46,6 +46,7 @@ func (p *printer) print(m socket.Msg) error {
 		p.b = appendFrames(p.b, m.Frames)
 		p.b = append(p.b, `,"from":`...)
 		p.b = appendJSON(p.b, origin(m.From))
+		p.b = appendTexts(p.b, m.Frames)
 		if p.subscriptions {
 			if sub, ok := socket.ParseSubscription(m); ok {
 				p.b = append(p.b, `,"event":`...)
@@ -87,6 +88,7 @@ func (p *printer) printLine(it item) error {
 	if p.format == "json" {
 		p.b = append(p.b, '{')
 		p.b = appendFrames(p.b, it.frames)
+		p.b = appendTexts(p.b, it.frames)
 		p.b = append(p.b, '}')
 	} else {
 		p.b = p.appendText(p.b, it.line)
@@ -118,6 +120,23 @@ func appendFrames(b []byte, frames [][]byte) []byte {
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, f)
 		b = append(b, '"')
+	}
+	return append(b, ']')
+}
+
+// appendTexts appends the frames as text, if all of them are that.
+func appendTexts(b []byte, frames [][]byte) []byte {
+	for _, f := range frames {
+		if !utf8.Valid(f) {
+			return b
+		}
+	}
+	b = append(b, `,"text":[`...)
+	for i, f := range frames {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(b, string(f))
 	}
 	return append(b, ']')
 }

@@ -49,11 +49,7 @@ func (f *socketFlags) split(line []byte) ([][]byte, error) {
 	case "hex":
 		frames, why = splitHex(line, f.delim)
 	case "json":
-		var m struct{ Frames [][]byte }
-		if err := json.Unmarshal(line, &m); err != nil || len(m.Frames) == 0 {
-			why = `write it as {"frames":["…base64…"]}`
-		}
-		frames = m.Frames
+		frames, why = splitJSON(line)
 	default:
 		frames = splitPlain(line, f.delim)
 	}
@@ -79,6 +75,24 @@ func splitPlain(line, delim []byte) [][]byte {
 		return [][]byte{line}
 	}
 	return bytes.Split(line, delim)
+}
+
+// splitJSON takes the frames in base64 or, where there are none, as text.
+func splitJSON(line []byte) (frames [][]byte, why string) {
+	var m struct {
+		Frames [][]byte
+		Text   []string
+	}
+	err := json.Unmarshal(line, &m)
+	if err == nil && len(m.Frames) == 0 {
+		for _, t := range m.Text {
+			m.Frames = append(m.Frames, []byte(t))
+		}
+	}
+	if err != nil || len(m.Frames) == 0 {
+		why = `write it as {"text":["…"]}, or {"frames":["…base64…"]} for what is no text`
+	}
+	return m.Frames, why
 }
 
 func splitHex(line, delim []byte) (frames [][]byte, why string) {

@@ -18,10 +18,12 @@ import (
 	"context"
 	"os"
 
+	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/examples/internal/cli"
+	"github.com/yodel-mq/yodel/socket"
 )
 
 func main() {
 	ctx, _ := cli.Context(context.Background())
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(runAs(ctx, discovery.ID(socket.ThisNode()), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/socket"
 )
 
@@ -19,7 +20,8 @@ monitor ends when that is done, but for pair, dealer, router, xpub and xsub, whi
 receiving. A receiver with --count ends when it has as many.
 
 With --json an event is {"time":…,"kind":…} and, where there is something to say, "endpoint"
-(ours), "address" (the far end, before the handshake), "peer" (type, identity, address, node),
+(ours), "address" (the far end, before the handshake), "peer" (type, identity, address, node, and
+id, which is the same as peers prints it),
 "error", "reason" (why messages were dropped), "retry" (the pause before the next attempt) and
 "count".
 
@@ -46,7 +48,7 @@ func (a *app) monitorOne(v *verb) *cobra.Command {
 		Use:   v.name,
 		Short: "Print the events of a " + v.name + " socket",
 		Long:  "Print the events of a " + v.name + " socket.\n\n" + monitorHelp,
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd, v, &f)
 			if err != nil {
@@ -58,6 +60,7 @@ func (a *app) monitorOne(v *verb) *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags(), v)
+	a.complete(cmd, &f.place)
 	return cmd
 }
 
@@ -143,7 +146,8 @@ type peerLine struct {
 	Type     string `json:"type"`
 	Identity string `json:"identity,omitempty"`
 	Address  string `json:"address,omitempty"`
-	Node     string `json:"node,omitempty"`
+	Node     string `json:"node,omitempty"` // in hexadecimal
+	ID       string `json:"id,omitempty"`   // the same, as peers has it
 }
 
 func newEventLine(ev socket.Event) eventLine {
@@ -157,7 +161,7 @@ func newEventLine(ev socket.Event) eventLine {
 	if p := ev.Peer; p != nil {
 		l.Peer = &peerLine{Type: p.Type, Identity: string(p.Identity), Address: p.Address}
 		if p.Node != (socket.NodeID{}) {
-			l.Peer.Node = p.Node.String()
+			l.Peer.Node, l.Peer.ID = p.Node.String(), discovery.ID(p.Node).String()
 		}
 	}
 	if ev.Err != nil {

@@ -88,7 +88,7 @@ func TestMonitorTimeout(t *testing.T) {
 			mon := startInput(t, "",
 				append(strings.Fields(strings.ReplaceAll(args, "NOBODY", ipcEndpoint(t))), "--timeout", "50ms")...)
 			mon.exit(0)
-			if !strings.Contains(mon.stdout.String(), " closed\n") {
+			if !strings.Contains(mon.stdout.String(), " closed") {
 				t.Errorf("stdout %q", mon.stdout)
 			}
 		})

@@ -18,13 +18,19 @@ whatever the policy.`
 var overflowPolicies = map[string]socket.Overflow{
 	"block":       socket.Block,
 	"reject":      socket.Reject,
+	"newest":      socket.DropNewest,
+	"oldest":      socket.DropOldest,
 	"drop-newest": socket.DropNewest,
 	"drop-oldest": socket.DropOldest,
 	"conflate":    socket.Conflate,
 	"disconnect":  socket.Disconnect,
 }
 
-func overflowNames() []string { return slices.Sorted(maps.Keys(overflowPolicies)) }
+// overflowNames are those that are told of; newest and oldest are short for two of them.
+func overflowNames() []string {
+	names := slices.Sorted(maps.Keys(overflowPolicies))
+	return slices.DeleteFunc(names, func(n string) bool { return n == "newest" || n == "oldest" })
+}
 
 // rejects reports whether the socket returns ErrWouldBlock where it could wait.
 func (f *socketFlags) rejects() bool { return f.overflow == "reject" }

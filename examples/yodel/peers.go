@@ -43,7 +43,7 @@ func (a *app) peersCommand() *cobra.Command {
 		Use:   "peers",
 		Short: "List who is there, or follow who comes and goes",
 		Long:  "List who is there, or follow who comes and goes.\n\n" + peersHelp,
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.place.check(); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (a *app) peersCommand() *cobra.Command {
 
 // peers prints who is there.
 func (a *app) peers(ctx context.Context, f *peersFlags) error {
-	node := a.node(f.place)
+	node := a.newNode(f.place)
 	defer node.Close() //nolint:errcheck // it has nothing to say goodbye to
 	read, stop := a.whileRead(ctx)
 	defer stop()

@@ -192,7 +192,9 @@ func TestConfirm(t *testing.T) {
 	pull := startInput(t, "", "pull", "--bind", anyPort, "--count", "2")
 	push := startInput(t, "a\tb\nc\n", "push", "--connect", pull.endpoint(), "--confirm", "--json")
 	push.exit(0)
-	push.prints(`{"frames":["YQ==","Yg=="]}` + "\n" + `{"frames":["Yw=="]}` + "\n")
+	push.stdout.waitFor(t, func(s string) bool {
+		return strings.HasPrefix(s, `{"frames":["YQ==","Yg=="],"text":["a","b"]}`+"\n"+`{"frames":["Yw=="],"text":["c"]}`+"\n")
+	})
 	pull.exit(0)
 }
 
@@ -267,5 +269,5 @@ func TestPublishWaits(t *testing.T) {
 func TestPublishWithoutSubscribers(t *testing.T) {
 	pub := startInput(t, "a\nb\n", "pub", "--bind", anyPort, "--wait", "0")
 	pub.exit(0)
-	pub.says("dropped 2 (no subscriber)")
+	pub.says("pub: 0 of 2 messages delivered; 2 dropped (no subscriber)\n")
 }

@@ -19,6 +19,9 @@ func (s *session) watch(progress bool) (stop func()) {
 	if s.flags.stats > 0 {
 		stops = append(stops, every(s.flags.stats, func() { s.con.printf("%s", ledgerLine(s.sock)) }))
 	}
+	if progress {
+		stops = append(stops, s.watchDiscards())
+	}
 	if progress && s.showsProgress() {
 		last, at := int64(0), s.began
 		stops = append(stops, every(500*time.Millisecond, func() {
@@ -64,9 +67,18 @@ func (s *session) pastTense() string {
 // summary is the last line: what was done and, if anything, what was lost.
 func (s *session) summary(ctx context.Context) {
 	led := s.sock.Stats().Ledger
+	if s.json && s.onlySends() {
+		s.printSummary(&led)
+	}
 	line := fmt.Sprintf("%s: %s %s, %s%s, in %v", s.verb.name, s.pastTense(), countOf(s.messages.Load(), "message"),
-		byteCount(s.bytes.Load()), s.alsoSent(), time.Since(s.began).Round(time.Millisecond))
-	if lost := reasons(led.Dropped); lost != "" {
+		byteCount(s.bytes.Load()), s.alsoDelivered(&led), time.Since(s.began).Round(time.Millisecond))
+	if s.onlySends() && s.flags.store == nil && led.Delivered.Messages != led.Accepted.Messages {
+		line = fmt.Sprintf("%s: %d of %s delivered", s.verb.name, led.Delivered.Messages,
+			countOf(led.Accepted.Messages, "message"))
+		if lost := droppedFor(led.Dropped); lost != "" {
+			line += "; " + lost
+		}
+	} else if lost := reasons(led.Dropped); lost != "" {
 		line += "; dropped " + lost
 	}
 	if lost := reasons(led.Discarded); lost != "" {
@@ -76,6 +88,48 @@ func (s *session) summary(ctx context.Context) {
 		line += "; interrupted"
 	}
 	s.con.notef("%s", line)
+}
+
+// onlySends reports whether all that the verb does is to send, so that what it has sent is what there is to tell.
+func (s *session) onlySends() bool { return s.verb.is(sends) && !s.verb.is(prints) }
+
+// alsoDelivered is alsoSent, unless not all of that was delivered.
+func (s *session) alsoDelivered(led *socket.Ledger) string {
+	if !s.verb.is(converses) || s.flags.store != nil || led.Delivered.Messages == led.Accepted.Messages {
+		return s.alsoSent()
+	}
+	return fmt.Sprintf(", %d of %s delivered", led.Delivered.Messages, countOf(led.Accepted.Messages, "message"))
+}
+
+// droppedFor lists messages lost, by reason: "2 dropped (queue full), 1 dropped (socket closed)".
+func droppedFor(by map[socket.Reason]socket.Count) string {
+	var parts []string
+	for why, n := range by {
+		parts = append(parts, fmt.Sprintf("%d dropped (%s)", n.Messages, why))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// A summaryJSON is what a sender has done, as JSON.
+type summaryJSON struct {
+	Event     string                   `json:"event"`
+	Accepted  uint64                   `json:"accepted"`
+	Delivered uint64                   `json:"delivered"`
+	Dropped   map[socket.Reason]uint64 `json:"dropped"`
+	Seconds   float64                  `json:"seconds"`
+}
+
+// printSummary is the last result of a sender with --json. If nobody reads it, so be it.
+func (s *session) printSummary(led *socket.Ledger) {
+	sum := summaryJSON{
+		Event: "summary", Accepted: led.Accepted.Messages, Delivered: led.Delivered.Messages,
+		Dropped: make(map[socket.Reason]uint64), Seconds: time.Since(s.began).Round(time.Millisecond).Seconds(),
+	}
+	for why, n := range led.Dropped {
+		sum.Dropped[why] = n.Messages
+	}
+	_ = s.printJSON(sum)
 }
 
 // ledgerLine is the socket's ledger on one line.

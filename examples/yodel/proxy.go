@@ -57,7 +57,7 @@ func (a *app) proxyCommand() *cobra.Command {
 		Use:   "proxy --frontend TYPE ENDPOINT --backend TYPE ENDPOINT [--capture ENDPOINT]",
 		Short: "Forward messages between two sockets",
 		Long:  "Forward messages between two sockets.\n\n" + proxyHelp,
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &forwarder{app: a, flags: f, began: time.Now()}
 			return p.main(cmd.Context())
@@ -75,6 +75,7 @@ func (a *app) proxyCommand() *cobra.Command {
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing was forwarded for `D` (default never)")
 	fs.DurationVar(&f.linger, "linger", interruptedLinger, "wait at the end for up to `D` for messages to leave")
 	fs.DurationVar(&f.stats, "stats", 0, "print the sockets' ledgers on standard error every `D` (default off)")
+	a.complete(cmd, &place{})
 	return cmd
 }
 
@@ -90,7 +91,9 @@ func (p *forwarder) main(ctx context.Context) error {
 	if err := p.attach(ctx, front, back); err != nil {
 		return failf("%w", err)
 	}
-	p.reached = [2]*reached{p.watchEndpoints(p.frontend, front.connects()), p.watchEndpoints(p.backend, back.connects())}
+	p.reached = [2]*reached{
+		p.watchEndpoints("proxy", p.frontend, front.connects()), p.watchEndpoints("proxy", p.backend, back.connects()),
+	}
 	stop := p.watch()
 	err = p.forward(ctx)
 	stop()
@@ -126,7 +129,7 @@ func (p *forwarder) attach(ctx context.Context, front, back side) error {
 		}
 		actual, err := sock.Bind(ctx, at.endpoint)
 		if err == nil {
-			p.con.notef("%s %s listening on %s", name, sock.Type(), actual)
+			p.con.notef("%s %s listening on %s", name, sock.Type(), wildcard(actual, sock.Endpoints()))
 		}
 		return err
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -19,8 +21,10 @@ import (
 // that is bound it says so if somebody connects in vain. And it tells of peers that do not read, or break a rule.
 type reached struct {
 	con  *console
+	name string        // of the verb
 	over chan struct{} // closed when the socket is and all is known
 
+	overflow string   // what the verb does with a message for a peer that is full; "" if it has no such flag
 	connects []string // those to tell of; others are discovery's, which tells itself
 
 	mu        sync.Mutex
@@ -35,6 +39,7 @@ type reached struct {
 type reaching struct {
 	bound bool
 	peers int
+	tried int       // attempts in vain since there was a peer
 	from  time.Time // when there began to be no peer
 	err   error     // of the last attempt; nil while there is none yet
 	who   string    // who made it, at a bound endpoint
@@ -53,9 +58,9 @@ type eventful interface {
 }
 
 // watchEndpoints follows sock until it is closed: what it binds and those endpoints that it connects to.
-func (a *app) watchEndpoints(sock eventful, connects []string) *reached {
+func (a *app) watchEndpoints(name string, sock eventful, connects []string) *reached {
 	r := &reached{
-		con: a.con, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching),
+		con: a.con, name: name, connects: connects, over: make(chan struct{}), states: make(map[string]*reaching),
 		misdeeds: make(map[socket.EventKind]time.Time),
 	}
 	r.timer = time.AfterFunc(sayAfter, r.say)
@@ -100,6 +105,7 @@ func (r *reached) take(ev socket.Event) {
 		if s.bound && errors.Is(ev.Err, zmtp.ErrSilent) {
 			return // somebody looked whether the port is open
 		}
+		s.tried++
 		s.err, s.who = ev.Err, ev.Address
 		if ev.Peer != nil {
 			s.who = ev.Peer.String()
@@ -119,7 +125,7 @@ func (r *reached) tell(ev socket.Event) {
 		socket.SpoolFailing:
 		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
 			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
-			r.con.notef("%s%s", ev, meanings[ev.Kind])
+			r.con.notef("%s: %s", r.name, r.words(ev))
 		}
 	case socket.SubscriptionEnded:
 		if !r.ended {
@@ -130,6 +136,23 @@ func (r *reached) tell(ev socket.Event) {
 			countOf(ev.Count, "message"), ev.Reason, ev.Peer)
 	default:
 	}
+}
+
+// words is what an event comes to, for people.
+func (r *reached) words(ev socket.Event) string {
+	switch ev.Kind {
+	case socket.LimitHit, socket.ProtocolError:
+		return fmt.Sprintf("%s was disconnected: %s", ev.Peer, socket.Explain(ev.Err))
+	case socket.SlowPeer:
+		switch r.overflow {
+		case "drop-newest", "drop-oldest", "conflate":
+			return fmt.Sprintf("%s is too slow, dropping (--overflow block waits for it)", ev.Peer)
+		case "disconnect":
+			return fmt.Sprintf("%s is too slow, disconnecting it (--overflow block waits for it)", ev.Peer)
+		}
+	default:
+	}
+	return ev.String() + meanings[ev.Kind]
 }
 
 // meanings are what comes of events that do not say so themselves.
@@ -159,32 +182,54 @@ func (r *reached) say() {
 			}
 			continue
 		}
-		text := s.why(e)
+		text := s.notice(e)
 		if text == s.said {
 			continue
 		}
 		s.said, s.next = text, now.Add(sayEvery)
-		switch {
-		case s.bound:
-			r.con.notef("%s: %s could not become a peer: %s", e, s.who, text)
-		case s.err == nil:
+		if s.err == nil {
 			s.next = now // what comes of it is news
-			fallthrough
-		default:
-			r.con.notef("%s: %s; trying again", e, text)
 		}
+		r.con.notef("%s: %s", r.name, text)
 	}
 	if wait >= 0 {
 		r.timer.Reset(wait)
 	}
 }
 
-// why says why there is no peer.
-func (s *reaching) why(endpoint string) string {
+// notice says why there is no peer, and what may be done about it.
+func (s *reaching) notice(endpoint string) string {
+	_, wrongType := errors.AsType[*zmtp.SocketTypeError](s.err)
+	switch {
+	case s.bound && wrongType:
+		return fmt.Sprintf("%s could not become a peer at %s: it is %s", s.who, endpoint, s.why())
+	case s.bound:
+		return fmt.Sprintf("%s could not become a peer at %s: %s", s.who, endpoint, s.why())
+	case wrongType:
+		return endpoint + " is " + s.why()
+	case errors.Is(s.err, zmtp.ErrNotZMTP):
+		return endpoint + " accepts connections but does not speak ZMTP (another program's port?)"
+	case errors.Is(s.err, syscall.ECONNREFUSED), errors.Is(s.err, fs.ErrNotExist):
+		return fmt.Sprintf("%s: %s; still trying (is the other side running?)", endpoint, s.why())
+	}
+	return fmt.Sprintf("%s: %s; still trying", endpoint, s.why())
+}
+
+// why is the cause alone.
+func (s *reaching) why() string {
 	if s.err == nil {
 		return "no answer yet"
 	}
-	return strings.TrimPrefix(s.err.Error(), "transport: dial "+endpoint+": ")
+	return socket.Explain(s.err)
+}
+
+// setOverflow says what the socket does with messages for a peer that is full.
+func (r *reached) setOverflow(f *socketFlags) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.overflow = f.overflow; f.overflow == "" && f.verb.is(overflows) && f.store == nil {
+		r.overflow = f.verb.overflow()
+	}
 }
 
 // end stops telling: what happens from now on is the end of the socket.
@@ -198,24 +243,62 @@ func (r *reached) end() {
 	r.timer.Stop()
 }
 
-// explain adds to an error what keeps endpoints from having a peer: that may be the reason. It waits for the socket
-// to be closed.
+// explain adds to an error what keeps endpoints from having a peer, if there is none at all: that is the reason. It
+// waits for the socket to be closed.
 func (r *reached) explain(err error) error {
 	e, ok := errors.AsType[*statusError](err)
 	if r == nil || !ok || isBrokenPipe(err) {
 		return err
 	}
 	<-r.over
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if why := r.missing(); why != "" && !strings.Contains(err.Error(), noPeer) {
+		return &statusError{e.status, fmt.Errorf("%w: %s: %s", err, noPeer, why)}
+	}
+	return err
+}
+
+const noPeer = "no peer"
+
+// nobody is why there is no peer, without the number of attempts; "" if that is not known.
+func (r *reached) nobody() string {
+	if r == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var why []string
+	for _, name := range r.endpoints {
+		if s := r.states[name]; s.err != nil && len(r.endpoints) > 1 {
+			why = append(why, name+": "+s.why())
+		} else if s.err != nil {
+			why = append(why, s.why())
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+// missing says why no endpoint has a peer: "connection refused (9 attempts)", behind the endpoint's name if there are
+// several. It is "" if one has, and if nobody has tried to become one where the socket listens. mu is held.
+func (r *reached) missing() string {
 	var why []string
 	for _, name := range r.endpoints {
 		s := r.states[name]
-		if s.peers > 0 || s.bound && s.err == nil || s.err != nil && strings.Contains(err.Error(), s.err.Error()) {
+		switch {
+		case s.bound && s.err == nil:
+			continue
+		case s.peers > 0:
 			continue
 		}
-		why = append(why, name+": "+s.why(name))
+		text := s.why()
+		if s.tried > 0 {
+			text += fmt.Sprintf(" (%s)", countOf(s.tried, "attempt"))
+		}
+		if len(r.endpoints) > 1 {
+			text = name + ": " + text
+		}
+		why = append(why, text)
 	}
-	if len(why) == 0 {
-		return err
-	}
-	return &statusError{e.status, fmt.Errorf("%w (%s)", err, strings.Join(why, "; "))}
+	return strings.Join(why, "; ")
 }

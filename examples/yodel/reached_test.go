@@ -43,9 +43,9 @@ func TestNobodyReached(t *testing.T) {
 			nobody := ipcEndpoint(t)
 			p := startInput(t, "x\n", verb, "--connect", nobody, "--connect", "tcp://no-such-host.invalid:1", "--connect",
 				silent)
-			p.says(nobody + ": connect: no such file or directory; trying again\n")
-			p.says("tcp://no-such-host.invalid:1: ") // however names are looked up here
-			p.says(silent + ": no answer yet; trying again\n")
+			p.says(verb + ": " + nobody + ": no such file or directory; still trying (is the other side running?)\n")
+			p.says(verb + ": tcp://no-such-host.invalid:1: ") // however names are looked up here
+			p.says(verb + ": " + silent + ": no answer yet; still trying\n")
 			p.stop()
 			p.ends()
 		})
@@ -54,7 +54,10 @@ func TestNobodyReached(t *testing.T) {
 			nobody := ipcEndpoint(t)
 			p := startInput(t, "x\n", verb, "--connect", nobody, "--timeout", "2s", "--quiet")
 			p.exit(3)
-			p.says(" (" + nobody + ": connect: no such file or directory)\n")
+			p.says("no such file or directory")
+			if verb != "req" {
+				p.says("no peer: ")
+			}
 			if s := p.stderr.String(); strings.Count(s, "\n") != 1 {
 				t.Errorf("stderr %q", s)
 			}
@@ -63,23 +66,22 @@ func TestNobodyReached(t *testing.T) {
 	t.Run("proxy", func(t *testing.T) {
 		nobody := ipcEndpoint(t)
 		p := startInput(t, "", "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", "connect:"+nobody)
-		p.says(nobody + ": connect: no such file or directory; trying again\n")
+		p.says("proxy: " + nobody + ": no such file or directory; still trying (is the other side running?)\n")
 		p.stop()
 		p.exit(0)
 	})
 	t.Run("bench", func(t *testing.T) {
 		nobody := ipcEndpoint(t)
 		p := startInput(t, "", "bench", "ping", nobody, "--timeout", "2s")
-		p.says(nobody + ": connect: no such file or directory; trying again\n")
+		p.says("bench: " + nobody + ": no such file or directory; still trying (is the other side running?)\n")
 		p.exit(3)
-		p.says(" (" + nobody + ": connect: no such file or directory)\n")
+		p.says(": no peer: no such file or directory (")
 	})
 	t.Run("another type", func(t *testing.T) {
 		rep := startInput(t, "", "rep", "--bind", anyPort)
 		push := startInput(t, "x\n", "push", "--connect", rep.endpoint())
-		push.says("the peer's REP cannot talk to our PUSH")
-		rep.says("could not become a peer: ")
-		rep.says("the peer's PUSH cannot talk to our REP")
+		push.says("push: " + rep.endpoint() + " is a REP socket; a PUSH needs PULL\n")
+		rep.says(" could not become a peer at " + rep.endpoint() + ": it is a PUSH socket; a REP needs REQ or DEALER\n")
 		push.stop()
 		push.exit(1)
 		rep.stop()
@@ -152,16 +154,16 @@ func TestWhenItIsSaid(t *testing.T) {
 		{"never there", []at{
 			connect(1, socket.ConnectFailed, refused), connect(700, socket.ConnectFailed, refused),
 			connect(20000, socket.ConnectFailed, refused), connect(30000, socket.Closed, nil),
-		}, "600ms there: refused; trying again\n"},
+		}, "600ms push: there: refused; still trying\n"},
 		{
 			"silent",
 			[]at{connect(3000, socket.ConnectFailed, unknown), connect(4000, socket.Closed, nil)},
-			"600ms there: no answer yet; trying again\n3s there: unknown; trying again\n",
+			"600ms push: there: no answer yet; still trying\n3s push: there: unknown; still trying\n",
 		},
 		{"another reason", []at{
 			connect(1, socket.ConnectFailed, unknown), connect(2000, socket.ConnectFailed, refused),
 			connect(3000, socket.ConnectFailed, refused), connect(30000, socket.Closed, nil),
-		}, "600ms there: unknown; trying again\n10.6s there: refused; trying again\n"},
+		}, "600ms push: there: unknown; still trying\n10.6s push: there: refused; still trying\n"},
 		{"lost and found", []at{
 			connect(1, socket.PeerUp, nil), connect(1000, socket.PeerDown, unknown),
 			connect(1500, socket.PeerUp, nil), connect(5000, socket.Closed, nil),
@@ -169,14 +171,14 @@ func TestWhenItIsSaid(t *testing.T) {
 		{"lost", []at{
 			connect(1, socket.PeerUp, nil), connect(1000, socket.PeerDown, unknown),
 			connect(1100, socket.ConnectFailed, refused), connect(5000, socket.Closed, nil),
-		}, "1.6s there: refused; trying again\n"},
+		}, "1.6s push: there: refused; still trying\n"},
 		{"a stranger", []at{
 			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}},
 			connect(1, socket.PeerUp, nil),
 			{2000, socket.Event{Kind: socket.HandshakeFailed, Endpoint: "here", Address: "afar", Err: unknown}},
 			{3000, socket.Event{Kind: socket.HandshakeFailed, Endpoint: "here", Address: "near", Err: unknown}},
 			connect(5000, socket.Closed, nil),
-		}, "2s here: afar could not become a peer: unknown\n"},
+		}, "2s push: afar could not become a peer at here: unknown\n"},
 		{"a look whether the port is open", []at{
 			{1, socket.Event{Kind: socket.Listening, Endpoint: "here"}},
 			connect(1, socket.PeerUp, nil),
@@ -207,7 +209,7 @@ func TestWhenItIsSaid(t *testing.T) {
 				}
 				out := &stamped{begin: begin}
 				a := &app{con: &console{w: out}}
-				r := a.watchEndpoints(s, []string{"there"})
+				r := a.watchEndpoints("push", s, []string{"there"})
 				<-r.over
 				r.end()
 				synctest.Wait()

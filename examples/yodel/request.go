@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -46,14 +48,31 @@ func runRequests(ctx context.Context, s *session) error {
 	case interrupted(ctx, err):
 		return s.refusals()
 	case errors.Is(err, errIdle) && s.messages.Load() == 0:
-		return nothingf("no reply for %v", s.flags.timeout)
+		return nothingf("no reply for %v%s", s.flags.timeout, s.whoOwes())
 	case errors.Is(err, errIdle):
-		return failf("no reply to request %d for %v", s.messages.Load()+1, s.flags.timeout)
+		return failf("no reply to request %d for %v%s", s.messages.Load()+1, s.flags.timeout, s.whoOwes())
 	}
 	if _, ok := errors.AsType[*statusError](err); ok {
 		return err
 	}
 	return failf("request %d: %w", s.messages.Load()+1, err)
+}
+
+// whoOwes says why there is no reply: because there is nobody, or because somebody has the request and takes his time.
+func (s *session) whoOwes() string {
+	st := s.sock.Stats()
+	if len(st.Peers) == 0 {
+		if why := s.reached.nobody(); why != "" {
+			return fmt.Sprintf(": %s (%s)", noPeer, why)
+		}
+		return ": " + noPeer
+	}
+	for _, p := range st.Peers {
+		if p.Delivered.Messages > p.Received.Messages {
+			return fmt.Sprintf("; %s has had the request since %v", p.Peer, time.Since(s.asked).Round(time.Millisecond))
+		}
+	}
+	return ""
 }
 
 func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, out, confirm *printer) error {
@@ -85,6 +104,7 @@ func (s *session) requestAll(ctx context.Context, sock *socket.Req, src source, 
 			return err
 		}
 		n++
+		s.asked = time.Now()
 		if f.confirm {
 			if err := confirm.printLine(it); err != nil {
 				return err

@@ -3,27 +3,35 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/yodel-mq/yodel/discovery"
 )
 
 // An app is one run of the tool.
 type app struct {
 	stdin  io.Reader
 	stdout io.Writer
-	con    *console // standard error
+	con    *console     // standard error
+	node   discovery.ID // under which it announces; one of its own for each socket if zero
 
 	json, quiet bool
 }
 
 // run is the whole program but for the process around it: it returns the exit status. ctx ends as Ctrl-C does.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, con: &console{w: stderr}}
+	return runAs(ctx, discovery.ID{}, args, stdin, stdout, stderr)
+}
+
+// runAs is run under a node id, that which the process's sockets show to their peers.
+func runAs(ctx context.Context, node discovery.ID, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, con: &console{w: stderr}, node: node}
 	root := a.rootCommand()
+	if err := checkHelp(root, args); err != nil {
+		return a.report(root, err)
+	}
 	root.SetArgs(append([]string{}, joinSides(args)...)) // never nil, which would mean os.Args
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -80,7 +88,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 		SilenceUsage:  true,
 	}
 	parent(root)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as one JSON object a line")
 	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "no progress, notices or summary on standard error")
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.con.quiet = a.quiet }
@@ -89,32 +99,12 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	}
 	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(),
 		a.spoolCommand(), a.keygenCommand(), a.versionCommand())
-	return root
-}
-
-// parent makes cmd one that only has others under it.
-func parent(cmd *cobra.Command) {
-	cmd.Args = needsCommand
-	cmd.RunE = func(*cobra.Command, []string) error { return nil }
-	cmd.FParseErrWhitelist.UnknownFlags = true // in "yodel swim --fast" the command is what is wrong, not its flag
-}
-
-// needsCommand refuses a command line that stops before a command or names one that does not exist.
-func needsCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		var names []string
-		for _, c := range cmd.Commands() {
-			if c.IsAvailableCommand() && c.Name() != "help" {
-				names = append(names, c.Name())
-			}
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			parent(c)
 		}
-		slices.Sort(names)
-		return usagef("a command is missing: one of %s", strings.Join(names, ", "))
 	}
-	hint := ""
-	cmd.SuggestionsMinimumDistance = 2
-	if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
-		hint = fmt.Sprintf("; did you mean %s?", strings.Join(close, " or "))
-	}
-	return usagef("unknown command %q%s", args[0], hint)
+	return root
 }

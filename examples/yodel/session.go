@@ -20,6 +20,7 @@ type session struct {
 	sock  socket.Socket
 	found *discovery.Node // nil without --announce and --find
 	began time.Time
+	asked time.Time // of req: when the last request was sent
 
 	// What the verb has done so far, for the progress line and the summary: messages sent, printed or replied to.
 	messages, bytes atomic.Int64
@@ -48,17 +49,20 @@ func (s *session) done(size int) {
 func (a *app) socketCommand(v *verb) *cobra.Command {
 	var f socketFlags
 	cmd := &cobra.Command{
-		Use:   v.name,
-		Short: v.short,
-		Long:  v.help(),
-		Args:  cobra.NoArgs,
+		Use:     v.name,
+		Short:   v.short,
+		Long:    v.help(),
+		Example: examples[v.name],
+		Args:    noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd, v, &f)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			s.reached = a.watchEndpoints(s.sock, f.connect)
+			s.reached = a.watchEndpoints(v.name, s.sock, f.connect)
+			s.reached.setOverflow(&f)
+			s.promptForLines()
 			stop := s.watch(true)
 			err = v.run(cmd.Context(), s)
 			stop()
@@ -72,6 +76,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags(), v)
+	a.complete(cmd, &f.place)
 	return cmd
 }
 
@@ -111,7 +116,7 @@ func (s *session) attach(ctx context.Context) error {
 		at, err := s.sock.Bind(ctx, e)
 		switch {
 		case err == nil:
-			s.con.notef("listening on %s", at)
+			s.con.notef("listening on %s", wildcard(at, s.sock.Endpoints()))
 		case e == thisHost && len(s.flags.bind) == 0: // a path too long, perhaps; tcp will do
 			s.con.notef("%v", err)
 		default:

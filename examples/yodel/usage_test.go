@@ -65,7 +65,7 @@ func TestUsage(t *testing.T) {
 		{"bench unknown transport", "bench recv udp://localhost:1", 2, "no such transport"},
 		{"bench alone", "bench", 2, "ping, publish"},
 		{"bench unknown", "bench swim", 2, `unknown command "swim"`},
-		{"bench no endpoint", "bench recv", 2, "accepts 1 arg"},
+		{"bench no endpoint", "bench recv", 2, "bench recv needs an endpoint, such as tcp://127.0.0.1:5557\n"},
 		{"bench count", "bench inproc --count 0", 2, "--count 0"},
 		{"bench size", "bench inproc --size -1", 2, "--size"},
 		{"bench endpoint", "bench send localhost:1", 2, "tcp://localhost:1"},

@@ -55,7 +55,7 @@ func (v *verb) help() string {
 	if v.names() {
 		text += subscriberHelp + "\n\n"
 	}
-	return text + securityHelp + "\n\n" + findHelp
+	return text + commonHelp
 }
 
 var verbs = []*verb{

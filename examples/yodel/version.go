@@ -9,33 +9,50 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// A versionJSON is what there is to say of the program.
+type versionJSON struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	ZMTP     string `json:"zmtp"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func version() versionJSON {
+	v := versionJSON{"(devel)", "", "3.1", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			v.Version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v.Revision = s.Value
+			}
+		}
+	}
+	return v
+}
+
+// versionLine is the version for people.
+func versionLine() string {
+	v := version()
+	revision := v.Revision[:min(len(v.Revision), 12)]
+	if revision != "" {
+		revision = "revision " + revision + ", "
+	}
+	return fmt.Sprintf("yodel %s (%sZMTP %s, %s, %s)", v.Version, revision, v.ZMTP, v.Go, v.Platform)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(*cobra.Command, []string) error {
-			v := struct {
-				Version  string `json:"version"`
-				Revision string `json:"revision,omitempty"`
-				ZMTP     string `json:"zmtp"`
-				Go       string `json:"go"`
-				Platform string `json:"platform"`
-			}{"(devel)", "", "3.1", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				if info.Main.Version != "" {
-					v.Version = info.Main.Version
-				}
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						v.Revision = s.Value
-					}
-				}
-			}
 			if a.json {
-				return a.printJSON(v)
+				return a.printJSON(version())
 			}
-			return a.print(fmt.Sprintf("yodel %s (ZMTP %s, %s, %s)\n", v.Version, v.ZMTP, v.Go, v.Platform))
+			return a.print(versionLine() + "\n")
 		},
 	}
 }
