@@ -19,8 +19,8 @@ func (s *session) readsLines() bool {
 	return s.verb.is(sends) && !s.flags.hasData && !s.flags.hasFile
 }
 
-// watchDiscards tells of each reason for which messages that came were discarded, when that happens first, until stop is
-// called.
+// watchDiscards tells of each reason for which messages that came were discarded, when that happens first, until stop
+// is called.
 func (s *session) watchDiscards() (stop func()) {
 	told := make(map[socket.Reason]bool)
 	look := func() {

@@ -89,7 +89,8 @@ func (a *app) newNode(p place) *discovery.Node {
 		opts = append(opts, mdns.WithInterfaces(func(i net.Interface) bool { return slices.Contains(p.interfaces, i.Name) }))
 	}
 	return discovery.NewNode(mdns.New(opts...),
-		discovery.WithGroup(p.group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble), discovery.WithID(a.node))
+		discovery.WithGroup(p.group), discovery.WithProtocol(wire), discovery.WithTrouble(a.trouble),
+		discovery.WithID(a.node))
 }
 
 // trouble says what keeps nodes from finding each other, and what can be done about it.

@@ -11,8 +11,8 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// nearMisses tells of names that are looked for and that nobody announces, or somebody whose type cannot talk with ours,
-// a second after others have had the time to answer: a name may be misspelt.
+// nearMisses tells of names that are looked for and that nobody announces, or somebody whose type cannot talk with
+// ours, a second after others have had the time to answer: a name may be misspelt.
 type nearMisses struct {
 	con              *console
 	verb, typ, group string

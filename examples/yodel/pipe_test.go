@@ -193,7 +193,8 @@ func TestConfirm(t *testing.T) {
 	push := startInput(t, "a\tb\nc\n", "push", "--connect", pull.endpoint(), "--confirm", "--json")
 	push.exit(0)
 	push.stdout.waitFor(t, func(s string) bool {
-		return strings.HasPrefix(s, `{"frames":["YQ==","Yg=="],"text":["a","b"]}`+"\n"+`{"frames":["Yw=="],"text":["c"]}`+"\n")
+		return strings.HasPrefix(s, `{"frames":["YQ==","Yg=="],"text":["a","b"]}`+"\n"+
+			`{"frames":["Yw=="],"text":["c"]}`+"\n")
 	})
 	pull.exit(0)
 }

@@ -32,6 +32,7 @@ type reached struct {
 	states    map[string]*reaching
 	misdeeds  map[socket.EventKind]time.Time // when those of a kind may be told again
 	ended     bool
+	endedAt   time.Time // what happened before is told still
 	timer     *time.Timer
 }
 
@@ -86,7 +87,7 @@ func (r *reached) take(ev socket.Event) {
 		r.endpoints = append(r.endpoints, ev.Endpoint)
 	}
 	if errors.Is(ev.Err, socket.ErrClosed) || errors.Is(ev.Err, socket.ErrDisconnected) {
-		r.ended = true // it is we who end it
+		r.setEnded(ev.Time) // it is we who end it
 	}
 	if s == nil || r.ended {
 		return
@@ -123,12 +124,12 @@ func (r *reached) tell(ev socket.Event) {
 	case socket.SlowPeer, socket.Undelivered, socket.HeartbeatOff, socket.Throttled, socket.SubscriptionRefused,
 		socket.ProtocolError, socket.LimitHit, socket.PeerForeign, socket.StateLost, socket.Fenced, socket.Forked,
 		socket.SpoolFailing:
-		if !r.ended && !ev.Time.Before(r.misdeeds[ev.Kind]) {
+		if !r.late(ev) && !ev.Time.Before(r.misdeeds[ev.Kind]) {
 			r.misdeeds[ev.Kind] = ev.Time.Add(sayEvery)
 			r.con.notef("%s: %s", r.name, r.words(ev))
 		}
 	case socket.SubscriptionEnded:
-		if !r.ended {
+		if !r.late(ev) {
 			r.con.printf("%s", ev)
 		}
 	case socket.Gap:
@@ -239,9 +240,18 @@ func (r *reached) end() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ended = true
+	r.setEnded(time.Now())
 	r.timer.Stop()
 }
+
+func (r *reached) setEnded(at time.Time) {
+	if !r.ended {
+		r.ended, r.endedAt = true, at
+	}
+}
+
+// late reports whether an event belongs to the end of the socket.
+func (r *reached) late(ev socket.Event) bool { return r.ended && ev.Time.After(r.endedAt) }
 
 // explain adds to an error what keeps endpoints from having a peer, if there is none at all: that is the reason. It
 // waits for the socket to be closed.

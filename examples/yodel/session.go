@@ -68,6 +68,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 			stop()
 			s.reached.end()
 			s.close()
+			<-s.reached.over // all has been told
 			s.noteUnprinted(err)
 			if !isBrokenPipe(err) {
 				s.summary(cmd.Context())

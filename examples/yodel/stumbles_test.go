@@ -99,9 +99,11 @@ func TestStumble05WildcardsAreTold(t *testing.T) {
 	p.stop()
 	p.exit(0)
 	wantMatch(t, p.stderr.String(),
-		`^listening on tcp://(\*|0\.0\.0\.0):(\d+) \(every interface; from here tcp://[^ ,]+:\d+(, from elsewhere tcp://[^)]+)?\)\n`)
+		`^listening on tcp://(\*|0\.0\.0\.0):\d+ \(every interface; from here tcp://[^ ,]+:\d+`+
+			`(, from elsewhere tcp://[^)]+)?\)\n`)
 	addrs := []net.Addr{
-		&net.IPNet{IP: net.IPv4(127, 0, 0, 1)}, &net.IPNet{IP: net.ParseIP("fe80::1")}, &net.IPNet{IP: net.IPv4(192, 0, 2, 2)},
+		&net.IPNet{IP: net.IPv4(127, 0, 0, 1)}, &net.IPNet{IP: net.ParseIP("fe80::1")},
+		&net.IPNet{IP: net.IPv4(192, 0, 2, 2)},
 	}
 	if got, want := elsewhere("tcp", "5951", addrs), ", from elsewhere tcp://192.0.2.2:5951"; got != want {
 		t.Errorf("got %q, want %q", got, want)
