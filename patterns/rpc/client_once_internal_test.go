@@ -1,10 +1,13 @@
 package rpc
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/yodel-mq/yodel/patterns"
 )
 
 // What a client remembers of keys is bounded, in number and time, and a key that was begun nowhere is not remembered.
@@ -52,4 +55,26 @@ func TestHolders(t *testing.T) {
 		time.Sleep(heldFor)
 		expect("4", false)
 	})
+}
+
+// Of two calls with a key that begin at once, the one that finds the other ahead of it may have been begun by that:
+// what it is refused with is true of its own attempt only.
+func TestHolderOfACallThatBeganTogether(t *testing.T) {
+	c := NewClient()
+	call := func() *outgoing { return &outgoing{callConfig: callConfig{key: "k"}, info: &Info{Method: "f"}} }
+	first, second := call(), call()
+	c.hold(second)
+	c.hold(first)
+	first.held.begin(&replica{id: "service"})
+	c.mu.Lock()
+	_, _, _, err := c.choose(time.Now(), second, nil)
+	c.mu.Unlock()
+	if !errors.Is(err, errHeld) {
+		t.Errorf("it went elsewhere: %v", err)
+	}
+	refused := outcome{sent: true, head: patterns.Head{Code: patterns.CodeUnavailable, NotBegun: true}}
+	var ce *CallError
+	if err := refused.err(second, 1); !errors.As(err, &ce) || !ce.MayHaveRun {
+		t.Errorf("it ended with: %v", err)
+	}
 }

@@ -47,6 +47,7 @@ func (c *Client) choose(now time.Time, out *outgoing, tried []*replica) (
 		return nil, balance.NoReplica, 0, socket.ErrClosed
 	}
 	if out.held != nil && out.held.id != "" {
+		out.ran = true // by an attempt that is out, if by none that is over; it may be that of a call which began with this
 		return c.sameAgain(now, out)
 	}
 	var had func(*replica) bool
