@@ -130,8 +130,9 @@ func workUntilKilled(ctx context.Context, c *console, j job) error {
 		stop()
 	}()
 	err = w.Run(working, 1, func(_ context.Context, job *pipeline.Job[int]) error {
-		time.Sleep(killJobTakes)
+		time.Sleep(killJobTakes / 2)
 		_, err := fmt.Fprintf(f, "%d %d %d\n", job.Value, job.Attempt, time.Now().UnixNano()) // by one write
+		time.Sleep(killJobTakes / 2)                                                          // in which it may be killed: done, and not acknowledged
 		return err
 	})
 	return errors.Join(err, w.Close(), f.Close())

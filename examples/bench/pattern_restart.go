@@ -67,7 +67,7 @@ func (t *restartTally) count(number, reply uint64, late time.Duration, slow bool
 		t.another.Add(1)
 		t.mu.Lock()
 		if t.note == nil {
-			t.note = err
+			t.note = fmt.Errorf("call %d, key %d: %w", number, key, err)
 		}
 		t.mu.Unlock()
 	}
