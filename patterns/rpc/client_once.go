@@ -111,7 +111,11 @@ func (c *Client) bound(out *outgoing) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return out.held.id != ""
+	if out.held.id == "" {
+		return false
+	}
+	out.ran = true // as in choose
+	return true
 }
 
 // sameAgain is choose for a call that may go to one Service only. Where the connection to that is lost it may come back

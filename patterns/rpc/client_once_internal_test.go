@@ -73,8 +73,14 @@ func TestHolderOfACallThatBeganTogether(t *testing.T) {
 		t.Errorf("it went elsewhere: %v", err)
 	}
 	refused := outcome{sent: true, head: patterns.Head{Code: patterns.CodeUnavailable, NotBegun: true}}
-	var ce *CallError
-	if err := refused.err(second, 1); !errors.As(err, &ce) || !ce.MayHaveRun {
-		t.Errorf("it ended with: %v", err)
+	third := call() // which has no time left to pick again
+	c.hold(third)
+	third.ran = false // as if it had begun before the first
+	c.bound(third)
+	for _, out := range []*outgoing{second, third} {
+		var ce *CallError
+		if err := refused.err(out, 1); !errors.As(err, &ce) || !ce.MayHaveRun {
+			t.Errorf("it ended with: %v", err)
+		}
 	}
 }
