@@ -18,7 +18,7 @@ func TestSale(t *testing.T) {
 	shop := clitest.Start(t, "--at", "tcp://127.0.0.1:*", "--stock", fmt.Sprint(stock), "shop")
 	_, at, _ := strings.Cut(shop.Says("open at "), "open at ")
 	crowd := clitest.Start(t, "--at", at, "--phase", "1s", "crowd")
-	var served, refused int
+	var served, unserved int // on a machine that is busy itself some come too late rather than being refused
 	for _, load := range []string{"0.1", "0.8", "10.0"} {
 		var came, bought, out, turned, late int
 		line := strings.TrimSpace(strings.TrimPrefix(crowd.Says("load "), "load "))
@@ -27,11 +27,11 @@ func TestSale(t *testing.T) {
 		if err != nil || came == 0 || came != bought+out+turned+late {
 			t.Errorf("%v: %s", err, line)
 		}
-		served, refused = served+bought+out, refused+turned
+		served, unserved = served+bought+out, unserved+turned+late
 	}
 	crowd.Ends()
-	if served == 0 || refused == 0 {
-		t.Errorf("%d were served, %d refused", served, refused)
+	if served == 0 || unserved == 0 {
+		t.Errorf("%d were served, %d not", served, unserved)
 	}
 	shop.Signal(os.Interrupt)
 	var sold, packed int
