@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/auth"
 	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp/curve"
 )
 
 // What README.md shows first.
@@ -41,6 +45,54 @@ func Example_readme() {
 	// Output:
 	// ["hello" "world"]
 	// handed over: 1
+}
+
+// What README.md shows about who may come in.
+func Example_readmeSecurity() {
+	dir, err := os.MkdirTemp("", "yodel")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	key, mine := curve.GenerateKey(), curve.GenerateKey()
+	serverKey := key.Public()
+	if err := os.WriteFile(filepath.Join(dir, "clients.keys"), []byte(mine.Public().String()), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.Chdir(dir); err != nil {
+		log.Fatal(err)
+	}
+	keys, err := auth.OpenKeys("clients.keys") // public keys, one a line; who is taken off it is cut off
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keys.Close()
+	if err := os.Chdir(here); err != nil {
+		log.Fatal(err)
+	}
+	rep := socket.NewRep(socket.WithSecurity(curve.Server(key, nil)), socket.WithAuthenticator(keys))
+	req := socket.NewReq(socket.WithSecurity(curve.Client(mine, serverKey)))
+	defer rep.Close()
+	defer req.Close()
+
+	ctx := context.Background()
+	endpoint, err := rep.Bind(ctx, "tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := req.Connect(endpoint); err != nil {
+		log.Fatal(err)
+	}
+	if err := req.Send(ctx, socket.Text("may I?")); err != nil {
+		log.Fatal(err)
+	}
+	m, err := rep.Recv(ctx)
+	fmt.Println(m, m.From.User == mine.Public().String(), err)
+	// Output: ["may I?"] true <nil>
 }
 
 // What README.md shows about simnet.
