@@ -220,10 +220,15 @@ func TestExplain(t *testing.T) {
 		{"hung up", io.EOF, "the peer closed the connection"},
 		{"hung up, in words", fmt.Errorf("the peer went: %w", io.EOF), "the peer went"},
 		{"hung up early", fmt.Errorf("zmtp: handshake: a part: %w", io.ErrUnexpectedEOF), "a part"},
-		{"name", &net.DNSError{Err: "no such host", Name: "nowhere", Server: "10.0.0.1:53", IsNotFound: true},
-			"no such host: nowhere"},
-		{"name server", &net.DNSError{Err: "read udp 10.0.0.2:4242->10.0.0.1:53: i/o timeout", Name: "x", IsTimeout: true},
-			"the name x was looked up in vain: timed out"},
+		{
+			"name", &net.DNSError{Err: "no such host", Name: "nowhere", Server: "10.0.0.1:53", IsNotFound: true},
+			"no such host: nowhere",
+		},
+		{
+			"name server",
+			&net.DNSError{Err: "read udp 10.0.0.2:4242->10.0.0.1:53: i/o timeout", Name: "x", IsTimeout: true},
+			"the name x was looked up in vain: timed out",
+		},
 		{"refused", &transport.OpError{Op: "dial", Endpoint: "tcp://127.0.0.1:1", Err: &net.OpError{
 			Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1},
 			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),

@@ -28,9 +28,9 @@
 //
 // Errors come wrapped with what was being done and, as a [PeerError], with the peer or endpoint concerned. Match them
 // by [errors.Is] with the sentinels below, with the context's own and, for an endpoint, with those of package
-// transport (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event. But a call
-// whose context ends while there is no peer says, as a [NoPeerError], how each endpoint has failed; Stats tells that at
-// any time ([EndpointStats]).
+// transport (ErrAddress, ErrAddressInUse). What a peer does wrong is never an error of a call, only an event. But a
+// call whose context ends while there is no peer says, as a [NoPeerError], how each endpoint has failed; Stats tells
+// that at any time ([EndpointStats]).
 //
 // # Order
 //

@@ -61,8 +61,8 @@ func failingOf(ev Event) failing {
 	return k
 }
 
-// news reports whether the log is to warn of a failure: by the number of attempts, this one included, since it did last;
-// 0 if it need not.
+// news reports whether the log is to warn of a failure: by the number of attempts, this one included, since it did
+// last; 0 if it need not.
 func (f *failures) news(ev Event) uint64 {
 	if *f == nil || len(*f) >= maxFailures {
 		*f = make(failures)

@@ -290,10 +290,10 @@ func WithLabel(label string) Option {
 }
 
 // WithLogger logs every event of the socket, from a goroutine of its own that ends with Close: trouble as a warning,
-// peers that come and go as information, the rest for debugging. Of an endpoint that cannot be reached the first failure
-// is a warning, each change of its cause is another, and one a minute says how many attempts have failed since; the
-// attempts themselves are for debugging. The same holds for connections that come in and fail, by the host they come
-// from. A socket that drops messages as it closes warns of that. The default, and nil, is not to log.
+// peers that come and go as information, the rest for debugging. Of an endpoint that cannot be reached the first
+// failure is a warning, each change of its cause is another, and one a minute says how many attempts have failed since;
+// the attempts themselves are for debugging. The same holds for connections that come in and fail, by the host they
+// come from. A socket that drops messages as it closes warns of that. The default, and nil, is not to log.
 func WithLogger(l *slog.Logger) Option {
 	return optionForAll{setting: func(c *config) { c.logger = l }}
 }

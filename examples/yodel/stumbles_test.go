@@ -134,9 +134,9 @@ func TestStumble07NamesThatNearlyMatch(t *testing.T) {
 	group := ownGroup()
 	pull := startInput(t, "", "pull", "--announce", "work", "--interface", loopback(t), "--group", group)
 	pull.says("announced as work")
-	push := startInput(t, "x\n", "push", "--find", "wrok", "--interface", loopback(t), "--group", group)
+	push := startInput(t, "x\n", "push", "--find", "worx", "--interface", loopback(t), "--group", group)
 	sub := startInput(t, "", "sub", "--find", "work", "--interface", loopback(t), "--group", group)
-	push.says("push: nobody in group " + group + ` announces "wrok"; it has: work (PULL)` + "\n")
+	push.says("push: nobody in group " + group + ` announces "worx"; it has: work (PULL)` + "\n")
 	sub.says(`sub: "work" is announced by 1 node, as PULL; a SUB needs PUB or XPUB` + "\n")
 	for _, p := range []*tool{push, sub, pull} {
 		p.stop()

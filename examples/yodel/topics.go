@@ -7,8 +7,8 @@ import (
 
 // topics are what help tells beside the commands: what several of them have in common.
 var topics = map[string]string{
-	"endpoints": `An endpoint is where one socket listens (--bind) and others connect (--connect); who starts first does not
-matter, and one socket may have many of both.
+	"endpoints": `An endpoint is where one socket listens (--bind) and others connect (--connect); who starts first
+does not matter, and one socket may have many of both.
 
   tcp://127.0.0.1:5557   a port of this host alone
   tcp://*:5557           the port on every interface; to bind

@@ -8,7 +8,8 @@ import (
 )
 
 // wildcard is how a socket that is bound is told of: of one that listens on every interface, at which addresses it can
-// be reached. at is what Bind returned, an address at which this host reaches it, and bound all endpoints of the socket.
+// be reached. at is what Bind returned, an address at which this host reaches it, and bound all endpoints of the
+// socket.
 func wildcard(at string, bound []string) string {
 	scheme, rest, _ := strings.Cut(at, "://")
 	port := rest[strings.LastIndexByte(rest, ':')+1:]
