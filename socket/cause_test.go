@@ -237,8 +237,10 @@ func TestExplain(t *testing.T) {
 			Op: "read", Net: "tcp", Source: &net.TCPAddr{Port: 39722}, Addr: &net.TCPAddr{Port: 1},
 			Err: os.NewSyscallError("read", syscall.ECONNRESET),
 		}), "read greeting: connection reset by peer"},
-		{"too large", fmt.Errorf("zmtp: %w: a message of at least 9 bytes, the limit is 8", zmtp.ErrTooLarge),
-			"a message of at least 9 bytes, the limit is 8"},
+		{
+			"too large", fmt.Errorf("zmtp: %w: a message of at least 9 bytes, the limit is 8", zmtp.ErrTooLarge),
+			"a message of at least 9 bytes, the limit is 8",
+		},
 		{"any other", errors.New("odd"), "odd"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

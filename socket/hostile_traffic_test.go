@@ -114,8 +114,10 @@ func TestPingFloodStaysUp(t *testing.T) {
 		t.Fatalf("frame %x %q, want the reply", f.flags, f.body)
 	}
 	r.send(zmtp.AppendPing(nil, 0, []byte("calm")))
-	if got := r.pong(); got != "calm" {
-		t.Fatalf("PONG carries %q", got)
+	for got := r.pong(); got != "calm"; got = r.pong() {
+		if got != "flood" { // of which one may be owed still
+			t.Fatalf("PONG carries %q", got)
+		}
 	}
 }
 

@@ -108,7 +108,7 @@ func TestPeersThatAreThereAreReadOn(t *testing.T) {
 // TestGonePeerCostsItsMessage: a message of four bytes that nobody has received does not keep the connection it came
 // by.
 func TestGonePeerCostsItsMessage(t *testing.T) {
-	const peers, most = 1000, 5 << 9
+	const peers, most = 1000, 21 << 7
 	for name, endpoint := range transports(t) {
 		t.Run(name, func(t *testing.T) {
 			pull := closing(t, socket.NewPull())

@@ -216,7 +216,7 @@ func (l *link) keepAlive() {
 		l.endOut(end)
 		return
 	}
-	if !l.peer.yodel && l.life.pinged.Load() == 0 && !l.isHeldUp() || !l.staysOpen() {
+	if !l.peer.yodel && !l.isHeldUp() && (l.life.pinged.Load() == 0 || !l.staysOpen()) {
 		return
 	}
 	if !l.peer.yodel && !l.life.answered.Load() {

@@ -87,8 +87,8 @@ func TestPongWaitsForAPeerThatMayEnd(t *testing.T) {
 				}
 				sent = append(sent, frameOf(0, string(numbered(n, size).Frames[0])))
 			}
-			r.send(sent...)
 			begin := time.Now()
+			r.send(sent...)
 			pong := make(chan error, 1)
 			if closes {
 				must(t, r.Close())

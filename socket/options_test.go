@@ -35,8 +35,7 @@ func TestDefaults(t *testing.T) {
 		{"heartbeat", c.heartbeat, heartbeat{5 * time.Second, 15 * time.Second, 15 * time.Second}},
 		{"limits", c.limits, Limits{
 			MaxMessage: 64 << 20, MaxFrames: 1024, MaxTopic: 1024, MaxSubscriptions: 100_000, MaxMetadata: 4096,
-			MaxHandshakes: 1024,
-			MaxPeers:      65_536, MinRate: 128,
+			MaxHandshakes: 1024, MaxAuthentications: 64, MaxPeers: 65_536, MinRate: 128,
 		}},
 		{"linger", c.linger, 500 * time.Millisecond},
 		{"no logger", c.logger == nil, true},

@@ -195,6 +195,7 @@ func TestReliableHalfClosedReceiver(t *testing.T) {
 		send(t, push, fmt.Sprint(n))
 	}
 	r.wantMessages(t, 0, 1, 2)
+	waitUntil(t, "all is written", func() bool { return push.Stats().Queued.Messages == 0 }) // the rest goes at once
 	must(t, r.Conn.(interface{ CloseWrite() error }).CloseWrite())
 	pull := closing(t, socket.NewPull())
 	connect(t, pull, at)

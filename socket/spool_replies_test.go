@@ -254,7 +254,9 @@ func TestSpooledRequestsBothRestart(t *testing.T) {
 								if ctx.Err() == nil {
 									t.Error(err)
 								}
+								mu.Lock()
 								replies[text]++ // it was cancelled before it was stored
+								mu.Unlock()
 							}
 						}
 						if life == lives-1 {
