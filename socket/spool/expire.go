@@ -2,8 +2,6 @@ package spool
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
@@ -106,8 +104,7 @@ func (s *Spool) expireCursors() {
 	now := s.env.now()
 	s.mu.Lock()
 	var old []*cursorState
-	for _, id := range slices.Sorted(maps.Keys(s.st.cursors)) {
-		c := s.st.cursors[id]
+	for _, c := range s.st.cursors {
 		if c.expiry > 0 && c.seen.Add(c.expiry).Before(now) {
 			old = append(old, c)
 		}

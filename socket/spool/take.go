@@ -2,8 +2,6 @@ package spool
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
@@ -92,8 +90,8 @@ func (s *Spool) Forget(ctx context.Context, olderThan time.Duration) (streams in
 	r := s.newRequest(forState)
 	r.urgent = true
 	s.mu.Lock()
-	for _, id := range slices.SortedFunc(maps.Keys(s.st.taken), ID.compare) {
-		if s.st.taken[id].seen.Before(limit) {
+	for id, t := range s.st.taken {
+		if t.seen.Before(limit) {
 			r.add(forgottenRecord(id))
 			streams++
 		}
