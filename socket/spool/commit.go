@@ -22,9 +22,7 @@ func (s *Spool) run() {
 	defer s.work.Done()
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
-	s.pause()
 	for {
-		s.takeTurns()
 		s.mu.Lock()
 		wait, due := s.due()
 		closing := s.closing
@@ -35,7 +33,6 @@ func (s *Spool) run() {
 			continue
 		case closing:
 			s.end()
-			s.takeTurns()
 			return
 		case wait > 0:
 			timer.Reset(wait)
@@ -47,7 +44,6 @@ func (s *Spool) run() {
 		default:
 			<-s.kick
 		}
-		s.pause()
 	}
 }
 
@@ -63,7 +59,6 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 	var a ahead
 	for _, r := range s.queue {
 		switch {
-		case s.waitsForTurn(r):
 		case a.holds(r):
 			if r.try { // it is told that there is no room
 				return 0, true
@@ -80,7 +75,7 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 			return 0, true
 		}
 	}
-	if !s.owed.empty() && !s.turns.tidying {
+	if !s.owed.empty() {
 		switch {
 		case s.closing && !s.lastTry:
 			s.lastTry = s.stuck != nil
@@ -112,7 +107,7 @@ func (s *Spool) end() {
 	}
 	s.ended = true
 	s.move()
-	s.wakeJanitor()
+	s.wake(s.chore)
 }
 
 // finish tells a request's caller how it ended. The caller holds the lock.
@@ -120,7 +115,7 @@ func (s *Spool) finish(r *request, err error) {
 	if r.later && err != nil && s.asyncErr == nil {
 		s.asyncErr = err
 	}
-	s.tell(r, err)
+	r.done <- err
 }
 
 // step makes one commit.

@@ -327,7 +327,7 @@ func (c *Cursor) Return(seq uint64, delay time.Duration, cause error) {
 	s.owe()
 	if s.opts.MaxDeliveries > 0 && a.count >= s.opts.MaxDeliveries {
 		s.burying = append(s.burying, burial{c, seq})
-		s.wakeJanitor()
+		s.wake(s.chore)
 		return
 	}
 	if delay > 0 {

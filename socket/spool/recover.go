@@ -35,9 +35,7 @@ func open(dir string, opts Options, e env) (*Spool, error) {
 	s.work.Add(2)
 	go s.run()
 	go s.tidy()
-	s.mu.Lock()
-	s.wakeJanitor()
-	s.mu.Unlock()
+	s.wake(s.chore)
 	return s, nil
 }
 
