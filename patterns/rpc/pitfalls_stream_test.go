@@ -16,24 +16,29 @@ import (
 func TestPitfall9CreditBeyondTheMark(t *testing.T) {
 	for _, hwm := range []int{1, 1000} {
 		t.Run(fmt.Sprint("mark ", hwm), func(t *testing.T) {
-			const items = 20_000
-			narrow := []socket.Option{socket.WithSendHWM(hwm), socket.WithRecvHWM(hwm)}
-			s := newService(t, rpc.WithWindow(items*100), rpc.WithRouter(narrow[0], narrow[1]))
-			newStreams(t, s)
-			c := newClient(t, rpc.WithWindow(items*100), rpc.WithDealer(narrow[0], narrow[1]))
-			must(t, c.Connect(bind(t, s, loopback)))
-			n := 0
-			for got, err := range rpc.Duplex[int](within(t), c, "double", upTo(items)) {
-				if err != nil || got != 2*n {
-					t.Fatalf("item %d is %d, %v", n, got, err)
+			bubble(t, func(t *testing.T, w world) {
+				const items = 4_000
+				send, receive := socket.WithSendHWM(hwm), socket.WithRecvHWM(hwm)
+				s := w.service(t, "srv", rpc.WithWindow(items*100), rpc.WithRouter(send, receive))
+				newStreams(t, s)
+				c := newClient(t, rpc.WithWindow(items*100), rpc.WithDealer(send, receive, socket.WithTransport(w.Host("cli"))))
+				must(t, c.Connect("sim://srv"))
+				began, n := time.Now(), 0
+				for got, err := range rpc.Duplex[int](after(t, time.Hour), c, "double", upTo(items)) {
+					if err != nil || got != 2*n {
+						t.Fatalf("item %d is %d, %v", n, got, err)
+					}
+					n++
 				}
-				n++
-			}
-			is(t, "items", n, items)
-			sum, err := rpc.Sink[int](within(t), c, "sum", upTo(items))
-			if err != nil || sum != items*(items-1)/2 {
-				t.Errorf("%d, %v", sum, err)
-			}
+				is(t, "items", n, items)
+				sum, err := rpc.Sink[int](after(t, time.Hour), c, "sum", upTo(items))
+				if err != nil || sum != items*(items-1)/2 {
+					t.Errorf("%d, %v", sum, err)
+				}
+				if took := time.Since(began); took > time.Second { // a thousand times the way there
+					t.Errorf("it took %v", took)
+				}
+			})
 		})
 	}
 }
