@@ -110,7 +110,8 @@ const (
 )
 
 // waitRead waits until the peer has read to the end and closed or, without a deadline, until its host has everything.
-// It reports whether it came to that.
+// Over ipc a peer that is no Yodel must have read it: a libzmq that is behind throws away what it has not read once the
+// other end is closed, by the end of its process at the latest. It reports whether it came to that.
 func (c *core) waitRead(ctx context.Context, l *link) bool {
 	var tick <-chan time.Time
 	if _, limited := ctx.Deadline(); !limited {
@@ -136,10 +137,10 @@ func (c *core) waitRead(ctx context.Context, l *link) bool {
 				}
 			case state.Reset:
 				return false
-			case state.Acknowledged:
+			case state.Acknowledged && (l.peer.yodel || state.Waiting == 0):
 				return true
-			case least < 0 || state.Unacknowledged < least:
-				least, since = state.Unacknowledged, c.now()
+			case least < 0 || state.Unacknowledged+state.Waiting < least:
+				least, since = state.Unacknowledged+state.Waiting, c.now()
 			case c.now()-since >= takesNothing:
 				return false
 			}

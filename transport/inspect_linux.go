@@ -66,7 +66,7 @@ func (c *ipcConn) Inspect() (s ConnState, ok bool) {
 		if err != nil {
 			return err
 		}
-		s.Untaken = clue(n)
+		s.Untaken, s.Waiting = clue(n), n
 		err = s.look(fd)
 		s.Acknowledged = !s.Reset
 		return err

@@ -217,6 +217,11 @@ type ConnState struct {
 	// written and the end of it. Whether the peer has read it is not known. It is
 	// not said of a connection that was reset.
 	Acknowledged bool
+
+	// Waiting is how many bytes that were written wait in this host for the
+	// peer's process to read them, as the kernel counts its memory; 0 where it
+	// cannot tell. Known over ipc.
+	Waiting int
 }
 
 // Direct is a connection whose two ends live in one process. It carries no
