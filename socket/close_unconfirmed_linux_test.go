@@ -1,7 +1,6 @@
 package socket_test
 
 import (
-	"context"
 	"net"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func TestShutdownUntilAForeignPeerHasRead(t *testing.T) {
 	for n := range count {
 		must(t, push.Send(within(t), numbered(n, size)))
 	}
-	over := inBackground(func() error { return push.Shutdown(context.Background()) })
+	over := inBackground(func() error { return push.Shutdown(t.Context()) })
 	read := 0
 	for b := make([]byte, 500); read < count*size; {
 		select {
