@@ -71,9 +71,9 @@ func TestPeerThatIsHeldUpGetsSignsOfLife(t *testing.T) {
 	}
 }
 
-// A PING that comes from a peer on this host before the last of its messages is answered only once that has stood open
-// for a while with everything written, or is read to the end: it may be about to close. Nothing is lost if it does.
-func TestPongWaitsForAPeerThatMayEnd(t *testing.T) {
+// A PING that comes from a peer on this host before the last of its messages is answered in the end, and nothing is lost
+// if the peer has closed by then.
+func TestPongToAPeerThatMayEnd(t *testing.T) {
 	const count, size, room = 3000, 100, 10
 	for _, closes := range []bool{false, true} {
 		t.Run(fmt.Sprintf("closes=%v", closes), func(t *testing.T) {
@@ -87,7 +87,6 @@ func TestPongWaitsForAPeerThatMayEnd(t *testing.T) {
 				}
 				sent = append(sent, frameOf(0, string(numbered(n, size).Frames[0])))
 			}
-			begin := time.Now()
 			r.send(sent...)
 			pong := make(chan error, 1)
 			if closes {
@@ -95,8 +94,8 @@ func TestPongWaitsForAPeerThatMayEnd(t *testing.T) {
 			} else {
 				go func() {
 					f, err := r.readFrame()
-					if d := time.Since(begin); err == nil && (f.command() != zmtp.CommandPong || d < 10*time.Millisecond) {
-						err = fmt.Errorf("the peer was sent %x %q after %v; want a PONG, and not at once", f.flags, f.body, d)
+					if err == nil && f.command() != zmtp.CommandPong {
+						err = fmt.Errorf("the peer was sent %x %q; want a PONG", f.flags, f.body)
 					}
 					pong <- err
 				}()
