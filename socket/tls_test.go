@@ -118,6 +118,7 @@ func TestTLSSlowReader(t *testing.T) {
 			t.Fatalf("message %d is %q", i, m.Frames[0])
 		}
 	}
+	waitUntil(t, "there is room", func() bool { return push.Stats().Queued.Messages == 0 })
 	send(t, push, "more")
 	expect(t, pull, "more")
 }
