@@ -71,8 +71,8 @@ func TestPeerThatIsHeldUpGetsSignsOfLife(t *testing.T) {
 	}
 }
 
-// A PING that comes from a peer on this host before the last of its messages is answered in the end, and nothing is lost
-// if the peer has closed by then.
+// A PING that comes from a peer on this host before the last of its messages is answered in the end, and nothing is
+// lost if the peer has closed by then.
 func TestPongToAPeerThatMayEnd(t *testing.T) {
 	const count, size, room = 3000, 100, 10
 	for _, closes := range []bool{false, true} {
