@@ -55,6 +55,7 @@ func TestPairHasOnePeer(t *testing.T) {
 // TestPairTakesNothingFromARefusedPeer: what the second peer sends before it learns that it is refused is not received.
 func TestPairTakesNothingFromARefusedPeer(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
+		t.Parallel()
 		host, first := closing(t, socket.NewPair()), closing(t, socket.NewPair())
 		at := link(t, host, first, endpoint)
 		for range 20 {

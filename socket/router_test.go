@@ -183,6 +183,7 @@ func TestRouterRefusesADuplicateIdentity(t *testing.T) {
 // message of the one that has the identity.
 func TestRouterTakesNothingFromARefusedPeer(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
+		t.Parallel()
 		router := closing(t, socket.NewRouter())
 		at := bind(t, router, endpoint)
 		first := closing(t, named("twin"))

@@ -447,6 +447,7 @@ func TestRefusedSubscriptionsAreTakenOnceThereIsRoom(t *testing.T) {
 	} {
 		for _, endpoint := range []string{"tcp://127.0.0.1:*", "inproc://" + t.Name()} {
 			t.Run(p.name+"/"+endpoint[:3], func(t *testing.T) {
+				t.Parallel()
 				pub := closing(t, p.open())
 				x, shows := pub.(*socket.XPub)
 				sub := closing(t, socket.NewSub())

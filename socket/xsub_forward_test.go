@@ -266,6 +266,7 @@ func TestSubscribersTogetherOverTheUpstreamLimit(t *testing.T) {
 	} {
 		for _, f := range forwarders() {
 			t.Run(c.name+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
 				pub := closing(t, socket.NewPub(socket.WithLimits(c.pub)))
 				at, xpub := f.forward(t, bind(t, pub, "tcp://127.0.0.1:*"))
 				good := closing(t, socket.NewSub(socket.WithSubscription("good")))

@@ -286,6 +286,7 @@ func TestGroupsDoNotMeet(t *testing.T) {
 func TestPartitionHeals(t *testing.T) {
 	for name, seeds := range map[string]bool{"by the seed": true, "by those that were lost": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newCluster(t, hasty, WithRejoin(300*time.Millisecond))
 			for i := range 4 {
 				first := c.seed

@@ -63,6 +63,7 @@ func TestAddressChanges(t *testing.T) {
 		{"the old member counts as dead", 3, true, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			c := newCluster(t, fast)
 			for range tc.others {
 				c.start()

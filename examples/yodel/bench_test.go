@@ -45,6 +45,7 @@ func checkThroughput(t *testing.T, p *tool, count, size float64) {
 }
 
 func TestBenchThroughput(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{anyPort, "ipc://*"} {
 		t.Run(at[:3], func(t *testing.T) {
 			recv := startInput(t, "", "bench", "recv", at, "--size", "100", "--count", "5000")

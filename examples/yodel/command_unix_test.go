@@ -14,6 +14,7 @@ import (
 // TestExecLeavesSomethingRunning: a command that succeeds has its output sent, though what it left behind holds that
 // open.
 func TestExecLeavesSomethingRunning(t *testing.T) {
+	t.Parallel()
 	held := newFifo(t)
 	// waits for the fifo
 	rep := startInput(t, "", "rep", "--bind", anyPort, "--count", "1", "--exec", "cat "+held+" & echo started")
@@ -34,6 +35,7 @@ func TestExecLeavesSomethingRunning(t *testing.T) {
 // TestExecIsKilled: a command that hangs is killed with all that it has started, at the end of --exec-timeout and
 // with the tool.
 func TestExecIsKilled(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		args []string

@@ -9,6 +9,7 @@ import (
 // TestDedup: a receiver that is killed and comes back prints what it has not printed, and nothing twice, whichever of
 // the two ends was killed.
 func TestDedup(t *testing.T) {
+	t.Parallel()
 	store, notes, at := filepath.Join(t.TempDir(), "q"), filepath.Join(t.TempDir(), "d"), ipcEndpoint(t)
 	p := start(t, "push", "--connect", at, "--spool", store)
 	r, kill := process(t, nil, "pull", "--bind", at, "--dedup", notes)
@@ -53,6 +54,7 @@ func waitForEmpty(t *testing.T, dir string) {
 
 // TestDedupInUse: the second receiver with the same notes is told who has them.
 func TestDedupInUse(t *testing.T) {
+	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "d")
 	r := startInput(t, "", "pull", "--bind", ipcEndpoint(t), "--dedup", notes)
 	r.endpoint()

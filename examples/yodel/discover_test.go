@@ -16,6 +16,7 @@ import (
 func ownGroup() string { return "test-" + discovery.NewID().String() }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name            string
 		announcer, peer string // who has the input is called with in, who prints with out
@@ -101,6 +102,7 @@ func TestAnnounceWithoutIPC(t *testing.T) {
 }
 
 func TestGroupsApart(t *testing.T) {
+	t.Parallel()
 	pull := start(t, "pull", "--announce", "svc", "--interface", loopback(t), "--group", ownGroup())
 	pull.says("announced as svc")
 	push := startInput(t, "a\n", "push", "--find", "svc", "--interface", loopback(t), "--group", ownGroup(), "--timeout",
@@ -110,6 +112,7 @@ func TestGroupsApart(t *testing.T) {
 
 // TestServicesApart: nor are other services of the group taken, or sockets that cannot talk with this one.
 func TestServicesApart(t *testing.T) {
+	t.Parallel()
 	group := ownGroup()
 	for _, args := range []string{"pull --announce other", "rep --announce svc"} {
 		start(t, append(strings.Fields(args), "--interface", loopback(t), "--group", group)...).says("announced as")

@@ -11,6 +11,7 @@ import (
 
 // TestLingerUntilRead: messages that have left are not done before they are read; what is not known at the end is told.
 func TestLingerUntilRead(t *testing.T) {
+	t.Parallel()
 	lines := strings.Repeat("x\n", 1000) // a kernel takes them all
 	const unread = "peers may not have read all that was delivered to them"
 	// begin starts a sender with a peer that does not read by itself.

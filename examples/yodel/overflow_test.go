@@ -10,6 +10,7 @@ import (
 
 // TestOverflow: what becomes of lines that there is no room for.
 func TestOverflow(t *testing.T) {
+	t.Parallel()
 	line := strings.Repeat("x", 1<<20) + "\n" // more than a kernel takes, all together
 	for _, tc := range []struct{ policy, says string }{
 		{"drop-newest", "(queue full)"},

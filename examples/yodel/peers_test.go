@@ -102,6 +102,7 @@ func TestPeersUpdates(t *testing.T) {
 
 // TestPeersList: the list ends by itself, and has two nodes once each.
 func TestPeersList(t *testing.T) {
+	t.Parallel()
 	group := ownGroup()
 	for range 2 {
 		start(t, "pull", "--announce", "b", "--announce", "a", "--interface", loopback(t), "--group", group).says(
@@ -131,6 +132,7 @@ func TestPeersList(t *testing.T) {
 }
 
 func TestPeersNobody(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		args   string
@@ -156,6 +158,7 @@ func TestPeersNobody(t *testing.T) {
 
 // TestPeersWaits: with --timeout the first to come ends the wait, and is worth status 0.
 func TestPeersWaits(t *testing.T) {
+	t.Parallel()
 	group := ownGroup()
 	peers := startInput(t, "", "peers", "--interface", loopback(t), "--group", group, "--timeout", patience.String())
 	start(t, "pull", "--announce", "svc", "--interface", loopback(t), "--group", group)

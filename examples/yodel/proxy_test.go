@@ -101,6 +101,7 @@ func TestProxyCapture(t *testing.T) {
 }
 
 func TestProxyEnds(t *testing.T) {
+	t.Parallel()
 	t.Run("nothing to forward", func(t *testing.T) {
 		p := startInput(t, "", "proxy", "--frontend", "PULL", anyPort, "--backend", "PUSH", anyPort, "--timeout", "50ms")
 		p.exit(3)

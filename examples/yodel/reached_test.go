@@ -91,6 +91,7 @@ func TestNobodyReached(t *testing.T) {
 
 // TestOldPeersAreNamed: one that speaks an older ZMTP is told as such, by a verb and by monitor.
 func TestOldPeersAreNamed(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, bytes, says string }{
 		{"1", "\x01\x00", "the peer speaks ZMTP 1.0"},
 		{"2", "\xff\x00\x00\x00\x00\x00\x00\x00\x00\x7f\x01\x08\x00\x00", "the peer speaks ZMTP 2.0"},

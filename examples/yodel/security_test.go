@@ -115,8 +115,10 @@ func secrets(t *testing.T) []secret {
 
 // TestSecrets: who has the right flags is heard; who has not is not, and fails and says why.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	for _, s := range secrets(t) {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			pull := startInput(t, "", append([]string{"pull", "--bind", s.endpoint, "--count", "1"}, s.server...)...)
 			at := pull.endpoint()
 			for name, flags := range s.others {
@@ -147,6 +149,7 @@ func TestSecretsOfBench(t *testing.T) {
 
 // TestTakenOffTheList: a client whose key is taken off the list is cut off.
 func TestTakenOffTheList(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server, client := keygen(t, filepath.Join(dir, "server")), keygen(t, filepath.Join(dir, "client"))
 	list := file(t, client+" me\n")
@@ -162,6 +165,7 @@ func TestTakenOffTheList(t *testing.T) {
 
 // TestRefusedIsTold: the monitor of a server says who was refused and why.
 func TestRefusedIsTold(t *testing.T) {
+	t.Parallel()
 	p := startInput(t, "", "monitor", "pull", "--bind", anyPort, "--plain-server", file(t, "ann:sesame\n"))
 	startInput(t, "", "push", "--connect", p.endpoint(), "--data", "x", "--linger", "1s", "--plain", "eve:guess").exit(1)
 	p.stdout.waitFor(t, func(s string) bool { return strings.Contains(s, `user "eve"`) && !strings.Contains(s, "guess") })

@@ -152,6 +152,7 @@ func TestSpoolAsJSON(t *testing.T) {
 
 // What changes a spool fails while a process has it, and names the process.
 func TestSpoolInUse(t *testing.T) {
+	t.Parallel()
 	dir, s := spooled(t)
 	want := fmt.Sprintf("in use by pid %d", os.Getpid())
 	for _, args := range [][]string{{"purge", "--all", dir}, {"requeue", dir, "3"}, {"unsubscribe", dir, "ann"}} {

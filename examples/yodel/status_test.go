@@ -15,6 +15,7 @@ import (
 
 // TestTimeoutWithNothing: --timeout passed with nothing to show is status 3.
 func TestTimeoutWithNothing(t *testing.T) {
+	t.Parallel()
 	for _, args := range []string{
 		"pull --bind tcp://127.0.0.1:0",
 		"pull --bind tcp://127.0.0.1:0 --count 2",
@@ -46,6 +47,7 @@ func TestTimeoutWithNothing(t *testing.T) {
 
 // TestTimeoutWithSomething: done, unless a count was asked for.
 func TestTimeoutWithSomething(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		args   []string
@@ -135,6 +137,7 @@ func TestInputFails(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	t.Run("receiver", func(t *testing.T) {
 		pull := start(t, "pull", "--bind", anyPort)
 		startInput(t, "", "push", "--connect", pull.endpoint(), "--data", "x").exit(0)

@@ -51,6 +51,7 @@ func process(t *testing.T, stdin io.Reader, args ...string) (p *tool, kill func(
 
 // TestStoreForwards: what has no peer is kept, and told, and goes ahead of what comes next.
 func TestStoreForwards(t *testing.T) {
+	t.Parallel()
 	for _, verb := range []string{"push", "dealer"} {
 		t.Run(verb, func(t *testing.T) {
 			dir, at := filepath.Join(t.TempDir(), "q"), ipcEndpoint(t)
@@ -108,6 +109,7 @@ func TestStoreSurvivesKill(t *testing.T) {
 
 // TestStoreInUse: of two senders with one spool the second is told who has it.
 func TestStoreInUse(t *testing.T) {
+	t.Parallel()
 	dir, at := filepath.Join(t.TempDir(), "q"), ipcEndpoint(t)
 	p := start(t, "push", "--connect", at, "--spool", dir, "--confirm")
 	p.types("1\n")

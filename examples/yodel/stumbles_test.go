@@ -28,6 +28,7 @@ func wantMatch(t *testing.T, got, pattern string) {
 }
 
 func TestStumble01WhyThereIsNoPeer(t *testing.T) {
+	t.Parallel()
 	t.Run("refused", func(t *testing.T) {
 		p := startInput(t, "", "push", "--connect", nobody, "--data", "hi", "--linger", "1s")
 		p.says("push: tcp://127.0.0.1:1: connection refused; still trying (is the other side running?)\n")
@@ -114,6 +115,7 @@ func TestStumble05WildcardsAreTold(t *testing.T) {
 }
 
 func TestStumble06WhyThereIsNoReply(t *testing.T) {
+	t.Parallel()
 	p := startInput(t, "", "req", "--connect", nobody, "--data", "hi", "--timeout", "1s")
 	p.exit(3)
 	p.says("yodel req: no reply for 1s: no peer (connection refused)\n")
@@ -131,6 +133,7 @@ func TestStumble06WhyThereIsNoReply(t *testing.T) {
 }
 
 func TestStumble07NamesThatNearlyMatch(t *testing.T) {
+	t.Parallel()
 	group := ownGroup()
 	pull := startInput(t, "", "pull", "--announce", "work", "--interface", loopback(t), "--group", group)
 	pull.says("announced as work")
@@ -259,6 +262,7 @@ func TestStumblesOfUsage(t *testing.T) {
 }
 
 func TestStumble15Completion(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ args, want string }{
 		{"pull --format ", "line\nquoted\nhex\njson\nraw\n:4\n"},
 		{"push --input ", "line\nquoted\nhex\njson\n:4\n"},
@@ -290,6 +294,7 @@ func TestStumble15Completion(t *testing.T) {
 }
 
 func TestStumble17Discards(t *testing.T) {
+	t.Parallel()
 	rep := startInput(t, "", "rep", "--bind", anyPort)
 	dealer := startInput(t, "hello\n", "dealer", "--connect", rep.endpoint())
 	rep.says("rep: a request without an empty frame in front was discarded" +
@@ -302,6 +307,7 @@ func TestStumble17Discards(t *testing.T) {
 
 // TestStumble19OneNode: what announces is the node that its sockets show.
 func TestStumble19OneNode(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

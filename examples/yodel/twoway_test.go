@@ -231,6 +231,7 @@ func (r repeatedReader) Read(b []byte) (int, error) {
 }
 
 func TestTwoWayTimeout(t *testing.T) {
+	t.Parallel()
 	t.Run("nothing at all", func(t *testing.T) {
 		for _, args := range []string{
 			"pair --bind tcp://127.0.0.1:0", "dealer --connect NOBODY", "router --bind tcp://127.0.0.1:0",
@@ -289,6 +290,7 @@ func TestTwoWayTimeout(t *testing.T) {
 }
 
 func TestTwoWayInterrupt(t *testing.T) {
+	t.Parallel()
 	t.Run("before its count", func(t *testing.T) {
 		p := start(t, "router", "--bind", anyPort, "--count", "2")
 		p.endpoint()
