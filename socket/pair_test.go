@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -59,7 +60,7 @@ func TestPairTakesNothingFromARefusedPeer(t *testing.T) {
 		host, first := closing(t, socket.NewPair()), closing(t, socket.NewPair())
 		at := link(t, host, first, endpoint)
 		for range 20 {
-			second := socket.NewPair(quick())
+			second := socket.NewPair(quick(), socket.WithLinger(20*time.Millisecond))
 			must(t, second.Connect(at))
 			send(t, second, "may I?")
 			event(t, second, socket.PeerUp)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"testing/synctest"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -190,7 +191,7 @@ func TestRouterTakesNothingFromARefusedPeer(t *testing.T) {
 		connect(t, first, at)
 		waitPeers(t, router, 1)
 		for range 20 {
-			second := named("twin")
+			second := named("twin", socket.WithLinger(20*time.Millisecond))
 			must(t, second.Connect(at))
 			send(t, second, "I am another")
 			event(t, second, socket.PeerUp)
