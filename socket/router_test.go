@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/transport"
