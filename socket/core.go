@@ -23,6 +23,13 @@ import (
 // Locks guard memory only: nothing waits for a peer, a timer or the application while it holds one. Which lock guards
 // what, and in which order they are taken, stands in internal/lockorder and in DESIGN.md.
 type core struct {
+	out         outbox
+	requests    *requests    // of a Req with a store; nil of any other
+	diskReplies *diskReplies // of a Rep with a spool for them; nil of any other
+	in          inbox
+	reads       *inbox     // what the application receives from: in, or that of disk
+	disk        *diskInbox // nil without WithInbox
+
 	typ       zmtp.SocketType
 	cfg       config
 	role      role
@@ -31,21 +38,15 @@ type core struct {
 	born      time.Time
 	nameable  func(endpoint, id string) error // see behaviour
 
-	out         outbox
-	requests    *requests    // of a Req with a store; nil of any other
-	diskReplies *diskReplies // of a Rep with a spool for them; nil of any other
-	in          inbox
-	reads       *inbox     // what the application receives from: in, or that of disk
-	disk        *diskInbox // nil without WithInbox
-	yielder     fairness.Yielder
-	flood       flood
-	heartbeats  heartbeatTimer
-	known       known
-	events      eventLog
-	lingering   atomic.Int32   // connections that a lingeringClose has
-	done        chan struct{}  // closed when the socket begins to close for good
-	wg          sync.WaitGroup // every goroutine of the socket but the logger
-	logged      chan struct{}  // closed when the logger is done; nil without one
+	yielder    fairness.Yielder
+	flood      flood
+	heartbeats heartbeatTimer
+	known      known
+	events     eventLog
+	lingering  atomic.Int32   // connections that a lingeringClose has
+	done       chan struct{}  // closed when the socket begins to close for good
+	wg         sync.WaitGroup // every goroutine of the socket but the logger
+	logged     chan struct{}  // closed when the logger is done; nil without one
 
 	mu              lockorder.Mutex[lockorder.Core]
 	bound           map[string]*endpointState // by actual endpoint

@@ -50,9 +50,14 @@ func (e *NoPeerError) Unwrap() error { return e.Err }
 // ended is opError for a call that may have waited: if it gave up for want of a peer, the error says why there is none.
 // It costs nothing unless there is an error.
 func (c *core) ended(ctx context.Context, op string, err error) error {
-	if err == nil {
-		return nil
+	if err != nil {
+		err = c.endedBy(ctx, op, err)
 	}
+	return err
+}
+
+// endedBy is apart so that ended is inlined.
+func (c *core) endedBy(ctx context.Context, op string, err error) error {
 	return c.explained(ctx, wrapped(op, err))
 }
 

@@ -42,10 +42,11 @@ type outbox struct {
 	returnees   returnees               // messages that were given back and wait
 	redelivered Count                   // see Stats
 	atMostOnce  Count
-	unwanted    unwanted
 
 	scratch []byte // for the message that several links share
 	fanOuts uint64 // how many there were; see linkOut.lastFanOut
+
+	unwanted unwanted
 }
 
 // An outEnv is what a way out needs of the socket that it is a part of: so little that it can be tested without one.
