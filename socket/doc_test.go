@@ -77,7 +77,7 @@ func TestDocTables(t *testing.T) {
 // constructors.
 func TestDocComplete(t *testing.T) {
 	for _, dir := range []string{
-		".", "auth", "sockettest", "zmqcompat", "../transport", "../transport/mtls", "../transport/simnet",
+		".", "auth", "observe", "sockettest", "zmqcompat", "../transport", "../transport/mtls", "../transport/simnet",
 		"../transport/zmtp", "../patterns",
 	} {
 		t.Run(dir, func(t *testing.T) {
