@@ -22,6 +22,10 @@ func (s *Spool) collect() *group {
 	rest, messages := s.queue[:0], 0
 	var a ahead
 	for i, r := range s.queue {
+		if s.waitsForTurn(r) {
+			rest = append(rest, r)
+			continue
+		}
 		if held := a.holds(r); held && r.try {
 			s.queued -= r.size
 			s.abandon(r)

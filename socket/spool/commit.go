@@ -22,7 +22,9 @@ func (s *Spool) run() {
 	defer s.work.Done()
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
+	s.pause()
 	for {
+		s.takeTurns()
 		s.mu.Lock()
 		wait, due := s.due()
 		closing := s.closing
@@ -33,6 +35,7 @@ func (s *Spool) run() {
 			continue
 		case closing:
 			s.end()
+			s.takeTurns()
 			return
 		case wait > 0:
 			timer.Reset(wait)
@@ -44,6 +47,7 @@ func (s *Spool) run() {
 		default:
 			<-s.kick
 		}
+		s.pause()
 	}
 }
 
@@ -59,6 +63,7 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 	var a ahead
 	for _, r := range s.queue {
 		switch {
+		case s.waitsForTurn(r):
 		case a.holds(r):
 			if r.try { // it is told that there is no room
 				return 0, true
@@ -75,7 +80,7 @@ func (s *Spool) due() (wait time.Duration, now bool) {
 			return 0, true
 		}
 	}
-	if !s.owed.empty() {
+	if !s.owed.empty() && !s.turns.tidying {
 		switch {
 		case s.closing && !s.lastTry:
 			s.lastTry = s.stuck != nil
@@ -107,7 +112,7 @@ func (s *Spool) end() {
 	}
 	s.ended = true
 	s.move()
-	s.wake(s.chore)
+	s.wakeJanitor()
 }
 
 // finish tells a request's caller how it ended. The caller holds the lock.
@@ -115,7 +120,7 @@ func (s *Spool) finish(r *request, err error) {
 	if r.later && err != nil && s.asyncErr == nil {
 		s.asyncErr = err
 	}
-	r.done <- err
+	s.tell(r, err)
 }
 
 // step makes one commit.

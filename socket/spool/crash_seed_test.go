@@ -1,36 +1,42 @@
 package spool_test
 
 import (
-	"fmt"
-	"hash/fnv"
 	"testing"
 	"testing/synctest"
 )
 
-// A seed gives the same run again.
+// A seed gives the same run again: the same operations, also those that only look, in the same order and with the same
+// end.
 func TestCrashIsReproducible(t *testing.T) {
 	for seed := crashSeed; seed < crashSeed+10; seed++ {
-		var was string
-		for range 3 {
-			var now string
-			synctest.Test(t, func(t *testing.T) {
-				r := newRun(seed, 0)
-				sum := fnv.New64()
-				for range lives {
-					if err := r.live(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-					_, _ = fmt.Fprint(sum, r.fs.Changed(), r.model.highest, r.model.nextID)
-					if err := r.die(t.Context()); err != nil {
-						t.Fatal(err)
-					}
+		was := operations(t, seed)
+		for range 2 {
+			now := operations(t, seed)
+			for i := range max(len(was), len(now)) {
+				if i == len(was) || i == len(now) || was[i] != now[i] {
+					t.Fatalf("seed %d gives another run from operation %d of %d and %d on:\n%s\nwas\n%s", seed, i,
+						len(now), len(was), lines(now[max(0, i-5):min(i+3, len(now))]), lines(was[max(0, i-5):min(i+3, len(was))]))
 				}
-				now = fmt.Sprintf("%x", sum.Sum(nil))
-			})
-			if was != "" && was != now {
-				t.Fatalf("seed %d gives another run", seed)
 			}
-			was = now
 		}
 	}
+}
+
+// operations runs all lives of a seed.
+func operations(t *testing.T, seed uint64) (all []string) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTracedRun(seed, 0, true)
+		for range lives {
+			if err := r.live(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, op := range r.fs.Trace() {
+				all = append(all, op.String())
+			}
+			if err := r.die(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	return all
 }

@@ -62,14 +62,16 @@ const stuckAfter = 9*time.Second + 777*time.Nanosecond
 // lives is how often a spool dies in a run.
 const lives = 4
 
-func newRun(seed uint64, m spool.Mutation) *run {
+func newRun(seed uint64, m spool.Mutation) *run { return newTracedRun(seed, m, false) }
+
+func newTracedRun(seed uint64, m spool.Mutation, traced bool) *run {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	r := &run{seed: seed, rng: rng, mutation: m, model: newModel()}
 	r.opts = spool.Options{SegmentBytes: int64(16+16*rng.IntN(3)) << 10, Overflow: spool.Reject}
 	if rng.IntN(4) == 0 {
 		r.opts.SyncEvery = 5 * time.Millisecond
 	}
-	config := memfs.Config{Seed: seed, Grow: rng.IntN(6) == 0}
+	config := memfs.Config{Seed: seed, Grow: rng.IntN(6) == 0, Trace: traced}
 	switch rng.IntN(6) {
 	case 0:
 		r.opts.MaxBytes, r.opts.DeadBytes = 10*r.opts.SegmentBytes, -1
@@ -118,7 +120,7 @@ func (r *run) open(fs *memfs.FS) (*spool.Spool, error) {
 			r.dropped = append(r.dropped, e.Seqs)
 		}
 	}
-	return spool.OpenEnv("mem", opts, now, locked(r.rng.Uint64()), r.mutation)
+	return spool.OpenInTurns("mem", opts, now, locked(r.rng.Uint64()), r.mutation)
 }
 
 // lose tells a model what the spool has dropped by itself.
@@ -232,6 +234,7 @@ func (r *run) live(ctx context.Context) error {
 		}
 		return fmt.Errorf("open: %w", err)
 	}
+	defer r.lose(r.model) // also what Close has dropped
 	defer s.Close()
 	synctest.Wait()
 	if err := r.model.observe(ctx, s); err != nil {
@@ -254,7 +257,6 @@ func (r *run) live(ctx context.Context) error {
 	if steps == 0 {
 		steps = 20 + r.rng.IntN(60)
 	}
-	defer r.lose(r.model)
 	for range steps {
 		if err := w.step(ctx); err != nil {
 			return err

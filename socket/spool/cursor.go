@@ -327,7 +327,7 @@ func (c *Cursor) Return(seq uint64, delay time.Duration, cause error) {
 	s.owe()
 	if s.opts.MaxDeliveries > 0 && a.count >= s.opts.MaxDeliveries {
 		s.burying = append(s.burying, burial{c, seq})
-		s.wake(s.chore)
+		s.wakeJanitor()
 		return
 	}
 	if delay > 0 {

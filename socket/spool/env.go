@@ -11,6 +11,7 @@ type env struct {
 	now      func() time.Time
 	random   func() uint64 // salts, nonces and ids
 	mutation mutation      // no mutation but in tests of the tests
+	pause    func()        // waits until nobody else works: see turns.go; nil but in tests
 }
 
 func systemEnv() env { return env{now: time.Now, random: systemRandom} }

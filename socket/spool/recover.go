@@ -35,7 +35,9 @@ func open(dir string, opts Options, e env) (*Spool, error) {
 	s.work.Add(2)
 	go s.run()
 	go s.tidy()
-	s.wake(s.chore)
+	s.mu.Lock()
+	s.wakeJanitor()
+	s.mu.Unlock()
 	return s, nil
 }
 

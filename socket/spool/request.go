@@ -31,6 +31,7 @@ type request struct {
 	numbered bool // first was given when it was queued
 	values   []keyValue
 	done     chan error
+	chore    bool   // it is the janitor's
 	gaveUp   error  // why the caller does not wait for room any more
 	then     func() // called with the lock held when it is durable
 }
@@ -95,6 +96,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 		r.first, r.numbered = s.st.next, true
 		s.st.next += uint64(r.messages)
 	}
+	r.chore = s.turns.tidying
 	s.queue = append(s.queue, r)
 	s.queued += r.size
 	hurry := !r.later || len(s.queue) == 1 || s.queued >= maxGroup // or else the committer knows when it is time

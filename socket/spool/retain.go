@@ -36,7 +36,7 @@ func (s *Spool) reap() {
 		s.compact = s.compact || s.wasteful()
 	}
 	if n > 0 || s.compact || !s.spare {
-		s.wake(s.chore)
+		s.wakeJanitor()
 	}
 }
 
@@ -124,6 +124,7 @@ func (s *Spool) tidy() {
 		s.mu.Lock()
 		ended := s.ended
 		s.mu.Unlock()
+		s.tidied()
 		if ended {
 			return
 		}

@@ -44,6 +44,7 @@ type Spool struct {
 	looked     int  // commits since it was looked whether what is dead takes too much room
 	lookedAt   int  // and how many segments there were
 	compact    bool // what is dead takes too much room
+	turns      turns
 
 	making   sync.Mutex // of cursors
 	removing sync.Mutex // of files
@@ -184,6 +185,15 @@ func (s *Spool) wake(c chan struct{}) {
 
 // move tells those who wait that something has changed. The caller holds the lock.
 func (s *Spool) move() {
+	if s.env.takesTurns() {
+		s.turns.unmoved = true
+		s.wake(s.kick)
+		return
+	}
+	s.moveNow()
+}
+
+func (s *Spool) moveNow() {
 	if s.moved != nil {
 		close(s.moved)
 		s.moved = nil
