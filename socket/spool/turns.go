@@ -4,8 +4,8 @@ package spool
 // seed (env.pause) they take turns, so that what they ask of the file system comes in one order:
 //
 //   - The committer begins once all who call wait, be it for a commit or for time to pass.
-//   - It tells nobody what has become of a commit, nor that anything has changed, before the janitor has done what there
-//     is to do; until then it serves that alone.
+//   - It tells nobody what has become of a commit, nor that anything has changed, before the janitor has done what
+//     there is to do; until then it serves that alone.
 //
 // Without env.pause nothing of this is done.
 
