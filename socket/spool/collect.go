@@ -112,7 +112,7 @@ func (s *Spool) collectOwed(g *group) {
 		}
 		g.state = append(g.state, settledRecord(id, floor, above))
 	}
-	for k := range s.owed.attempts {
+	for _, k := range slices.SortedFunc(maps.Keys(s.owed.attempts), attemptKey.compare) {
 		if budget <= 0 {
 			left.attempts[k] = true
 			continue

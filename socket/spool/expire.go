@@ -2,6 +2,8 @@ package spool
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
@@ -104,7 +106,8 @@ func (s *Spool) expireCursors() {
 	now := s.env.now()
 	s.mu.Lock()
 	var old []*cursorState
-	for _, c := range s.st.cursors {
+	for _, id := range slices.Sorted(maps.Keys(s.st.cursors)) {
+		c := s.st.cursors[id]
 		if c.expiry > 0 && c.seen.Add(c.expiry).Before(now) {
 			old = append(old, c)
 		}

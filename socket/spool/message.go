@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"time"
@@ -11,6 +12,8 @@ type ID [16]byte
 
 // String is the ID in hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+func (id ID) compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 
 // A Message is what a spool keeps.
 type Message struct {

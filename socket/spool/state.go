@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -63,6 +64,10 @@ type cursorState struct {
 type attemptKey struct {
 	cursor uint16
 	seq    uint64
+}
+
+func (k attemptKey) compare(o attemptKey) int {
+	return cmp.Or(cmp.Compare(k.seq, o.seq), cmp.Compare(k.cursor, o.cursor))
 }
 
 type attempt struct {

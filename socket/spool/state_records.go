@@ -32,14 +32,11 @@ func (st *state) checkpoint(next uint64, withFloors bool) []record {
 			recs = append(recs, settledRecord(id, c.set.Floor(), above[n:min(len(above), n+perRecord)]))
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(st.attempts), func(a, b attemptKey) int {
-		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.cursor, b.cursor))
-	})
-	for _, k := range keys {
+	for _, k := range slices.SortedFunc(maps.Keys(st.attempts), attemptKey.compare) {
 		recs = append(recs, attemptRecord(k, st.attempts[k]))
 	}
 	recs = append(recs, st.placeRecords()...)
-	for _, id := range slices.SortedFunc(maps.Keys(st.taken), func(a, b ID) int { return slices.Compare(a[:], b[:]) }) {
+	for _, id := range slices.SortedFunc(maps.Keys(st.taken), ID.compare) {
 		recs = append(recs, st.taken[id].records(id)...)
 	}
 	for _, key := range slices.Sorted(maps.Keys(st.values)) {

@@ -2,6 +2,8 @@ package spool
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
@@ -90,8 +92,8 @@ func (s *Spool) Forget(ctx context.Context, olderThan time.Duration) (streams in
 	r := s.newRequest(forState)
 	r.urgent = true
 	s.mu.Lock()
-	for id, t := range s.st.taken {
-		if t.seen.Before(limit) {
+	for _, id := range slices.SortedFunc(maps.Keys(s.st.taken), ID.compare) {
+		if s.st.taken[id].seen.Before(limit) {
 			r.add(forgottenRecord(id))
 			streams++
 		}
