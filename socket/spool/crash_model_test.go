@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -65,6 +66,7 @@ type try struct {
 	ids    []uint64 // messages
 	atomic bool
 	maybe  bool   // it may be there in this life too: only some of several commits have failed
+	first  uint64 // of a maybe: the seq of the first of ids
 	key    string // a value
 	value  string
 	stream spool.ID // what was taken, the origins of ids in order
@@ -215,7 +217,26 @@ func (m *model) effects(t try) {
 	}
 }
 
-// mayGo: a message is there for no cursor any more, or still is if that was not on disk yet.
+// seqs are those of all messages that may be there in this life, the uncertain ones among them.
+func (m *model) seqs() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for seq := range m.bySeq {
+			if !yield(seq) {
+				return
+			}
+		}
+		for _, t := range m.tries {
+			for i := range t.ids {
+				if t.maybe && !yield(t.first+uint64(i)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// mayGo: a message is there for no cursor any more, or still is for some or all if that was not on disk yet: a commit
+// that was torn can have taken it from one cursor and not from the next.
 func (m *model) mayGo(seq uint64) {
 	for _, c := range m.cursors {
 		c.tried[seq] = true
@@ -421,9 +442,14 @@ func (m *model) observeMessages(got map[string]map[uint64]spool.Message) error {
 			}
 		}
 		for seq := range c.tried { // what was tried and is not handed out is settled from now on
-			if _, there := got[name][seq]; !there {
+			_, there := got[name][seq]
+			_, known := m.bySeq[seq]
+			switch {
+			case !known: // an uncertain message that has not come: its seq may be given anew
+				delete(c.tried, seq)
+			case !there:
 				c.told[seq] = true
-			} else if !c.told[seq] {
+			case !c.told[seq]:
 				delete(c.tried, seq)
 			}
 		}

@@ -26,6 +26,19 @@ func TestCrashIsReproducible(t *testing.T) {
 	}
 }
 
+// Seeds that have failed once.
+func TestCrashOfSeedsThatFailed(t *testing.T) {
+	t.Parallel()
+	for what, seed := range map[string]uint64{
+		"of a purge that was torn some cursors know, of messages that are uncertain themselves": 436,
+		"the seq of a message that was uncertain, purged and never there is given anew":         1178,
+	} {
+		if _, err := crash(t, seed, 0); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // operations runs all lives of a seed.
 func operations(t *testing.T, seed uint64) (all []string) {
 	synctest.Test(t, func(t *testing.T) {

@@ -129,7 +129,7 @@ func (r *run) lose(m *model) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, lost := range r.dropped {
-		for seq := range m.bySeq {
+		for seq := range m.seqs() {
 			if lost.From <= seq && seq < lost.To {
 				m.mayGo(seq)
 			}

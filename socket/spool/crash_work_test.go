@@ -149,7 +149,7 @@ func (w *work) sync(ctx context.Context) error {
 	w.later, w.first = nil, nil
 	if err != nil || len(later) == 0 {
 		for i, t := range later {
-			t.maybe = true
+			t.maybe, t.first = true, first[i]
 			w.note("later %v -> %d %v", t.ids, first[i], err)
 			w.model.highest = max(w.model.highest, first[i])
 			if err := w.model.done(t, first[i], errStopped); err != nil {
@@ -345,10 +345,12 @@ func (w *work) purge(ctx context.Context) error {
 		which = spool.Filter{Match: func(m *spool.Message) bool { return m.Seq%3 == part }}
 	}
 	var seqs []uint64
-	for seq := range w.model.bySeq {
+	for seq := range w.model.seqs() {
 		if which.To == 0 && which.Match(&spool.Message{Seq: seq}) || seq < which.To {
 			w.model.mayGo(seq)
-			seqs = append(seqs, seq)
+			if _, there := w.model.bySeq[seq]; there { // what waits for room comes behind the purge
+				seqs = append(seqs, seq)
+			}
 		}
 	}
 	n, err := w.s.Purge(ctx, which)

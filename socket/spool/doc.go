@@ -86,5 +86,6 @@
 // birth.go how a segment comes to be; load.go and scan.go read a directory without a change to it, and recover.go
 // makes it fit to be written to; read.go and cursor_next.go are the way out; retain.go gives space back; view.go and
 // verify.go look into a spool beside its owner. How it is tested: crash_test.go, on the file system in
-// internal/memfs; internal/disk has what only a real disk shows.
+// internal/memfs, where turns.go sees to it that a seed gives the same run again; internal/disk has what only a real
+// disk shows.
 package spool
