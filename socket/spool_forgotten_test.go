@@ -219,3 +219,60 @@ func TestPartitionsMeetOneByOne(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreWithoutNotes: a store whose cursor for a receiver has nothing on that receiver, as those of before that was
+// kept, or what cannot be read, as those of a later version, opens. The receiver comes and knows nothing: all that it
+// gets may have come to an earlier life of it, and says so; that it has lost its state is told if it is known. From
+// then on it is.
+func TestStoreWithoutNotes(t *testing.T) {
+	for name, f := range map[string]struct {
+		notes []byte
+		told  int
+	}{
+		"nothing":               {nil, 0},
+		"what cannot be read":   {[]byte{9, 1, 2, 3}, 1},
+		"of a shorter encoding": {[]byte{1, 0}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				net, m := simnet.New(simnet.Config{Latency: time.Millisecond}), newMedium()
+				q := onMedium(t, m, spool.Options{})
+				_, err := q.Cursor("partition/one", spool.CursorOptions{
+					Start: spool.Start{At: spool.Earliest}, Data: f.notes,
+				})
+				must(t, err)
+				for n := range 5 {
+					_, err := q.Append(t.Context(), spool.Message{Frames: numbered(n, 20).Frames})
+					must(t, err)
+				}
+				must(t, q.Close())
+				q = onMedium(t, m, spool.Options{})
+				push := socket.NewPush(on(net, "srv"), socket.WithSpool(q), socket.WithPartition("one"))
+				bindAt(t, push)
+				told := record(push, nil)
+				for life := range 2 {
+					sendAll(t, push, 5+life, 1)
+					pull := socket.NewPull(on(net, "cli"), socket.WithName("one"))
+					must(t, pull.Connect(server))
+					for n := 5 * life; n < 6+life; n++ {
+						if life == 1 && n == 5 {
+							continue // the earlier life has acknowledged it
+						}
+						d, err := pull.Next(aDay(t))
+						must(t, err)
+						if want := n < 5; number(d.Msg) != n || d.Redelivered != want {
+							t.Errorf("life %d gets %d, redelivered: %v; want %d, %v", life, number(d.Msg), d.Redelivered, n, want)
+						}
+					}
+					time.Sleep(time.Second)
+					shut(t, pull)
+					if got := told.of(socket.StateLost); len(got) != f.told+life {
+						t.Errorf("life %d: it is told %d times that the state is lost, want %d", life, len(got), f.told+life)
+					}
+				}
+				must(t, push.Close())
+				must(t, q.Close())
+			})
+		})
+	}
+}

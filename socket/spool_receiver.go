@@ -1,9 +1,6 @@
 package socket
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "encoding/binary"
 
 // What a feeder knows of the one receiver that it is for (WithPartition). It is kept with the cursor, for the next
 // socket on the same spool and for the next life. What is settled does not tell it: a cursor passes also what is for
@@ -80,14 +77,14 @@ func (n *receiverNotes) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, n.doubt)
 }
 
-// restore takes what was kept; nothing was of a receiver that has never come. What cannot be read says that it was, and
-// that it may have had anything.
-func (n *receiverNotes) restore(data []byte) {
+// restore takes what was kept; nothing was of a receiver that has never come. What cannot be read says that it was met,
+// and that it may have had any message that this life of the store has found, all with numbers below one.
+func (n *receiverNotes) restore(data []byte, found uint64) {
 	switch {
 	case len(data) == 0:
 	case len(data) == 10 && data[0] == notesVersion:
 		n.met, n.doubt = data[1]&1 != 0, binary.BigEndian.Uint64(data[2:])
 	default:
-		n.met, n.doubt = true, math.MaxUint64
+		n.met, n.doubt = true, found
 	}
 }

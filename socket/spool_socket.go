@@ -95,7 +95,7 @@ func (sp *spooled) claim() error {
 			return err
 		}
 		f.cur = c
-		f.notes.restore(c.kept())
+		f.notes.restore(c.kept(), found)
 		feeders = append(feeders, f)
 		links = max(links, nth<<40)
 	}
