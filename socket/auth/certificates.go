@@ -83,7 +83,7 @@ func parseKeyHash(text string) (k keyHash, err error) {
 	} else {
 		b, err = base64.StdEncoding.Strict().DecodeString(text)
 	}
-	if err != nil || len(b) != len(k) {
+	if err != nil || len(b) != len(k) || strings.ContainsAny(text, "\r\n") { // which base64 passes over
 		return keyHash{}, errKeyHash
 	}
 	return keyHash(b), nil
