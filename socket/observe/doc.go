@@ -36,9 +36,15 @@
 // is there in place of failures counted by cause, and yodel_spool_commit_seconds has percentiles; see above for both.
 // Of discovery there is what a node tells in a snapshot, and no count of packets.
 //
+// # Over HTTP
+//
+// [Registry.Handler] is for a server of the program's own: what it serves, and who may read it, stands there. It has no
+// goroutines; what a stream needs is its request's. guard.go decides who may read.
+//
 // # Where to start reading
 //
 // registry.go, then build.go and build_socket.go, which fill snapshot.go and ledger.go; metrics_table.go is the table
 // of all metrics, metrics.go reads it and metrics_text.go writes it; text.go has the causes of failures in one word;
-// checks.go and warnings.go are what is judged; parse.go reads what another process has written.
+// checks.go and warnings.go are what is judged; parse.go reads what another process has written. handler.go, guard.go
+// and live.go are the way by HTTP.
 package observe

@@ -2,6 +2,9 @@ package observe_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 
@@ -55,4 +58,31 @@ func ExampleWriteMetrics() {
 	// yodel_socket_messages_total{socket="orders",type="PULL",flow="received"} 0
 	// yodel_socket_messages_total{socket="orders",type="PULL",flow="loaded"} 0
 	// yodel_socket_messages_total{socket="orders",type="PULL",flow="handed"} 0
+}
+
+func ExampleRegistry_Handler() {
+	reg := observe.New()
+	defer reg.Close()
+	pull := socket.NewPull()
+	defer pull.Close()
+	reg.Add("orders", pull)
+	mux := http.NewServeMux() // the program's own
+	mux.Handle("/debug/yodel/", reg.Handler())
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for _, path := range []string{"healthz", "readyz"} {
+		answer, err := http.Get(server.URL + "/debug/yodel/" + path)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		fmt.Printf("%s: %s", path, text)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	// Output:
+	// healthz: ok
+	// readyz: {"ready":true,"checks":[]}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -149,3 +150,5 @@ func exemplary(opts ...Option) *Registry {
 }
 
 func failing() spool.Stats { return spool.Stats{Failing: errors.New("no space left on device")} }
+
+func inf() float64 { return math.Inf(1) }

@@ -113,6 +113,9 @@ func hostile(peers int) *fake {
 			},
 			Full: i%2 == 0, RTT: 1000,
 		})
+		if i >= 1000 {
+			continue
+		}
 		f.stats.Endpoints = append(f.stats.Endpoints, socket.EndpointStats{
 			Endpoint: name, LastErr: fmt.Errorf("%s", name), FailedInARow: 9, LastFrom: name,
 		})
@@ -192,7 +195,11 @@ func TestSeriesAreBounded(t *testing.T) {
 		for i := range n {
 			r.Add(fmt.Sprint(i), &fake{typ: "PULL", stats: stats})
 		}
-		return len(exposition(t, written(t, r.Snapshot())))
+		total := 0
+		for _, f := range r.Snapshot().Metrics() {
+			total += len(f.Samples)
+		}
+		return total
 	}
 	plain, most, all := count(socket.Stats{}, 1), count(full, 1), count(full, 70)
 	t.Logf("series: %d of a new socket, %d at most, %d of 70 sockets", plain, most, all)

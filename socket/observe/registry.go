@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,11 @@ type Registry struct {
 	ending  bool
 	series  map[string]bool // names of sockets that metrics count by themselves
 	removed []Totals
+
+	encoded encoded
+	streams atomic.Int64
+	closed  sync.Once
+	done    chan struct{} // closed by Close
 }
 
 type socketEntry struct {
@@ -46,13 +52,20 @@ const (
 
 // New returns an empty Registry.
 func New(opts ...Option) *Registry {
-	r := &Registry{process: thisProcess(), now: time.Now, series: make(map[string]bool)}
+	r := &Registry{process: thisProcess(), now: time.Now, series: make(map[string]bool), done: make(chan struct{})}
 	for _, o := range opts {
 		if o != nil {
 			o.set(r)
 		}
 	}
 	return r
+}
+
+// Close ends what was begun by whoever reads: live streams. What was added is not closed, and snapshots can still be
+// had. To close again does nothing.
+func (r *Registry) Close() error {
+	r.closed.Do(func() { close(r.done) })
+	return nil
 }
 
 // Add has snapshots tell of a socket, until [Registry.Remove]. The name is for people and becomes a label of metrics,
