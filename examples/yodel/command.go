@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"time"
 
@@ -24,12 +26,8 @@ var (
 
 // runCommand answers a request by --exec. It fails only when ctx ends.
 func (s *session) runCommand(ctx context.Context, m socket.Msg) (socket.Msg, error) {
-	limited, cancel := ctx, context.CancelFunc(func() {})
-	if s.flags.execTimeout > 0 {
-		limited, cancel = context.WithTimeoutCause(ctx, s.flags.execTimeout, errCommandTimeout)
-	}
-	defer cancel()
-	reply, err := s.output(limited, bytes.Join(m.Frames, s.flags.delim))
+	c := command{line: s.flags.exec, limit: s.flags.execTimeout, stderr: s.con}
+	reply, err := c.output(ctx, bytes.Join(m.Frames, s.flags.delim))
 	if ctx.Err() != nil {
 		return socket.Msg{}, context.Cause(ctx)
 	}
@@ -40,23 +38,52 @@ func (s *session) runCommand(ctx context.Context, m socket.Msg) (socket.Msg, err
 	return socket.NewMsg(reply), nil
 }
 
-// output runs the command with an input and returns what it wrote. When ctx ends first, the command and all that it
-// started are killed, and the error is the cause of that.
-func (s *session) output(ctx context.Context, input []byte) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", s.flags.exec)
+// A command is what --exec says to run.
+type command struct {
+	line   string        // for sh
+	limit  time.Duration // --exec-timeout; 0 is none
+	env    []string      // beside the tool's own
+	stderr io.Writer
+}
+
+// start makes the command, which is killed with all that it starts when ctx ends, or at its limit; killed says so
+// once it has been waited for, with the cause.
+func (c *command) start(ctx context.Context, input []byte) (cmd *exec.Cmd, killed func() error, cancel func()) {
+	cancel = func() {}
+	if c.limit > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, c.limit, errCommandTimeout)
+	}
+	cmd = exec.CommandContext(ctx, "sh", "-c", c.line)
 	killAll := processGroup(cmd)
-	killed := false
+	was := false
 	cmd.Cancel = func() error {
-		killed = true // read after Wait, which waits for this
+		was = true // read after Wait, which waits for this
 		return killAll()
 	}
 	cmd.WaitDelay = commandWait
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), c.stderr
+	if len(c.env) > 0 {
+		cmd.Env = append(os.Environ(), c.env...)
+	}
+	return cmd, func() error {
+		if !was {
+			return nil
+		}
+		return fmt.Errorf("killed: %w", context.Cause(ctx))
+	}, cancel
+}
+
+// output runs the command with an input and returns what it wrote. When ctx ends first, the command and all that it
+// started are killed, and the error is the cause of that.
+func (c *command) output(ctx context.Context, input []byte) ([]byte, error) {
+	cmd, killed, cancel := c.start(ctx, input)
+	defer cancel()
 	var out replyBuffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, s.con
+	cmd.Stdout = &out
 	err := cmd.Run()
-	switch {
-	case killed && err != nil:
-		return nil, fmt.Errorf("killed: %w", context.Cause(ctx))
+	switch why := killed(); {
+	case why != nil && err != nil:
+		return nil, why
 	case out.full:
 		return nil, errCommandOutput
 	case errors.Is(err, exec.ErrWaitDelay):

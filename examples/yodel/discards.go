@@ -9,8 +9,15 @@ import (
 
 // promptForLines says that lines are awaited, where somebody sits who is to type them.
 func (s *session) promptForLines() {
-	if s.readsLines() && isTerminal(s.stdin) {
-		s.con.notef("type a message a line; Ctrl-D ends")
+	if s.readsLines() {
+		s.promptFor("a message")
+	}
+}
+
+// promptFor says what is awaited, if it is somebody's to type.
+func (a *app) promptFor(what string) {
+	if isTerminal(a.stdin) {
+		a.con.notef("type %s a line; Ctrl-D ends", what)
 	}
 }
 

@@ -30,14 +30,6 @@ const (
 // goodbyeTime is how long a goodbye may take. It is a few packets.
 const goodbyeTime = 2 * time.Second
 
-func (f *socketFlags) registerDiscovery(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.announce, "announce", nil,
-		"let others find this socket as `SERVICE`; without --bind it listens on every interface, at a free port; repeatable")
-	fs.StringArrayVar(&f.find, "find", nil,
-		"connect to every peer that announces `SERVICE`, as they come and go; repeatable")
-	f.place.register(fs)
-}
-
 // A place is where to look for others.
 type place struct {
 	group      string
@@ -59,7 +51,7 @@ func (p *place) check() error {
 	return checkName("group", p.group)
 }
 
-func (f *socketFlags) checkDiscovery() error {
+func (f *meetFlags) checkDiscovery() error {
 	for _, name := range f.announce {
 		if err := checkName("announce", name); err != nil {
 			return err
@@ -105,36 +97,36 @@ func (a *app) trouble(err error) {
 	}
 }
 
-// meet announces the socket and looks for peers, as the flags say.
-func (s *session) meet(ctx context.Context) error {
-	f := s.flags
+// meet announces who meets and looks for peers, as the flags say.
+func (m *meeting) meet(ctx context.Context) error {
+	f := m.at
 	if len(f.announce)+len(f.find) == 0 {
 		return nil
 	}
-	s.found = s.newNode(f.place)
-	events, err := s.found.Watch(context.Background(), discovery.Query{}) // until the node is closed
+	m.found = m.newNode(f.place)
+	events, err := m.found.Watch(context.Background(), discovery.Query{}) // until the node is closed
 	if err != nil {
 		return failf("%w", err)
 	}
-	near := newNearMisses(s.con, s.verb.name, s.sock.Type(), f.place.group, f.find)
+	near := newNearMisses(m.con, m.name, m.who.Type(), f.place.group, f.find)
 	go func() {
 		defer near.stop()
 		for e := range events {
 			if e.Kind == discovery.Trouble {
-				s.trouble(e.Err)
+				m.trouble(e.Err)
 			}
 			near.take(e)
 		}
 	}()
 	for _, service := range f.announce {
-		if err := s.found.Announce(ctx, service, s.sock); err != nil {
+		if err := m.found.Announce(ctx, service, m.who.(discovery.Announceable)); err != nil {
 			return failf("%w", err)
 		}
-		s.con.notef("announced as %s in group %s", service, f.place.group)
+		m.con.notef("announced as %s in group %s", service, f.place.group)
 	}
 	for _, service := range f.find {
-		p := discovery.Policy{OnChange: func(c discovery.Change) { s.noteChange(service, c) }}
-		if err := s.found.Connect(service, s.sock, discovery.WithPolicy(p)); err != nil {
+		p := discovery.Policy{OnChange: func(c discovery.Change) { m.noteChange(service, c) }}
+		if err := m.found.Connect(service, m.who.(discovery.Connector), discovery.WithPolicy(p)); err != nil {
 			return failf("%w", err)
 		}
 	}
@@ -142,17 +134,17 @@ func (s *session) meet(ctx context.Context) error {
 }
 
 // noteChange tells of peers of a service that come and go.
-func (s *session) noteChange(service string, c discovery.Change) {
-	if s.closing.Load() {
+func (m *meeting) noteChange(service string, c discovery.Change) {
+	if m.closing.Load() {
 		return
 	}
 	switch c.Kind {
 	case discovery.PeerConnected:
-		s.con.notef("%s: connected to %s", service, printable(c.Endpoint))
+		m.con.notef("%s: connected to %s", service, printable(c.Endpoint))
 	case discovery.PeerDisconnected:
-		s.con.notef("%s: a peer has left", service)
+		m.con.notef("%s: a peer has left", service)
 	case discovery.PeerLost, discovery.PeerFailed, discovery.PeerRefused:
-		s.con.notef("%s: peer %s: %s%s", service, c.Record.ID, c.Kind, why(c.Err))
+		m.con.notef("%s: peer %s: %s%s", service, c.Record.ID, c.Kind, why(c.Err))
 	}
 }
 
@@ -164,14 +156,14 @@ func why(err error) string {
 }
 
 // leave says goodbye, and then lets go of all peers that were found.
-func (s *session) leave() {
-	if s.found == nil {
+func (m *meeting) leave() {
+	if m.found == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
-	if err := s.found.Shutdown(ctx); err != nil {
-		s.con.printf("%v", err)
+	if err := m.found.Shutdown(ctx); err != nil {
+		m.con.printf("%v", err)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // interruptedLinger is how long a sender that was interrupted still waits for its messages to leave.
 const interruptedLinger = time.Second
 
+// defaultLinger is --linger, unless it is given.
+const defaultLinger = 30 * time.Second
+
 // owes reports whether messages that have left are not done before a peer has read them. A REQ has had its replies; a
 // subscriber that cannot keep up, or a requester that does not take its reply, is no failure.
 func (v *verb) owes() bool {

@@ -11,23 +11,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/yodel-mq/yodel/socket/spool"
-	"github.com/yodel-mq/yodel/transport"
-	"github.com/yodel-mq/yodel/transport/mtls"
 )
 
 // socketFlags are the flags of the socket verbs. Each verb has those that mean something to it.
 type socketFlags struct {
 	verb *verb
+	meetFlags
 
-	bind, connect  []string
-	announce, find []string
-	place          place
-	timeout        time.Duration
-	stats          time.Duration
-	hwm            int
-	overflow       string
-	slowLimit      time.Duration
-	id             string
+	timeout   time.Duration
+	stats     time.Duration
+	hwm       int
+	overflow  string
+	slowLimit time.Duration
+	id        string
 
 	data, file string
 	hasData    bool
@@ -57,8 +53,6 @@ type socketFlags struct {
 	echo        bool
 	exec        string
 	execTimeout time.Duration
-
-	security security
 }
 
 // The formats of --format.
@@ -67,11 +61,7 @@ var formats = []string{"line", "quoted", "hex", "json", "raw"}
 func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	f.verb = v
 	fs.SortFlags = false
-	fs.StringArrayVar(&f.bind, "bind", nil,
-		"listen at `ENDPOINT`, such as tcp://127.0.0.1:5557 or ipc:///tmp/x; repeatable")
-	fs.StringArrayVar(&f.connect, "connect", nil,
-		"connect to `ENDPOINT`, and again whenever the connection is lost; repeatable")
-	f.registerDiscovery(fs)
+	f.meetFlags.register(fs, binds|connects|finds)
 
 	switch {
 	case v.is(converses):
@@ -134,7 +124,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.DurationVar(&f.timeout, "timeout", 0, "give up when nothing could be sent or received for `D` (default never)")
 	if v.is(sends) || v.is(replies) {
-		fs.DurationVar(&f.linger, "linger", 30*time.Second,
+		fs.DurationVar(&f.linger, "linger", defaultLinger,
 			"wait at the end for up to `D` for messages to leave, and those of push, pair, dealer, router and xsub to be read")
 	}
 	if v.is(sends) {
@@ -170,41 +160,10 @@ func (f *socketFlags) check(a *app, cmd *cobra.Command) error {
 	fs := cmd.Flags()
 	f.hasData, f.hasFile = fs.Changed("data"), fs.Changed("file")
 	f.hasTopic, f.hasWait = fs.Changed("topic"), fs.Changed("wait")
-	if len(f.bind)+len(f.connect)+len(f.announce)+len(f.find) == 0 {
-		return usagef("no endpoint: give --bind or --connect, or --announce or --find, at least once")
-	}
-	if err := f.checkDiscovery(); err != nil {
+	if err := f.meetFlags.check(fs); err != nil {
 		return err
 	}
-	for _, e := range f.bind {
-		if err := checkEndpoint(e, transport.ForBind); err != nil {
-			return err
-		}
-	}
-	for _, e := range f.connect {
-		if err := checkEndpoint(e, transport.ForConnect); err != nil {
-			return err
-		}
-	}
-	for _, n := range []struct {
-		flag  string
-		value int64
-	}{
-		{"count", int64(f.count)},
-		{"interval", int64(f.interval)},
-		{"timeout", int64(f.timeout)},
-		{"hwm", int64(f.hwm)},
-		{"linger", int64(f.linger)},
-		{"wait", int64(f.wait)},
-		{"stats", int64(f.stats)},
-		{"exec-timeout", int64(f.execTimeout)},
-		{"slow-limit", int64(f.slowLimit)},
-	} {
-		if n.value < 0 {
-			return usagef("--%s is negative: it must be 0 or more", n.flag)
-		}
-	}
-	if err := f.security.check(fs, f.bind, f.connect); err != nil {
+	if err := refuseNegative(fs); err != nil {
 		return err
 	}
 	switch {
@@ -275,25 +234,4 @@ func (f *socketFlags) subscriptions() []string {
 		return []string{""}
 	}
 	return f.topics
-}
-
-// checkEndpoint finds what is wrong with an endpoint as it is written; what goes wrong later is no wrong usage.
-func checkEndpoint(endpoint string, use transport.Use) error {
-	ep, err := transport.ParseEndpoint(endpoint)
-	if err != nil {
-		return usagef("%w", err)
-	}
-	if ep.Scheme == "inproc" {
-		return usagef("endpoint %q: inproc is within one process; write it as tcp://host:port or ipc:///path", endpoint)
-	}
-	for _, t := range []transport.Transport{transport.NewTCP(), transport.NewIPC(), mtls.New()} {
-		if t.Scheme() != ep.Scheme {
-			continue
-		}
-		if err := t.Validate(ep.Address, use); err != nil {
-			return usagef("%w", err)
-		}
-		return nil
-	}
-	return usagef("endpoint %q: no such transport; write it as tcp://host:port, tls://host:port or ipc:///path", endpoint)
 }

@@ -106,6 +106,18 @@ func (p *printer) writeLine(message bool) error {
 	return err
 }
 
+// printNow writes a message that is one line of text, and does not hold it back.
+func (p *printer) printNow(text []byte) error {
+	p.b = p.appendText(p.b[:0], text)
+	if err := p.writeLine(true); err != nil {
+		return err
+	}
+	return p.flush()
+}
+
+// printed reports whether anything was written.
+func (p *printer) printed() bool { return p.w.taken() > 0 }
+
 func (p *printer) flush() error { return p.w.flush() }
 
 // unprinted is how many messages were not written whole.

@@ -139,7 +139,7 @@ func TestEventLines(t *testing.T) {
 			}
 			for _, asJSON := range []bool{false, true} {
 				var out bytes.Buffer
-				s := session{app: &app{stdout: &out, json: asJSON}}
+				s := session{meeting: meeting{app: &app{stdout: &out, json: asJSON}}}
 				if err := s.printEvent(socket.Event{Kind: kind, Time: at}); err != nil {
 					t.Fatal(err)
 				}

@@ -64,6 +64,13 @@ func (l *lockedWriter) forget() {
 	l.ends = append(l.ends[:0], l.ends[n:]...)
 }
 
+// taken is how many bytes it was given.
+func (l *lockedWriter) taken() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end
+}
+
 // unwritten is how many messages have not been written whole.
 func (l *lockedWriter) unwritten() uint64 {
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/yodel-mq/yodel/socket"
 )
@@ -69,19 +70,25 @@ func (s *session) recvOne(ctx context.Context, sock socket.Receiver) (socket.Msg
 
 // recvStatus is what a receiver that ended with err comes to.
 func (s *session) recvStatus(ctx context.Context, err error) error {
-	got, want := s.messages.Load(), int64(s.flags.count)
-	what := countOf(got, "message")
+	thing := "message"
 	if s.verb.is(replies) {
-		what = countOf(got, "request")
+		thing = "request"
 	}
+	return countStatus(ctx, err, s.messages.Load(), s.flags.count, thing, s.flags.timeout)
+}
+
+// countStatus is what it comes to that a verb has ended with err when it had got so many things, of which it was to get
+// so many, or of which it waits for the next for so long.
+func countStatus(ctx context.Context, err error, got int64, count int, thing string, timeout time.Duration) error {
+	want, what := int64(count), countOf(got, thing)
 	missing := want > 0 && got < want
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errIdle) && got == 0:
-		return nothingf("nothing received for %v", s.flags.timeout)
+		return nothingf("nothing received for %v", timeout)
 	case errors.Is(err, errIdle) && missing:
-		return failf("got %s of %d, then nothing for %v", what, want, s.flags.timeout)
+		return failf("got %s of %d, then nothing for %v", what, want, timeout)
 	case errors.Is(err, errIdle):
 		return nil
 	case interrupted(ctx, err) && missing:

@@ -65,7 +65,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Brokerless messaging from the command line",
 		Long: `yodel sends and receives messages over ZMTP 3.1 sockets: to other yodels, to programs that use the Yodel
 library, and to any ZeroMQ peer. A verb is a socket type; senders read one message a line from standard input,
-receivers print one a line; pair, dealer, router, xpub and xsub do both.
+receivers print one a line; pair, dealer, router, xpub and xsub do both. call and serve are typed services, in JSON.
 
   yodel pull --bind tcp://127.0.0.1:5557
   seq 10 | yodel push --connect tcp://127.0.0.1:5557
@@ -96,6 +96,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.con.quiet = a.quiet }
 	for _, v := range verbs {
 		root.AddCommand(a.socketCommand(v))
+	}
+	for _, v := range taskVerbs() {
+		root.AddCommand(a.taskCommand(v))
 	}
 	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(),
 		a.spoolCommand(), a.keygenCommand(), a.versionCommand())

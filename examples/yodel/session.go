@@ -8,23 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/yodel-mq/yodel/discovery"
 	"github.com/yodel-mq/yodel/socket"
 )
 
 // A session is one socket at work for one verb.
 type session struct {
-	*app
+	meeting
 	verb  *verb
 	flags *socketFlags
 	sock  socket.Socket
-	found *discovery.Node // nil without --announce and --find
 	began time.Time
 	asked time.Time // of req: when the last request was sent
 
 	// What the verb has done so far, for the progress line and the summary: messages sent, printed or replied to.
 	messages, bytes atomic.Int64
-	closing         atomic.Bool // no progress line any more
 
 	out     *printer           // what is printed, or nil
 	printed []*socket.Delivery // with --dedup: and not acknowledged yet
@@ -103,33 +100,9 @@ func (a *app) open(cmd *cobra.Command, v *verb, f *socketFlags) (*session, error
 
 func newSession(a *app, f *socketFlags, sock socket.Socket) *session {
 	return &session{
-		app: a, verb: f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})},
+		meeting: meeting{app: a, name: f.verb.name, who: sock, at: &f.meetFlags},
+		verb:    f.verb, flags: f, sock: sock, began: time.Now(), twoWay: twoWay{enough: make(chan struct{})},
 	}
-}
-
-// attach binds and connects the socket, by endpoint and by name.
-func (s *session) attach(ctx context.Context) error {
-	bind := s.flags.bind
-	if len(bind) == 0 && len(s.flags.announce) > 0 {
-		bind = []string{everywhere, thisHost}
-	}
-	for _, e := range bind {
-		at, err := s.sock.Bind(ctx, e)
-		switch {
-		case err == nil:
-			s.con.notef("listening on %s", wildcard(at, s.sock.Endpoints()))
-		case e == thisHost && len(s.flags.bind) == 0: // a path too long, perhaps; tcp will do
-			s.con.notef("%v", err)
-		default:
-			return failf("%w", err)
-		}
-	}
-	for _, e := range s.flags.connect {
-		if err := s.sock.Connect(e); err != nil {
-			return failf("%w", err)
-		}
-	}
-	return s.meet(ctx)
 }
 
 // close ends the socket without waiting for what is still queued; verbs that send have drained it before.

@@ -28,6 +28,8 @@ func TestTimeoutWithNothing(t *testing.T) {
 		"pub --bind tcp://127.0.0.1:0",
 		"req --connect NOBODY",
 		"req --bind tcp://127.0.0.1:0",
+		"call m --connect NOBODY --data 1",
+		"serve m --bind tcp://127.0.0.1:0 --exec cat",
 		"bench recv tcp://127.0.0.1:0",
 		"bench send NOBODY",
 		"bench ping NOBODY",

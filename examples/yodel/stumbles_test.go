@@ -201,14 +201,21 @@ func TestStumble10JSONHasText(t *testing.T) {
 }
 
 func TestStumble12HelpHasExamples(t *testing.T) {
+	var names []string
 	for _, v := range verbs {
-		if n := strings.Count(examples[v.name], "\n") + 1; n != 3 {
-			t.Errorf("%s has %d examples, want 3", v.name, n)
+		names = append(names, v.name)
+	}
+	for _, v := range taskVerbs() {
+		names = append(names, v.name)
+	}
+	for _, name := range names {
+		if n := strings.Count(examples[name], "\n") + 1; n != 3 {
+			t.Errorf("%s has %d examples, want 3", name, n)
 		}
-		p := startInput(t, "", v.name, "--help")
+		p := startInput(t, "", name, "--help")
 		p.exit(0)
-		if s := p.stdout.String(); !strings.Contains(s, "Examples:\n"+examples[v.name]) || strings.Contains(s, findHelp) {
-			t.Errorf("the help of %s:\n%s", v.name, s)
+		if s := p.stdout.String(); !strings.Contains(s, "Examples:\n"+examples[name]) || strings.Contains(s, findHelp) {
+			t.Errorf("the help of %s:\n%s", name, s)
 		}
 	}
 	for _, topic := range []string{"endpoints", "discovery", "exit-status", "formats", "security"} {
@@ -267,6 +274,10 @@ func TestStumble15Completion(t *testing.T) {
 		{"pull --format ", "line\nquoted\nhex\njson\nraw\n:4\n"},
 		{"push --input ", "line\nquoted\nhex\njson\n:4\n"},
 		{"pub --overflow ", "block\nconflate\ndisconnect\ndrop-newest\ndrop-oldest\nreject\n:4\n"},
+		{"call ", ":4\n"},
+		{"call m --connect ", "tcp://\nipc://\n:4\n"},
+		{"serve m --bind ", "tcp://\nipc://\n:4\n"},
+		{"serve m --announce ", ":4\n"},
 		{"proxy --frontend ", "ROUTER\nDEALER\nXSUB\nXPUB\nPULL\nPUSH\n:4\n"},
 	} {
 		p := startInput(t, "", append([]string{"__complete"}, strings.Split(tc.args, " ")...)...)

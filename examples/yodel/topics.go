@@ -68,6 +68,12 @@ var examples = map[string]string{
 	"rep": `  yodel req --connect tcp://127.0.0.1:5559 --data hello
   yodel rep --bind tcp://127.0.0.1:5559 --exec 'tr a-z A-Z'
   yodel rep --announce upper --echo`,
+	"call": `  yodel serve upper --bind tcp://127.0.0.1:5563 --exec 'jq ascii_upcase'
+  yodel call upper --connect tcp://127.0.0.1:5563 --data '"hello"'
+  seq 3 | yodel call square --find math --timeout 2s`,
+	"serve": `  yodel call upper --connect tcp://127.0.0.1:5563 --data '"hello"'
+  yodel serve upper --bind tcp://127.0.0.1:5563 --exec 'jq ascii_upcase'
+  yodel serve square --announce math --exec 'jq ".*."'`,
 	"pair": `  yodel pair --bind tcp://127.0.0.1:5560
   yodel pair --connect tcp://127.0.0.1:5560
   yodel pair --find talk`,

@@ -103,8 +103,9 @@ func oneEndpoint(cmd *cobra.Command, args []string) error {
 }
 
 var (
-	shorthand = regexp.MustCompile(`^unknown shorthand flag: .* in -([a-z][a-z-]*)`)
-	badValue  = regexp.MustCompile(`^invalid argument (".*") for "(?:-\w, )?--([\w-]+)" flag: time: `)
+	shorthand   = regexp.MustCompile(`^unknown shorthand flag: .* in -([a-z][a-z-]*)`)
+	unknownFlag = regexp.MustCompile(`^unknown flag: --([a-z]+)$`)
+	badValue    = regexp.MustCompile(`^invalid argument (".*") for "(?:-\w, )?--([\w-]+)" flag: time: `)
 )
 
 // flagError puts what the flag library says of a flag in words that say what would be right.
@@ -115,8 +116,16 @@ func flagError(cmd *cobra.Command, err error) error {
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
 		return usagef("--%s %s: say the unit: 5s, 500ms, 1m", m[2], m[1])
 	}
+	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
+		if other := otherSide[m[1]]; cmd.Flags().Lookup(other) != nil {
+			return usagef("--%s is not for %s: it has --%s", m[1], cmd.Name(), other)
+		}
+	}
 	return err
 }
+
+// otherSide are the flags of who is met, of one side and of the other.
+var otherSide = map[string]string{"bind": "connect", "connect": "bind", "announce": "find", "find": "announce"}
 
 // checkHelp refuses --help for a command that does not exist: the library would show the help of another one.
 func checkHelp(root *cobra.Command, args []string) error {

@@ -97,6 +97,23 @@ func TestUsage(t *testing.T) {
 		{"monitor alone", "monitor", 2, "pub, pull"},
 		{"monitor flags", "monitor pull", 2, "--bind or --connect"},
 		{"version argument", "version now", 2, "now"},
+		{"call without a method", "call --connect ipc://x", 2, "a METHOD is missing: yodel call METHOD"},
+		{"call an endpoint", "call ipc://x", 2, "an endpoint goes to --connect"},
+		{"call, too many", "call m n --connect ipc://x", 2, `unexpected argument "n"`},
+		{"call nowhere", "call m", 2, "no endpoint: give --connect, or --find, at least once"},
+		{"call does not bind", "call m --bind ipc://x", 2, "--bind is not for call: it has --connect"},
+		{"call is not announced", "call m --announce x", 2, "--announce is not for call: it has --find"},
+		{"call with no JSON", "call m --connect ipc://x --data a", 2, "write a text as"},
+		{"call once with an empty key", "call m --connect ipc://x --once=", 2, "--once \"\""},
+		{"call a stream once", "call m --connect ipc://x --once k --stream", 2, "a stream is not tried again"},
+		{"negative hedge", "call m --connect ipc://x --hedge -1s", 2, "--hedge is negative"},
+		{"method of ours", "serve yodel.ping --bind ipc://x --exec cat", 2, "the service's own"},
+		{"long method", "serve " + strings.Repeat("m", 256) + " --bind ipc://x --exec cat", 2, "1 to 255 bytes"},
+		{"serve nothing", "serve m --bind ipc://x", 2, "--exec is missing"},
+		{"serve does not find", "serve m --find x --exec cat", 2, "--find is not for serve: it has --announce"},
+		{"serve nowhere", "serve m --exec cat", 2, "give --bind or --connect, or --announce, at least once"},
+		{"serve by none", "serve m --bind ipc://x --exec cat --parallel 0", 2, "--parallel 0"},
+		{"no list of callers", "serve m --bind ipc://x --exec cat --plain-server /no/such/file", 1, "/no/such/file"},
 		{"cannot bind", "pull --bind ipc:///no/such/directory/s", 1, "/no/such/directory/s"},
 		{"no such file", "push --connect ipc://x --file /no/such/file", 1, "/no/such/file"},
 		{"no name to look up", "push --bind tcp://no-such-host.invalid:1", 1, "no-such-host.invalid"},
@@ -121,7 +138,7 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	p.exit(0)
 	for _, verb := range []string{
 		"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor",
-		"peers", "spool", "keygen", "version",
+		"peers", "call", "serve", "spool", "keygen", "version",
 	} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)

@@ -183,8 +183,13 @@ func options[T any](f *socketFlags) []T {
 	if f.id != "" {
 		add(socket.WithIdentity(f.id))
 	}
-	for _, o := range f.security.options {
-		add(o)
+	return append(opts, secured[T](&f.security)...)
+}
+
+// secured are the options that come of the flags on who may talk to whom.
+func secured[T any](s *security) (opts []T) {
+	for _, o := range s.options {
+		opts = append(opts, o.(T))
 	}
 	return opts
 }
