@@ -30,6 +30,8 @@ func TestTimeoutWithNothing(t *testing.T) {
 		"req --bind tcp://127.0.0.1:0",
 		"call m --connect NOBODY --data 1",
 		"serve m --bind tcp://127.0.0.1:0 --exec cat",
+		"publish a --bind tcp://127.0.0.1:0 --data 1",
+		"subscribe a --connect NOBODY",
 		"bench recv tcp://127.0.0.1:0",
 		"bench send NOBODY",
 		"bench ping NOBODY",

@@ -42,7 +42,7 @@ type taskRun interface {
 
 // taskVerbs are all of them, in the order in which they are told of.
 func taskVerbs() []*taskVerb {
-	return []*taskVerb{callVerb, serveVerb}
+	return []*taskVerb{callVerb, serveVerb, publishVerb, subscribeVerb}
 }
 
 // taskFlags are the flags that tasks have; each has those that mean something to it.
@@ -78,6 +78,7 @@ type task struct {
 	done    atomic.Int64 // what the verb has done so far, as it counts
 	failed  atomic.Int64 // what of that was in vain
 	ended   sync.Once
+	told    sync.Map // what need not be told again
 }
 
 func (a *app) taskCommand(v *taskVerb) *cobra.Command {
@@ -213,6 +214,14 @@ func (t *task) idle(ctx context.Context) (context.Context, context.CancelCauseFu
 	return ctx, func(err error) {
 		stop()
 		cancel(err)
+	}
+}
+
+// say tells something once, however often it happens.
+func (t *task) say(what error) {
+	text := what.Error()
+	if _, known := t.told.LoadOrStore(text, true); !known {
+		t.con.notef("%s: %s", t.name, text)
 	}
 }
 

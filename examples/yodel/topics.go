@@ -74,6 +74,12 @@ var examples = map[string]string{
 	"serve": `  yodel call upper --connect tcp://127.0.0.1:5563 --data '"hello"'
   yodel serve upper --bind tcp://127.0.0.1:5563 --exec 'jq ascii_upcase'
   yodel serve square --announce math --exec 'jq ".*."'`,
+	"publish": `  yodel subscribe 'quotes.*' --connect tcp://127.0.0.1:5564
+  yodel publish quotes.sap --bind tcp://127.0.0.1:5564 --data 101.5
+  tail -f log | jq -R --unbuffered . | yodel publish log.web --announce logs --overflow block`,
+	"subscribe": `  yodel publish quotes.sap --bind tcp://127.0.0.1:5564 --data 101.5
+  yodel subscribe 'quotes.*' --connect tcp://127.0.0.1:5564 --count 1
+  yodel subscribe 'log.>' --find logs --json`,
 	"pair": `  yodel pair --bind tcp://127.0.0.1:5560
   yodel pair --connect tcp://127.0.0.1:5560
   yodel pair --find talk`,

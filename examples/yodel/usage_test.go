@@ -114,6 +114,16 @@ func TestUsage(t *testing.T) {
 		{"serve nowhere", "serve m --exec cat", 2, "give --bind or --connect, or --announce, at least once"},
 		{"serve by none", "serve m --bind ipc://x --exec cat --parallel 0", 2, "--parallel 0"},
 		{"no list of callers", "serve m --bind ipc://x --exec cat --plain-server /no/such/file", 1, "/no/such/file"},
+		{"publish nothing", "publish --bind ipc://x", 2, "a SUBJECT is missing: yodel publish SUBJECT"},
+		{"publish to a pattern", "publish a.* --bind ipc://x", 2, `SUBJECT "a.*"`},
+		{"publish an endpoint", "publish ipc://x", 2, "an endpoint goes to --bind"},
+		{"publish does not connect", "publish a --connect ipc://x", 2, "--connect is not for publish: it has --bind"},
+		{"publish with a bad overflow", "publish a --bind ipc://x --overflow never", 2, "block, conflate"},
+		{"subscribe to nothing", "subscribe --connect ipc://x", 2, "a PATTERN is missing: yodel subscribe PATTERN..."},
+		{"subscribe to no pattern", "subscribe a a..b --connect ipc://x", 2, `PATTERN "a..b"`},
+		{"subscribe does not bind", "subscribe a --bind ipc://x", 2, "--bind is not for subscribe: it has --connect"},
+		{"empty group of subscribers", "subscribe a --connect ipc://x --queue-group=", 2, "--queue-group \"\""},
+		{"group and past", "subscribe a --connect ipc://x --queue-group g --last", 2, "--queue-group excludes --last"},
 		{"cannot bind", "pull --bind ipc:///no/such/directory/s", 1, "/no/such/directory/s"},
 		{"no such file", "push --connect ipc://x --file /no/such/file", 1, "/no/such/file"},
 		{"no name to look up", "push --bind tcp://no-such-host.invalid:1", 1, "no-such-host.invalid"},
@@ -138,7 +148,7 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	p.exit(0)
 	for _, verb := range []string{
 		"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor",
-		"peers", "call", "serve", "spool", "keygen", "version",
+		"peers", "call", "serve", "publish", "subscribe", "spool", "keygen", "version",
 	} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)

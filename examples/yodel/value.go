@@ -139,3 +139,11 @@ func plainNumbers(v any) any {
 	}
 	return v
 }
+
+// appendCount appends a member of an object, unless it is 0.
+func appendCount(b []byte, name string, n int) []byte {
+	if n == 0 {
+		return b
+	}
+	return strconv.AppendInt(append(append(append(b, `,"`...), name...), `":`...), int64(n), 10)
+}

@@ -111,3 +111,21 @@ func TestConnectAndDisconnect(t *testing.T) {
 		t.Errorf("%d, want 3", got)
 	}
 }
+
+// TestSockets: a subscriber has a socket for each endpoint, and none once it is closed.
+func TestSockets(t *testing.T) {
+	s := pubsub.NewSubscriber[int]()
+	defer s.Close()
+	for _, at := range []string{"inproc://sockets-a", "inproc://sockets-b"} {
+		if err := s.Connect(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.Sockets()); n != 2 {
+		t.Errorf("%d sockets, want 2", n)
+	}
+	s.Close()
+	if n := len(s.Sockets()); n != 0 {
+		t.Errorf("%d sockets are left", n)
+	}
+}

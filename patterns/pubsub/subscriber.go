@@ -278,6 +278,17 @@ func (s *subscriber) wanted(subject string) bool {
 	return len(s.tree.Match(one[:0], subject)) > 0
 }
 
+// Sockets returns the sockets, one for each endpoint, for their events and figures. Nobody else must receive from them.
+func (s *subscriber) Sockets() []*socket.XSub {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*socket.XSub, 0, len(s.lines))
+	for _, l := range s.lines {
+		all = append(all, l.sock)
+	}
+	return all
+}
+
 // Stats counts what came, and what did not.
 func (s *subscriber) Stats() Stats {
 	return Stats{
