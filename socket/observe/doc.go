@@ -41,10 +41,13 @@
 // [Registry.Handler] is for a server of the program's own: what it serves, and who may read it, stands there. It has no
 // goroutines; what a stream needs is its request's. guard.go decides who may read.
 //
+// [Registry.Listen] serves the same on a unix socket at a known place that only the same user's processes can reach, so
+// that nothing has to be configured: [Processes] finds all of them on this host, and [Read] asks one.
+//
 // # Where to start reading
 //
 // registry.go, then build.go and build_socket.go, which fill snapshot.go and ledger.go; metrics_table.go is the table
 // of all metrics, metrics.go reads it and metrics_text.go writes it; text.go has the causes of failures in one word;
 // checks.go and warnings.go are what is judged; parse.go reads what another process has written. handler.go, guard.go
-// and live.go are the way by HTTP.
+// and live.go are the way by HTTP, control.go and control_dir.go the socket of each process, and client.go who asks.
 package observe

@@ -1,11 +1,13 @@
 package observe_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/yodel-mq/yodel/socket"
@@ -85,4 +87,52 @@ func ExampleRegistry_Handler() {
 	// Output:
 	// healthz: ok
 	// readyz: {"ready":true,"checks":[]}
+}
+
+func ExampleRegistry_Listen() {
+	reg := observe.New(observe.WithProcessName("shop"))
+	defer reg.Close()
+	path, err := reg.Listen()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(filepath.Base(path) == fmt.Sprintf("%d.sock", os.Getpid()))
+	// Output: true
+}
+
+func ExampleProcesses() {
+	reg := observe.New(observe.WithProcessName("shop"))
+	defer reg.Close()
+	if _, err := reg.Listen(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	found, err := observe.Processes(context.Background())
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, p := range found {
+		if p.Err == nil && p.PID == os.Getpid() {
+			fmt.Println(p.Snapshot.Process.Name)
+		}
+	}
+	// Output: shop
+}
+
+func ExampleRead() {
+	reg := observe.New(observe.WithProcessName("shop"))
+	defer reg.Close()
+	path, err := reg.Listen()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := observe.Read(context.Background(), path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.Process.Name, s.Process.PID == os.Getpid())
+	// Output: shop true
 }

@@ -1,7 +1,11 @@
 package observe
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"testing"
@@ -36,6 +40,34 @@ func FuzzParse(f *testing.F) {
 		}
 		if n := len(exposition(t, written(t, s))); n > 65*12*200+5*10+65*20+1 {
 			t.Errorf("%d series", n)
+		}
+	})
+}
+
+// Whatever comes over the control socket is answered, and whatever stands in its directory has a name or has not.
+func FuzzRequest(f *testing.F) {
+	f.Add([]byte("GET /v1/snapshot HTTP/1.1\r\nHost: x\r\n\r\n"), "7.sock")
+	f.Add([]byte("GET //v1/events?socket=news&%zz HTTP/1.1\r\nHost: x\r\n\r\n"), "7-2.sock")
+	f.Add([]byte("HEAD /v1/live HTTP/1.0\r\n\r\n"), "07.sock")
+	f.Add([]byte("DELETE * HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"), "7-1.sock")
+	f.Add([]byte("GET /%2e%2e/metrics HTTP/1.1\r\nHost: x\r\n\r\n"), "-.sock")
+	reg := exemplary()
+	must(f, reg.Close()) // no stream waits for the next snapshot
+	f.Fuzz(func(t *testing.T, raw []byte, name string) {
+		if pid, ok := controlPID(name); ok && pid <= 0 {
+			t.Errorf("%q is of process %d", name, pid)
+		}
+		req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+		if err != nil {
+			return
+		}
+		w := httptest.NewRecorder()
+		reg.serveControl(w, req)
+		if w.Code == 200 && req.Method != http.MethodGet && req.Method != http.MethodHead {
+			t.Errorf("%s is answered", req.Method)
+		}
+		if w.Header().Get("Content-Type") == "" || w.Code < 200 {
+			t.Errorf("%d, %v", w.Code, w.Header())
 		}
 	})
 }

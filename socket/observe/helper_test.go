@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -19,7 +20,20 @@ import (
 	"github.com/yodel-mq/yodel/socket/spool"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asChild has the test binary be a process with a control socket, which is named by it, until its input ends.
+const asChild = "OBSERVE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(asChild); name != "" {
+		r := New(WithProcessName(name))
+		r.Add("work", &fake{typ: "PULL"})
+		fmt.Println(r.Listen())
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		_ = r.Close()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()

@@ -26,11 +26,9 @@ func (r *Registry) live(w http.ResponseWriter, req *http.Request) {
 			fmt.Appendf(nil, "%d live streams are open; no more are to be had\n", maxStreams))
 		return
 	}
-	select {
-	case <-r.done:
-		answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", []byte("the registry is closed\n"))
+	if r.isClosed() {
+		answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", []byte(ErrClosed.Error()+"\n"))
 		return
-	default:
 	}
 	to := http.NewResponseController(w)
 	if err := to.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {

@@ -27,8 +27,10 @@ type Registry struct {
 
 	encoded encoded
 	streams atomic.Int64
-	closed  sync.Once
 	done    chan struct{} // closed by Close
+
+	controlMu sync.Mutex
+	control   *control // nil before Listen
 }
 
 type socketEntry struct {
@@ -61,11 +63,29 @@ func New(opts ...Option) *Registry {
 	return r
 }
 
-// Close ends what was begun by whoever reads: live streams. What was added is not closed, and snapshots can still be
-// had. To close again does nothing.
+// Close closes the control socket, see [Registry.Listen], and ends live streams. When it returns no goroutine of the
+// registry's is left; a stream of the program's own server whose reader does not read ends up to 5 s later. What was
+// added is not closed, and snapshots can still be had. To close again does nothing.
 func (r *Registry) Close() error {
-	r.closed.Do(func() { close(r.done) })
+	r.controlMu.Lock()
+	defer r.controlMu.Unlock()
+	if r.isClosed() {
+		return nil
+	}
+	close(r.done)
+	if r.control != nil {
+		r.control.close()
+	}
 	return nil
+}
+
+func (r *Registry) isClosed() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Add has snapshots tell of a socket, until [Registry.Remove]. The name is for people and becomes a label of metrics,
