@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,7 +38,12 @@ func WithToken(token string) HandlerOption {
 func WithHosts(hosts ...string) HandlerOption {
 	return guardSetting(func(g *guard) {
 		for _, h := range hosts {
-			g.hosts = append(g.hosts, plainHost(h))
+			if ip, err := netip.ParseAddr(h); err == nil { // IPv6 may be without brackets here
+				h = ip.String()
+			} else {
+				h = plainHost(h)
+			}
+			g.hosts = append(g.hosts, h)
 		}
 	})
 }
@@ -95,21 +101,24 @@ func (g *guard) refuse(req *http.Request) *refusal {
 	return nil
 }
 
+// hostForm is how a Host header is written: an IPv6 address in brackets, or else a name or an IPv4 address; and a port.
+var hostForm = regexp.MustCompile(`^(?:\[([0-9a-fA-F:.]+)\]|([-._0-9a-zA-Z]+))(?::[0-9]*)?$`)
+
 // plainHost is the host of a Host header, in lower case and without port, brackets and a dot at its end; "" if it is
 // none.
 func plainHost(s string) string {
-	if host, port, err := net.SplitHostPort(s); err == nil {
-		if strings.Trim(port, "0123456789") != "" {
-			return ""
-		}
-		s = host
-	} else if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
-		s = s[1 : len(s)-1]
-	}
-	if strings.ContainsAny(s, "[]@/ ") {
+	m := hostForm.FindStringSubmatch(s)
+	if m == nil {
 		return ""
 	}
-	return strings.ToLower(strings.TrimSuffix(s, "."))
+	if m[1] != "" {
+		ip, err := netip.ParseAddr(m[1])
+		if err != nil || !ip.Is6() {
+			return ""
+		}
+		return ip.String()
+	}
+	return strings.ToLower(strings.TrimSuffix(m[2], "."))
 }
 
 // serves reports whether this host is known by that name or address.

@@ -73,6 +73,11 @@ func TestGuard(t *testing.T) {
 		{"no host", open, []string{"Host: "}, 403, false},
 		{"a port that is none", open, []string{"Host: localhost:evil"}, 403, false},
 		{"brackets in brackets", open, []string{"Host: [[::1]]"}, 403, false},
+		{"a name in brackets", open, []string{"Host: [localhost]:80"}, 403, false},
+		{"IPv4 in brackets", open, []string{"Host: [127.0.0.1]"}, 403, false},
+		{"a dot in brackets", open, []string{"Host: [::1.]"}, 403, false},
+		{"two dots", open, []string{"Host: localhost.."}, 403, false},
+		{"IPv6 in full", open, []string{"Host: [0:0:0:0:0:0:0:1]:80"}, 200, true},
 		{"another address of ours", open, []string{"Host: 10.0.0.1:8080"}, 403, true},
 		{"another site", open, []string{"Sec-Fetch-Site: cross-site"}, 403, false},
 		{"another port", open, []string{"Sec-Fetch-Site: same-site"}, 403, false},
@@ -104,6 +109,7 @@ func TestGuard(t *testing.T) {
 		{"a name of ours", hosts, []string{bearer, "Host: yodel.example:80"}, 200, true},
 		{"a listed address", hosts, []string{bearer, "Host: 10.0.0.1"}, 200, true},
 		{"loopback beside them", hosts, []string{bearer}, 200, true},
+		{"IPv6 that is listed", []HandlerOption{WithHosts("FD00::1")}, []string{"Host: [fd00:0::1]:80"}, 200, true},
 		{"another name", hosts, []string{bearer, "Host: yodel.example.org"}, 403, false},
 		{"no name in the list", []HandlerOption{WithHosts("")}, []string{"Host: "}, 403, false},
 	} {
@@ -163,12 +169,16 @@ func TestNewToken(t *testing.T) {
 	}
 }
 
+var portOf = regexp.MustCompile(`:[0-9]*$`)
+
 // No request that names another host, or comes from one, or is made for another site, is answered.
 func FuzzGuard(f *testing.F) {
 	f.Add("127.0.0.1:80", "127.0.0.1:1", "same-origin", "http://127.0.0.1:80", "")
 	f.Add("[::1%25lo]:80", "[::1]:1", "", "", "Bearer "+testToken)
 	f.Add("localhost.:", "@", "none", "null", "bearer  "+testToken)
 	f.Add("evil.example\x00.localhost", "10.0.0.1:1", "cross-site", "http://", "Bearer")
+	f.Add("[localhost]:80", "[::ffff:7f00:2]:1", "", "", "")
+	f.Add("[::1.]", "127.0.0.1.:1", "", "", "")
 	f.Add("LOCALHOST:99999", "[::ffff:127.0.0.1]:1", "", "http://localhost", testToken)
 	f.Fuzz(func(t *testing.T, host, from, site, origin, authorization string) {
 		req := ask("/", "from: "+from)
@@ -184,22 +194,13 @@ func FuzzGuard(f *testing.F) {
 		secret := new(guard)
 		WithToken(testToken).guard(secret)
 		read := open.refuse(req) == nil
-		if name := strings.TrimSuffix(strings.ToLower(host), "."); (read || secret.refuse(req) == nil) &&
-			!strings.HasPrefix(name, "localhost") {
-			at, err := netip.ParseAddr(strings.Trim(name, "[]"))
-			if err != nil {
-				var ap netip.AddrPort
-				if ap, err = netip.ParseAddrPort(name); err == nil {
-					at = ap.Addr()
-				} else if at, err = netip.ParseAddr(strings.Trim(name[:strings.LastIndex(name, ":")], "[].")); err != nil {
-					t.Fatalf("Host %q is taken for this one", host)
-				}
-			}
-			if !at.IsLoopback() {
-				t.Fatalf("Host %q is taken for this one", host)
-			}
+		name := strings.TrimSuffix(portOf.ReplaceAllString(host, ""), ".")
+		if at, err := netip.ParseAddr(strings.Trim(name, "[]")); (read || secret.refuse(req) == nil) &&
+			!strings.EqualFold(name, "localhost") && (err != nil || !at.Unmap().IsLoopback()) {
+			t.Fatalf("Host %q is taken for this one", host)
 		}
-		if read && !strings.Contains(from, "127.") && !strings.Contains(from, ":1]") && !strings.Contains(from, "1]:") {
+		remote, _, err := net.SplitHostPort(from)
+		if at, addrErr := netip.ParseAddr(remote); read && (err != nil || addrErr != nil || !at.Unmap().IsLoopback()) {
 			t.Fatalf("%q is taken for this host", from)
 		}
 		if site != "" && site != "none" && site != "same-origin" && (read || secret.refuse(req) == nil) {
