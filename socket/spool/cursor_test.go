@@ -421,3 +421,45 @@ func failureLaggard(t *testing.T) {
 		}
 	})
 }
+
+// A commit that drops a cursor, and is torn, leaves nothing behind that some see and others do not: what a cursor hands
+// out can be browsed and purged.
+func TestTornDropOfACursor(t *testing.T) {
+	half := 0 // of how many the cursor is gone and what the other has settled is lost
+	for seed := range uint64(100) {
+		virtually(t, memfs.Config{Seed: seed}, spool.Options{}, func(b *bench) {
+			b.append("a", "b", "c")
+			d, err := b.s.Cursor("d", spool.CursorOptions{Start: spool.Start{At: spool.Earliest}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			synctest.Wait()
+			both := spool.Range{From: 1, To: 3}
+			d.Settle(both)
+			b.c.Settle(both)
+			b.fs.StopAt(1)
+			_ = b.s.DropCursor(b.Context(), "d")
+			b.s.Close()
+			b.fs = b.fs.Cut(memfs.Kill, seed)
+			b.opts.FS = b.fs
+			b.open()
+			var browsed []string
+			for e, err := range b.s.Browse(b.Context(), 0) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				browsed = append(browsed, string(e.Frames[0]))
+			}
+			got := b.got(b.c)
+			if len(b.s.Stats().Cursors) == 1 {
+				b.want("seed "+fmt.Sprint(seed), strings.Join(browsed, " "), got)
+				if got == "a b c" {
+					half++
+				}
+			}
+		})
+	}
+	if half == 0 {
+		t.Error("no commit was torn in the middle")
+	}
+}

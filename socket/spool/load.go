@@ -37,6 +37,14 @@ type torn struct {
 	data []byte
 }
 
+// isBase reports whether it says that everything below a seq is settled, whoever may come. That was so with the others
+// of its commit, which say what the cursors have settled or that one is gone: without them a message that a cursor
+// still has would count as dead.
+func (t *torn) isBase() bool {
+	f := field{b: t.data}
+	return t.kind == typeSettled && f.u16() == baseCursor
+}
+
 // A loss is damage that was found: what was acknowledged and cannot be read any more.
 type loss struct {
 	seqs ranges.Range // empty: no message is lost by it

@@ -178,7 +178,7 @@ func (s *Spool) enter(im *image) error {
 	}
 	g := &group{}
 	for _, t := range im.torn {
-		if t.kind == typeMessage && t.seq < s.written || t.kind == typeEpoch {
+		if t.kind == typeMessage && t.seq < s.written || t.kind == typeEpoch || t.isBase() {
 			continue
 		}
 		// These speak of seqs that were given.
