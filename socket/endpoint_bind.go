@@ -25,7 +25,7 @@ type endpointState struct {
 	cancel context.CancelFunc // ends the attempts to connect
 	up     int                // links that have joined, guarded by core.mu
 	spent  bool               // no peer is to be waited for any more, guarded by core.out.mu
-	endID  endID              // of a connected one, by which its peer knows the socket
+	endID  endID              // of a connected one, by which its peer knows the socket, or tells it from its rivals
 	record record             // of the attempts, guarded by core.mu
 }
 

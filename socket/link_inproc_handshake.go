@@ -44,6 +44,7 @@ func (c *core) handshakeInproc(ctx context.Context, conn transport.Direct, l *li
 		inproc:   true,
 		features: c.features(),
 		end:      c.endAt(l.ep),
+		by:       c.endpointAt(l.ep),
 	}
 	ours := make(chan zmtp.Command, 2) // the last one of the mechanism, and the first of what follows
 	conduit := &inprocConduit{out: ours, done: conn.Done()}

@@ -40,6 +40,7 @@ type Peer struct {
 	inproc           bool
 	features         zmtp.Features // of a Yodel peer
 	end              endID         // the same
+	by               [8]byte       // the same: see zmtp.Yodel.Endpoint
 	conn             *peerLink     // nil if no socket made it
 	origin           *origin       // of subscriptions that an XPub received from it
 	heartbeatTimeout time.Duration // that a Yodel peer has told; 0 for none
@@ -90,6 +91,7 @@ func (c *core) ourProperty(ep *endpointState) zmtp.Property {
 		Node:      thisNode(),
 		Heartbeat: c.cfg.heartbeat.timeout,
 		Receiver:  c.endAt(ep),
+		Endpoint:  c.endpointAt(ep),
 	})}
 }
 
@@ -99,6 +101,14 @@ func (c *core) endAt(ep *endpointState) endID {
 		return c.endID
 	}
 	return ep.endID
+}
+
+// endpointAt tells this end apart from others that have its name; zero if it is the only one that can have it.
+func (c *core) endpointAt(ep *endpointState) (id [8]byte) {
+	if !ep.bound && c.cfg.named() {
+		copy(id[:], ep.endID[:])
+	}
+	return id
 }
 
 // features are the feature bits of this socket.
@@ -141,7 +151,7 @@ func newPeer(s *zmtp.Session, endpoint, address string) *Peer {
 	if v, _ := s.Metadata.Get(zmtp.PropertyYodel); len(v) > 0 {
 		if y, err := zmtp.ParseYodel(v); err == nil {
 			p.yodel, p.Node, p.heartbeatTimeout = true, y.Node, y.Heartbeat
-			p.features, p.end = y.Features, y.Receiver
+			p.features, p.end, p.by = y.Features, y.Receiver, y.Endpoint
 		}
 	}
 	return p

@@ -17,13 +17,14 @@ type rivals struct {
 	losers []rival // from whom, the last one at the end
 }
 
-// A rival is one of several that have a name. Those of one process that have named themselves are one.
+// A rival is one of several that have a name. Those of one process that are bound are one.
 type rival struct {
 	end  endID
 	node NodeID
+	by   [8]byte
 }
 
-func (p *Peer) rival() rival { return rival{p.end, p.Node} }
+func (p *Peer) rival() rival { return rival{p.end, p.Node, p.by} }
 
 // maxLosers is how many of those are remembered that were taken over from. Of more, those that were so first take over
 // once more, each in its turn.

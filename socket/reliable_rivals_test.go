@@ -8,23 +8,34 @@ import (
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
-// TestRivals: of two processes that receive by one name the one that came last is served, and the other is refused for
-// as long as that is there; however many there are, nothing of them stays but the last few that were taken over from.
+// TestRivals: of two that receive by one name, in two processes or in one, the one that came last is served, and the
+// other is refused for as long as that is there; however many there are, nothing of them stays but the last few that
+// were taken over from.
 func TestRivals(t *testing.T) {
+	for name, who := range map[string]func(n byte) zmtp.Yodel{
+		"of processes":   func(n byte) zmtp.Yodel { return zmtp.Yodel{Node: [16]byte{n}} },
+		"of one process": func(n byte) zmtp.Yodel { return zmtp.Yodel{Node: [16]byte{1}, Endpoint: [8]byte{n}} },
+	} {
+		t.Run(name, func(t *testing.T) { rivalsOf(t, who) })
+	}
+}
+
+func rivalsOf(t *testing.T, who func(n byte) zmtp.Yodel) {
 	push := NewPush(WithReliable(), WithReassign(-1))
 	defer push.Close()
 	ln := newPipeListener()
 	if _, err := push.BindListener(ln); err != nil {
 		t.Fatal(err)
 	}
-	come := func(process byte, want string) net.Conn {
+	come := func(n byte, want string) net.Conn {
 		t.Helper()
-		conn, got := rivalComes(t, ln.dial(), process)
+		conn, got := rivalComes(t, ln.dial(), who(n))
 		if got != want {
-			t.Fatalf("process %d hears %s, want %s", process, got, want)
+			t.Fatalf("number %d hears %s, want %s", n, got, want)
 		}
 		if want == zmtp.CommandOpen {
-			push.awaitPeer(t, process)
+			y := who(n)
+			push.awaitPeer(t, &y)
 		}
 		return conn
 	}
@@ -35,10 +46,10 @@ func TestRivals(t *testing.T) {
 		_ = come(1, "ERROR").Close()
 	}
 	second.Close()
-	push.awaitPeer(t, 0)
+	push.awaitPeer(t, nil)
 	defer come(1, zmtp.CommandOpen).Close()
-	for process := byte(3); process < 100; process++ {
-		defer come(process, zmtp.CommandOpen).Close()
+	for n := byte(3); n < 100; n++ {
+		defer come(n, zmtp.CommandOpen).Close()
 	}
 	_ = come(98, "ERROR").Close()
 	push.out.mu.Lock()
@@ -53,10 +64,10 @@ func TestRivals(t *testing.T) {
 	}
 }
 
-// rivalComes connects as a process that receives by the name that all of them have, and returns what it hears first.
-func rivalComes(t *testing.T, conn net.Conn, process byte) (net.Conn, string) {
+// rivalComes connects as one that receives by the name that all of them have, and returns what it hears first.
+func rivalComes(t *testing.T, conn net.Conn, yodel zmtp.Yodel) (net.Conn, string) {
 	t.Helper()
-	yodel := zmtp.Yodel{Features: zmtp.FeatureReliable, Node: [16]byte{process}, Receiver: receiverID("one")}
+	yodel.Features, yodel.Receiver = zmtp.FeatureReliable, receiverID("one")
 	sess, err := zmtp.Handshake(t.Context(), conn, zmtp.Config{
 		SocketType: zmtp.Pull,
 		Properties: zmtp.Metadata{{Name: zmtp.PropertyYodel, Value: zmtp.AppendYodel(nil, &yodel)}},
@@ -78,16 +89,20 @@ func rivalComes(t *testing.T, conn net.Conn, process byte) (net.Conn, string) {
 	return conn, string(heard)
 }
 
-// awaitPeer waits until the only peer is that process; 0 for none.
-func (c *core) awaitPeer(t *testing.T, process byte) {
+// awaitPeer waits until the only peer is one; nil for none.
+func (c *core) awaitPeer(t *testing.T, one *zmtp.Yodel) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		links := c.snapshot()
-		if len(links) == 0 && process == 0 || len(links) == 1 && links[0].peer.Node[0] == process && process > 0 {
+		switch {
+		case one == nil && len(links) == 0:
+			return
+		case one == nil || len(links) != 1:
+		case links[0].peer.Node == one.Node && links[0].peer.by == one.Endpoint:
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("there are %d peers, and process %d is not the only one", len(links), process)
+			t.Fatalf("there are %d peers, and it is not %v alone", len(links), one)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func FuzzYodel(f *testing.F) {
 		if back, err := ParseYodel(again); err != nil || back != y {
 			t.Fatalf("%+v became %+v, %v", y, back, err)
 		}
-		if len(v) >= yodelSize && !bytes.Equal(again[1:], v[1:yodelSize]) {
+		if len(v) >= yodelSize && !bytes.HasPrefix(v[1:], again[1:]) {
 			t.Fatalf("% x became % x", v, again)
 		}
 	})

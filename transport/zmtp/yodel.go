@@ -14,6 +14,7 @@ import (
 //	 5  node      16      which process
 //	21  heartbeat u32     milliseconds of silence after which it gives a peer up, 0 for never
 //	25  receiver  16      which receiver, see [Yodel.Receiver]; left out by versions that have no reliable links
+//	41  endpoint  8       see [Yodel.Endpoint]; left out where it is zero
 //
 // All numbers are big endian. A longer value comes from a later version: what is known of it stands at its start.
 const PropertyYodel = "X-Yodel"
@@ -46,12 +47,16 @@ type Yodel struct {
 	// Receiver names the socket as the receiver of a stream. It is the same whenever that receiver comes back over a
 	// new connection, and no other's: not that of another endpoint by which the socket connects to the same peer.
 	Receiver [16]byte
+	// Endpoint tells those apart that have one Receiver: sockets that were given the same name, or several endpoints by
+	// which such a socket connects. It stays the same over the connections of an endpoint. Zero tells nothing.
+	Endpoint [8]byte
 }
 
 const (
 	yodelVersion  = 1
 	yodelShortest = 1 + 4 + 16 + 4
 	yodelSize     = yodelShortest + 16
+	yodelLongest  = yodelSize + 8
 )
 
 // AppendYodel adds the value of an X-Yodel property.
@@ -60,7 +65,11 @@ func AppendYodel(b []byte, y *Yodel) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(y.Features))
 	b = append(b, y.Node[:]...)
 	b = binary.BigEndian.AppendUint32(b, milliseconds(y.Heartbeat))
-	return append(b, y.Receiver[:]...)
+	b = append(b, y.Receiver[:]...)
+	if y.Endpoint == [8]byte{} {
+		return b
+	}
+	return append(b, y.Endpoint[:]...)
 }
 
 // ParseYodel reads the value of an X-Yodel property. A value that is shorter than the first version's is ErrMalformed.
@@ -78,6 +87,9 @@ func ParseYodel(v []byte) (y Yodel, err error) {
 		return y, nil
 	}
 	y.Receiver = [16]byte(v[25:])
+	if len(v) >= yodelLongest {
+		y.Endpoint = [8]byte(v[41:])
+	}
 	return y, nil
 }
 

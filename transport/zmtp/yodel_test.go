@@ -27,23 +27,28 @@ func TestYodelBytes(t *testing.T) {
 		{"nothing", Yodel{}, "01 00000000 00000000000000000000000000000000 00000000 00000000000000000000000000000000"},
 		{
 			"all",
-			Yodel{FeatureReliable, sixteen('A'), 15 * time.Second, sixteen('B')},
+			Yodel{FeatureReliable, sixteen('A'), 15 * time.Second, sixteen('B'), [8]byte{}},
 			"01 00000001 " + sixteenA + " 00003A98 " + sixteenB,
 		},
 		{
 			"heartbeat rounded up",
-			Yodel{0, sixteen('A'), time.Microsecond, sixteen('B')},
+			Yodel{0, sixteen('A'), time.Microsecond, sixteen('B'), [8]byte{}},
 			"01 00000000 " + sixteenA + " 00000001 " + sixteenB,
 		},
 		{
 			"heartbeat that does not fit",
-			Yodel{0, sixteen('A'), math.MaxInt64, sixteen('B')},
+			Yodel{0, sixteen('A'), math.MaxInt64, sixteen('B'), [8]byte{}},
 			"01 00000000 " + sixteenA + " FFFFFFFF " + sixteenB,
 		},
 		{
 			"negative heartbeat",
-			Yodel{0, sixteen('A'), -1, sixteen('B')},
+			Yodel{0, sixteen('A'), -1, sixteen('B'), [8]byte{}},
 			"01 00000000 " + sixteenA + " 00000000 " + sixteenB,
+		},
+		{
+			"of an endpoint",
+			Yodel{FeatureReliable, sixteen('A'), 0, sixteen('B'), [8]byte([]byte("CCCCCCCC"))},
+			"01 00000001 " + sixteenA + " 00000000 " + sixteenB + " 'CCCCCCCC'",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,24 +59,33 @@ func TestYodelBytes(t *testing.T) {
 }
 
 func TestParseYodel(t *testing.T) {
-	a, b := sixteen('A'), sixteen('B')
+	a, b, none := sixteen('A'), sixteen('B'), [8]byte{}
 	for _, tt := range []struct {
 		name string
 		v    string
 		want Yodel
 		err  error
 	}{
-		{"all", "01 00000001 " + sixteenA + " 00003A98 " + sixteenB, Yodel{FeatureReliable, a, 15 * time.Second, b}, nil},
-		{"without a receiver", "01 00000000 " + sixteenA + " 00003A98", Yodel{0, a, 15 * time.Second, [16]byte{}}, nil},
 		{
-			"a feature that needs a receiver, without one", "01 0000000F " + sixteenA + " 00000000",
-			Yodel{8, a, 0, [16]byte{}},
+			"all", "01 00000001 " + sixteenA + " 00003A98 " + sixteenB,
+			Yodel{FeatureReliable, a, 15 * time.Second, b, none},
 			nil,
 		},
-		{"half a receiver", "01 00000001 " + sixteenA + " 00000000 'BBBB'", Yodel{0, a, 0, [16]byte{}}, nil},
+		{"without a receiver", "01 00000000 " + sixteenA + " 00003A98", Yodel{0, a, 15 * time.Second, [16]byte{}, none}, nil},
+		{
+			"a feature that needs a receiver, without one", "01 0000000F " + sixteenA + " 00000000",
+			Yodel{8, a, 0, [16]byte{}, none},
+			nil,
+		},
+		{"half a receiver", "01 00000001 " + sixteenA + " 00000000 'BBBB'", Yodel{0, a, 0, [16]byte{}, none}, nil},
 		{
 			"of a later version", "09 80000001 " + sixteenA + " 00000001 " + sixteenB + " 'later'",
-			Yodel{FeatureReliable | 1<<31, a, time.Millisecond, b},
+			Yodel{FeatureReliable | 1<<31, a, time.Millisecond, b, none},
+			nil,
+		},
+		{
+			"of an endpoint", "01 00000001 " + sixteenA + " 00000000 " + sixteenB + " 'CCCCCCCC' 'later'",
+			Yodel{FeatureReliable, a, 0, b, [8]byte([]byte("CCCCCCCC"))},
 			nil,
 		},
 		{"empty", "", Yodel{}, ErrMalformed},
