@@ -80,12 +80,6 @@ var examples = map[string]string{
 	"subscribe": `  yodel publish quotes.sap --bind tcp://127.0.0.1:5564 --data 101.5
   yodel subscribe 'quotes.*' --connect tcp://127.0.0.1:5564 --count 1
   yodel subscribe 'log.>' --find logs --json`,
-	"submit": `  yodel work --bind tcp://127.0.0.1:5565 --exec 'jq length'
-  seq 3 | yodel submit --connect tcp://127.0.0.1:5565 --wait
-  find . -name '*.log' | jq -R . | yodel submit --announce compress`,
-	"work": `  seq 3 | yodel submit --connect tcp://127.0.0.1:5565 --wait
-  yodel work --bind tcp://127.0.0.1:5565 --exec 'jq length'
-  yodel work --find compress --exec 'jq -r . | xargs gzip' --parallel 4`,
 	"pair": `  yodel pair --bind tcp://127.0.0.1:5560
   yodel pair --connect tcp://127.0.0.1:5560
   yodel pair --find talk`,
@@ -101,4 +95,10 @@ var examples = map[string]string{
 	"xsub": `  yodel pub --bind tcp://127.0.0.1:5558 --topic news --data hello
   yodel xsub --connect tcp://127.0.0.1:5558 --topic news
   yodel xsub --find logs --topic ''`,
+	"spout": `  yodel drain -t 120 'news-service/#.news'
+  yodel spout news-service/usea.news xiaorui.cc
+  yodel spout --durable -c 10 -P x=1 -M sku=7 orders "10 pounds"`,
+	"drain": `  yodel spout -c 3 orders hello
+  yodel drain -t 30 -c 3 -p '%(P[spout-id])s %(C)s' orders
+  yodel drain 'orders; {mode: browse}'`,
 }
