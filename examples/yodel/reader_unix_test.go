@@ -37,7 +37,7 @@ func TestReaderGone(t *testing.T) {
 		"pull --bind AT", "sub --bind AT", "req --bind AT", "pair --bind AT", "dealer --bind AT", "router --bind AT",
 		"xpub --bind AT", "xsub --bind AT", "push --bind AT --confirm", "pub --bind AT --confirm", "monitor rep --bind AT",
 		"monitor push --bind AT --data x", "bench recv AT", "bench ping NOBODY", "peers --watch --group GROUP",
-		"call m --connect NOBODY", "subscribe a --connect NOBODY",
+		"submit --bind AT --wait", "call m --connect NOBODY", "subscribe a --connect NOBODY",
 		"pull --connect NOBODY", "sub --bind AT --count 5 --timeout 1h",
 	} {
 		t.Run(strings.ReplaceAll(args, "/", ""), func(t *testing.T) {

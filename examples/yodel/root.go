@@ -66,7 +66,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Long: `yodel sends and receives messages over ZMTP 3.1 sockets: to other yodels, to programs that use the Yodel
 library, and to any ZeroMQ peer. A verb is a socket type; senders read one message a line from standard input,
 receivers print one a line; pair, dealer, router, xpub and xsub do both. call and serve are typed services,
-publish and subscribe typed events, in JSON.
+publish and subscribe typed events, and submit and work jobs that are acknowledged, all in JSON.
 
   yodel pull --bind tcp://127.0.0.1:5557
   seq 10 | yodel push --connect tcp://127.0.0.1:5557

@@ -32,6 +32,8 @@ func TestTimeoutWithNothing(t *testing.T) {
 		"serve m --bind tcp://127.0.0.1:0 --exec cat",
 		"publish a --bind tcp://127.0.0.1:0 --data 1",
 		"subscribe a --connect NOBODY",
+		"submit --bind tcp://127.0.0.1:0 --data 1",
+		"work --connect NOBODY --exec cat",
 		"bench recv tcp://127.0.0.1:0",
 		"bench send NOBODY",
 		"bench ping NOBODY",

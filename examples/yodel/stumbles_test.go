@@ -280,6 +280,8 @@ func TestStumble15Completion(t *testing.T) {
 		{"serve m --announce ", ":4\n"},
 		{"publish a --overflow ", "block\nconflate\ndisconnect\ndrop-newest\ndrop-oldest\nreject\n:4\n"},
 		{"subscribe a ", ":4\n"},
+		{"submit --connect ", "tcp://\nipc://\n:4\n"},
+		{"work --announce ", ":4\n"},
 		{"proxy --frontend ", "ROUTER\nDEALER\nXSUB\nXPUB\nPULL\nPUSH\n:4\n"},
 	} {
 		p := startInput(t, "", append([]string{"__complete"}, strings.Split(tc.args, " ")...)...)

@@ -42,7 +42,7 @@ type taskRun interface {
 
 // taskVerbs are all of them, in the order in which they are told of.
 func taskVerbs() []*taskVerb {
-	return []*taskVerb{callVerb, serveVerb, publishVerb, subscribeVerb}
+	return []*taskVerb{callVerb, serveVerb, publishVerb, subscribeVerb, submitVerb, workVerb}
 }
 
 // taskFlags are the flags that tasks have; each has those that mean something to it.
@@ -84,7 +84,7 @@ type task struct {
 func (a *app) taskCommand(v *taskVerb) *cobra.Command {
 	var f taskFlags
 	cmd := &cobra.Command{
-		Use:               v.name + " " + v.args,
+		Use:               strings.TrimSpace(v.name + " " + v.args),
 		Short:             v.short,
 		Long:              v.short + ".\n\n" + v.long + "\n\n" + commonHelp,
 		Example:           examples[v.name],

@@ -80,6 +80,12 @@ var examples = map[string]string{
 	"subscribe": `  yodel publish quotes.sap --bind tcp://127.0.0.1:5564 --data 101.5
   yodel subscribe 'quotes.*' --connect tcp://127.0.0.1:5564 --count 1
   yodel subscribe 'log.>' --find logs --json`,
+	"submit": `  yodel work --bind tcp://127.0.0.1:5565 --exec 'jq length'
+  seq 3 | yodel submit --connect tcp://127.0.0.1:5565 --wait
+  find . -name '*.log' | jq -R . | yodel submit --announce compress`,
+	"work": `  seq 3 | yodel submit --connect tcp://127.0.0.1:5565 --wait
+  yodel work --bind tcp://127.0.0.1:5565 --exec 'jq length'
+  yodel work --find compress --exec 'jq -r . | xargs gzip' --parallel 4`,
 	"pair": `  yodel pair --bind tcp://127.0.0.1:5560
   yodel pair --connect tcp://127.0.0.1:5560
   yodel pair --find talk`,

@@ -124,6 +124,14 @@ func TestUsage(t *testing.T) {
 		{"subscribe does not bind", "subscribe a --bind ipc://x", 2, "--bind is not for subscribe: it has --connect"},
 		{"empty group of subscribers", "subscribe a --connect ipc://x --queue-group=", 2, "--queue-group \"\""},
 		{"group and past", "subscribe a --connect ipc://x --queue-group g --last", 2, "--queue-group excludes --last"},
+		{"submit an argument", "submit a --bind ipc://x", 2, `unexpected argument "a"`},
+		{"submit nowhere", "submit", 2, "give --bind or --connect, or --announce or --find, at least once"},
+		{"submit no JSON", "submit --bind ipc://x --data a", 2, "write a text as"},
+		{"submit with an empty key", "submit --bind ipc://x --key=", 2, "--key \"\""},
+		{"submit without attempts", "submit --bind ipc://x --max-attempts 0", 2, "--max-attempts 0"},
+		{"work on nothing", "work --bind ipc://x", 2, "--exec is missing"},
+		{"work for an endpoint", "work ipc://x --exec cat", 2, "an endpoint goes to --bind or --connect"},
+		{"work with a time of no unit", "work --bind ipc://x --exec cat --retry-after 5", 2, "say the unit"},
 		{"cannot bind", "pull --bind ipc:///no/such/directory/s", 1, "/no/such/directory/s"},
 		{"no such file", "push --connect ipc://x --file /no/such/file", 1, "/no/such/file"},
 		{"no name to look up", "push --bind tcp://no-such-host.invalid:1", 1, "no-such-host.invalid"},
@@ -148,7 +156,8 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	p.exit(0)
 	for _, verb := range []string{
 		"push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub", "proxy", "bench", "monitor",
-		"peers", "call", "serve", "publish", "subscribe", "spool", "keygen", "version",
+		"peers", "call", "serve", "publish", "subscribe", "submit", "work",
+		"spool", "keygen", "version",
 	} {
 		if !strings.Contains(p.stdout.String(), "\n  "+verb+" ") {
 			t.Errorf("the help lacks %s:\n%s", verb, p.stdout)

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/yodel-mq/yodel/patterns"
+	"github.com/yodel-mq/yodel/patterns/pipeline"
+	"github.com/yodel-mq/yodel/socket"
+)
+
+var submitVerb = &taskVerb{
+	name: "submit", by: binds | connects | finds,
+	short: "Give each line as a job to one of the workers, and see that it is done",
+	long: `Jobs are the lines of standard input, or --data. Each is with one worker at a time: work, or any of
+package patterns/pipeline. One that a worker gives back, or has when it is lost, goes to another, up to
+--max-attempts times; a job may be done twice then. Jobs live in the memory of submit, which ends when all are
+settled.
+
+` + valueHelp + `
+
+With --wait the result of each job is printed, in the order of the lines; with --json as {"job":…,"result":…}, or
+with "error" and "attempts" in place of "result". A job that comes to nothing is told on standard error, and makes
+the status 1 at the end, as does a line that is no JSON.
+
+At the end of the input it waits up to --linger for jobs to be settled, by default for ever; those that are not are
+a failure (status 1). With --timeout it gives up when nothing could be sent and nothing was settled for that long,
+and no worker has a job: status 3 if none was settled at all, else 1. Ctrl-C stops reading and leaves one more
+second; then jobs that are not settled are told, and lost.
+
+` + readerHelp,
+	begin: func(fs *pflag.FlagSet, f *taskFlags) taskRun {
+		s := &submitter{taskFlags: f}
+		fs.StringVar(&f.data, "data", "", "submit `JSON` once (--count N: N times); -: the lines of standard input")
+		fs.IntVar(&f.count, "count", 0, "stop after `N` jobs; 0: at the end of the input")
+		fs.BoolVar(&s.wait, "wait", false, "print the result of each job")
+		fs.StringVar(&s.key, "key", "", "do these jobs one after the other, and after all others with `KEY`")
+		fs.DurationVar(&s.ttl, "ttl", 0, "give up a job that no worker has had after `D` (default never)")
+		fs.IntVar(&s.attempts, "max-attempts", 20, "give up a job after `N` attempts that came to nothing")
+		fs.DurationVar(&f.linger, "linger", 0, "wait at the end for up to `D` for jobs to be settled (default for ever)")
+		return s
+	},
+}
+
+// A submitter is submit.
+type submitter struct {
+	*taskFlags
+	wait     bool
+	key      string
+	ttl      time.Duration
+	attempts int
+	lingers  bool // --linger is given
+
+	push   *pipeline.Pusher[patterns.Raw]
+	unsent int64         // lines that are no JSON
+	busy   atomic.Uint64 // how often it was seen that a worker has a job
+}
+
+// maxPending is how many jobs may wait to be settled.
+const maxPending = 10_000
+
+func (s *submitter) check(fs *pflag.FlagSet, _ []string) error {
+	s.lingers = fs.Changed("linger")
+	switch {
+	case fs.Changed("key") && (s.key == "" || len(s.key) > 64):
+		return usagef("--key %.32q: it must have 1 to 64 bytes", s.key)
+	case fs.Changed("max-attempts") && s.attempts < 1:
+		return usagef("--max-attempts %d: it must be 1 or more", s.attempts)
+	}
+	return nil
+}
+
+func (s *submitter) open(t *task) party {
+	s.push = pipeline.NewPusher[patterns.Raw](
+		pipeline.WithCodec(patterns.JSON()), pipeline.WithPending(maxPending, 0),
+		pipeline.WithMaxAttempts(s.attempts), pipeline.WithRefused(t.say),
+		pipeline.WithRouter(secured[socket.RouterOption](&s.security)...),
+		pipeline.WithDealer(secured[socket.DealerOption](&s.security)...))
+	return s.push
+}
+
+func (s *submitter) summary(t *task) string {
+	st := s.push.Stats()
+	text := fmt.Sprintf("%d of %s done", st.Done, countOf(st.Accepted, "job"))
+	if st.Redelivered > 0 {
+		text += fmt.Sprintf("; %d given again", st.Redelivered)
+	}
+	return text
+}
+
+func (s *submitter) run(ctx context.Context, t *task) error {
+	src, err := s.source(t.app, "a job")
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	t.out = newPrinter(t.stdout, "line", nil)
+	read, stopReading := ctx, func() {}
+	if s.wait {
+		read, stopReading = t.whileRead(ctx)
+	}
+	defer stopReading()
+	work, cancel := context.WithCancelCause(read)
+	defer cancel(nil)
+	defer cancelWhenIdle(s.progress, s.timeout, cancel)()
+
+	receipts := make(chan *pipeline.Receipt, maxPending)
+	settled := make(chan error, 1)
+	go func() {
+		err := s.settle(t, receipts)
+		if err != nil {
+			cancel(err)
+		}
+		settled <- err
+	}()
+	err = s.submitAll(work, t, src, receipts)
+	close(receipts)
+	why := s.drain(ctx, work)
+	t.closing.Store(true)
+	_ = s.push.Close() // which settles what is left
+	if e := <-settled; e != nil {
+		return e
+	}
+	if interrupted(ctx, err) {
+		err = nil
+	}
+	return s.status(t, err, why)
+}
+
+// progress is what the pusher has come to.
+func (s *submitter) progress() tally {
+	st := s.push.Stats()
+	if st.Held > 0 || st.Waiting+st.Delayed == 0 {
+		s.busy.Add(1) // whoever has it is at work, or there is nothing to do
+	}
+	return tally{st.Accepted, st.Done + st.Rejected + st.Expired + st.TooOften + s.busy.Load()}
+}
+
+func (s *submitter) submitAll(ctx context.Context, t *task, src source, receipts chan<- *pipeline.Receipt) error {
+	opts := []pipeline.PushOption{pipeline.Key(s.key), pipeline.TTL(s.ttl)}
+	for n := 0; s.count == 0 || n < s.count; n++ {
+		it, err := src.next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case src.refuses(err):
+			t.con.printf("submit: %v; not sent", err)
+			s.unsent++
+			continue
+		case err != nil:
+			return err
+		}
+		r, err := s.push.Push(ctx, jsonBody(it.frames[0]), opts...)
+		if err != nil {
+			return err
+		}
+		select {
+		case receipts <- r:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// settle tells what becomes of jobs, in the order in which they were accepted.
+func (s *submitter) settle(t *task, receipts <-chan *pipeline.Receipt) error {
+	for r := range receipts {
+		<-r.Done()
+		err := s.settleOne(t, r)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *submitter) settleOne(t *task, r *pipeline.Receipt) error {
+	err := r.Err()
+	if errors.Is(err, socket.ErrClosed) {
+		return nil // it is counted
+	}
+	lost, _ := errors.AsType[*pipeline.JobError](err)
+	if lost != nil {
+		t.failed.Add(1)
+		t.con.printf("submit: job %v: %s", lost.ID, jobFate(lost))
+	} else {
+		t.done.Add(1)
+	}
+	if !s.wait {
+		return nil
+	}
+	line, err := s.result(t, r, lost)
+	if err != nil || line == nil {
+		return err
+	}
+	return t.out.printNow(line)
+}
+
+// jobFate is why a job came to nothing.
+func jobFate(e *pipeline.JobError) string {
+	text := fmt.Sprintf("%v after %s", e.Err, countOf(e.Attempts, "attempt"))
+	if errors.Is(e.Err, pipeline.ErrExpired) {
+		text = e.Err.Error()
+	}
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
+}
+
+// result is what --wait prints; nil if that is nothing.
+func (s *submitter) result(t *task, r *pipeline.Receipt, lost *pipeline.JobError) ([]byte, error) {
+	line := appendJSON([]byte(`{"job":`), r.ID().String())
+	if lost != nil {
+		if !t.json {
+			return nil, nil
+		}
+		line = appendJSON(append(line, `,"error":`...), jobFate(lost))
+		return append(appendCount(line, "attempts", lost.Attempts), '}'), nil
+	}
+	var value patterns.Raw
+	err := r.Result(&value)
+	text := []byte("null")
+	if err == nil {
+		text, err = toJSON(value)
+	}
+	if err != nil {
+		return nil, failf("the result of job %v: %w", r.ID(), err)
+	}
+	if !t.json {
+		return text, nil
+	}
+	return append(append(append(line, `,"result":`...), text...), '}'), nil
+}
+
+// drain waits until all jobs are settled, and returns why it did not wait any longer.
+func (s *submitter) drain(ctx, work context.Context) error {
+	wait, cancel := context.WithCancelCause(context.WithoutCancel(work))
+	defer cancel(nil)
+	if s.lingers {
+		linger := time.AfterFunc(s.linger, func() { cancel(errLinger) })
+		defer linger.Stop()
+	}
+	defer context.AfterFunc(work, func() {
+		if ctx.Err() == nil { // nobody reads, or nothing was done for --timeout
+			cancel(context.Cause(work))
+			return
+		}
+		time.AfterFunc(interruptedLinger, func() { cancel(errInterrupted) })
+	})()
+	if err := s.push.Flush(wait); err != nil {
+		return context.Cause(wait)
+	}
+	return nil
+}
+
+// status is what it all comes to, if submitting ended with err and waiting with why.
+func (s *submitter) status(t *task, err, why error) error {
+	st := s.push.Stats()
+	left := st.Accepted - st.Done - st.Rejected - st.Expired - st.TooOften - st.Canceled
+	switch {
+	case isBrokenPipe(why):
+		return why
+	case errors.Is(why, errIdle) && st.Accepted == left:
+		return nothingf("nothing was done for %v: %s not settled", s.timeout, countOf(left, "job"))
+	case left > 0:
+		return failf("%s not settled, and lost: %w", countOf(left, "job"), why)
+	}
+	if _, ok := errors.AsType[*statusError](err); ok {
+		return err
+	}
+	switch n := t.failed.Load(); {
+	case err != nil && !errors.Is(err, errIdle):
+		return failf("%w", err)
+	case n > 0:
+		return failf("%s came to nothing", countOf(n, "job"))
+	case s.unsent > 0:
+		return failf("%s not sent", countOf(s.unsent, "line"))
+	}
+	return nil
+}
