@@ -53,6 +53,8 @@ type socketFlags struct {
 	echo        bool
 	exec        string
 	execTimeout time.Duration
+
+	observe bool // at the control socket of the process
 }
 
 // The formats of --format.
@@ -152,6 +154,7 @@ func (f *socketFlags) register(fs *pflag.FlagSet, v *verb) {
 	}
 	fs.StringVar(&f.id, "id", "", "routing identity `ID`, shown to peers (1 to 255 bytes)")
 	fs.DurationVar(&f.stats, "stats", 0, "print the socket's ledger on standard error every `D` (default off)")
+	fs.BoolVar(&f.observe, "observe", false, "show what the socket does to 'yodel top' of this user")
 	f.security.register(fs)
 }
 

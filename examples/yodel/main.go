@@ -11,7 +11,7 @@
 //
 // Start reading at run (root.go) and verbs.go; then send.go, recv.go, request.go, reply.go and twoway.go are one way
 // of using a socket each, session.go is what they share; discover.go is how they find peers by name; proxy.go,
-// bench.go, monitor.go, peers.go and spool.go are the verbs that are not one socket. call.go, serve.go,
+// bench.go, monitor.go, peers.go, spool.go and top.go are the verbs that are not one socket. call.go, serve.go,
 // publish.go, subscribe.go, submit.go and work.go are those of package patterns, and task.go is what they share;
 // spout.go and drain_verb.go are spout and drain, as Qpid has them.
 package main

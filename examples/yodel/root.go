@@ -102,7 +102,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 --timeout passed with nothing to
 		root.AddCommand(a.taskCommand(v))
 	}
 	root.AddCommand(a.proxyCommand(), a.benchCommand(), a.monitorCommand(), a.peersCommand(),
-		a.spoolCommand(), a.keygenCommand(), a.versionCommand())
+		a.topCommand(), a.spoolCommand(), a.keygenCommand(), a.versionCommand())
 	root.AddCommand(a.spoutCommand(), a.drainCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()

@@ -57,6 +57,11 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 				return err
 			}
 			defer s.close()
+			unobserved, err := s.observe()
+			if err != nil {
+				return err
+			}
+			defer unobserved()
 			s.reached = a.watchEndpoints(v.name, s.sock, f.connect)
 			s.reached.setOverflow(&f)
 			s.promptForLines()
@@ -64,6 +69,7 @@ func (a *app) socketCommand(v *verb) *cobra.Command {
 			err = v.run(cmd.Context(), s)
 			stop()
 			s.reached.end()
+			unobserved()
 			s.close()
 			<-s.reached.over // all has been told
 			s.noteUnprinted(err)
