@@ -286,3 +286,26 @@ func TestDurableRivals(t *testing.T) {
 		must(t, q.Close())
 	})
 }
+
+// TestDurableGivenUp: a subscriber that has got messages, and could not say so before it was given up on, goes on
+// behind them when it comes back.
+func TestDurableGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPress(t, t.TempDir(), spool.Options{})
+		a := p.reader(t, "a", "ann", spool.Start{}, "x")
+		must(t, p.WaitSubscribers(aDay(t), "x", 1))
+		p.publish(t, "x", 0, 10)
+		recvTopical(t, a, upTo(0, 10)...)
+		time.Sleep(time.Second)
+		p.net.PartitionOneWay("a", "srv")
+		p.publish(t, "x", 10, 20)
+		recvTopical(t, a, upTo(10, 20)...)
+		time.Sleep(time.Hour)
+		p.net.Heal()
+		p.publish(t, "x", 20, 30)
+		recvTopical(t, a, upTo(20, 30)...)
+		quiet(t, a)
+		shut(t, a)
+		p.close(t)
+	})
+}

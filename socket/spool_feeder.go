@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/yodel-mq/yodel/socket/internal/ranges"
 )
 
 // A feeder takes messages from one cursor of a store to links: to any of several, a run for each in turn, or to the one
@@ -22,7 +24,8 @@ type feeder struct {
 	burying  []burial
 
 	notes     receiverNotes
-	stateLost bool // that the receiver has lost its state was told, and it has acknowledged nothing since
+	claimed   ranges.Set // numbers that its receiver says are settled, of which some may be others'
+	stateLost bool       // that the receiver has lost its state was told, and it has acknowledged nothing since
 }
 
 // How much a feeder takes at a time: with several receivers so little that all get some, for each run costs a NEXT.
@@ -179,6 +182,9 @@ func (f *feeder) mayPut(m *stored) bool {
 	case f.of.out.Contains(m.number): // a receiver was found to have it
 		return false
 	case f.of.done.Contains(m.number), f.cur.settled(m.number):
+		return false
+	case f.claimed.Contains(m.number):
+		f.settleUnsent(only(m.number))
 		return false
 	case f.adoptedBy(m.number):
 		return false

@@ -1,7 +1,6 @@
 package socket_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -13,12 +12,13 @@ import (
 // TestSpoolPartition: each message goes to its owner alone, in order, however long that is away; one that is not named
 // gets nothing.
 func TestSpoolPartition(t *testing.T) {
-	for _, keyed := range []bool{false, true} {
-		t.Run(fmt.Sprintf("with a key %v", keyed), func(t *testing.T) {
+	for name, window := range map[string]int{"with a key": 0, "without": 0, "without, and told often what is settled": 4} {
+		keyed := name == "with a key"
+		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				net := simnet.New(simnet.Config{Latency: time.Millisecond})
 				m := newMedium()
-				opts := []socket.PushOption{socket.WithPartition("one", "two")}
+				opts := []socket.PushOption{socket.WithPartition("one", "two"), socket.WithWindow(window, 0)}
 				if keyed {
 					opts = append(opts, socket.WithKey(func(m socket.Msg) []byte { return m.Frames[1] }))
 				}

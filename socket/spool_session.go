@@ -85,6 +85,7 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 	if o.Known != reliable.Everything {
 		s.feeder.beganAnew(sp.found)
 	}
+	s.feeder.claimed = ranges.Set{}
 	s.settled(r.Settled)
 	s.settledBelow(low, ranges.From(0, o.Held...))
 	for _, p := range r.Again {
@@ -97,6 +98,9 @@ func (s *session) goesOn(r reliable.Resumption[*batch], o reliable.Opened, low u
 		s.holds.AddRange(h.From, h.To)
 	}
 	for _, h := range r.Held {
+		if s.feeder.receiver != "" {
+			break // which of them are its own shows as they are read: adoptedBy
+		}
 		for _, k := range parts(&sp.out, h) {
 			if !k.in { // and not on the way to another, too
 				s.adopt(k.numberRange)
@@ -294,10 +298,14 @@ func (s *session) supersededBy(_ *session, done, held *ranges.Set) {
 func (o *opening) takeStored(opened *reliable.Opened) error {
 	s, box, l := o.session, &o.link.core.out, o.link
 	sp := s.spooled
-	if s.feeder = sp.feederFor(opened.Receiver); s.feeder == nil {
+	f := sp.feederFor(opened.Receiver)
+	switch {
+	case f == nil:
 		return fmt.Errorf("%w: it is none of those that WithPartition names", ErrForeign)
+	case s.feeder != nil && s.feeder != f:
+		return fmt.Errorf("%w: it was the owner of another part", ErrProtocol)
 	}
-	s.receiver = opened.Receiver
+	s.feeder, s.receiver = f, opened.Receiver
 	for {
 		earlier := sp.supersede(s, opened)
 		if earlier == nil {

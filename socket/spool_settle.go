@@ -38,7 +38,9 @@ func (f *feeder) settle(r numberRange) {
 }
 
 // acknowledged settles what a receiver has acknowledged, and returns how many of it the session had. What it says it
-// has got from an earlier life of this sender may be in the store yet, or on the way to another receiver.
+// has got from an earlier life of this sender may be in the store yet, or on the way to another receiver. Of an owner
+// in a partition it counts for what turns out to be its own as it is read (mayPut): numbers are those of all owners,
+// and what is another one's is not for it to settle.
 func (f *feeder) acknowledged(s *session, all []numberRange) (messages uint64) {
 	sp := f.of
 	for _, r := range all {
@@ -48,6 +50,10 @@ func (f *feeder) acknowledged(s *session, all []numberRange) (messages uint64) {
 				messages += k.Len()
 				s.has.RemoveRange(k.From, k.To)
 				f.settle(k.numberRange)
+				continue
+			}
+			if f.receiver != "" {
+				f.claimed.AddRange(k.From, k.To)
 				continue
 			}
 			for _, o := range parts(&sp.out, k.numberRange) {
@@ -115,6 +121,7 @@ type giveBack struct {
 func (f *feeder) restore(r numberRange, bytes uint64, how giveBack) {
 	sp, o := f.of, f.of.box
 	sp.out.RemoveRange(r.From, r.To)
+	sp.begun = max(sp.begun, r.To) // whoever was given up on may come back and have them
 	left := Count{r.Len(), bytes}
 	take := func(messages uint64) Count {
 		n := Count{messages, left.Bytes}

@@ -47,6 +47,7 @@ type spooled struct {
 	entered   ranges.Set               // messages that the ledger has
 	out       ranges.Set               // messages that are on a link or wait for an acknowledgement
 	done      ranges.Set               // messages that the ledger has as delivered or dropped
+	begun     uint64                   // messages with numbers below may have been sent, and have come back since
 	confirmed ranges.Set               // of those out, settled by what another receiver said
 	lostOut   []loss                   // of those out, lost by the store
 	lossy     Reason                   // the last reason for which something was lost
@@ -251,7 +252,7 @@ func (sp *spooled) nextLink() reliable.Link {
 
 // place says what OPEN has to say of the stream.
 func (sp *spooled) place() (low, next uint64) {
-	low, next = sp.feeders[0].cur.low(), max(sp.found, sp.out.End(), sp.done.End())
+	low, next = sp.feeders[0].cur.low(), max(sp.found, sp.begun, sp.out.End(), sp.done.End())
 	for _, f := range sp.feeders[1:] {
 		low = min(low, f.cur.low())
 	}
