@@ -39,7 +39,7 @@ type config struct {
 
 	authenticator         Authenticator // nil lets in whom the mechanism does
 	authenticationTimeout time.Duration
-	binding               func(user, identity string) bool // Router; nil for any identity
+	binding               func(user, name string) bool // nil for any
 
 	immediate        bool // queueing senders
 	maxAttempts      int  // the same; 0 for the default

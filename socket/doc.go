@@ -83,7 +83,7 @@
 //	WithMaxAttempts                     how often a message may cost a connection
 //	WithReceived                        when each message came
 //	WithAuthenticationTimeout           how long an authenticator may take
-//	WithIdentityBinding                 a Router's peers have the identities that belong to their users
+//	WithIdentityBinding                 peers have the identities and names that belong to their users
 //	WithRelaxedReplies                  a Rep that need not reply to every request
 //	WithoutBallast                      no GC ballast for this socket's connections
 //	WithLogger                          events to a slog.Logger

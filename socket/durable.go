@@ -45,10 +45,11 @@ type durables struct {
 // A durable is one durable subscription.
 type durable struct {
 	*spooled
-	of   *durables
-	name string
-	link *link // that has named it last; nil if that has left
-	had  rivals
+	of    *durables
+	name  string
+	link  *link // that has named it last; nil if that has left
+	had   rivals
+	owner owner // of the name
 
 	topics  prefix.Tree[uint64] // of each the number of the first message that may be for it
 	from    map[string]uint64   // the same
@@ -129,7 +130,11 @@ func (ds *durables) nextLink() reliable.Link {
 func (d *durable) claim(start spool.Start) error {
 	found := d.store.next()
 	stream, epoch, nonce := d.store.incarnation()
-	c, data, err := d.store.subscription(d.name, d.options(start, nil))
+	var data []byte // what is kept already, of one that is found
+	if d.owner != "" {
+		data = d.encode()
+	}
+	c, data, err := d.store.subscription(d.name, d.options(start, data))
 	if err != nil {
 		return err
 	}

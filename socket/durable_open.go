@@ -20,8 +20,11 @@ func (o *opening) named(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
-	start := startOf(&said)
-	d, err := l.core.out.durables.attach(ctx, said.Name, start)
+	if err := l.core.cfg.bound(l.peer, subscriptionOf, said.Name); err != nil {
+		l.refuse(err)
+		return err
+	}
+	d, err := l.core.out.durables.attach(ctx, l.peer, said.Name, startOf(&said))
 	if err != nil {
 		err = fmt.Errorf("%w: the durable subscription %.64q is refused", err, said.Name)
 		l.refuse(err)
@@ -55,8 +58,8 @@ func startOf(said *zmtp.DurableSubscription) spool.Start {
 	}
 }
 
-// attach finds or makes the subscription of a name, whose cursor is on disk by then. No lock is held.
-func (ds *durables) attach(ctx context.Context, name string, start spool.Start) (*durable, error) {
+// attach finds or makes the subscription of a name for a peer. Its cursor is on disk by then. No lock is held.
+func (ds *durables) attach(ctx context.Context, p *Peer, name string, start spool.Start) (*durable, error) {
 	if len(name) > maxSubscriberName {
 		return nil, fmt.Errorf("%w: a name of %d bytes, the limit is %d", ErrLimit, len(name), maxSubscriberName)
 	}
@@ -68,7 +71,7 @@ func (ds *durables) attach(ctx context.Context, name string, start spool.Start) 
 			ds.box.mu.Unlock()
 			return nil, ErrClosed
 		case d == nil:
-			return ds.make(name, start)
+			return ds.make(p, name, start)
 		case !d.ready():
 			wait := d.found // for whoever makes it
 			if d.over != nil {
@@ -98,12 +101,13 @@ func (ds *durables) attach(ctx context.Context, name string, start spool.Start) 
 }
 
 // make makes a subscription that is not among those there are. The lock is held, and given back.
-func (ds *durables) make(name string, start spool.Start) (*durable, error) {
+func (ds *durables) make(p *Peer, name string, start spool.Start) (*durable, error) {
 	if most := ds.box.env.cfg.durable.max(); len(ds.byName) >= most {
 		ds.box.mu.Unlock()
 		return nil, fmt.Errorf("%w: there are %d durable subscriptions", ErrLimit, most)
 	}
 	d := ds.newDurable(name)
+	d.owner.take(ds.box.env.cfg, p) // which is kept with its cursor from the first
 	ds.byName[name] = d
 	ds.box.mu.Unlock()
 	err := d.claim(start)

@@ -214,12 +214,21 @@ func (d *durable) saveAll() {
 	d.box.spaceWaiters.WakeAll() // for WaitSubscribers
 }
 
-// encode is what is kept with the cursor: a version, whether topics were listed, the topics, each with the number it
-// begins with, and what of the gaps the peer may not have been told.
+// What the second byte of what is kept says: that topics were listed, and that a name has an owner.
+const (
+	keptKnown = 1 << iota
+	keptOwner
+)
+
+// encode is what is kept with the cursor: a version, flags, the topics, each with the number it begins with, what of
+// the gaps the peer may not have been told, and who owns the name. Whoever does not know the last leaves it out.
 func (d *durable) encode() []byte {
 	b := []byte{keptVersion, 0}
 	if d.known {
-		b[1] = 1
+		b[1] |= keptKnown
+	}
+	if d.owner != "" {
+		b[1] |= keptOwner
 	}
 	b = binary.AppendUvarint(b, uint64(len(d.from)))
 	for topic, from := range d.from {
@@ -232,6 +241,10 @@ func (d *durable) encode() []byte {
 		b = binary.AppendUvarint(b, g.From)
 		b = binary.AppendUvarint(b, g.Len())
 		b = append(b, byte(g.why))
+	}
+	if d.owner != "" {
+		b = binary.AppendUvarint(b, uint64(len(d.owner)))
+		b = append(b, d.owner...)
 	}
 	return b
 }
@@ -255,7 +268,7 @@ func (d *durable) decode(data []byte) error {
 	if len(data) < 2 || data[0] != keptVersion {
 		return errors.New("it is of another version")
 	}
-	known, data := data[1]&1 != 0, data[2:]
+	flags, data := data[1], data[2:]
 	short := false
 	next := func() uint64 {
 		n, size := binary.Uvarint(data)
@@ -282,6 +295,13 @@ func (d *durable) decode(data []byte) error {
 		d.gaps = append(d.gaps, gap{numberRange: numberRange{From: from, To: from + n}, why: zmtp.GapReason(data[0])})
 		data = data[1:]
 	}
-	d.known = known
+	if flags&keptOwner != 0 {
+		size := next()
+		if short || size > uint64(len(data)) {
+			return errors.New("it is cut short")
+		}
+		d.owner = owner(data[:size])
+	}
+	d.known = flags&keptKnown != 0
 	return nil
 }

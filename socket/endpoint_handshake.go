@@ -148,7 +148,7 @@ func (c *core) handshakeConfig(a *admission) zmtp.Config {
 	if c.asks(ep, mechanism) {
 		cfg.Authenticate = a.authenticate
 	}
-	if c.cfg.binding != nil && !ep.named {
+	if c.cfg.binding != nil && c.typ == zmtp.Router && !ep.named {
 		cfg.Confirm = a.confirm
 	}
 	return cfg

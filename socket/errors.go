@@ -66,7 +66,8 @@ var (
 	// accepted there. Nothing was sent to it.
 	ErrWrongNode = errors.New("another node answers there")
 	// ErrDenied, of a HandshakeFailed event: the peer may not come in, by the word of the Authenticator or the mechanism,
-	// or because its identity is not its own (WithIdentityBinding). Err says why, which the peer is not told.
+	// or because a name that it says is not its own (WithIdentityBinding, WithAuthenticator). Err says why, which the
+	// peer is not told.
 	ErrDenied = zmtp.ErrDenied
 	// ErrRevoked: the Authenticator had let the peer in and does not any more; Err says why.
 	ErrRevoked = errors.New("may not stay any more")

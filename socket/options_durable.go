@@ -25,6 +25,8 @@ type DurableOptions struct {
 //     takes over: the connection of the first ends, with ErrSuperseded in its PeerDown there. While the second is
 //     connected the first is refused as it comes back, with a [HandshakeFailed] event on both sides that says where the
 //     second is.
+//   - Where the publisher has an authenticator the name belongs to the first user who has come with it, until the
+//     subscription ends (see [WithAuthenticator]).
 //   - What it is subscribed to is kept by the publisher, and is what it had subscribed to when it first received: until
 //     Recv, or another method that receives, is called for the first time no message flows; topics of an earlier life
 //     that it has not subscribed to by then are cancelled. A topic that is added later begins with what is published

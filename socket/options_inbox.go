@@ -66,8 +66,9 @@ func WithForget(after time.Duration) InboxOption {
 // WithName names the receiver for its peers, so that it is the same one after a restart: a sender with a spool goes on
 // where it was. No two may have one name, nor one of them be connected twice to a peer: of two connections of receivers
 // that have it the sender serves the one that came last, and refuses the other while that is there, with a
-// [HandshakeFailed] event on both sides that matches [ErrTakenOver] at the sender. The default, and "", is a name that
-// is drawn for each socket or, with [WithInbox] and [WithTakenIn], that of the spool.
+// [HandshakeFailed] event on both sides that matches [ErrTakenOver] at the sender. Where senders have an authenticator
+// a name belongs to a user (see [WithAuthenticator]). The default, and "", is a name that is drawn for each socket or,
+// with [WithInbox] and [WithTakenIn], that of the spool.
 func WithName(name string) InboxOption {
 	return optionForInbox{setting: func(c *config) { c.receiverName = name }}
 }

@@ -36,8 +36,16 @@ func SecuredBy(m zmtp.Mechanism) EndpointOption {
 // connects to, where [WithSecurity] or [SecuredBy] makes it the server of its mechanism. With NULL, where peers show
 // nothing, it can go by addresses, by processes over ipc, or by certificates over tls.
 //
-// The default, and nil, is to let in whom the mechanism lets in, which a PLAIN server never does. (libzmq: ZAP, RFC
-// 27.)
+// The name by which a receiver is known over reliable links (that of [WithName], an owner's of [WithPartition], a
+// durable subscription's of [WithSubscriberName]) belongs to the first user who has come with it, and so does what
+// waits under it: a peer that is another user, or nobody, is refused, with a [HandshakeFailed] event that matches
+// [ErrDenied] and names both. Owners and durable subscriptions keep their user with their cursors in the spool, a
+// subscription until it ends; of others it is so as long as the receiver is waited for (see [WithReassign]). Likewise
+// the stream of messages that a reliable peer sends is its user's as long as this socket knows it. A name that nobody
+// with a user has come with yet anybody may use. [WithIdentityBinding] decides otherwise who has which name.
+//
+// The default, and nil, is to let in whom the mechanism lets in, which a PLAIN server never does, and to take peers'
+// word for their names. (libzmq: ZAP, RFC 27.)
 func WithAuthenticator(a Authenticator) Option {
 	return optionForAll{setting: func(c *config) { c.authenticator = a }}
 }
@@ -53,17 +61,36 @@ func WithAuthenticationTimeout(d time.Duration) Option {
 	}}
 }
 
-// WithIdentityBinding has a Router refuse peers whose identity does not belong to the user that they have proven to be:
-// belongs says whether it does. With nil user and identity must be the same. A peer that gives no identity is not
-// asked about, for the Router makes one up; neither is one whose name [As] says. User is empty for a peer that the
-// [Authenticator] of [WithAuthenticator] was not asked about, or for which it has named nobody. A peer that is refused
-// is told so as by the authenticator, and the [HandshakeFailed] event matches [ErrDenied].
+// A BindingOption says which names belong to which users; see [WithIdentityBinding].
+type BindingOption interface {
+	RouterOption
+	PushOption
+	DealerOption
+	PubOption
+}
+
+// WithIdentityBinding has a socket refuse peers whose name does not belong to the user that they have proven to be:
+// belongs says whether it does. With nil user and name must be the same. The name is, of a Router's peer, its identity;
+// of a receiver from a Push or Dealer with a spool the one that [WithPartition] has; and of a Pub's subscriber that of
+// its durable subscription ([WithSubscriberName]). For the latter two this takes the place of what [WithAuthenticator]
+// says of names, and so can hand one over to another user. A peer without such a name is not asked about; neither is one whose
+// identity [As] says. User is empty for a peer that the [Authenticator] was not asked about, or for which it has named
+// nobody. A peer that is refused is told so as by the authenticator, and the [HandshakeFailed] event matches
+// [ErrDenied].
 //
 // belongs is called by goroutines of the socket, for several peers at once, and should not wait. The default is to take
-// the peer's word.
-func WithIdentityBinding(belongs func(user, identity string) bool) RouterOption {
+// a Router's peers' word for their identities.
+func WithIdentityBinding(belongs func(user, name string) bool) BindingOption {
 	if belongs == nil {
-		belongs = func(user, identity string) bool { return user == identity }
+		belongs = func(user, name string) bool { return user == name }
 	}
-	return optionForRouter{setting: func(c *config) { c.binding = belongs }}
+	return optionForBinding{setting: func(c *config) { c.binding = belongs }}
+}
+
+type optionForBinding struct {
+	setting
+	forRouter
+	forPush
+	forDealer
+	forPub
 }

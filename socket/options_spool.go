@@ -104,7 +104,8 @@ func WithSpool(q *spool.Spool) SpoolOption {
 // WithPartition gives each message to one given receiver of those with these names, which are set by the receivers' own
 // WithName: the one that a hash of the message's key says (see [WithKey]), or of its number. It waits for its owner,
 // however long that is away, and is never given to another, so that none comes twice and each key's messages stay in
-// order. Another receiver is refused. All of it is kept in the spool by name: with other names what is in the spool
+// order. Another receiver is refused; where the socket has an authenticator, so is one that has an owner's name and is
+// another user ([WithAuthenticator]). All of it is kept in the spool by name: with other names what is in the spool
 // would go to other receivers, and some of it again. The default, and no names, is to give it to any.
 func WithPartition(names ...string) SpoolOption {
 	return optionForSpool{setting: func(c *config) { c.partitions = append([]string(nil), names...) }}

@@ -78,13 +78,20 @@ func (c *core) begin(ctx context.Context, l *link) (zmtp.Exchange, zmtp.Command,
 // open opens the stream: what is left of an earlier link to the same receiver ends first.
 func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 	l, box := o.link, &o.link.core.out
+	if err := box.mayReceive(l, l.peer.end); err != nil { // it says the same in OPENED, if it is to be believed
+		l.refuse(err)
+		return zmtp.Command{}, err
+	}
 	box.mu.Lock()
 	s := box.sessionFor(l)
-	for s.link != nil {
+	for {
 		if err := s.claimedBy(l); err != nil {
 			box.mu.Unlock()
 			l.refuse(err)
 			return zmtp.Command{}, err
+		}
+		if s.link == nil {
+			break
 		}
 		earlier, had := s.link, s.had
 		done := box.remove(earlier)
@@ -110,6 +117,7 @@ func (o *opening) open(ctx context.Context) (zmtp.Command, error) {
 		return zmtp.Command{}, err
 	}
 	o.session, l.out.session = s, s
+	s.owner.take(box.env.cfg, l.peer)
 	s.on, s.opened, s.opening = on, l, true
 	if s.expiry == nil {
 		s.startExpiry()
@@ -145,7 +153,10 @@ func (o *opening) Step(ctx context.Context, c zmtp.Command) (send zmtp.Command, 
 			return zmtp.Command{Name: zmtp.CommandMore}, false, err
 		}
 		o.opened = true
-		return send, o.answered, o.take()
+		if err = o.take(); errors.Is(err, ErrDenied) {
+			o.link.refuse(err)
+		}
+		return send, o.answered, err
 	}
 	return send, false, fmt.Errorf("%w: %.64q where streams are opened", ErrProtocol, c.Name)
 }
@@ -167,12 +178,16 @@ func (l *link) answerOpen(data []byte) ([]zmtp.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := l.core.in.openStream(l, reliable.Open{
+	opened, err := l.core.in.openStream(l, reliable.Open{
 		Stream: open.Stream, Epoch: open.Epoch, Nonce: open.Nonce, Link: reliable.Link(open.Link),
 		Low: open.Low, Next: open.Next,
 		Window:  reliable.Limit{Messages: open.WindowMessages, Bytes: open.WindowBytes},
 		Durable: open.Durable, Shared: open.Shared, Name: open.Name,
 	}, memory)
+	if err != nil {
+		l.refuse(err)
+		return nil, err
+	}
 	l.tellRefused(opened.Status)
 	answer := zmtp.Opened{
 		Status: zmtp.OpenStatus(opened.Status), Known: byte(opened.Known), Receiver: opened.Receiver, Next: opened.Next,
@@ -219,6 +234,9 @@ func (o *opening) take() error {
 		Done:   ranges.From(v.Floor, fromWire(v.Done)...), Held: fromWire(v.Held),
 	}
 	s, box := o.session, &o.link.core.out
+	if err := box.mayReceive(o.link, opened.Receiver); err != nil {
+		return err
+	}
 	box.mu.Lock()
 	defer box.mu.Unlock()
 	if s.opened != o.link {

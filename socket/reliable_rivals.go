@@ -2,8 +2,10 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
@@ -47,29 +49,49 @@ func (r *rivals) bar(there, comes *Peer) bool {
 	return there.rival() == r.holder && slices.Contains(r.losers, comes.rival())
 }
 
-// claimedBy says why a peer does not get the subscription that it has named, if it does not.
+// claimedBy says why a peer does not get the subscription that it has named, if it does not. Otherwise that belongs to
+// its user from now on.
 func (d *durable) claimedBy(l *link) error {
 	d.box.mu.Lock()
 	defer d.box.mu.Unlock()
+	cfg := d.box.env.cfg
+	if err := d.owner.refuses(cfg, l.peer, subscriptionOf, d.name); err != nil {
+		return err
+	}
 	if d.link == nil || !d.had.bar(d.link.peer, l.peer) {
+		if d.owner.take(cfg, l.peer) {
+			d.save()
+		}
 		return nil
 	}
 	return fmt.Errorf("%w: the durable subscription %.64q is that of the subscriber at %s now", ErrTakenOver, d.name,
 		d.link.peer.Address)
 }
 
-// claimedBy says why a peer does not go on with the session, which has a link, if it does not.
+// claimedAs says why a peer may not be the receiver of the session, if it may not.
+func (s *session) claimedAs(l *link) error {
+	return s.owner.refuses(s.box.env.cfg, l.peer, "the receiver's name", "")
+}
+
+// claimedBy says why a peer does not go on with the session, if it does not.
 func (s *session) claimedBy(l *link) error {
-	if !s.had.bar(s.link.peer, l.peer) {
+	if err := s.claimedAs(l); err != nil {
+		return err
+	}
+	if s.link == nil || !s.had.bar(s.link.peer, l.peer) {
 		return nil
 	}
 	return fmt.Errorf("%w: the receiver at %s has the same name, and is connected", ErrTakenOver, s.link.peer.Address)
 }
 
-// refuse tells the peer, ahead of the end, why it is not served.
+// refuse tells the peer, ahead of the end, why it is not served; of one that may not come in no more than that.
 func (l *link) refuse(why error) {
+	reason := why.Error()
+	if errors.Is(why, ErrDenied) {
+		reason = strconv.Itoa(zmtp.StatusRefused)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
 	defer cancel()
-	l.sendCommand(func(b []byte) []byte { return zmtp.AppendError(b, why.Error()) })
+	l.sendCommand(func(b []byte) []byte { return zmtp.AppendError(b, reason) })
 	l.core.out.awaitWritten(ctx, l)
 }

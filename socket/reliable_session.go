@@ -34,6 +34,7 @@ type session struct {
 	peer   *Peer         // its far end
 	window mark          // how much may be unacknowledged on the link
 	had    rivals        // of the receivers with its name
+	owner  owner         // of the name
 
 	replies   []reply       // of the receiver, that wait for a write
 	again     []resend      // to be written ahead of anything else, oldest first

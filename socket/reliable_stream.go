@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/yodel-mq/yodel/socket/internal/ranges"
@@ -29,6 +30,7 @@ type stream struct {
 	from     spool.Sender  // who has opened it last
 	low      uint64        // numbers below will not come again
 	peer     *Peer         // at the far end of the last link
+	user     owner         // who has opened it first, of those who have proven who they are
 	notes    []note        // of messages that are settled once these are on disk
 	owner    *link         // whose messages count; nil while there is none
 	on       reliable.Link // which of the receiver's links that is
@@ -55,7 +57,9 @@ const maxLostStreams = 16 << 10
 
 // openStream has a link own the stream that its peer opens, from now on. memory is what an earlier life of this
 // receiver has taken of it, nil for nothing.
-func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) reliable.Opened {
+func (q *inbox) openStream(
+	l *link, o reliable.Open, memory *reliable.Memory,
+) (opened reliable.Opened, err error) {
 	q.recv.Lock()
 	defer q.recv.Unlock()
 	q.mu.Lock()
@@ -69,12 +73,16 @@ func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) re
 		}, memory)}
 		s.labels.by = s
 	}
+	if err := s.user.refuses(&l.core.cfg, l.peer, fmt.Sprintf("the stream %v", spool.ID(s.id)), ""); err != nil {
+		return reliable.Opened{}, err
+	}
 	q.giveBack()
 	s.settle(q.env.now())
 	on, opened := s.receiver.Open(o)
 	if opened.Status != reliable.OK {
-		return opened
+		return opened, nil
 	}
+	s.user.take(&l.core.cfg, l.peer)
 	if q.streams == nil {
 		q.streams = make(map[reliable.ID]*stream)
 	}
@@ -93,7 +101,7 @@ func (q *inbox) openStream(l *link, o reliable.Open, memory *reliable.Memory) re
 		quarterOf(o.Window.Messages, reliable.DefaultAckMessages),
 		quarterOf(o.Window.Bytes, reliable.DefaultAckBytes),
 	}
-	return opened
+	return opened, nil
 }
 
 // credit is how much a reliable peer may leave unacknowledged, zero for as much as it likes. Where both sides send

@@ -26,7 +26,7 @@ func (r *streamRig) opens(next uint64) *link {
 	l.in.resume = make(chan struct{}, 1)
 	r.accounts = append(r.accounts, &l.in.counts)
 	r.open.Link, r.open.Next = r.open.Link+1, next
-	if o := r.openStream(l, r.open, nil); o.Status != reliable.OK {
+	if o, err := r.openStream(l, r.open, nil); err != nil || o.Status != reliable.OK {
 		r.t.Fatalf("OPENED says %+v", o)
 	}
 	return l

@@ -10,6 +10,7 @@ import "encoding/binary"
 type receiverNotes struct {
 	met   bool   // it has had something, in whatever life of this side: to know nothing is to have lost its state
 	doubt uint64 // messages with numbers below may have been received by an earlier life of it
+	owner owner  // of its name
 
 	dirty, saving bool // they are to be, or are being, kept
 }
@@ -66,15 +67,15 @@ func (f *feeder) keepNotes() {
 	f.notes.saving = false
 }
 
-const notesVersion = 1
+const notesVersion, notesSize = 1, 10
 
-// encode is what is kept: a version, whether the receiver was met, and the doubt.
+// encode is what is kept: a version, whether the receiver was met, the doubt, and the owner of its name to the end.
 func (n *receiverNotes) encode() []byte {
 	b := []byte{notesVersion, 0}
 	if n.met {
 		b[1] = 1
 	}
-	return binary.BigEndian.AppendUint64(b, n.doubt)
+	return append(binary.BigEndian.AppendUint64(b, n.doubt), n.owner...)
 }
 
 // restore takes what was kept; nothing was of a receiver that has never come. What cannot be read says that it was met,
@@ -82,8 +83,9 @@ func (n *receiverNotes) encode() []byte {
 func (n *receiverNotes) restore(data []byte, found uint64) {
 	switch {
 	case len(data) == 0:
-	case len(data) == 10 && data[0] == notesVersion:
+	case len(data) >= notesSize && data[0] == notesVersion:
 		n.met, n.doubt = data[1]&1 != 0, binary.BigEndian.Uint64(data[2:])
+		n.owner = owner(data[notesSize:])
 	default:
 		n.met, n.doubt = true, found
 	}
