@@ -29,6 +29,14 @@ import (
 // socket tries again. None of the methods may wait for a call of accept. Without this method whoever answers is taken
 // for the node.
 //
+// And two more, for sockets that are encrypted by the key of each server:
+//
+//	NeedsServerKey() bool
+//	ConnectServer(endpoint, key string, accept func(node [16]byte) error) error
+//
+// Where the first returns true as AutoConnect begins, the second is called in place of ConnectNode, with what
+// [Record.Key] says. Nodes whose records have no key or no proof are not connected to then, see there.
+//
 // Of a Connector without the first two nothing is known but what it was told. The best endpoint of a node then counts
 // as connected at once; the others are used only when a later record no longer has that one. A node that expired is
 // disconnected after Policy.Drain, like one that left, and whoever says that it left is believed.
@@ -92,6 +100,9 @@ func autoConnect(ctx context.Context, s Connector, w Watcher, events <-chan Even
 	}
 	a.waiter, _ = s.(connWaiter)
 	a.checker, a.p.checks = s.(checker)
+	if k, ok := s.(keyTaker); ok && k.NeedsServerKey() {
+		a.keyTaker, a.p.checks = k, true
+	}
 	a.confirmer, _ = w.(Confirmer)
 	if typed, ok := s.(interface{ Type() string }); ok && len(a.types) == 0 {
 		a.types = fitting[typed.Type()]
@@ -136,6 +147,7 @@ type autoConnector struct {
 	s         Connector
 	waiter    connWaiter // nil if s does not tell
 	checker   checker    // likewise
+	keyTaker  keyTaker   // nil unless s wants servers' keys
 	confirmer Confirmer  // nil if there is none
 	service   string
 	types     []string
@@ -216,7 +228,11 @@ func (a *autoConnector) stopTimer(at **timer) {
 // notify calls Policy.OnChange.
 func (a *autoConnector) notify(kind ChangeKind, n *nodeState, endpoint string, err error) {
 	if a.p.OnChange != nil {
-		a.p.OnChange(Change{Kind: kind, Record: n.record, Endpoint: endpoint, Err: err})
+		c := Change{Kind: kind, Record: n.record, Endpoint: endpoint, Err: err}
+		if kind == PeerConnected {
+			c.Key = n.live.key
+		}
+		a.p.OnChange(c)
 	}
 }
 

@@ -82,7 +82,7 @@ func (a *autoConnector) replan(n *nodeState, anew bool) {
 		a.notify(PeerLost, n, l.endpoint, ErrWrongNode)
 	case dialing:
 		for _, l := range slices.Clone(n.tries) {
-			if !slices.Contains(n.plan, l.endpoint) {
+			if !slices.Contains(n.plan, l.endpoint) || l.key != a.serverKey(n) {
 				n.tries = slices.DeleteFunc(n.tries, func(t *link) bool { return t == l })
 				a.release(n, l)
 			}
@@ -113,9 +113,13 @@ func (a *autoConnector) replan(n *nodeState, anew bool) {
 
 // choose makes the plan anew. If there is none, the error says why.
 func (a *autoConnector) choose(n *nodeState) error {
-	plan, err := a.p.choose(&n.record, a.service, a.types, a.locality)
 	n.unverifiedEndpoints = nil
-	if n.unverified != nil { // tried last: the node may have moved
+	if err := a.checkKey(&n.record); err != nil {
+		n.plan = nil
+		return err
+	}
+	plan, err := a.p.choose(&n.record, a.service, a.types, a.locality)
+	if n.unverified != nil && a.keyTaker == nil { // tried last: the node may have moved
 		others, _ := a.p.choose(n.unverified, a.service, a.types, a.locality)
 		n.unverifiedEndpoints = slices.DeleteFunc(others, func(e string) bool { return slices.Contains(plan, e) })
 		plan = append(plan, n.unverifiedEndpoints...)
@@ -303,7 +307,7 @@ func (a *autoConnector) lost(n *nodeState) {
 	why := a.choose(n)
 	a.enter(n, dialing)
 	n.live = nil
-	if !slices.Contains(n.plan, l.endpoint) { // a newer record does not have the endpoint
+	if !slices.Contains(n.plan, l.endpoint) || l.key != a.serverKey(n) { // a newer record says otherwise
 		a.release(n, l)
 		a.again(n, why)
 		return

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 // A link is an endpoint that s was told to connect to, for one node or more.
 type link struct {
 	endpoint string
+	key      string // of the server, if the socket was told
 	users    []*nodeState
 	up       bool
 	wasUp    bool
@@ -19,11 +21,15 @@ type link struct {
 
 // acquire makes a node a user of the link to an endpoint.
 func (a *autoConnector) acquire(n *nodeState, endpoint string) (*link, error) {
+	key := a.serverKey(n)
 	if l := a.links[endpoint]; l != nil {
+		if l.key != key {
+			return nil, fmt.Errorf("%w at %.100q: it is connected to by the key of that one", ErrWrongNode, endpoint)
+		}
 		l.users = append(l.users, n)
 		return l, nil
 	}
-	l := &link{endpoint: endpoint, users: []*nodeState{n}, began: time.Now(), stop: func() {}}
+	l := &link{endpoint: endpoint, key: key, users: []*nodeState{n}, began: time.Now(), stop: func() {}}
 	if err := a.connect(l); err != nil {
 		return nil, err
 	}

@@ -20,10 +20,10 @@ type answer struct {
 
 // connect has the socket connect a link, and asks about all who answer there.
 func (a *autoConnector) connect(l *link) error {
-	if a.checker == nil {
+	if a.checker == nil && a.keyTaker == nil {
 		return a.s.Connect(l.endpoint)
 	}
-	return a.checker.ConnectNode(l.endpoint, func(node [16]byte) error {
+	accept := func(node [16]byte) error {
 		verdict := make(chan error, 1)
 		a.post(func() { verdict <- a.judge(l, node) })
 		select {
@@ -32,7 +32,11 @@ func (a *autoConnector) connect(l *link) error {
 		case <-a.done:
 			return ErrClosed
 		}
-	})
+	}
+	if a.keyTaker != nil {
+		return a.keyTaker.ConnectServer(l.endpoint, l.key, accept)
+	}
+	return a.checker.ConnectNode(l.endpoint, accept)
 }
 
 // judge says whether who answers at a link's endpoint is a node that was announced there.

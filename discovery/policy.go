@@ -79,6 +79,7 @@ type Change struct {
 	Kind     ChangeKind
 	Record   Record // what is known of the node; not to be changed
 	Endpoint string // of PeerConnected, PeerLost and PeerDisconnected; "" if there is none any more
+	Key      string // of PeerConnected: the key of the server that was taken from the record; "" if none was
 	Err      error
 }
 

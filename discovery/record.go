@@ -34,7 +34,11 @@ type Record struct {
 	// Who answers at an endpoint and shows another, or none, is not the node. The zero ID if it is not known; whoever
 	// answers is taken for the node then.
 	PeerID ID
-	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it.
+	// Key is the node's CURVE public key in Z85, a hint: only the handshake proves it. A socket whose mechanism is that
+	// of a client that lacks the server's key (curve.Client with the zero key) takes it from here when [AutoConnect]
+	// connects it, from records that have a proof alone: those with a group key or a signature, see [Trust]. A node
+	// without is refused, which PeerRefused says, with [ErrUntrusted]; PeerConnected says which key was taken. To other
+	// sockets it is of no account.
 	Key string
 	// Addrs are the addresses at which the node can be reached, for endpoints with the host "*". None is link-local:
 	// without the interface it would mean nothing; see From.

@@ -22,6 +22,29 @@ func (c *core) ConnectNode(endpoint string, accept func(node [16]byte) error) er
 	return c.connect(endpoint, endpointConfig{accept: accept})
 }
 
+// NeedsServerKey reports whether the socket's mechanism ([WithSecurity]) is that of a client that lacks the server's
+// key, such as curve.Client with the zero key: it can connect only by ConnectServer, or [SecuredBy] another mechanism.
+func (c *core) NeedsServerKey() bool {
+	m, ok := c.cfg.mechanism.(zmtp.ServerKeyed)
+	return ok && m.NeedsServerKey()
+}
+
+// ConnectServer is ConnectNode to a server that has to have a key, in the mechanism's form of text: Z85 for CURVE. It
+// is how package discovery passes on the keys of records that have a proof. The error matches [ErrInvalidOption] if the
+// socket's mechanism takes no such key, or not this one; nothing is connected then.
+func (c *core) ConnectServer(endpoint, key string, accept func(node [16]byte) error) error {
+	m, ok := c.cfg.mechanism.(zmtp.ServerKeyed)
+	if !ok {
+		err := fmt.Errorf("%w: the mechanism is none of a client that knows servers by their keys", ErrInvalidOption)
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: err}
+	}
+	keyed, err := m.WithServerKey(key)
+	if err != nil {
+		return &PeerError{Op: "connect", Endpoint: endpoint, Err: fmt.Errorf("%w: %w", ErrInvalidOption, err)}
+	}
+	return c.connect(endpoint, endpointConfig{accept: accept, mechanism: keyed})
+}
+
 // check asks whether a node is accepted at the endpoint.
 func (ep *endpointState) check(node NodeID) error {
 	if ep.accept == nil {

@@ -23,7 +23,8 @@ type Peer struct {
 	Group string
 	// Name is for people, up to 63 bytes.
 	Name string
-	// Key is the node's CURVE public key in Z85 (40 characters), a hint.
+	// Key is the node's CURVE public key in Z85 (40 characters), a hint: a list has no proof, so that no socket takes
+	// the key from here.
 	Key string
 }
 

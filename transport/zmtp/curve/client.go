@@ -18,7 +18,8 @@ type ClientMechanism struct {
 }
 
 // Client is CURVE for a client with a key of its own, by which servers know it, towards the server with the given key;
-// the zero key leaves that to [ClientMechanism.To]. A handshake fails, before a byte is sent, with an error that wraps
+// the zero key leaves that to [ClientMechanism.To] or, for sockets that package discovery connects, to the key in each
+// server's record if that has a proof. A handshake fails, before a byte is sent, with an error that wraps
 // ErrConfig and ErrKey if either key is missing. The key must not be wiped while the mechanism is in use.
 func Client(mine *SecretKey, server PublicKey) *ClientMechanism {
 	m := &ClientMechanism{key: func() *SecretKey { return mine }, server: server}
@@ -40,6 +41,18 @@ func (m *ClientMechanism) Public() PublicKey { return m.public }
 
 // Server is the key of the server that the client wants.
 func (m *ClientMechanism) Server() PublicKey { return m.server }
+
+// NeedsServerKey implements [zmtp.ServerKeyed].
+func (m *ClientMechanism) NeedsServerKey() bool { return m.server.IsZero() }
+
+// WithServerKey implements [zmtp.ServerKeyed]: it is To for a key in Z85. The error matches ErrKey.
+func (m *ClientMechanism) WithServerKey(text string) (zmtp.Mechanism, error) {
+	key, err := ParsePublicKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return m.To(key), nil
+}
 
 // Name implements [zmtp.Mechanism].
 func (*ClientMechanism) Name() string { return mechanism }
