@@ -10,6 +10,8 @@ import (
 
 	"github.com/yodel-mq/yodel/socket"
 	"github.com/yodel-mq/yodel/transport/simnet"
+	"github.com/yodel-mq/yodel/transport/zmtp"
+	"github.com/yodel-mq/yodel/transport/zmtp/curve"
 )
 
 // The tests in fault_*_test.go run on a simulated network under virtual time: an hour costs microseconds, and moments
@@ -23,7 +25,24 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 
 // on puts a socket on a host of a simulated network.
 func on(net *simnet.Network, host string) socket.Option {
-	return socket.WithTransport(net.Host(host))
+	option := socket.WithTransport(net.Host(host))
+	if _, yes := securedNets.Load(net); !yes {
+		return option
+	}
+	mechanism := zmtp.Mechanism(curve.Client(annKey, serverKey.Public()))
+	if host == "srv" {
+		mechanism = curve.Server(serverKey, curve.Anyone)
+	}
+	return socket.Together(option, socket.WithSecurity(mechanism))
+}
+
+// securedNets are networks on which sockets have CURVE, that of host "srv" as its server.
+var securedNets sync.Map
+
+// secureNet makes a network one of them until undone.
+func secureNet(net *simnet.Network) (undo func()) {
+	securedNets.Store(net, nil)
+	return func() { securedNets.Delete(net) }
 }
 
 const server = "sim://srv"

@@ -73,9 +73,9 @@ type BindingOption interface {
 // belongs says whether it does. With nil user and name must be the same. The name is, of a Router's peer, its identity;
 // of a receiver from a Push or Dealer with a spool the one that [WithPartition] has; and of a Pub's subscriber that of
 // its durable subscription ([WithSubscriberName]). For the latter two this takes the place of what [WithAuthenticator]
-// says of names, and so can hand one over to another user. A peer without such a name is not asked about; neither is one whose
-// identity [As] says. User is empty for a peer that the [Authenticator] was not asked about, or for which it has named
-// nobody. A peer that is refused is told so as by the authenticator, and the [HandshakeFailed] event matches
+// says of names, and so can hand one over to another user. A peer without such a name is not asked about; neither is
+// one whose identity [As] says. User is empty for a peer that the [Authenticator] was not asked about, or for which it
+// has named nobody. A peer that is refused is told so as by the authenticator, and the [HandshakeFailed] event matches
 // [ErrDenied].
 //
 // belongs is called by goroutines of the socket, for several peers at once, and should not wait. The default is to take
