@@ -317,7 +317,11 @@ func (m *model) observe(ctx context.Context, s *spool.Spool) error {
 		}
 		dead[d.Seq] = id
 	}
-	if err := m.observeTries(s, got[""], dead); err != nil {
+	all := make(map[uint64]spool.Message) // what some cursor has: a purge that was torn can have been for others alone
+	for _, ms := range got {
+		maps.Copy(all, ms)
+	}
+	if err := m.observeTries(s, all, dead); err != nil {
 		return err
 	}
 	if err := m.observeExpiry(got, began); err != nil {
