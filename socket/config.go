@@ -94,6 +94,9 @@ type heartbeat struct {
 // or, before the handshake is done, a [HandshakeFailed] one; but a subscription over MaxTopic or MaxSubscriptions is
 // refused alone, with a [SubscriptionRefused] event, so that a peer that passes on what others subscribe to keeps all
 // the rest. A zero field keeps its default, a negative one takes the limit away.
+//
+// Nothing waits for what is over a limit. Connections that come in and are turned away are counted (see
+// Stats.Refused) and told one event a second for each limit, with the Count of those since the last.
 type Limits struct {
 	// MaxMessage is the size of a whole message in bytes, all frames together; the default is 64 MiB. Send returns
 	// ErrTooLarge for a larger one. (libzmq ZMQ_MAXMSGSIZE bounds one received frame only.)
@@ -121,6 +124,30 @@ type Limits struct {
 	// to. One more is turned away as it comes, with ErrTooManyPeers; what this socket connects to does not count. The
 	// default is 65,536, which an idle crowd reaches at about a gigabyte. (libzmq has no such limit.)
 	MaxPeers int
+	// MaxPerAddress is the number of connections from one address that may be open at a time, those whose handshake is
+	// under way included; it is for the endpoints this socket is bound to, as MaxPeers is. One more is turned away as it
+	// comes, with ErrTooManyFromAddress. The default is 16,384, a quarter of MaxPeers: what one host has ports for, so
+	// that many peers behind one translated address come in, and one address takes the places of the others by no means.
+	//
+	// An address of IPv6 is a network of 64 bits, whose addresses one host may have all. Connections over ipc and inproc
+	// and those from this host are not counted, but see CountLocal.
+	MaxPerAddress int
+	// MaxHandshakeRate is the number of handshakes a second that connections from one address may begin; ten seconds'
+	// worth may come at once. One more is turned away as it comes, with ErrTooFast, and may come again. The default is
+	// 1,000: 10,000 peers behind one address that come back at once after a fault are all let in, and a stranger who does
+	// nothing but shake hands is kept to what that costs. Who serves peers that do not come in crowds sets 10.
+	//
+	// With NULL and PLAIN a handshake costs next to nothing, beside what the Authenticator does. With CURVE one connection
+	// can have the server make one key exchange and one new key by its HELLO, which costs the stranger nothing, for it may
+	// send the same one on each connection; and two key exchanges more by an INITIATE, for which it has to make as many.
+	// That is about 0.1 ms of one core for a HELLO and 0.25 ms for both (BenchmarkHostileHandshake of package
+	// transport/zmtp/curve). Anything else ends the connection. So one address can take up a tenth of a core, or a quarter
+	// if it works as hard itself, and a thousandth of a core at a rate of 10.
+	MaxHandshakeRate int
+	// CountLocal has MaxPerAddress and MaxHandshakeRate hold for connections over IP from this host too: from a loopback
+	// address, or from the address that is connected to. They are left out by default, for what runs on this host, such
+	// as a proxy for peers elsewhere, makes all its connections from one address.
+	CountLocal bool
 	// MaxBuffered is what all peers together make the socket hold on the way in, in bytes, counted as
 	// [WithRecvHWMBytes] does: what is unread and, where it takes more than 64 KiB, what has come of messages under
 	// way, for which there are three quarters and one message. Once it is used up the socket does not read until
@@ -203,6 +230,8 @@ func defaults() config {
 			MaxMetadata:      4096,
 			MaxHandshakes:    1024,
 			MaxPeers:         65_536,
+			MaxPerAddress:    16_384,
+			MaxHandshakeRate: 1000,
 			MinRate:          128,
 
 			MaxAuthentications: 64,

@@ -66,6 +66,7 @@ type core struct {
 	closeOnce       sync.Once     // closes closeCalled
 	closeCalled     chan struct{} // Close was called, which ends the wait of a Shutdown
 	closed          chan struct{} // closed when Close or Shutdown is through
+	addresses       addresses     // that connections came in from
 }
 
 func newCore(cfg config, b behaviour) *core {
@@ -166,7 +167,10 @@ func (c *core) Stats() Stats {
 	links := c.snapshot()
 	slices.SortFunc(links, func(a, b *link) int { return slices.Compare([]byte(a.peer.Address), []byte(b.peer.Address)) })
 
-	s := Stats{Label: c.cfg.label, Peers: make([]PeerStats, len(links)), Events: c.events.counted()}
+	s := Stats{
+		Label: c.cfg.label, Peers: make([]PeerStats, len(links)), Events: c.events.counted(),
+		Refused: c.events.refusals(),
+	}
 	c.mu.Lock()
 	if !c.closing {
 		s.Endpoints = c.endpointStats(everyEndpoint)

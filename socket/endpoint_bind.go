@@ -218,21 +218,23 @@ func (c *core) acceptLoop(ep *endpointState) {
 	}
 }
 
-// accepted starts the handshake with a connection that came in. When too many are under way the oldest gives way.
+// accepted starts the handshake with a connection that came in. When too many are under way the oldest gives way. One
+// that is over another limit is turned away before it waits for that.
 func (c *core) accepted(ep *endpointState, conn net.Conn) {
+	c.attempt(ep)
+	from, err := c.takeIn(conn)
+	if err != nil {
+		at := address(conn)
+		conn.Close()
+		c.fail(ep, Event{Kind: HandshakeFailed, Address: at, Err: err})
+		return
+	}
 	c.awaitRoom()
 	c.mu.Lock()
 	if c.closing || c.bound[ep.name] != ep {
 		c.mu.Unlock()
 		conn.Close()
-		return
-	}
-	ep.record.attempts++
-	if c.crowded() {
-		c.mu.Unlock()
-		at := address(conn)
-		conn.Close()
-		c.fail(ep, Event{Kind: HandshakeFailed, Address: at, Err: ErrTooManyPeers})
+		c.exit(from)
 		return
 	}
 	var evicted incoming
@@ -253,8 +255,19 @@ func (c *core) accepted(ep *endpointState, conn net.Conn) {
 	go func() {
 		defer c.wg.Done()
 		defer cancel()
+		defer c.exit(from)
 		c.runConn(ctx, ep, conn, nil)
 	}()
+}
+
+// takeIn counts a connection that came in by its address, unless it is over a limit.
+func (c *core) takeIn(conn net.Conn) (*fromAddress, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.crowded() {
+		return nil, ErrTooManyPeers
+	}
+	return c.enter(conn)
 }
 
 // crowded reports whether no peer may come in any more. mu is held.

@@ -89,6 +89,12 @@ var (
 	// ErrTooManyPeers, of a HandshakeFailed event: as many peers as Limits allow were connected, so that this one was
 	// turned away.
 	ErrTooManyPeers = errors.New("as many peers as MaxPeers allows are connected")
+	// ErrTooManyFromAddress, of a HandshakeFailed event: as many connections from one address as Limits allow were open,
+	// so that this one was turned away.
+	ErrTooManyFromAddress = errors.New("as many connections from one address as MaxPerAddress allows are open")
+	// ErrTooFast, of a HandshakeFailed event: connections came from one address faster than Limits allow, so that this
+	// one was turned away.
+	ErrTooFast = errors.New("connections from one address come faster than MaxHandshakeRate allows")
 	// ErrTimeout, of a HandshakeFailed or ConnectFailed event: a handshake or an attempt to connect took longer than
 	// WithHandshakeTimeout or WithConnectTimeout allows.
 	ErrTimeout = errors.New("timed out")

@@ -17,7 +17,9 @@ type eventLog struct {
 	next   uint64 // number of the next one
 	closed bool
 	more   waitlist.List
-	counts [len(eventNames)]uint64 // by kind, since the start
+	counts [len(eventNames)]uint64 // by kind, since the start; those that are held back included
+
+	gathered [gatherClasses]withheld
 }
 
 // maxEvents is how many events a socket remembers.
@@ -36,6 +38,18 @@ func (e *eventLog) append(ev Event) {
 		return
 	}
 	ev.Time = time.Now()
+	e.counts[ev.Kind]++
+	if e.gather(ev) {
+		return
+	}
+	if ev.Kind == Closed {
+		e.tellAllHeld(ev.Time)
+	}
+	e.put(ev)
+}
+
+// put is append for an event that is told now.
+func (e *eventLog) put(ev Event) {
 	if len(e.ring) < maxEvents {
 		e.ring = append(e.ring, ev)
 	} else {
@@ -43,7 +57,6 @@ func (e *eventLog) append(ev Event) {
 		e.first++
 	}
 	e.next++
-	e.counts[ev.Kind]++
 	e.closed = ev.Kind == Closed
 	e.more.WakeAll()
 }

@@ -73,7 +73,7 @@ func (f *failures) news(ev Event) uint64 {
 		last = new(failed)
 		(*f)[key] = last
 	}
-	last.attempts++
+	last.attempts += max(1, ev.Count)
 	if cause == last.cause && ev.Time.Sub(last.at) < warnEvery {
 		return 0
 	}

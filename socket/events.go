@@ -37,7 +37,8 @@ const (
 	Listening EventKind = iota + 1
 	// BindFailed: Bind failed with Err.
 	BindFailed
-	// Accepted: a connection came in at Endpoint from Address; its handshake begins.
+	// Accepted: a connection came in at Endpoint from Address; its handshake begins. Where many come it is told of some:
+	// see Event.Count.
 	Accepted
 	// AcceptFailed: the listener returned Err; accepting goes on after a pause. It is told so too that somebody has
 	// removed the socket file of an ipc endpoint, which is made again if its path is free.
@@ -49,12 +50,14 @@ const (
 	// ConnectFailed: the attempt failed with Err.
 	ConnectFailed
 	// HandshakeFailed: the peer at Address did not complete the handshake, or was refused. Err says why: ErrTimeout,
-	// ErrDenied, ErrEvicted, ErrTooManyPeers, ErrBusy, an error of package zmtp such as zmtp.ErrSocketType, or
-	// zmtp.ErrRefused if it is the peer that has refused us, or one of the connection. It matches zmtp.ErrSilent if a
-	// connection that came in ended without a byte, as those of TCP health checks do: that is nothing to be alarmed
-	// about, and logged for debugging only.
+	// ErrDenied, ErrEvicted, ErrTooManyPeers, ErrTooManyFromAddress, ErrTooFast, ErrBusy, an error of package zmtp such
+	// as zmtp.ErrSocketType, or zmtp.ErrRefused if it is the peer that has refused us, or one of the connection. It
+	// matches zmtp.ErrSilent if a connection that came in ended without a byte, as those of TCP health checks do: that is
+	// nothing to be alarmed about, and logged for debugging only. Where many that came in fail it is told of some: see
+	// Event.Count.
 	HandshakeFailed
-	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover).
+	// DuplicateIdentity: Peer claimed an identity that another one has, and was refused (see WithHandover). Where many are
+	// it is told of some: see Event.Count.
 	DuplicateIdentity
 	// PeerUp: the handshake with Peer is done; messages can flow.
 	PeerUp
@@ -190,7 +193,11 @@ type Event struct {
 	Err      error         // the cause
 	Reason   Reason        // why messages were dropped
 	Retry    time.Duration // the pause before the next attempt
-	Count    uint64        // how many
+	// Count is how many: messages or, of Accepted, HandshakeFailed and DuplicateIdentity of connections that came in, such
+	// events of which this one is the last, if there were more than one. So many of those can come that they would push
+	// all else out of what a socket remembers. Over each of our Limits the first is told, and then one a second; of all
+	// others a hundred and more are told one by one, and then one a second too. Stats counts them all.
+	Count uint64
 
 	quiet   bool // less trouble than its kind
 	inbound bool // of a connection that came in

@@ -268,7 +268,7 @@ func countEnds(t *testing.T, s anyRole) (count func() int) {
 		for ev := range s.Events(t.Context()) {
 			switch ev.Kind {
 			case socket.HandshakeFailed, socket.ProtocolError, socket.LimitHit, socket.PeerDown:
-				n.Add(1)
+				n.Add(int64(max(1, ev.Count)))
 				if ev.Err == nil || ev.Err.Error() == "" {
 					t.Errorf("event %q gives no reason", ev)
 				}

@@ -62,21 +62,13 @@ func TestMaxPeersAtOnce(t *testing.T) {
 		r.send(greeting(3, 1), readyOf("PUSH"))
 	}
 	waitPeers(t, s, limit)
-	ends := 0
-	for ev := range s.Events(within(t)) {
+	waitUntil(t, "the others are turned away", func() bool {
 		if n := len(s.Stats().Peers); n > limit {
 			t.Fatalf("%d peers, the limit is %d", n, limit)
 		}
-		if ev.Kind == socket.HandshakeFailed {
-			if !errors.Is(ev.Err, socket.ErrTooManyPeers) {
-				t.Fatal(ev)
-			}
-			if ends++; ends == crowd-limit {
-				break
-			}
-		}
-	}
-	if ends != crowd-limit {
-		t.Errorf("%d were turned away, want %d", ends, crowd-limit)
+		return s.Stats().Refused.TooManyPeers == crowd-limit
+	})
+	if n := s.Stats().Events[socket.HandshakeFailed]; n != crowd-limit {
+		t.Errorf("%d handshakes failed, want %d", n, crowd-limit)
 	}
 }

@@ -253,6 +253,9 @@ func WithLimits(l Limits) Option {
 			c.limits.MaxAuthentications = l.MaxAuthentications
 		}
 		set(&c.limits.MaxPeers, l.MaxPeers)
+		set(&c.limits.MaxPerAddress, l.MaxPerAddress)
+		set(&c.limits.MaxHandshakeRate, l.MaxHandshakeRate)
+		c.limits.CountLocal = c.limits.CountLocal || l.CountLocal
 		set(&c.limits.MinRate, l.MinRate)
 		if l.MaxBuffered != 0 { // less than zero stays: zero follows MaxMessage
 			c.limits.MaxBuffered = max(-1, l.MaxBuffered)

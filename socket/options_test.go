@@ -36,6 +36,7 @@ func TestDefaults(t *testing.T) {
 		{"limits", c.limits, Limits{
 			MaxMessage: 64 << 20, MaxFrames: 1024, MaxTopic: 1024, MaxSubscriptions: 100_000, MaxMetadata: 4096,
 			MaxHandshakes: 1024, MaxAuthentications: 64, MaxPeers: 65_536, MinRate: 128,
+			MaxPerAddress: 16_384, MaxHandshakeRate: 1000,
 		}},
 		{"linger", c.linger, 500 * time.Millisecond},
 		{"no logger", c.logger == nil, true},
@@ -156,12 +157,12 @@ func TestWithLimits(t *testing.T) {
 		{"one", Limits{MaxFrames: 3}, func(l *Limits) { l.MaxFrames = 3 }},
 		{
 			"all",
-			Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
-			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10} },
+			Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, true, 11, 12},
+			func(l *Limits) { *l = Limits{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, true, 11, 12} },
 		},
 		{
 			"negative takes away, but for the three that cannot be",
-			Limits{-1, -2, -3, -4, -5, -6, -7, -8, -9, -10},
+			Limits{-1, -2, -3, -4, -5, -6, -7, -8, -9, -10, false, -11, -12},
 			func(l *Limits) {
 				*l = Limits{
 					MaxMetadata: def.MaxMetadata, MaxHandshakes: def.MaxHandshakes, MaxAuthentications: def.MaxAuthentications,
@@ -179,8 +180,8 @@ func TestWithLimits(t *testing.T) {
 		})
 	}
 	t.Run("one after the other", func(t *testing.T) {
-		got := configured(WithLimits(Limits{MaxFrames: 3}), WithLimits(Limits{MaxTopic: 4})).limits
-		if got.MaxFrames != 3 || got.MaxTopic != 4 {
+		got := configured(WithLimits(Limits{MaxFrames: 3, CountLocal: true}), WithLimits(Limits{MaxTopic: 4})).limits
+		if got.MaxFrames != 3 || got.MaxTopic != 4 || !got.CountLocal {
 			t.Errorf("limits are %+v, want both of them set", got)
 		}
 	})

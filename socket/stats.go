@@ -219,6 +219,8 @@ type Stats struct {
 	// Events is how many events of each kind there were since the socket was made; kinds without any are not in it. It
 	// goes on counting where [Push.Events] has forgotten.
 	Events map[EventKind]uint64
+	// Refused is how many connections that came in were turned away for one of our Limits, since the socket was made.
+	Refused Refusals
 	// Unwanted is a sample of what was published and nobody had subscribed to: the first 64 bytes of the first frames of
 	// up to eight messages that were dropped as NoSubscriber, all different. The first eight drops are looked at, and
 	// then each 1,024th; a new topic takes the place of the oldest.

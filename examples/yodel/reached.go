@@ -106,7 +106,7 @@ func (r *reached) take(ev socket.Event) {
 		if s.bound && errors.Is(ev.Err, zmtp.ErrSilent) {
 			return // somebody looked whether the port is open
 		}
-		s.tried++
+		s.tried += int(max(1, ev.Count))
 		s.err, s.who = ev.Err, ev.Address
 		if ev.Peer != nil {
 			s.who = ev.Peer.String()
