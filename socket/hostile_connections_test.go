@@ -248,12 +248,12 @@ func TestHostileConnectionsLeaveNothing(t *testing.T) {
 	const few = 16 // such as the pipes by which busy readers yield, which are made when they are needed
 	goroutines := runtime.NumGoroutine()
 	_, files, memory := wave() // the first fills the logs
-	g, f, m := wave()
+	g, f, _ := wave()
 	waitUntil(t, "goroutines and descriptors are back", func() bool {
 		g, f = runtime.NumGoroutine(), openFiles(t)
 		return g <= goroutines+few+n/20 && f <= files+few+n/20
 	})
-	if m = heapNow(); m > memory+memory/20+1<<20 {
+	if m := heapNow(); m > memory+memory/20+1<<20 {
 		t.Errorf("%d goroutines, %d files, %d bytes on the heap; %d, %d, %d before", g, f, m, goroutines, files, memory)
 	}
 }
