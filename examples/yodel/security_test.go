@@ -124,7 +124,7 @@ func TestSecrets(t *testing.T) {
 			for name, flags := range s.others {
 				t.Run(name, func(t *testing.T) {
 					push := startInput(t, "", append(
-						[]string{"push", "--connect", at, "--data", "evil", "--linger", "2s"}, flags...)...)
+						[]string{"push", "--connect", at, "--data", "evil", "--linger", "4s"}, flags...)...)
 					push.says(at + ":")
 					push.exit(1)
 				})
