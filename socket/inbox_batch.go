@@ -43,7 +43,7 @@ func (q *inbox) takeSome(ms []Msg) (n int, more bool) {
 	q.mu.Lock()
 	q.giveBack()
 	var reopened *link
-	for n < len(ms) && reopened == nil && len(q.round.links) > 0 && (q.ready == nil || q.ready()) {
+	for n < len(ms) && reopened == nil && len(q.round.links) > 0 {
 		m, l, why := q.pop(nil)
 		if why == "" {
 			ms[n] = m

@@ -48,7 +48,7 @@ type diskInbox struct {
 func newDiskInbox(c *core, in inBehaviour) *diskInbox {
 	d := &diskInbox{core: c, spool: c.cfg.inbox, store: in.store, room: make(chan struct{}, 1)}
 	lockorder.Own(c, &d.app.recv, &d.app.mu)
-	d.app.inBehaviour = inBehaviour{receives: true, filter: in.load, ready: in.ready, stop: in.stop}
+	d.app.inBehaviour = inBehaviour{receives: true, filter: in.load, turn: in.turn, stop: in.stop}
 	d.app.inboxConfig = inboxConfig{
 		manual: c.cfg.manualAck, byNumber: c.cfg.manualAck, maxUnsettled: c.cfg.maxUnsettled, ackWait: c.cfg.ackWait,
 	}

@@ -13,6 +13,7 @@ import (
 // returns ErrWouldBlock if there is none. into, unless nil, gets what is known of the message, and what it is to be
 // settled by.
 func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
+	var woken *waitlist.Waiter
 	for {
 		q.recv.Lock()
 		if into == nil {
@@ -21,14 +22,22 @@ func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
 			}
 		}
 		q.mu.Lock()
-		m, from, reopened := q.take(into)
+		if woken != nil {
+			q.unread.Leave(woken, nil)
+			woken = nil
+		}
+		var m Msg
+		var from, reopened *link
+		err := q.outOfTurn()
+		if err == nil {
+			m, from, reopened = q.take(into)
+		}
 		var yield bool
 		var way waiting
-		var err error
 		switch {
 		case from != nil:
 			yield = q.answers && q.mayYield()
-		case reopened == nil:
+		case err == nil && reopened == nil:
 			q.busy = busy{}
 			way, err = q.chooseWait(ctx, wait, into)
 		}
@@ -46,7 +55,16 @@ func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
 		if err := q.wait(ctx, way); err != nil {
 			return Msg{}, err
 		}
+		woken = way.waiter // which leaves the list once the lock is held again
 	}
+}
+
+// outOfTurn is why the role lets no message be received now. Once the socket is closed there is none.
+func (q *inbox) outOfTurn() error {
+	if q.turn == nil || q.closed {
+		return nil
+	}
+	return q.turn()
 }
 
 // take takes the next message for the application, in turn from the links that have some; from is the link it was
@@ -55,7 +73,7 @@ func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
 // comes again.
 func (q *inbox) take(into *issued) (m Msg, from, reopened *link) {
 	q.giveBack()
-	for len(q.round.links) > 0 && (q.ready == nil || q.ready()) && q.mayIssue(into) {
+	for len(q.round.links) > 0 && q.mayIssue(into) {
 		m, l, why := q.pop(into)
 		if q.reopen(l) {
 			reopened = l
@@ -194,11 +212,12 @@ func (q *inbox) wait(ctx context.Context, w waiting) error {
 	case waitByReading:
 		w.link.readInline()
 	case waitForWake:
-		err := w.waiter.Wait(ctx)
-		q.mu.Lock()
-		q.unread.Leave(w.waiter, err)
-		q.mu.Unlock()
-		return err
+		if err := w.waiter.Wait(ctx); err != nil {
+			q.mu.Lock()
+			q.unread.Leave(w.waiter, err)
+			q.mu.Unlock()
+			return err
+		}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func (q *inbox) chooseSoleSender(l *link) {
 	}
 	q.soleSender = nil
 	q.batchingAllowed.Store(false)
-	if l == nil || q.members.Load() != 1 || q.ready != nil || q.stop != nil || q.latest || q.leastOutstanding {
+	if l == nil || q.members.Load() != 1 || q.turn != nil || q.stop != nil || q.latest || q.leastOutstanding {
 		return
 	}
 	q.soleSender, _ = l.carrier.(*inproc)

@@ -18,7 +18,7 @@ const minPrefetch = 8
 // fillPrefetch fills the buffer if that makes no difference but in speed: no other link has messages, no role looks at
 // each under the lock, and no sender drops the oldest ones.
 func (q *inbox) fillPrefetch() {
-	if len(q.round.links) != 1 || q.ready != nil || q.stop != nil || q.mixed {
+	if len(q.round.links) != 1 || q.turn != nil || q.stop != nil || q.mixed {
 		return
 	}
 	l := q.round.links[0]

@@ -253,22 +253,27 @@ func TestInboxKeepsTheLatest(t *testing.T) {
 	}
 }
 
-// TestInboxHoldsBack: messages wait while the role is not ready, and a wait ends when the role stops it.
+// TestInboxHoldsBack: messages wait while the role says that it is not the receiver's turn, and a wait ends when the role
+// stops it.
 func TestInboxHoldsBack(t *testing.T) {
 	r := newRig(t, inboxConfig{})
-	isReady, stopped := false, errors.New("stopped")
-	var err error
-	r.ready = func() bool { return isReady }
-	r.stop = func() error { return err }
+	outOfTurn, stopped := errors.New("out of turn"), errors.New("stopped")
+	turn, stop := outOfTurn, error(nil)
+	r.turn = func() error { return turn }
+	r.stop = func() error { return stop }
 	r.bring(r.join(mark{}), "one")
-	if got := r.recvOne(); got != ErrWouldBlock.Error() {
-		t.Errorf("received %q from a role that is not ready", got)
+	if got := r.recvOne(); got != outOfTurn.Error() {
+		t.Errorf("received %q out of turn", got)
 	}
-	if err = stopped; r.recvOne() != stopped.Error() {
+	if turn, stop = nil, stopped; r.recvOne() != "one" {
+		t.Error("a wait is stopped that there was no need for")
+	}
+	if r.recvOne() != stopped.Error() {
 		t.Error("the wait was not stopped")
 	}
-	if isReady = true; r.recvOne() != "one" {
-		t.Error("a role that is ready does not get what is there")
+	r.close()
+	if turn = outOfTurn; r.recvOne() != ErrClosed.Error() {
+		t.Error("that it is closed is not what matters most")
 	}
 }
 

@@ -238,7 +238,7 @@ func (l *link) readInline() {
 		if len(msgs) == 0 {
 			l.answer()
 		}
-		l.keepAlive()
+		l.keepAliveRead()
 		if l.throttled() { // the link's goroutine waits
 			break
 		}

@@ -87,7 +87,7 @@ func (l *link) stopReading(resume <-chan struct{}, over <-chan time.Time) error 
 func (l *link) nextLook() time.Duration {
 	next := never
 	if every := l.keepaliveInterval(); every > 0 {
-		next = max(l.keepaliveDue(every), every/4) // not at once: a peer that takes nothing has got no sign
+		next = max(l.keepaliveDue(every, l.core.now()), every/4) // not at once: a peer that takes nothing has got no sign
 	}
 	if _, known := l.conn.(transport.Inspector); known || l.core.in.answers {
 		next = min(next, lookEvery)

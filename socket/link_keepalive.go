@@ -207,9 +207,14 @@ func (l *link) mayGuess() bool {
 }
 
 // keepAlive sends a keepalive if one is due. It is called by whoever reads.
-func (l *link) keepAlive() {
+func (l *link) keepAlive() { l.keepAliveAt(l.core.now()) }
+
+// keepAliveRead is keepAlive right after a read, whose time it goes by: most reads need no second look at the clock.
+func (l *link) keepAliveRead() { l.keepAliveAt(time.Duration(l.life.read.Load())) }
+
+func (l *link) keepAliveAt(now time.Duration) {
 	every := l.keepaliveInterval()
-	if every == 0 || l.keepaliveDue(every) > 0 {
+	if every == 0 || l.keepaliveDue(every, now) > 0 {
 		return
 	}
 	if end := l.farEnd(); end != nil {
@@ -238,8 +243,8 @@ func (l *link) isHeldUp() bool {
 }
 
 // keepaliveDue is the time left until the next keepalive.
-func (l *link) keepaliveDue(every time.Duration) time.Duration {
-	return time.Duration(l.life.wrote.Load()) + every - l.core.now()
+func (l *link) keepaliveDue(every, now time.Duration) time.Duration {
+	return time.Duration(l.life.wrote.Load()) + every - now
 }
 
 // sendCommand queues a command and sees to it that it is written. The caller writes, as far as that goes without

@@ -106,7 +106,7 @@ func (l *link) read() error {
 			return err
 		}
 		l.yield()
-		l.keepAlive() // the next PING may be far behind what the kernel holds for us
+		l.keepAliveRead() // the next PING may be far behind what the kernel holds for us
 		rest, err := l.park(nil)
 		if len(rest) > 0 {
 			if e := l.core.role.intake(l, rest); e != nil {

@@ -188,7 +188,7 @@ func (l *link) tellBurst() {
 
 // handBack ends the writing: the caller, who was the writer, leaves the flight to the next one.
 func (l *link) handBack() {
-	l.sendRate.wrote(l.out.box.env.now())
+	l.sendRate.wrote(time.Duration(l.life.wrote.Load()))
 	l.out.writing = false
 	l.finish()
 	if l.out.box.writeWaiters.Len() > 0 {

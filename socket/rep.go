@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 
 	"github.com/yodel-mq/yodel/socket/internal/lockorder"
 	"github.com/yodel-mq/yodel/transport/zmtp"
@@ -35,8 +36,9 @@ type Rep struct {
 	*core
 
 	mu       lockorder.Mutex[lockorder.Rep]
-	state    repState
-	turn     uint64 // counts requests, to tell whether the state is still that of one
+	state    repState    // changed by enter
+	held     atomic.Bool // the state lets no request be received; read without mu
+	serial   uint64      // of the last request, to tell whether the state is still that of one
 	to       *link
 	envelope [][]byte
 	replies  replies
@@ -59,7 +61,7 @@ func NewRep(opts ...RepOption) *Rep {
 		out: outBehaviour{addressed: true, requestReply: true},
 		in: inBehaviour{
 			receives: true, answers: true, filter: s.takeRequest, store: s.storeRequest, load: s.loadRequest,
-			ready: s.ready, stop: s.stop,
+			turn: s.turn,
 		},
 	})
 	lockorder.Own(s.core, &s.mu)
@@ -91,7 +93,8 @@ func (s *Rep) TryRecv() (Msg, error) {
 
 // inTurn is why no request can be received now.
 func (s *Rep) inTurn() error {
-	if s.ready() {
+	err := s.turn()
+	if err == nil {
 		return nil
 	}
 	s.out.mu.Lock()
@@ -99,7 +102,7 @@ func (s *Rep) inTurn() error {
 	if s.out.shut { // there will be no reply
 		return opError("recv", ErrClosed)
 	}
-	return opError("recv", errUnanswered)
+	return opError("recv", err)
 }
 
 var errUnanswered = fmt.Errorf("%w: reply to the last request first", ErrState)
@@ -138,32 +141,33 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 		s.mu.Unlock()
 		return opError("send", fmt.Errorf("%w: receive a request first", ErrState))
 	}
-	s.state = repSending
-	to, turn := s.to, s.turn
+	s.enter(repSending)
+	to, serial := s.to, s.serial
 	envelope := s.envelope
 	reply := Msg{Frames: slices.Concat(envelope, m.Frames)}
 	s.mu.Unlock()
-	if err := s.keepReply(ctx, wait, envelope, m.Frames); err != nil {
-		s.mu.Lock()
-		if s.turn == turn {
-			s.state = repUnsent
+	if mayComeAgain(envelope) {
+		if err := s.keepReply(ctx, wait, envelope, m.Frames); err != nil {
+			s.mu.Lock()
+			if s.serial == serial {
+				s.enter(repUnsent)
+			}
+			s.mu.Unlock()
+			return opError("send", err)
 		}
-		s.mu.Unlock()
-		s.reads.poke()
-		return opError("send", err)
 	}
 
 	err := s.out.route(ctx, wait, func() *link { return to }, reply, Block)
 	s.mu.Lock()
 	switch {
-	case s.turn != turn: // the next request has taken the place of this one
+	case s.serial != serial: // the next request has taken the place of this one
 	case err == nil || errors.Is(err, ErrPeerLost):
-		s.state, s.to, s.envelope = repIdle, nil, nil
+		s.enter(repIdle)
+		s.to, s.envelope = nil, nil
 	default:
-		s.state = repUnsent
+		s.enter(repUnsent)
 	}
 	s.mu.Unlock()
-	s.reads.poke() // for those who wait in Recv
 	switch {
 	case err == nil:
 		return nil
@@ -176,19 +180,20 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 	return s.ended(ctx, "send", err)
 }
 
-// ready holds requests back while one is being answered.
-func (s *Rep) ready() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == repIdle || s.state == repUnsent || s.cfg.relaxedReplies
-}
-
-// stop ends a Recv that was waiting when another one got the request.
-func (s *Rep) stop() error {
-	if !s.ready() {
+// turn holds requests back while one is being answered, and ends a Recv that was waiting when another one got that.
+func (s *Rep) turn() error {
+	if s.held.Load() && !s.cfg.relaxedReplies {
 		return errUnanswered
 	}
 	return nil
+}
+
+// enter changes the state. The caller holds mu.
+func (s *Rep) enter(state repState) {
+	s.state = state
+	if held := state == repAnswering || state == repSending; held != s.held.Load() {
+		s.held.Store(held)
+	}
 }
 
 // takeRequest takes the envelope off.
@@ -199,16 +204,12 @@ func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id, low, ok := requestIDOf(envelope); ok {
-		if reply, yes := s.replies.repeated(id, low); yes {
-			if reply != nil {
-				s.answerAgain(l, envelope, reply)
-			}
-			return m, Repeated
-		}
+	if mayComeAgain(envelope) && s.answeredBefore(l, envelope) {
+		return m, Repeated
 	}
-	s.state, s.to = repAnswering, l
-	s.turn++
+	s.enter(repAnswering)
+	s.to = l
+	s.serial++
 	s.envelope, m.Frames = envelope, body
 	if !s.cfg.relaxedReplies {
 		s.reads.unread.WakeAll() // others who wait are out of turn now

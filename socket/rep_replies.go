@@ -130,6 +130,19 @@ func (s *Rep) keepReply(ctx context.Context, wait bool, envelope, body [][]byte)
 	return nil
 }
 
+// answeredBefore reports whether a request was answered, or settled, before. A reply that is kept is sent again.
+func (s *Rep) answeredBefore(l *link, envelope [][]byte) bool {
+	id, low, ok := requestIDOf(envelope)
+	if !ok {
+		return false
+	}
+	reply, yes := s.replies.repeated(id, low)
+	if reply != nil {
+		s.answerAgain(l, envelope, reply)
+	}
+	return yes
+}
+
 // answerAgain sends a kept reply to whoever has asked again. Without room for it, it is dropped as any other reply
 // is, and counted.
 func (s *Rep) answerAgain(l *link, envelope [][]byte, k *keptReply) {

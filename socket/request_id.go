@@ -40,8 +40,14 @@ func parseRequestID(frame []byte) (id requestID, low uint64, ok bool) {
 // requestIDOf finds the id in the envelope of a request, which ends with the empty frame: what proxies have added is
 // ahead of it.
 func requestIDOf(envelope [][]byte) (id requestID, low uint64, ok bool) {
-	if len(envelope) < 2 {
+	if !mayComeAgain(envelope) {
 		return requestID{}, 0, false
 	}
 	return parseRequestID(envelope[len(envelope)-2])
+}
+
+// mayComeAgain reports whether a request may have an id, by the length of the frame that would be it. Most have none,
+// and this much is inlined.
+func mayComeAgain(envelope [][]byte) bool {
+	return len(envelope) > 1 && len(envelope[len(envelope)-2]) == requestIDSize
 }

@@ -57,8 +57,9 @@ type inBehaviour struct {
 	// store, if set, does on the way into an inbox on disk, while the link is known, what has to be done of filter then,
 	// and load the rest, as the message is handed out from there. Without them a message is kept as it came.
 	store, load func(l *link, m Msg) (Msg, Reason)
-	// ready, if set, holds messages back while it returns false. It is called with in.mu held too.
-	ready func() bool
+	// turn, if set, says why no message may be received now, even if there are some; nil if one may. It is called with
+	// in.mu held too.
+	turn func() error
 	// stop, if set, ends a wait for messages with an error. It is called with in.mu held too.
 	stop func() error
 }
