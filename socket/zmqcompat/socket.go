@@ -50,7 +50,7 @@ func newSock(ctx context.Context, typ SocketType, opts []Option, newRole func([]
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unhook = context.AfterFunc(ctx, func() { _ = s.Close() })
+	s.unhook = context.AfterFunc(s.ctx, func() { _ = s.Close() }) // s.ctx: Close is not to be first with why it ended
 	return s
 }
 
