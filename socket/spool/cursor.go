@@ -83,7 +83,7 @@ func (s *Spool) Cursor(name string, opts CursorOptions) (*Cursor, error) {
 		s.mu.Unlock()
 		return nil, s.wrap("cursor of", ErrClosed)
 	}
-	st := s.cursor(name)
+	st := s.st.named(name)
 	s.mu.Unlock()
 	if st == nil || opts.Data != nil && !slices.Equal(opts.Data, st.data) || st.expiry != max(opts.Expiry, 0) {
 		if err := s.putCursor(name, st, opts); err != nil {
@@ -92,7 +92,7 @@ func (s *Spool) Cursor(name string, opts CursorOptions) (*Cursor, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st = s.cursor(name); st == nil {
+	if st = s.st.named(name); st == nil {
 		return nil, s.wrap("cursor of", ErrNoCursor)
 	}
 	c := s.handles[st.id]
@@ -104,16 +104,6 @@ func (s *Spool) Cursor(name string, opts CursorOptions) (*Cursor, error) {
 	c.opts = opts
 	st.seen = s.env.now()
 	return c, nil
-}
-
-// cursor finds a cursor by its name. The caller holds the lock.
-func (s *Spool) cursor(name string) *cursorState {
-	for _, c := range s.st.cursors {
-		if c.name == name {
-			return c
-		}
-	}
-	return nil
 }
 
 // putCursor makes a cursor, or writes what has changed of one.
@@ -187,7 +177,7 @@ func (s *Spool) begin(start Start) (uint64, error) {
 // DropCursor removes a cursor: what only it had not settled goes. ErrNoCursor if there is none of this name.
 func (s *Spool) DropCursor(ctx context.Context, name string) error {
 	s.mu.Lock()
-	st := s.cursor(name)
+	st := s.st.named(name)
 	s.mu.Unlock()
 	if st == nil {
 		return s.wrap("drop cursor of", ErrNoCursor)
@@ -199,6 +189,7 @@ func (s *Spool) dropCursor(ctx context.Context, st *cursorState) error {
 	r := s.newRequest(forState)
 	r.urgent = true
 	r.add(st.goneRecord())
+	r.add(st.goneRecord()) // damage to one is not to bring it back
 	s.mu.Lock()
 	c := s.handles[st.id]
 	if len(s.st.cursors) == 1 { // nobody is left who needs what is there

@@ -66,6 +66,7 @@ func (c *Cursor) bury(ctx context.Context, seq uint64, reason string) error {
 	ahead = appendText(ahead, c.name)
 	req := s.newRequest(forCopies)
 	req.urgent, req.atomic = true, true
+	req.add(deadNote(seq)) // or damage to the copy would go unnoticed
 	req.add(messageRecord(typeDead, &m, ahead))
 	only := ranges.Range{From: seq, To: seq + 1}
 	req.add(settledRecord(c.id, 0, []ranges.Range{only}))

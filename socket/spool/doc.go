@@ -60,7 +60,8 @@
 //	11 INDEX     count u32 | count times: seq u64, offset u32 in units of 8
 //	12 VALUE     uvarint length, key | value
 //	13 VOID      kind u8: 0 never stored, 1 damaged | from u64 | to u64: seqs that are nowhere
-//	14 PLACES    any times: type u8, seq u64, segment u64, offset u32 in units of 8, size u32; in checkpoints
+//	14 PLACES    any times: type u8, seq u64, segment u64, offset u32 in units of 8, size u32; in checkpoints,
+//	             and, with segment 0, ahead of a DEAD: there is one, whose record says where
 //
 // Ranges are a uvarint count, and for each the distance from the floor, or from the end of the one before, and the
 // length, both uvarint. Records add up: floors and sets only grow.

@@ -22,6 +22,9 @@ type flipped struct {
 	last uint64            // the seq of the last commit
 }
 
+// buried is the message of smallLog that is a dead letter of one cursor, which may be lost, and waits for the other.
+const buried = 89
+
 // smallLog makes a log of several segments, with a subscription, a value, a dead letter and settled messages.
 func smallLog(ctx context.Context) (*flipped, error) {
 	l := &flipped{fs: memfs.New(memfs.Config{}), want: make(map[uint64]uint64), gone: make(map[uint64]bool)}
@@ -55,8 +58,8 @@ func smallLog(ctx context.Context) (*flipped, error) {
 		}
 	}
 	if err == nil {
-		err = c.Bury(ctx, 89, "for a test")
-		l.gone[89] = true
+		err = c.Bury(ctx, buried, "for a test")
+		l.gone[buried] = true
 	}
 	if err == nil {
 		l.last, err = s.Append(ctx, content(91))
@@ -117,7 +120,7 @@ func (l *flipped) open(ctx context.Context, hurt func(*memfs.FS)) (lost int, err
 				return 0, fmt.Errorf("seq %d is not as it was appended", ms[i].Seq)
 			case name == "" && l.gone[ms[i].Seq] && !damaged:
 				return 0, fmt.Errorf("seq %d was settled and is handed out; no damage is reported", ms[i].Seq)
-			case reported[ms[i].Seq] > 0:
+			case reported[ms[i].Seq] > 0 && ms[i].Seq != buried:
 				return 0, fmt.Errorf("seq %d was reported and is handed out", ms[i].Seq)
 			}
 		}

@@ -19,6 +19,7 @@ type image struct {
 	number uint64 // of the last batch that is known
 	begun  uint64 // the highest number of a checkpoint, of segments that were never born too
 	id     ID     // in the headers
+	unread uint64 // how many batches at most cannot be read, each of which may have been the first of a life
 
 	last     span   // the last whole batch of the newest segment, behind which the next one goes
 	dirtyEnd int64  // up to where the newest segment holds something

@@ -171,7 +171,7 @@ func (s *Spool) resume(im *image) error {
 // enter commits the new epoch, and with it what was found.
 func (s *Spool) enter(im *image) error {
 	st := s.st
-	st.epoch++
+	st.epoch += 1 + im.unread // a receiver that knows this epoch with another nonce takes the spool for a copy
 	st.nonce = s.env.random()
 	if s.opts.Fork {
 		st.id = s.env.id()
@@ -206,11 +206,20 @@ func (s *Spool) enter(im *image) error {
 			g.add(voidRecord(l.seqs, true))
 		}
 	}
+	for seq := range sortedPlaces(st.dead) {
+		if st.dead[seq].segment == 0 { // the record that says where it is is damaged
+			n := Count{Messages: 1}
+			s.stats.damaged.add(n)
+			s.emit(Event{Kind: Damaged, Seqs: Range{seq, seq + 1}, Count: n})
+			st.dropDead(seq)
+			g.add(undeadRecord(seq))
+		}
+	}
 	for _, hole := range slices.Collect(have.Gaps(max(s.written, 1), st.next)) {
 		st.makeVoid(hole.From, hole.To)
 		g.add(voidRecord(hole, false))
 	}
-	g.add(st.epochRecord(st.next))
+	g.add(st.epochRecord(st.next), st.epochRecord(st.next)) // damage to one is not to cost the stream's name
 	g.first, g.messages = s.written, uint32(st.next-s.written)
 	if err := s.ensure(g.total(), forState); err != nil {
 		return err

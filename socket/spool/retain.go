@@ -49,8 +49,9 @@ func (s *Spool) spent(seg *segment, next uint64) bool {
 	if s.st.pins[seg.number] > 0 {
 		return false
 	}
-	r := ranges.Range{From: max(seg.first, s.st.base), To: next}
+	r := ranges.Range{From: seg.first, To: next}
 	if len(s.st.cursors) == 0 {
+		r.From = max(r.From, s.st.base)
 		for g := range s.st.void.Gaps(r.From, r.To) {
 			if !s.allMoved(g) {
 				return false

@@ -42,7 +42,8 @@ func (l *loader) scan(s *segment) error {
 			batches++
 			continue
 		}
-		later, found, err := l.later(w, off+align, l.im.number+1)
+		before := l.im.number
+		later, found, err := l.later(w, off+align, before+1)
 		if err != nil {
 			return err
 		}
@@ -50,6 +51,7 @@ func (l *loader) scan(s *segment) error {
 			s.end, l.im.written = off, l.im.st.next
 			return l.tail(s, w, off)
 		}
+		l.im.unread += l.im.number - before
 		if err := l.salvage(s, off, later); err != nil {
 			return err
 		}
@@ -164,5 +166,6 @@ func (l *loader) tail(s *segment, w *walker, off int64) error {
 		}
 	}
 	l.im.tornSize = l.im.dirtyEnd - off
+	l.im.unread += uint64((l.im.tornSize + smallestEpoch - 1) / smallestEpoch)
 	return nil
 }

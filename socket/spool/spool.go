@@ -88,8 +88,9 @@ func (s *Spool) ID() ID {
 // Dir is the directory.
 func (s *Spool) Dir() string { return s.dir }
 
-// Incarnation tells how often the spool was opened and a number that only this time has: a receiver that sees one epoch
-// with two nonces is looking at copies.
+// Incarnation tells a number that is higher each time the spool is opened, and one that only this time has: a receiver
+// that sees one epoch with two nonces is looking at copies. Mostly an epoch is the one before plus 1; behind damage,
+// which may hide epochs, it is higher.
 func (s *Spool) Incarnation() (epoch, nonce uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,7 @@ type state struct {
 	reserved uint64
 	next     uint64 // the next seq; while a directory is read, the one behind what is written there
 
-	base     uint64 // everything below is settled, whoever may come
+	base     uint64 // with no cursor everything below is settled, whoever may come
 	cursors  map[uint16]*cursorState
 	attempts map[attemptKey]attempt
 	dead     map[uint64]sizedPlace
@@ -97,6 +97,7 @@ func (st *state) apply(r *stored, at place) {
 	switch r.kind {
 	case typeMessage:
 		st.next = max(st.next, r.seq+1)
+		st.applyOrigin(r, &f)
 	case typeSettled:
 		st.applySettled(&f)
 	case typeAttempt:
@@ -142,6 +143,16 @@ func (st *state) applySettled(f *field) {
 	c.onDisk = max(c.onDisk, floor)
 	readRanges(f, floor, func(from, to uint64) { c.set.AddRange(from, to) })
 	st.forget(c, 0)
+}
+
+// named finds a cursor by its name.
+func (st *state) named(name string) *cursorState {
+	for _, c := range st.cursors {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
 }
 
 // forget drops the attempts at what a cursor has settled since its floor was from.
@@ -227,6 +238,22 @@ func (st *state) applyTaken(r *stored, f *field) {
 	readRanges(f, floor, func(from, to uint64) { t.set.AddRange(from, to) })
 }
 
+// applyOrigin notes that a message was taken of another stream: what says so of all that were taken with it may be
+// damaged, and then it would be taken once more. Where nothing can be damaged a message comes without its data.
+func (st *state) applyOrigin(r *stored, f *field) {
+	f.u64()
+	id, seq := f.id(), f.u64()
+	if f.bad || r.flags&flagOrigin == 0 || seq == 0 || seq+1 == 0 {
+		return
+	}
+	t := st.taken[id]
+	if t == nil {
+		t = &takenState{}
+		st.taken[id] = t
+	}
+	t.set.AddRange(seq, seq+1)
+}
+
 // hear notes which incarnation of the sender was heard: the latest one counts.
 func (t *takenState) hear(epoch, nonce uint64) {
 	if epoch > t.epoch || epoch == t.epoch && t.nonce == 0 {
@@ -259,12 +286,13 @@ func (st *state) applyPlaces(f *field) {
 	}
 }
 
-// live returns the parts of a range that somebody still needs, or may.
+// live returns the parts of a range that somebody still needs, or may. What a cursor has not settled it needs, whatever
+// base says: where that is higher, what is on disk of this cursor was damaged.
 func (st *state) live(r ranges.Range) []ranges.Range {
-	r.From, r.To = max(r.From, st.base, 1), min(r.To, st.next)
+	r.From, r.To = max(r.From, 1), min(r.To, st.next)
 	var all ranges.Set
 	if len(st.cursors) == 0 {
-		return slices.Collect(st.void.Gaps(r.From, r.To))
+		return slices.Collect(st.void.Gaps(max(r.From, st.base), r.To))
 	}
 	if len(st.cursors) == 1 {
 		for _, c := range st.cursors {
@@ -288,7 +316,7 @@ func (st *state) low() uint64 {
 	for _, c := range st.cursors {
 		low = min(low, c.set.Floor())
 	}
-	return max(low, st.base)
+	return low
 }
 
 func (st *state) putDead(seq uint64, at sizedPlace) { st.put(st.dead, &st.deadBytes, seq, at) }

@@ -45,6 +45,9 @@ func (st *state) checkpoint(next uint64, withFloors bool) []record {
 	return recs
 }
 
+// smallestEpoch is the size of the smallest batch with an EPOCH.
+const smallestEpoch = batchHeader + recordHeader + 48
+
 func (st *state) epochRecord(next uint64) record {
 	r := newRecord(typeEpoch, 0, 48)
 	r.head = binary.LittleEndian.AppendUint64(r.head, st.epoch)
@@ -55,29 +58,44 @@ func (st *state) epochRecord(next uint64) record {
 	return r
 }
 
+// A placeEntry is one part of a PLACES.
+type placeEntry struct {
+	kind recordType
+	seq  uint64
+	at   sizedPlace
+}
+
+// deadNote says that there is a dead letter, whose record, behind it, says where: in no segment, while it stands alone.
+func deadNote(seq uint64) record {
+	r := newRecord(typePlaces, 0, 25)
+	r.head = placeEntry{kind: typeDead, seq: seq}.append(r.head)
+	return r
+}
+
+func (e placeEntry) append(b []byte) []byte {
+	b = append(b, byte(e.kind))
+	b = binary.LittleEndian.AppendUint64(b, e.seq)
+	b = binary.LittleEndian.AppendUint64(b, e.at.segment)
+	b = binary.LittleEndian.AppendUint32(b, uint32(e.at.off/align))
+	return binary.LittleEndian.AppendUint32(b, uint32(e.at.size))
+}
+
 func (st *state) placeRecords() []record {
-	type entry struct {
-		kind recordType
-		seq  uint64
-		at   sizedPlace
-	}
-	var all []entry
+	var all []placeEntry
 	for seq, at := range st.dead {
-		all = append(all, entry{typeDead, seq, at})
+		all = append(all, placeEntry{typeDead, seq, at})
 	}
 	for seq, at := range st.copies {
-		all = append(all, entry{typeCopy, seq, at})
+		all = append(all, placeEntry{typeCopy, seq, at})
 	}
-	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.seq, b.seq)) })
+	slices.SortFunc(all, func(a, b placeEntry) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.seq, b.seq))
+	})
 	var recs []record
 	for part := range slices.Chunk(all, perRecord) {
 		r := newRecord(typePlaces, 0, 25*len(part))
 		for _, e := range part {
-			r.head = append(r.head, byte(e.kind))
-			r.head = binary.LittleEndian.AppendUint64(r.head, e.seq)
-			r.head = binary.LittleEndian.AppendUint64(r.head, e.at.segment)
-			r.head = binary.LittleEndian.AppendUint32(r.head, uint32(e.at.off/align))
-			r.head = binary.LittleEndian.AppendUint32(r.head, uint32(e.at.size))
+			r.head = e.append(r.head)
 		}
 		recs = append(recs, r)
 	}

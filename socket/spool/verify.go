@@ -199,8 +199,13 @@ func (c *checker) lostAt(seq uint64, at sizedPlace, dead bool) {
 		}
 	}
 	lost := []ranges.Range{{From: seq, To: seq + 1}}
+	unknown := at.segment == 0 // a dead letter whose record is in some damaged place
+	if unknown {
+		path = c.seg.name
+	}
 	i := slices.IndexFunc(c.report.Damage, func(d Damage) bool {
-		return d.Path == path && d.Off <= at.off && at.off < d.Off+d.Size && len(d.Seqs) == 0
+		here := d.Path == path && d.Off <= at.off && at.off < d.Off+d.Size
+		return len(d.Seqs) == 0 && (here || unknown && d.Size > 0)
 	})
 	if i < 0 {
 		i = len(c.report.Damage)
