@@ -266,7 +266,8 @@ func TestBackpressure(t *testing.T) {
 // for.
 func TestEndDrains(t *testing.T) {
 	eachTransport(t, func(t *testing.T, endpoint string) {
-		p := runProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint)
+		p := runProxy(t, socket.NewPull(socket.WithRecvHWM(0)), socket.NewPush(socket.WithSendHWM(0)), endpoint,
+			proxy.WithDrain(20*time.Second))
 		pull := closing(t, socket.NewPull(socket.WithRecvHWM(0)))
 		connect(t, pull, p.backAt)
 		waitPeers(t, p.back, 1)
