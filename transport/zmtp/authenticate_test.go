@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 )
 
@@ -66,7 +67,7 @@ func TestConfirm(t *testing.T) {
 		client, server Mechanism
 		told           error
 	}{
-		{"NULL", Null, Null, nil}, // which has our READY by then
+		{"NULL", Null, Null, nil}, // which may have our READY by then
 		{"PLAIN", PlainClient("ann", "sesame"), PlainServer(), ErrRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +79,9 @@ func TestConfirm(t *testing.T) {
 			a, b := both(t, client, server)
 			wantError(t, b.err, errAny)
 			wantError(t, b.err, ErrDenied)
-			wantError(t, a.err, tt.told)
+			if tt.told != nil || !errors.Is(a.err, io.ErrUnexpectedEOF) && !errors.Is(a.err, io.ErrClosedPipe) {
+				wantError(t, a.err, tt.told)
+			}
 		})
 	}
 }

@@ -29,14 +29,26 @@ func shake(c io.ReadWriter, cfg Config) <-chan result {
 	return done
 }
 
-// both runs two of ours against each other over an unbuffered pipe.
+// both runs two of ours against each other over an unbuffered pipe. An end that fails closes it, as it is to.
 func both(t *testing.T, a, b Config) (ra, rb result) {
 	t.Helper()
 	ca, cb := net.Pipe()
 	defer ca.Close()
 	defer cb.Close()
 	da, db := shake(ca, a), shake(cb, b)
-	return <-da, <-db
+	for range 2 {
+		select {
+		case ra = <-da:
+			if ra.err != nil {
+				ca.Close()
+			}
+		case rb = <-db:
+			if rb.err != nil {
+				cb.Close()
+			}
+		}
+	}
+	return ra, rb
 }
 
 func TestHandshakeOursWithOurs(t *testing.T) {
