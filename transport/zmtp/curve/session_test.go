@@ -97,9 +97,12 @@ func (m *middle) carry(from, to net.Conn) {
 	}
 }
 
+// A carrier brings what one side says to the other, or something else.
+type carrier interface{ carry(from, to net.Conn) }
+
 // meet connects two ends by way of somebody in between, and returns when all is over: everything that waits does so for
 // a virtual minute at most.
-func meet(t *testing.T, client, server *end, toServer, toClient *middle) {
+func meet(t *testing.T, client, server *end, toServer, toClient carrier) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
