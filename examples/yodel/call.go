@@ -26,10 +26,14 @@ each call goes to the one with fewest calls.
 
 ` + valueHelp + `
 
-With --stream the method answers with any number of values, printed as they come. A call is tried again at another
-service if none has begun it; with --idempotent also if one is lost that may have, and with --hedge D a second one
-gets it too when the first takes longer than D: only for what may be done twice. With --once KEY a service does it
-once, however often it is called with KEY: of several lines the second one has KEY-2 and so on.
+With --stream the method answers with any number of values, printed as they come. With --stream-input all lines are
+the values of one request to a method that takes a stream, sent as it has room for them, and with both it answers
+while they are sent; a line that is no JSON is told and not sent, and makes the status 1 at the end.
+
+A call is tried again at another service if none has begun it; with --idempotent also if one is lost that may have,
+and with --hedge D a second one gets it too when the first takes longer than D: only for what may be done twice. With
+--once KEY a service does it once, however often it is called with KEY: of several lines the second one has KEY-2 and
+so on.
 
 A call waits three seconds, or --timeout, for a service to appear. An error that the service replies is told, the
 lines behind it are sent still, and the status is 1 at the end. No service, a service that is lost, and one that has
@@ -42,11 +46,14 @@ Ctrl-C ends with status 0, or 1 while a reply is awaited.
 		c := &caller{taskFlags: f}
 		fs.StringVar(&f.data, "data", "", "call with `JSON` once (--count N: N times); -: with the lines of standard input")
 		fs.BoolVar(&c.stream, "stream", false, "the method answers with a stream")
+		fs.BoolVar(&c.streamInput, "stream-input", false, "the method takes a stream: make one call of all lines")
 		fs.StringVar(&c.once, "once", "", "have a service do it once for all calls with `KEY`, which should be hard to guess")
 		fs.BoolVar(&c.idempotent, "idempotent", false, "it may be done twice: try again when a service is lost")
 		fs.DurationVar(&c.hedge, "hedge", 0,
 			"call a second service when the first takes longer than `D`; implies --idempotent")
-		fs.IntVar(&f.count, "count", 0, "stop after `N` calls, with --stream after N values; 0: at the end of the input")
+		fs.IntVar(&f.count, "count", 0,
+			"stop after `N` calls; with --stream after N values received, with --stream-input alone after N values sent; "+
+				"0: at the end of the input")
 		return c
 	},
 }
@@ -54,11 +61,12 @@ Ctrl-C ends with status 0, or 1 while a reply is awaited.
 // A caller is call.
 type caller struct {
 	*taskFlags
-	method     string
-	stream     bool
-	once       string
-	idempotent bool
-	hedge      time.Duration
+	method      string
+	stream      bool
+	streamInput bool
+	once        string
+	idempotent  bool
+	hedge       time.Duration
 
 	client *rpc.Client
 	from   *socket.Peer // of the last reply
@@ -82,8 +90,8 @@ func (c *caller) check(fs *pflag.FlagSet, words []string) error {
 	switch {
 	case fs.Changed("once") && (c.once == "" || len(c.once) > maxOnce):
 		return usagef("--once %.32q: it must have 1 to %d bytes", c.once, maxOnce)
-	case c.stream && (c.once != "" || c.hedge > 0 || c.idempotent):
-		return usagef("--stream excludes --once, --hedge and --idempotent: a stream is not tried again")
+	case (c.stream || c.streamInput) && (c.once != "" || c.hedge > 0 || c.idempotent):
+		return usagef("--stream and --stream-input exclude --once, --hedge and --idempotent: a stream is not tried again")
 	}
 	return checkMethod(c.method)
 }
@@ -120,12 +128,20 @@ func (c *caller) run(ctx context.Context, t *task) error {
 	t.out = newPrinter(t.stdout, "line", nil)
 	read, stop := t.whileRead(ctx)
 	defer stop()
-	err = c.callAll(read, t, src)
+	if c.streamInput {
+		err = c.callWithStream(read, t, src)
+	} else {
+		err = c.callAll(read, t, src)
+	}
 	if interrupted(ctx, err) {
 		err = nil
 	}
 	failed := t.failed.Load()
-	if err == nil && failed > 0 {
+	switch {
+	case err != nil || failed == 0:
+	case c.streamInput:
+		err = failf("%s not sent", countOf(failed, "line"))
+	default:
 		err = failf("%d of %s failed", failed, countOf(failed+t.done.Load(), "call"))
 	}
 	if _, ok := errors.AsType[*statusError](err); ok || err == nil || isBrokenPipe(err) {
@@ -154,6 +170,7 @@ func (c *caller) callAll(ctx context.Context, t *task, src source) error {
 		}
 		switch {
 		case errors.Is(err, errEnough):
+			t.done.Add(1)
 			return nil
 		case err == nil:
 			t.done.Add(1)
@@ -189,38 +206,6 @@ func (c *caller) callOne(ctx context.Context, t *task, request []byte, n int) er
 		return err
 	}
 	return c.print(t, reply)
-}
-
-// callStream makes one call and prints what comes.
-func (c *caller) callStream(ctx context.Context, t *task, request []byte) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	items := 0
-	idle := time.AfterFunc(1<<62, func() { cancel(errIdle) })
-	defer idle.Stop()
-	wait := func() {
-		if t.flags.timeout > 0 {
-			idle.Reset(t.flags.timeout)
-		}
-	}
-	wait()
-	for item, err := range rpc.Source[patterns.Raw](ctx, c.client, c.method, jsonBody(request)) {
-		if err != nil {
-			if cause := context.Cause(ctx); errors.Is(cause, errIdle) {
-				err = cause
-			}
-			return err
-		}
-		if err := c.print(t, item); err != nil {
-			return err
-		}
-		if items++; items == c.count {
-			t.done.Add(1)
-			return errEnough
-		}
-		wait()
-	}
-	return nil
 }
 
 // outcome is what the error of a call comes to, and whether it is the end.

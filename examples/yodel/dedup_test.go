@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,9 +42,15 @@ func TestDedup(t *testing.T) {
 // waitForEmpty waits until all that a spool holds was acknowledged.
 func waitForEmpty(t *testing.T, dir string) {
 	t.Helper()
+	waitForMessages(t, dir, 0)
+}
+
+// waitForMessages waits until so many messages are left in a spool.
+func waitForMessages(t *testing.T, dir string, n int) {
+	t.Helper()
 	for {
 		out, _ := tooled(t, 0, "spool", "ls", dir)
-		if strings.Contains(out, "  0 messages  ") {
+		if strings.Contains(out, fmt.Sprintf("  %d messages  ", n)) {
 			return
 		}
 		if t.Context().Err() != nil {

@@ -44,7 +44,7 @@ func (s *session) drain(ctx context.Context) error {
 
 	s.closing.Store(true)
 	if s.flags.store != nil && !s.verb.owes() {
-		s.awaitStored(wait)
+		awaitStored(wait, s.flags.store)
 	}
 	err := s.sock.Shutdown(wait)
 	if s.flags.store != nil && s.verb.owes() { // what a publisher keeps for its subscribers is no failure

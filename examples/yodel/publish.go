@@ -30,7 +30,16 @@ With --last-values N it keeps the newest event of each of N subjects, and with -
 those who come later and ask for them (subscribe --last, --replay). At the end it waits up to --linger for events to
 leave; what is left then is a failure (status 1). With --timeout it also gives up when nothing could be sent for
 that long: status 3 if there was not one event, else 1. Ctrl-C stops reading, leaves events one more second and ends
-with status 0 if all have left. A line that is no JSON is told and not sent, and makes the status 1 at the end.`,
+with status 0 if all have left. A line that is no JSON is told and not sent, and makes the status 1 at the end.
+
+With --spool DIR what is published is kept in DIR for those who have subscribed with a name (subscribe --subscriber):
+each gets all of it, once and in order, from when it first came, also what is published while it is away and what an
+earlier run has left. An event that is for any of them is accepted once it is on disk. Others are served as without
+--spool. --wait, unless it is given, waits for nobody if DIR keeps any subscription. At the end publish waits up to
+--linger for these subscribers to acknowledge, also for those that are away; what is left then is kept in DIR, is
+told, and is no failure. DIR takes up to 1 GiB, or --spool-max: then --overflow block, the default with --spool, waits,
+and drop-oldest drops the oldest events, of which the subscriber is told how many; the others mean nothing here.
+yodel spool show DIR tells how far each is, and unsubscribe ends one that will not come back.`,
 	begin: func(fs *pflag.FlagSet, f *taskFlags) taskRun {
 		p := &publisher{taskFlags: f}
 		fs.StringVar(&f.data, "data", "", "publish `JSON` once (--count N: N times); -: the lines of standard input")
@@ -41,6 +50,8 @@ with status 0 if all have left. A line that is no JSON is told and not sent, and
 		fs.StringVar(&p.overflow, "overflow", "",
 			"what to do with an event for a subscriber whose queue is full: `POLICY` is one of "+
 				strings.Join(overflowNames(), ", ")+" (default drop-newest)")
+		f.registerSpool(fs, "keep in `DIR` what is for subscribers with a name until they have it")
+		f.thing = "event"
 		fs.DurationVar(&f.linger, "linger", defaultLinger, "wait at the end for up to `D` for events to leave")
 		return p
 	},
@@ -51,6 +62,7 @@ type publisher struct {
 	*taskFlags
 	subject            string
 	wait               int
+	hasWait            bool
 	lastValues, replay int
 	overflow           string
 
@@ -58,9 +70,19 @@ type publisher struct {
 }
 
 func (p *publisher) check(fs *pflag.FlagSet, words []string) error {
-	p.subject = words[0]
+	p.subject, p.hasWait = words[0], fs.Changed("wait")
 	if _, known := overflowPolicies[p.overflow]; fs.Changed("overflow") && !known {
 		return usagef("--overflow %q: it must be one of %s", p.overflow, strings.Join(overflowNames(), ", "))
+	}
+	if p.overflow == "newest" || p.overflow == "oldest" {
+		p.overflow = "drop-" + p.overflow
+	}
+	p.spoolOverflow = p.overflow
+	switch err := checkSpool(fs, p.spoolMax, p.overflow); {
+	case err != nil:
+		return err
+	case p.spool != "" && p.overflow == "reject":
+		return usagef("--overflow reject does not go with --spool, which takes [block drop-oldest]")
 	}
 	nobody := pubsub.NewPublisher[patterns.Raw]() // which knows what a subject is
 	defer nobody.Close()                          //nolint:errcheck // it is always nil
@@ -73,12 +95,12 @@ func (p *publisher) check(fs *pflag.FlagSet, words []string) error {
 
 func (p *publisher) open(*task) party {
 	opts := secured[socket.XPubOption](&p.security)
-	if p.overflow != "" {
+	if p.overflow != "" && p.store == nil {
 		opts = append(opts, socket.WithOverflow(overflowPolicies[p.overflow]))
 	}
 	p.pub = pubsub.NewPublisher[patterns.Raw](
 		pubsub.WithCodec(patterns.JSON()), pubsub.WithXPub(opts...), pubsub.WithLastValue(p.lastValues),
-		pubsub.WithReplay(p.replay, 0))
+		pubsub.WithReplay(p.replay, 0), pubsub.WithSpool(p.store))
 	return p.pub
 }
 
@@ -152,7 +174,7 @@ func (p *publisher) publish(ctx context.Context, t *task, value []byte) error {
 	limited, cancel := t.within(ctx)
 	defer cancel()
 	var err error
-	if t.done.Load() == 0 && p.wait > 0 {
+	if t.done.Load() == 0 && p.wait > 0 && (p.hasWait || !p.keepsAny()) {
 		err = p.pub.WaitSubscribers(limited, p.subject, p.wait)
 	}
 	if err == nil {
@@ -164,7 +186,10 @@ func (p *publisher) publish(ctx context.Context, t *task, value []byte) error {
 	return err
 }
 
-// drain waits for events to leave.
+// keepsAny tells whether the spool has a subscription, for which what is published waits.
+func (p *publisher) keepsAny() bool { return p.store != nil && len(p.store.Stats().Cursors) > 0 }
+
+// drain waits for events to leave and, with --spool, to be acknowledged.
 func (p *publisher) drain(ctx context.Context, t *task) error {
 	t.closing.Store(true)
 	wait, cancel := context.WithCancelCause(context.Background())
@@ -175,10 +200,19 @@ func (p *publisher) drain(ctx context.Context, t *task) error {
 		time.AfterFunc(min(p.linger, interruptedLinger), func() { cancel(errInterrupted) })
 	})()
 	defer cancelWhenIdle(traffic(p.pub.Socket()), p.timeout, cancel)()
+	kept := uint64(0)
+	if p.store != nil {
+		awaitStored(wait, p.store)
+		if kept = p.left(); kept > 0 {
+			t.con.printf("%s kept in %s", countOf(kept, "event"), p.spool)
+		}
+	}
 	err := p.pub.Shutdown(wait)
 	left := p.pub.Socket().Stats().Dropped[socket.SocketClosed].Messages
 	switch {
 	case err == nil:
+		return nil
+	case kept > 0: // what is on its way to a subscriber with a name is kept, too
 		return nil
 	case left == 0:
 		t.con.printf("%v", err)

@@ -75,17 +75,23 @@ func (f *socketFlags) checkStore(fs *pflag.FlagSet) error {
 		return usagef("--subscriber is for --dedup: give that, too")
 	case fs.Changed("subscriber") && (f.subscriber == "" || len(f.subscriber) > maxSubscriber):
 		return usagef("--subscriber %.32q: it must have 1 to %d bytes", f.subscriber, maxSubscriber)
+	}
+	return checkSpool(fs, f.spoolMax, f.overflow)
+}
+
+// checkSpool says what is wrong with --spool, --spool-max and what becomes of what has no room there.
+func checkSpool(fs *pflag.FlagSet, limit int64, overflow string) error {
+	switch {
 	case fs.Changed("spool-max") && !fs.Changed("spool"):
 		return usagef("--spool-max is for --spool: give that, too")
-	case fs.Changed("spool-max") && f.spoolMax < minSpool:
-		return usagef("--spool-max %d: it must be at least %d bytes", f.spoolMax, minSpool)
+	case fs.Changed("spool-max") && limit < minSpool:
+		return usagef("--spool-max %d: it must be at least %d bytes", limit, minSpool)
 	case !fs.Changed("spool"):
 		return nil
-	}
-	if f.spool == "" {
+	case fs.Lookup("spool").Value.String() == "":
 		return usagef("--spool is empty: give it a directory")
 	}
-	if _, ok := storeOverflows[f.overflow]; !ok {
+	if _, ok := storeOverflows[overflow]; !ok {
 		var names []string
 		for name := range storeOverflows {
 			if name != "" {
@@ -93,7 +99,7 @@ func (f *socketFlags) checkStore(fs *pflag.FlagSet) error {
 			}
 		}
 		slices.Sort(names)
-		return usagef("--overflow %s does not go with --spool, which takes %s", f.overflow, names)
+		return usagef("--overflow %s does not go with --spool, which takes %s", overflow, names)
 	}
 	return nil
 }
@@ -108,23 +114,29 @@ func (f *socketFlags) openStore(a *app) (err error) {
 	if f.spool == "" {
 		return nil
 	}
-	f.store, err = spool.Open(f.spool, spool.Options{
-		Overflow: storeOverflows[f.overflow], MaxBytes: f.spoolMax,
+	f.store, err = a.openSpool(f.spool, f.spoolMax, f.overflow, "message")
+	return err
+}
+
+// openSpool opens a directory of --spool, and tells of what is in it.
+func (a *app) openSpool(dir string, limit int64, overflow, thing string) (*spool.Spool, error) {
+	q, err := spool.Open(dir, spool.Options{
+		Overflow: storeOverflows[overflow], MaxBytes: limit,
 		Events: func(e spool.Event) {
 			switch e.Kind {
 			case spool.Damaged, spool.Failing, spool.Healthy, spool.Full, spool.Room, spool.Dropped, spool.Buried:
-				a.con.printf("%s: %v", f.spool, e)
+				a.con.printf("%s: %v", dir, e)
 			default: // nothing to worry about
 			}
 		},
 	})
 	if err != nil {
-		return failf("%w", err)
+		return nil, failf("%w", err)
 	}
-	if n := f.store.Stats().Live.Messages; n > 0 {
-		a.con.notef("%s: %s from before", f.spool, countOf(n, "message"))
+	if n := q.Stats().Live.Messages; n > 0 {
+		a.con.notef("%s: %s from before", dir, countOf(n, thing))
 	}
-	return nil
+	return q, nil
 }
 
 // closeStore ends the use of --spool and --dedup, after the socket's end.
@@ -146,9 +158,9 @@ func (s *session) closeStore() {
 	}
 }
 
-// awaitStored waits until nothing is left in --spool, for subscribers that are away too: they may come.
-func (s *session) awaitStored(ctx context.Context) {
-	for s.flags.store.Stats().Live.Messages > 0 {
+// awaitStored waits until nothing is left in a spool, for subscribers that are away too: they may come.
+func awaitStored(ctx context.Context, q *spool.Spool) {
+	for q.Stats().Live.Messages > 0 {
 		select {
 		case <-ctx.Done():
 			return

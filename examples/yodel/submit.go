@@ -23,6 +23,11 @@ package patterns/pipeline. One that a worker gives back, or has when it is lost,
 --max-attempts times; a job may be done twice then. Jobs live in the memory of submit, which ends when all are
 settled.
 
+With --spool DIR a job is accepted, and printed by --confirm, once it is on disk in DIR, and stays there until it is
+settled, whoever is killed meanwhile: the next run with the same DIR begins with what is left. A worker that has a job
+while submit is killed does it to its end, and says so to the next run. DIR takes up to 1 GiB, or --spool-max; then
+submit waits. Jobs that come to nothing are dead letters there: yodel spool dead DIR lists them.
+
 ` + valueHelp + `
 
 With --wait the result of each job is printed, in the order of the lines; with --json as {"job":…,"result":…}, or
@@ -30,9 +35,9 @@ with "error" and "attempts" in place of "result". A job that comes to nothing is
 the status 1 at the end, as does a line that is no JSON.
 
 At the end of the input it waits up to --linger for jobs to be settled, by default for ever; those that are not are
-a failure (status 1). With --timeout it gives up when nothing could be sent and nothing was settled for that long,
-and no worker has a job: status 3 if none was settled at all, else 1. Ctrl-C stops reading and leaves one more
-second; then jobs that are not settled are told, and lost.
+a failure (status 1); in DIR they are kept. With --timeout it gives up when nothing could be sent and nothing was
+settled for that long, and no worker has a job: status 3 if none was settled at all, else 1. Ctrl-C stops reading and
+leaves one more second; then jobs that are not settled are told, and lost unless there is a DIR.
 
 ` + readerHelp,
 	begin: func(fs *pflag.FlagSet, f *taskFlags) taskRun {
@@ -40,6 +45,10 @@ second; then jobs that are not settled are told, and lost.
 		fs.StringVar(&f.data, "data", "", "submit `JSON` once (--count N: N times); -: the lines of standard input")
 		fs.IntVar(&f.count, "count", 0, "stop after `N` jobs; 0: at the end of the input")
 		fs.BoolVar(&s.wait, "wait", false, "print the result of each job")
+		f.registerSpool(fs, "keep jobs in `DIR` until they are settled")
+		f.thing = "job"
+		fs.BoolVar(&s.confirm, "confirm", false,
+			"print each line on standard output once it is accepted; with --spool, once it is on disk")
 		fs.StringVar(&s.key, "key", "", "do these jobs one after the other, and after all others with `KEY`")
 		fs.DurationVar(&s.ttl, "ttl", 0, "give up a job that no worker has had after `D` (default never)")
 		fs.IntVar(&s.attempts, "max-attempts", 20, "give up a job after `N` attempts that came to nothing")
@@ -52,6 +61,7 @@ second; then jobs that are not settled are told, and lost.
 type submitter struct {
 	*taskFlags
 	wait     bool
+	confirm  bool
 	key      string
 	ttl      time.Duration
 	attempts int
@@ -72,14 +82,16 @@ func (s *submitter) check(fs *pflag.FlagSet, _ []string) error {
 		return usagef("--key %.32q: it must have 1 to 64 bytes", s.key)
 	case fs.Changed("max-attempts") && s.attempts < 1:
 		return usagef("--max-attempts %d: it must be 1 or more", s.attempts)
+	case s.wait && s.confirm:
+		return usagef("--wait and --confirm exclude each other: both print")
 	}
-	return nil
+	return checkSpool(fs, s.spoolMax, "")
 }
 
 func (s *submitter) open(t *task) party {
 	s.push = pipeline.NewPusher[patterns.Raw](
 		pipeline.WithCodec(patterns.JSON()), pipeline.WithPending(maxPending, 0),
-		pipeline.WithMaxAttempts(s.attempts), pipeline.WithRefused(t.say),
+		pipeline.WithMaxAttempts(s.attempts), pipeline.WithRefused(t.say), pipeline.WithSpool(s.store),
 		pipeline.WithRouter(secured[socket.RouterOption](&s.security)...),
 		pipeline.WithDealer(secured[socket.DealerOption](&s.security)...))
 	return s.push
@@ -87,7 +99,7 @@ func (s *submitter) open(t *task) party {
 
 func (s *submitter) summary(t *task) string {
 	st := s.push.Stats()
-	text := fmt.Sprintf("%d of %s done", st.Done, countOf(st.Accepted, "job"))
+	text := fmt.Sprintf("%d of %s done", st.Done, countOf(st.Accepted+s.before, "job"))
 	if st.Redelivered > 0 {
 		text += fmt.Sprintf("; %d given again", st.Redelivered)
 	}
@@ -100,9 +112,14 @@ func (s *submitter) run(ctx context.Context, t *task) error {
 		return err
 	}
 	defer src.close()
+	if s.store != nil { // what is left there is taken up now, even if nothing is bound or submitted
+		if _, err := s.push.PushAll(ctx, nil); err != nil {
+			return failf("%w", err)
+		}
+	}
 	t.out = newPrinter(t.stdout, "line", nil)
 	read, stopReading := ctx, func() {}
-	if s.wait {
+	if s.wait || s.confirm {
 		read, stopReading = t.whileRead(ctx)
 	}
 	defer stopReading()
@@ -164,6 +181,11 @@ func (s *submitter) submitAll(ctx context.Context, t *task, src source, receipts
 		case receipts <- r:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+		if s.confirm {
+			if err := t.out.printNow(it.line); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -264,23 +286,31 @@ func (s *submitter) drain(ctx, work context.Context) error {
 // status is what it all comes to, if submitting ended with err and waiting with why.
 func (s *submitter) status(t *task, err, why error) error {
 	st := s.push.Stats()
-	left := st.Accepted - st.Done - st.Rejected - st.Expired - st.TooOften - st.Canceled
+	nothing := st.Rejected + st.Expired + st.TooOften + st.Canceled // of what an earlier run has left, too
+	left, where := st.Accepted-st.Done-nothing, "lost"
+	if s.store != nil {
+		left, where = s.left(), "kept in "+s.spool
+	}
 	switch {
 	case isBrokenPipe(why):
 		return why
-	case errors.Is(why, errIdle) && st.Accepted == left:
-		return nothingf("nothing was done for %v: %s not settled", s.timeout, countOf(left, "job"))
+	case errors.Is(why, errIdle) && st.Done+nothing == 0:
+		return nothingf("nothing was done for %v: %s not settled, and %s", s.timeout, countOf(left, "job"), where)
+	case left > 0 && why == nil: // the disk has not taken that they are settled
+		return failf("%s not settled, and %s", countOf(left, "job"), where)
 	case left > 0:
-		return failf("%s not settled, and lost: %w", countOf(left, "job"), why)
+		return failf("%s not settled, and %s: %w", countOf(left, "job"), where, why)
 	}
 	if _, ok := errors.AsType[*statusError](err); ok {
 		return err
 	}
-	switch n := t.failed.Load(); {
+	switch {
 	case err != nil && !errors.Is(err, errIdle):
 		return failf("%w", err)
-	case n > 0:
-		return failf("%s came to nothing", countOf(n, "job"))
+	case nothing > 0 && s.store != nil:
+		return failf("%s came to nothing: see yodel spool dead %s", countOf(nothing, "job"), s.spool)
+	case nothing > 0:
+		return failf("%s came to nothing", countOf(nothing, "job"))
 	case s.unsent > 0:
 		return failf("%s not sent", countOf(s.unsent, "line"))
 	}

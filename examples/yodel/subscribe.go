@@ -40,6 +40,8 @@ that long: status 3 if there was nothing at all, 1 if less than --count, 0 other
 		fs.BoolVar(&s.last, "last", false, "ask for the newest event of each subject")
 		fs.IntVar(&s.replay, "replay", 0, "ask for the `N` newest events")
 		fs.StringVar(&s.group, "queue-group", "", "share events with all others that have subscribed with `NAME`")
+		fs.StringVar(&s.name, "subscriber", "",
+			"be `NAME` to publishers, which keep for it what they publish while it is away")
 		return s
 	},
 }
@@ -51,6 +53,7 @@ type subscriber struct {
 	last     bool
 	replay   int
 	group    string
+	name     string
 
 	sub *pubsub.Subscriber[patterns.Raw]
 }
@@ -65,6 +68,10 @@ func (s *subscriber) check(fs *pflag.FlagSet, words []string) error {
 	switch {
 	case fs.Changed("queue-group") && (s.group == "" || len(s.group) > maxGroup):
 		return usagef("--queue-group %.32q: it must have 1 to %d bytes", s.group, maxGroup)
+	case fs.Changed("subscriber") && (s.name == "" || len(s.name) > maxSubscriber):
+		return usagef("--subscriber %.32q: it must have 1 to %d bytes", s.name, maxSubscriber)
+	case s.name != "" && (s.group != "" || s.last || s.replay > 0):
+		return usagef("--subscriber excludes --queue-group, --last and --replay: what it gets is kept for it alone")
 	case s.group != "" && (s.last || s.replay > 0):
 		return usagef("--queue-group excludes --last and --replay: a group begins with what is published now")
 	}
@@ -86,7 +93,7 @@ func (s *subscriber) options() (opts []pubsub.SubscribeOption) {
 	if s.replay > 0 {
 		opts = append(opts, pubsub.Replay(s.replay))
 	}
-	return append(opts, pubsub.Group(s.group))
+	return append(opts, pubsub.Group(s.group), pubsub.Durable(s.name))
 }
 
 func (s *subscriber) open(*task) party {

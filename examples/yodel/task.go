@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
 )
 
 // The verbs of package patterns: call and serve, publish and subscribe, submit and work. Each has a file; here is what
@@ -58,6 +59,13 @@ type taskFlags struct {
 	exec        string
 	execTimeout time.Duration
 	parallel    int
+
+	spool         string
+	spoolMax      int64
+	spoolOverflow string       // what becomes of what has no room there
+	thing         string       // what is kept there
+	store         *spool.Spool // nil without --spool
+	before        uint64       // how much was in it
 }
 
 // A party is what a pattern has in place of a socket.
@@ -160,6 +168,10 @@ func (a *app) runTask(ctx context.Context, v *taskVerb, f *taskFlags, r taskRun)
 		return err
 	}
 	defer f.security.close()
+	if err := f.openStore(a); err != nil {
+		return err
+	}
+	defer f.closeStore(a)
 	t := &task{meeting: meeting{app: a, name: v.name, at: &f.meetFlags}, flags: f, began: time.Now()}
 	t.party = r.open(t)
 	t.who = t.party

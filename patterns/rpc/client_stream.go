@@ -213,6 +213,9 @@ func (c *Client) feed(ctx context.Context, a *attempt, items iter.Seq2[item, err
 			return ctx.Err() // or it is lost, which its end tells
 		}
 	}
+	if ctx.Err() != nil { // items may have ended for that, so that these are not all
+		return ctx.Err()
+	}
 	_ = a.conn.Send(ctx, a.message(&patterns.Head{Kind: patterns.KindEnd}, nil))
 	return ctx.Err()
 }
