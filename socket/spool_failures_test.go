@@ -26,6 +26,7 @@ func TestSpoolFailure(t *testing.T) {
 		{"sender kill -9", failureSenderKilled},
 		{"receiver kill -9, memory", failureReceiverKilled},
 		{"receiver's state directory deleted", failureStateLost},
+		{"connection cut anywhere, any number of times", failureCutAnywhere},
 		{"disk full", failureDiskFull},
 		{"write EIO once", func(t *testing.T) { failureOnce(t, "write") }},
 		{"sync EIO once", func(t *testing.T) { failureOnce(t, "sync") }},
@@ -35,6 +36,7 @@ func TestSpoolFailure(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) { bubble(t, row.run) })
 	}
+	t.Run("peer is libzmq or old", failureForeignPeer)
 }
 
 // A failingDisk is a medium of which some changes fail.
@@ -479,4 +481,44 @@ func failureCopied(t *testing.T) {
 	nothing(t, pull)
 	l.end(t)
 	shut(t, pull)
+}
+
+// Wherever the connection is cut, and however often: PeerDown and PeerUp tell of it, and everything arrives once and in
+// order.
+func failureCutAnywhere(t *testing.T) {
+	net := simnet.New(simnet.Config{
+		Latency: time.Millisecond, Jitter: time.Millisecond, Seed: 1, CutPerKiB: 0.7, Window: 512,
+	})
+	q := onMedium(t, newMedium(), spool.Options{})
+	push, pull := socket.NewPush(on(net, "cli"), socket.WithSpool(q)), socket.NewPull(on(net, "srv"))
+	bindAt(t, pull)
+	must(t, push.Connect(server))
+	trade(t, push, pull, 600)
+	if cuts := net.Stats().Cuts; cuts < 5 {
+		t.Errorf("%d cuts are not enough to show anything", cuts)
+	}
+	event(t, push, socket.PeerDown)
+	event(t, push, socket.PeerUp)
+	shut(t, push)
+	shut(t, pull)
+	must(t, q.Close())
+}
+
+// A peer that acknowledges nothing gets each message once.
+func failureForeignPeer(t *testing.T) {
+	q := openSpool(t, t.TempDir(), spool.Options{})
+	push := closing(t, socket.NewPush(socket.WithSpool(q)))
+	t.Cleanup(func() { must(t, push.Close()); must(t, q.Close()) })
+	at := bind(t, push, "tcp://127.0.0.1:*")
+	conn := rawPeer(t, at, "PULL")
+	event(t, push, socket.PeerForeign)
+	for range 10 {
+		send(t, push, "message")
+	}
+	b := make([]byte, 10*9)
+	readFull(t, conn, b)
+	waitUntil(t, "all is settled", func() bool { return q.Stats().Live.Messages == 0 })
+	if st := push.Stats(); st.Delivered.Messages != 10 || st.AtMostOnce.Messages != 10 {
+		t.Errorf("PUSH counts %v, %v at most once", st.Ledger, st.AtMostOnce)
+	}
 }

@@ -248,25 +248,6 @@ func TestSpoolOverTCP(t *testing.T) {
 	t.Logf("%d cuts", cut.done())
 }
 
-// TestSpoolForeignPeer: a peer that acknowledges nothing gets each message once, or is refused.
-func TestSpoolForeignPeer(t *testing.T) {
-	q := openSpool(t, t.TempDir(), spool.Options{})
-	push := closing(t, socket.NewPush(socket.WithSpool(q)))
-	t.Cleanup(func() { must(t, push.Close()); must(t, q.Close()) })
-	at := bind(t, push, "tcp://127.0.0.1:*")
-	conn := rawPeer(t, at, "PULL")
-	event(t, push, socket.PeerForeign)
-	for range 10 {
-		send(t, push, "message")
-	}
-	b := make([]byte, 10*9)
-	readFull(t, conn, b)
-	waitUntil(t, "all is settled", func() bool { return q.Stats().Live.Messages == 0 })
-	if st := push.Stats(); st.Delivered.Messages != 10 || st.AtMostOnce.Messages != 10 {
-		t.Errorf("PUSH counts %v, %v at most once", st.Ledger, st.AtMostOnce)
-	}
-}
-
 // TestSpoolFull: without room Send returns an error or waits, as the spool's options say, and goes on once there is
 // some.
 func TestSpoolFull(t *testing.T) {
