@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/yodel-mq/yodel/socket"
+	"github.com/yodel-mq/yodel/socket/spool"
 	"github.com/yodel-mq/yodel/transport/simnet"
 	"github.com/yodel-mq/yodel/transport/zmtp"
 )
 
 // TestReliableSlowReceiver: a sender that ends cleanly while its receiver takes its time, or stands still, or the
-// network between them does, loses nothing, and the receiver gets each message once.
+// network between them does, loses nothing, and the receiver gets each message once; so does one with a spool.
 func TestReliableSlowReceiver(t *testing.T) {
 	const total = 1200
 	short := socket.WithHeartbeat(100*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond)
@@ -51,11 +52,17 @@ func TestReliableSlowReceiver(t *testing.T) {
 			net.Heal()
 		}},
 	} {
-		for _, pushBinds := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/the sender binds %v", tt.name, pushBinds), func(t *testing.T) {
+		for _, how := range []string{"the sender binds false", "the sender binds true", "the sender has a spool"} {
+			t.Run(fmt.Sprintf("%s/%s", tt.name, how), func(t *testing.T) {
+				pushBinds, spooled := how == "the sender binds true", how == "the sender has a spool"
 				bubble(t, func(t *testing.T) {
 					net := simnet.New(simnet.Config{Latency: time.Millisecond, Window: 20_000})
 					pushOpts := []socket.PushOption{on(net, "push"), socket.WithReliable(), socket.WithReassign(-1)}
+					if spooled {
+						q := onMedium(t, newMedium(), spool.Options{SegmentBytes: 1 << 20})
+						defer func() { must(t, q.Close()) }()
+						pushOpts = append(pushOpts, socket.WithSpool(q))
+					}
 					pullOpts := []socket.PullOption{on(net, "pull"), socket.WithRecvHWM(50)}
 					if tt.heartbeat != nil {
 						pushOpts, pullOpts = append(pushOpts, tt.heartbeat), append(pullOpts, tt.heartbeat)

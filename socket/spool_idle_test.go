@@ -28,9 +28,9 @@ func TestBacklogSleeps(t *testing.T) {
 			t.Parallel()
 			self, err := os.Executable()
 			must(t, err)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
-			c := exec.CommandContext(ctx, self, "-test.run=^TestChild$", "-test.timeout=5m")
+			c := exec.CommandContext(ctx, self, "-test.run=^TestChild$", "-test.timeout=10m")
 			c.Env = append(os.Environ(), childEnv+"=backlog\n"+when)
 			said, err := c.CombinedOutput()
 			if err == nil || !strings.Contains(string(said), "deadlock: all goroutines in bubble are blocked") {

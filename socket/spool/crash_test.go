@@ -301,7 +301,7 @@ func TestCrash(t *testing.T) {
 		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
 			t.Parallel()
 			images := 0
-			for seed := crashSeed + uint64(shard); images < crashImages/shards; seed += uint64(shards) {
+			for seed := crashSeed + uint64(shard); images*shards < crashImages; seed += uint64(shards) {
 				n, err := crash(t, seed, 0)
 				images += n
 				if err != nil {
