@@ -48,7 +48,7 @@
 //
 //	type         data
 //	1  MESSAGE   enqueued i64 ms | [stream 16, seq u64: the origin] | uvarint count | uvarint lengths | bytes
-//	2  SETTLED   cursor u16 | floor u64 | ranges; the cursor 65535 stands for all there are or will be
+//	2  SETTLED   cursor u16 | floor u64 | ranges; the cursor 65535: counts where there is no cursor
 //	3  ATTEMPT   cursor u16 | not before i64 ms | the last error
 //	4  DEAD      given up i64 ms | reason, last error, cursor: each uvarint length, bytes | the data of a MESSAGE
 //	5  UNDEAD    nothing: the dead letter of this seq is gone
