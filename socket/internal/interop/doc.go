@@ -6,6 +6,8 @@
 //   - libzmq, through pyzmq: the script testdata/peer.py, a process that carries out the commands it is given on its
 //     standard input. peer_test.go starts, kills and talks to it, zsock_test.go makes its sockets look like Go. Where
 //     pyzmq is not installed these tests are skipped, except with CI set in the environment: there they fail.
+//   - JeroMQ, which is written in Java alone, by testdata/Peer.java, with the same commands (jeromq_peer_test.go). It
+//     needs a JDK, and JeroMQ's jars in a folder that YODEL_JEROMQ names; without, it is as without pyzmq.
 //   - github.com/go-zeromq/zmq4, in this process (zmq4_test.go), a peer that speaks ZMTP 3.0.
 //   - a few lines of raw ZMTP 3.0 (raw30_test.go), to see each byte of a subscription.
 //

@@ -42,8 +42,9 @@ func (c counted) Run() int {
 	close(thisProcess.stop)
 	<-thisProcess.done
 	pyzmq.StopShared()
+	stopJeroMQ()
 	if n := pyzmq.Running(); n != 0 {
-		fmt.Fprintf(os.Stderr, "%d pyzmq peers were not stopped\n", n)
+		fmt.Fprintf(os.Stderr, "%d peers were not stopped\n", n)
 		code = 1
 	}
 	return code

@@ -42,7 +42,7 @@ func (p *peer) thaw(t *testing.T) {
 }
 
 // patience is how long anything may take that should happen at once, on a machine that is busy.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // A pending is a command whose reply is still to come.
 type pending struct{ pyzmq.Pending }

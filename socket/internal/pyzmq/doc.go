@@ -4,5 +4,7 @@
 // command, one JSON object on a line of the script's standard input, and returns what to wait on for its answer. The
 // commands are those of peer.py, which is compiled in.
 //
+// [Run] starts another program with the same commands, for tests against another implementation.
+//
 // Where pyzmq is missing, tests are skipped, except with CI set in the environment: there they fail.
 package pyzmq

@@ -20,8 +20,10 @@ import (
 //go:embed peer.py
 var script string
 
-// A Process runs the script. Its methods may be called by any number of goroutines.
+// A Process runs the script, or another program with the same commands. Its methods may be called by any number of
+// goroutines.
 type Process struct {
+	name   string // what to call it in errors
 	cmd    *exec.Cmd
 	stderr bytes.Buffer // read it only after ended
 	ended  chan struct{}
@@ -121,32 +123,41 @@ func need(t testing.TB) string {
 }
 
 func spawn(python string) (*Process, error) {
-	p := &Process{
-		cmd:     exec.Command(python, "-c", script), //nolint:noctx // Stop ends it
+	p, _, err := Run("pyzmq", exec.Command(python, "-c", script)) //nolint:noctx // Stop ends it
+	return p, err
+}
+
+// Run starts a program with the commands of the script, or some of them, for tests against another implementation.
+// name is what errors call it. It returns the program's word of its version, after which it takes commands. The caller
+// has to call Stop.
+func Run(name string, cmd *exec.Cmd) (p *Process, version string, err error) {
+	p = &Process{
+		name:    name,
+		cmd:     cmd,
 		ended:   make(chan struct{}),
 		pending: map[int]chan Reply{},
 	}
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
-	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	ready := make(chan Reply, 1)
 	p.pending[0] = ready // the script greets with id 0
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	running.Add(1)
 	go p.follow(stdout)
-	if r := <-ready; r.Error != "" {
-		return nil, errors.New(r.Error)
+	greeting := <-ready
+	if greeting.Error != "" {
+		return nil, "", errors.New(greeting.Error)
 	}
-	return p, nil
+	return p, greeting.Version, nil
 }
 
 // follow hands out the replies until the process has ended.
@@ -177,7 +188,7 @@ func (p *Process) follow(stdout io.Reader) {
 	running.Add(-1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gone = fmt.Errorf("the pyzmq peer is gone: %w; it wrote: %s", err, p.stderr.String())
+	p.gone = fmt.Errorf("the %s peer is gone: %w; it wrote: %s", p.name, err, p.stderr.String())
 	for _, to := range p.pending {
 		to <- Reply{Error: p.gone.Error()}
 	}
@@ -207,8 +218,8 @@ func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
 // A Pending is a command whose reply is still to come.
 type Pending struct {
-	Op string
-	to chan Reply
+	what string
+	to   chan Reply
 }
 
 // Send gives a command. socket is the number the caller gave the socket with the command "socket", 0 for none.
@@ -238,7 +249,7 @@ func (p *Process) Send(op string, socket int, args map[string]any) Pending {
 		default: // the end of the process has told already
 		}
 	}
-	return Pending{op, to}
+	return Pending{p.name + "'s " + op, to}
 }
 
 // await makes replies with a new number go to a channel.
@@ -264,13 +275,13 @@ func (c Pending) Wait(patience time.Duration) (Reply, error) {
 	case r := <-c.to:
 		switch {
 		case r.Timeout:
-			return r, fmt.Errorf("pyzmq: %w: %s", ErrTimeout, r.Error)
+			return r, fmt.Errorf("%s: %w: %s", c.what, ErrTimeout, r.Error)
 		case r.Error != "":
-			return r, errors.New("pyzmq: " + r.Error)
+			return r, fmt.Errorf("%s: %s", c.what, r.Error)
 		}
 		return r, nil
 	case <-t.C:
-		return Reply{}, fmt.Errorf("pyzmq: no reply to %s within %v", c.Op, patience)
+		return Reply{}, fmt.Errorf("no reply to %s within %v", c.what, patience)
 	}
 }
 
