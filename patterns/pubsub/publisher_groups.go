@@ -155,7 +155,8 @@ func (p *publisher) verdict(r *remote, h *patterns.Head) {
 		return // it may only have found that something was dropped
 	}
 	for _, d := range r.open {
-		_, _ = d.group.machine.Renew(now, d.worker, d.seq)
+		actions, _ := d.group.machine.Renew(now, d.worker, d.seq)
+		p.perform(d.group, actions)
 	}
 }
 

@@ -16,8 +16,8 @@
 //   - A job is over once, and says how. Until then it is in one state, and held by one worker at most.
 //   - Of the jobs of one key only the first can be given out, and the next when that is over.
 //   - A worker is given the oldest job that it may have, and has never more open than it has given credit for. A job
-//     whose lease has run out uses up credit until the worker says something of it, so that one that is stuck does not
-//     get more.
+//     whose lease has run out uses up credit until the worker says something of it. One that says nothing at all after
+//     that gets none, whatever its credit: what it had would come back to it again and again.
 //   - A job that a worker may have begun says so the next time, by Attempts.
 //
 // Start reading at Machine, then assign.go. model_test.go holds all of this against random schedules.
@@ -248,7 +248,8 @@ const (
 	attemptsEnd                          // and there is a last attempt
 	oldestFirst                          // what comes again has its old place
 	withinCredit                         // a worker has not more open than it said
-	lapsedUsesCredit                     // nor does one that is stuck get more
+	lapsedUsesCredit                     // nor does one that has what is not its own any more
+	stuckGetsNone                        // and one that says nothing gets nothing
 	drainedGetsNone                      // a worker that leaves gets nothing
 	onlyTo                               // a job for one worker goes to no other
 	delayHolds                           // a delayed job does not come before its time

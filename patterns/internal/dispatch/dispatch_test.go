@@ -75,6 +75,9 @@ func TestSteps(t *testing.T) {
 	nack := func(w Worker, seq uint64, d time.Duration) func(machine, time.Time) string {
 		return func(m machine, now time.Time) string { return end(m.Nack(now, w, seq, d, true)) }
 	}
+	renew := func(w Worker, seq uint64) func(machine, time.Time) string {
+		return func(m machine, now time.Time) string { return end(m.Renew(now, w, seq)) }
+	}
 	cancel := func(seq uint64) func(machine, time.Time) string {
 		return func(m machine, now time.Time) string { return end(m.Cancel(now, seq)) }
 	}
@@ -141,6 +144,14 @@ func TestSteps(t *testing.T) {
 			{time.Minute, push(Job[int]{Seq: 2}), ""},
 			{time.Minute, up(2, "", 1, 0), "1>2"},
 			{time.Minute, ack(1, 1), "2>1 " + ErrSettled.Error()},
+		}},
+		{"who says nothing gets nothing, whatever its credit", Config{Lease: time.Minute}, []step{
+			{0, up(1, "", 9, 0), ""},
+			{0, push(Job[int]{Seq: 1}), "1>1"},
+			{0, up(2, "", 1, 0), ""},
+			{time.Minute, tick, "1<1 1+ 1>2"},
+			{time.Minute, push(Job[int]{Seq: 2}), ""},
+			{2 * time.Minute, renew(1, 1), "2>1 " + ErrSettled.Error()},
 		}},
 		{"a late ack counts as long as nobody else has the job", Config{Lease: time.Minute}, []step{
 			{0, up(1, "", 1, 0), ""},

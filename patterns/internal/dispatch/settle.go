@@ -44,13 +44,16 @@ func (m *Machine[V]) Nack(now time.Time, w Worker, seq uint64, delay time.Durati
 func (m *Machine[V]) Renew(now time.Time, w Worker, seq uint64) ([]Action[V], error) {
 	m.begin(now)
 	v, j := m.word(w, seq)
+	if v == nil {
+		return nil, ErrSettled
+	}
+	var err error
 	switch {
 	case j == nil:
-		if v != nil && len(v.lapsed) < v.window { // it goes on, so it has no room
+		if len(v.lapsed) < v.window { // it goes on, so it has no room
 			v.lapse(seq)
-			m.refile(v)
 		}
-		return nil, ErrSettled
+		err = ErrSettled
 	case j.state == Held:
 		j.until = now.Add(m.cfg.Lease)
 		m.leases.remove(j)
@@ -58,9 +61,9 @@ func (m *Machine[V]) Renew(now time.Time, w Worker, seq uint64) ([]Action[V], er
 	default:
 		m.detach(j)
 		m.give(v, j)
-		m.refile(v)
 	}
-	return m.actions, nil
+	m.serve(v) // it may have been stuck
+	return m.actions, err
 }
 
 // word finds the worker that says something of a job, and the job if it is this worker's. What it had beyond its lease
@@ -71,6 +74,7 @@ func (m *Machine[V]) word(w Worker, seq uint64) (*worker[V], *Job[V]) {
 		return nil, nil
 	}
 	delete(v.lapsed, seq)
+	v.stuck = false
 	j := m.jobs[seq]
 	if j == nil || j.worker != w && m.holds(holderSettles) || j.state == Blocked {
 		return v, nil
@@ -133,6 +137,7 @@ func (m *Machine[V]) Tick(now time.Time) []Action[V] {
 		v := m.take(j)
 		if v.atGone == 0 {
 			v.lapse(j.Seq)
+			v.stuck = true
 			m.act(Action[V]{Kind: Revoke, Job: j, Worker: v.id})
 		}
 		m.refile(v)

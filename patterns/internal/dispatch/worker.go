@@ -15,6 +15,7 @@ type worker[V any] struct {
 	held     list[V]
 	size     int64               // of what is held
 	lapsed   map[uint64]struct{} // what it has, though it is another's by now or nobody's
+	stuck    bool                // a lease of it has run out, and it has said nothing since
 	draining bool
 	used     uint64    // when it was given a job, in turns
 	until    time.Time // of one that is gone
@@ -53,7 +54,7 @@ func (m *Machine[V]) Credit(now time.Time, w Worker, jobs uint64, bytes int64) (
 	if jobs > MostCredit || v.window+int(jobs) > MostCredit {
 		return nil, ErrCredit
 	}
-	v.window += int(jobs)
+	v.window, v.stuck = v.window+int(jobs), false
 	if bytes > 0 {
 		v.bytes = bytes
 	}
@@ -71,7 +72,7 @@ func (m *Machine[V]) Window(now time.Time, w Worker, jobs uint64, bytes int64) (
 	if jobs > MostCredit {
 		return nil, ErrCredit
 	}
-	v.window, v.bytes, v.draining = int(jobs), bytes, false
+	v.window, v.bytes, v.draining, v.stuck = int(jobs), bytes, false, false
 	m.serve(v)
 	return m.actions, nil
 }
@@ -170,7 +171,7 @@ func (m *Machine[V]) Adopt(now time.Time, w, _ Worker, has []uint64) (actions []
 
 // refile puts a worker among those that are free, or takes it from there.
 func (m *Machine[V]) refile(v *worker[V]) {
-	free := !v.draining && (v.bytes == 0 || v.size < v.bytes)
+	free := !v.draining && (v.bytes == 0 || v.size < v.bytes) && !(v.stuck && m.holds(stuckGetsNone))
 	switch {
 	case !m.holds(withinCredit):
 		free = free && v.window > 0

@@ -87,6 +87,7 @@ func (w *world) credit(h *hand, n int) {
 		h.window, h.draining = 0, false
 	}
 	h.window += n
+	h.stuck = false
 	actions, err := grant(w.now, h.id, uint64(n), 0)
 	if err != nil {
 		w.fault("credit", "%v", err)

@@ -49,6 +49,7 @@ type hand struct {
 	window   int
 	open     map[uint64]bool // assigned, not answered for
 	lapsed   map[uint64]bool
+	stuck    bool // a lease has run out, and it has said nothing since
 	mayCome  bool // down, within the grace
 	resumed  bool // by another connection
 	downAt   time.Time
@@ -76,7 +77,7 @@ func (w *world) pass(d time.Duration) {
 			break
 		}
 		if n > 1000 {
-			w.fault("stuck", "Tick comes to no end")
+			w.fault("endless", "Tick comes to no end")
 			return
 		}
 		if at.After(w.now) {
@@ -128,7 +129,9 @@ func (w *world) blocked(seq uint64) bool {
 	return false
 }
 
-func (h *hand) hasRoom() bool { return h.up && !h.draining && len(h.open)+len(h.lapsed) < h.window }
+func (h *hand) hasRoom() bool {
+	return h.up && !h.draining && !h.stuck && len(h.open)+len(h.lapsed) < h.window
+}
 
 // apply takes what the Machine wants done, and holds it against the shadows.
 func (w *world) apply(actions []Action[int]) {
@@ -160,6 +163,7 @@ func (w *world) apply(actions []Action[int]) {
 				s.attempts++
 				delete(h.open, seq)
 				h.lapsed[seq] = true
+				h.stuck = true
 			}
 		case Again:
 			if s.held && !s.worker.up && !s.until.After(w.now) { // the lease of one that may come back
@@ -190,6 +194,8 @@ func (w *world) assigned(a Action[int], s *shadow) {
 		w.fault("late", "job %d is given out though its time is up", seq)
 	case !h.up || h.draining:
 		w.fault("astray", "job %d goes to worker %d, which wants none", seq, h.id)
+	case h.stuck:
+		w.fault("stuck", "job %d goes to worker %d, which says nothing", seq, h.id)
 	case !h.hasRoom():
 		w.fault("credit", "job %d goes to worker %d, with %d and %d of %d", seq, h.id, len(h.open), len(h.lapsed), h.window)
 	case s.attempts >= attempts:
@@ -239,6 +245,7 @@ func (w *world) answered(h *hand, seq uint64) bool {
 	mine := w.jobs[seq-1].settled == 0 && w.jobs[seq-1].worker == h
 	delete(h.open, seq)
 	delete(h.lapsed, seq)
+	h.stuck = false
 	return mine
 }
 
@@ -266,7 +273,7 @@ func (w *world) verdict() []string {
 	}
 	for range 40 * (len(w.jobs) + 1) {
 		for _, h := range w.workers[len(w.workers)-len(names):] {
-			for _, seq := range slices.Sorted(maps.Keys(h.open)) {
+			for _, seq := range slices.Concat(slices.Sorted(maps.Keys(h.open)), slices.Sorted(maps.Keys(h.lapsed))) {
 				w.ack(h, seq)
 			}
 		}
