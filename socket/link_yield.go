@@ -22,18 +22,19 @@ func (l *link) yield() {
 	if now-r.yields < every {
 		return
 	}
-	r.yields = now
 	if beside {
 		l.core.yield()
 	} else {
 		l.core.yielder.ForceNetpoll()
 	}
+	r.yields = fairness.Resume(now, l.core.now())
 }
 
 // busy is since when receivers have always found something. It is guarded by the inbox's recv.
 type busy struct {
-	since time.Duration
-	taken int // messages taken since a look at the clock
+	since   time.Duration
+	yielded time.Duration // when one has let others go first, until the next look at the clock
+	taken   int           // messages taken since a look at the clock
 }
 
 // lookAfter is how many messages are taken between two looks at the clock.
@@ -51,13 +52,16 @@ func (q *inbox) mayYield() bool {
 	}
 	b.taken = 0
 	now := q.env.now()
-	if b.since == 0 {
+	switch {
+	case b.yielded > 0:
+		b.since, b.yielded = fairness.Resume(b.yielded, now), 0
+	case b.since == 0:
 		b.since = now
 	}
 	if now-b.since < fairness.YieldInterval {
 		return false
 	}
-	b.since = now
+	b.yielded = now
 	return true
 }
 

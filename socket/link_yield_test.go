@@ -109,3 +109,41 @@ func TestReceiverYields(t *testing.T) {
 		})
 	}
 }
+
+// TestReceiverReadsOnAfterALongYield: a receiver who has let others go first counts its own time from when it is back,
+// and takes on for as long as it was gone, up to 5 ms, if those were not readers.
+func TestReceiverReadsOnAfterALongYield(t *testing.T) {
+	for _, tt := range []struct {
+		gone time.Duration
+		want int // messages taken until it yields again, at 10 µs each
+	}{
+		{10 * time.Microsecond, 32},
+		{time.Millisecond, 32},
+		{5100 * time.Microsecond, 528},
+		{time.Second, 528},
+	} {
+		t.Run(tt.gone.String(), func(t *testing.T) {
+			r := newRig(t, inboxConfig{})
+			r.answers = true
+			yields := 0
+			r.env.yield = func() {
+				yields++
+				r.clock += tt.gone
+			}
+			a, b := r.join(mark{}), r.join(mark{})
+			r.bring(a, series("a", 1000)...)
+			r.bring(b, series("b", 1000)...)
+			taken := func(until int) (n int) {
+				for ; yields < until && n < 1900; n++ {
+					r.recvOne()
+					r.clock += 10 * time.Microsecond
+				}
+				return n
+			}
+			taken(1)
+			if got := taken(2); got < tt.want-16 || got > tt.want+16 {
+				t.Errorf("yielded again after %d messages, want about %d", got, tt.want)
+			}
+		})
+	}
+}

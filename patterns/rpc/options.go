@@ -128,7 +128,8 @@ func WithName(name, version string) ServiceOption {
 }
 
 // WithConcurrency sets how many handlers run at once. The default, and 0 or less, is as many as do not make each other
-// slower, found by how long they take, up to 1,000.
+// slower, found by how long they take, up to 1,000; of those that compute no more than a few for each processor, found
+// by whether calls end faster with more.
 func WithConcurrency(n int) ServiceOption {
 	return serviceOption(func(c *serviceConfig) { c.concurrency = max(n, 0) })
 }

@@ -192,3 +192,49 @@ func TestTooManyCallsOfOne(t *testing.T) {
 		is(t, "running", s.Stats().Running, 1024)
 	})
 }
+
+// TestHandlersThatComputeBeginFewAtATime: of many calls at once whose handlers compute only a few begin, for no others
+// could run; those whose handlers wait for each other all do, though the processors are busy.
+func TestHandlersThatComputeBeginFewAtATime(t *testing.T) {
+	const calls = 200
+	for name, compute := range map[string]bool{"compute": true, "wait for each other": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, rpc.WithQueue(calls, time.Minute))
+			var running, most atomic.Int32
+			all := make(chan struct{})
+			rpc.Handle(s, "work", func(ctx context.Context, _ int) (int, error) {
+				n := running.Add(1)
+				defer running.Add(-1)
+				for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+				}
+				if n == calls {
+					close(all)
+				}
+				if compute {
+					for begin := time.Now(); time.Since(begin) < 2*time.Millisecond; {
+						continue
+					}
+					return 0, nil
+				}
+				select {
+				case <-all:
+				case <-ctx.Done():
+				}
+				return 0, ctx.Err()
+			})
+			c := linked(t, "inproc://few", s)
+			var work sync.WaitGroup
+			for range calls {
+				work.Go(func() {
+					if _, err := rpc.Call[int](within(t), c, "work", 0, rpc.Attempts(1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			work.Wait()
+			if n := most.Load(); compute && n > calls/2 || !compute && n != calls {
+				t.Errorf("%d ran at once", n)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/yodel-mq/yodel/patterns"
@@ -232,6 +233,9 @@ func (s *Service) pump(now time.Time) {
 		}
 		break
 	}
+	if !s.closed && s.gate.Look(now) {
+		s.look()
+	}
 	at, ok := s.gate.Due(now)
 	if !ok || s.closed {
 		return
@@ -247,6 +251,21 @@ func (s *Service) pump(now time.Time) {
 		return
 	}
 	s.due.Reset(at.Sub(now))
+}
+
+// look finds out how long a goroutine waits for a processor: one that gives way to all others once. mu is held.
+func (s *Service) look() {
+	began := time.Now()
+	s.served.Go(func() {
+		runtime.Gosched()
+		now := time.Now()
+		s.mu.Lock()
+		defer s.unlock()
+		s.gate.Looked(now, now.Sub(began))
+		if !s.closed {
+			s.pump(now)
+		}
+	})
 }
 
 // overloaded refuses a call that is in the table. mu is held.

@@ -1,7 +1,8 @@
 // Package gate decides which calls a service runs, which wait and which it refuses, so that under any load it does as
 // much as it can, of work that somebody still waits for.
 //
-// Two things work together. How many calls run at once is limited, by a limit that finds itself. And calls wait for a
+// Three things work together. How many calls run at once is limited, by a limit that finds itself from how long they
+// take. Calls begin no faster than there are processors for them (pace). And calls wait for a
 // short time only: once there has been a queue for 100 ms without a break, a call that has waited for 5 ms is refused,
 // as those behind it would only wait longer. A queue that is first in, first out and merely bounded would make every
 // call wait until its caller has given up, and so do nothing of use just when there is most to do.
@@ -11,6 +12,7 @@ package gate
 
 import (
 	"container/list"
+	"runtime"
 	"time"
 )
 
@@ -19,6 +21,8 @@ type Config struct {
 	Limit int           // calls that run at once; by default it adapts itself, up to 1,000
 	Queue int           // calls that wait: 1,000
 	Wait  time.Duration // how long a call may wait when there is a queue all the time: 5 ms
+
+	Processors int // that handlers share: as many as Go uses; of no matter with a Limit
 }
 
 const (
@@ -61,6 +65,7 @@ type Gate[P comparable, C any] struct {
 	queue int
 	wait  time.Duration
 	limit limit
+	pace  pace
 
 	running   int
 	arrived   list.List // of *waiting[P, C], in the order in which they came
@@ -93,6 +98,12 @@ func New[P comparable, C any](c Config) *Gate[P, C] {
 	if c.Wait > 0 {
 		g.wait = c.Wait
 	}
+	if g.pace = unpaced(); c.Limit <= 0 {
+		if c.Processors <= 0 {
+			c.Processors = runtime.GOMAXPROCS(0)
+		}
+		g.pace = newPace(c.Processors)
+	}
 	return g
 }
 
@@ -101,7 +112,7 @@ func New[P comparable, C any](c Config) *Gate[P, C] {
 func (g *Gate[P, C]) Offer(now time.Time, peer P, call C, deadline time.Time) (v Verdict, out C, refused bool) {
 	if g.arrived.Len() == 0 {
 		g.lastEmpty = now
-		if g.running < g.Limit() {
+		if g.mayRun() {
 			g.running++
 			return Run, out, false
 		}
@@ -134,7 +145,7 @@ func (g *Gate[P, C]) Next(now time.Time) (call C, v Verdict) {
 		g.remove(now, w)
 		return w.call, w.verdict(now, Refuse)
 	}
-	if g.arrived.Len() == 0 || g.running >= g.Limit() {
+	if g.arrived.Len() == 0 || !g.mayRun() {
 		return call, Nothing
 	}
 	l := g.turns.Front().Value.(*line[P, C])
@@ -182,14 +193,15 @@ func (g *Gate[P, C]) spared(w *waiting[P, C]) bool {
 	before := 0
 	for e := g.turns.Front(); e != nil; e = e.Next() {
 		before += min(len(e.Value.(*line[P, C]).calls), len(w.line.calls))
-		if before > g.Limit() {
+		if before > g.most() {
 			return false
 		}
 	}
 	return true
 }
 
-// Due returns when Next has a call that has waited for too long, even if none of those that run ends until then.
+// Due returns when Next has a call that has waited for too long, or Look is to be asked again, even if none of those
+// that run ends until then.
 func (g *Gate[P, C]) Due(now time.Time) (at time.Time, ok bool) {
 	for e := g.arrived.Front(); e != nil; e = e.Next() {
 		w := entry[P, C](e)
@@ -208,10 +220,25 @@ func (g *Gate[P, C]) Due(now time.Time) (at time.Time, ok bool) {
 		}
 		break
 	}
+	if g.heldByPace() && !g.pace.looking && g.pace.next.Before(at) {
+		at = g.pace.next
+	}
 	if ok && at.Before(now) {
 		at = now
 	}
 	return at, ok
+}
+
+// Look reports whether it is to be found out how long a goroutine waits for a processor now, for Looked to be told. Ask
+// after Next, and at the time that Due tells.
+func (g *Gate[P, C]) Look(now time.Time) bool { return g.heldByPace() && g.pace.look(now) }
+
+// Looked says how long a goroutine has waited for a processor, behind all that waited before it.
+func (g *Gate[P, C]) Looked(now time.Time, waited time.Duration) { g.pace.looked(now, waited) }
+
+// heldByPace tells whether a call waits for nothing but the pace.
+func (g *Gate[P, C]) heldByPace() bool {
+	return g.arrived.Len() > 0 && g.running >= g.pace.value && g.running < g.Limit()
 }
 
 // Done says that a call has ended that was to Run, and how long it ran.
@@ -223,6 +250,7 @@ func (g *Gate[P, C]) Done(ran time.Duration, o Outcome) {
 		g.limit.lost(ran)
 	default: // says nothing
 	}
+	g.pace.done(g.running)
 	g.running--
 }
 
@@ -251,6 +279,12 @@ func (g *Gate[P, C]) RetryAfter(now time.Time) time.Duration {
 
 // Limit returns how many calls may run at once.
 func (g *Gate[P, C]) Limit() int { return int(g.limit.value) }
+
+// mayRun tells whether one more call may run.
+func (g *Gate[P, C]) mayRun() bool { return g.running < g.most() }
+
+// most is how many calls may run by both the limit and the pace.
+func (g *Gate[P, C]) most() int { return min(g.Limit(), g.pace.value) }
 
 // Running returns how many calls run.
 func (g *Gate[P, C]) Running() int { return g.running }

@@ -8,9 +8,12 @@ import (
 )
 
 // A simulation is a service of so many processors that share themselves among all calls that run, and callers that call
-// by the clock, whether there are replies or not, and wait for 100 ms.
+// by the clock, whether there are replies or not, and wait for 100 ms. The processors are those of this process if
+// handlers compute, or else stand behind them.
 type simulation struct {
 	processors float64
+	computes   bool
+	crowded    bool                     // others compute on all processors of this process
 	later      float64                  // processors in the second half
 	work       func(*rand.Rand) float64 // seconds of one processor
 	rate       []float64                // calls a second, of each peer
@@ -34,6 +37,9 @@ func sum(of []int) (n int) {
 	return n
 }
 
+// turn is how long a goroutine computes that has a processor, in seconds.
+const turn = 0.005
+
 const simulatedDeadline = 100 * time.Millisecond
 
 func (s *simulation) run(r *rand.Rand) tally {
@@ -46,6 +52,7 @@ func (s *simulation) run(r *rand.Rand) tally {
 	}
 	now, arrival := 0.0, r.ExpFloat64()/total
 	var running []*simulated
+	looking, looked := 0.0, math.Inf(1) // since when, and until when
 	refuse := func(c *simulated) {
 		if c.counts {
 			out.refused[c.peer]++
@@ -63,7 +70,7 @@ func (s *simulation) run(r *rand.Rand) tally {
 				first, end = i, t
 			}
 		}
-		until := min(end, arrival)
+		until := min(end, arrival, looked)
 		due, ok := s.gate.Due(at(now))
 		if ok {
 			until = min(until, max(due.Sub(start).Seconds(), now))
@@ -81,6 +88,9 @@ func (s *simulation) run(r *rand.Rand) tally {
 			if c.counts && at(now).Sub(c.came) <= simulatedDeadline {
 				out.good[c.peer]++
 			}
+		case looked:
+			s.gate.Looked(at(now), at(now).Sub(at(looking)))
+			looked = math.Inf(1)
 		case arrival:
 			peer, x := 0, r.Float64()*total
 			for x -= s.rate[0]; x > 0 && peer < len(s.rate)-1; x -= s.rate[peer] {
@@ -116,6 +126,15 @@ func (s *simulation) run(r *rand.Rand) tally {
 				refuse(c)
 			}
 		}
+		if s.gate.Look(at(now)) {
+			looking, looked = now, now+1e-6
+			if s.crowded {
+				looked += 2 * turn
+			}
+			if s.computes {
+				looked += turn * max(0, float64(len(running))/processors-1)
+			}
+		}
 	}
 	return out
 }
@@ -135,6 +154,9 @@ const (
 	capacity   = processors / 0.005 // calls a second
 )
 
+// computing is a service whose handlers compute on all processors there are.
+var computing = Config{Processors: processors}
+
 // Goodput is the calls that get a reply within their deadline, of those that the service could do.
 func TestGoodput(t *testing.T) {
 	for _, tt := range []struct {
@@ -143,19 +165,28 @@ func TestGoodput(t *testing.T) {
 		load    float64 // of the capacity
 		work    func(*rand.Rand) float64
 		later   float64
+		compute bool
+		crowded bool
 		goodput float64 // the least, in % of the capacity
 		refused float64 // the most, in % of the calls
 	}{
-		{"10 times", Config{}, 10, exponential, 0, 90, 100},
-		{"10 times with a heavy tail", Config{}, 10, heavy, 0, 85, 100},
-		{"10 times, half the capacity in the middle", Config{}, 10, exponential, processors / 2, 90, 100},
-		{"1.2 times", Config{}, 1.2, exponential, 0, 90, 100},
-		{"0.8 times", Config{}, 0.8, exponential, 0, 79, 0},
-		{"10 times at a fixed limit", Config{Limit: processors}, 10, exponential, 0, 90, 100},
+		{"10 times", Config{}, 10, exponential, 0, false, false, 90, 100},
+		{"10 times with a heavy tail", Config{}, 10, heavy, 0, false, false, 85, 100},
+		{"10 times, half the capacity in the middle", Config{}, 10, exponential, processors / 2, false, false, 90, 100},
+		{"1.2 times", Config{}, 1.2, exponential, 0, false, false, 90, 100},
+		{"0.8 times", Config{}, 0.8, exponential, 0, false, false, 79, 0},
+		{"10 times at a fixed limit", Config{Limit: processors}, 10, exponential, 0, false, false, 90, 100},
+		{"10 times what computes", computing, 10, exponential, 0, true, false, 95, 100},
+		{"10 times what computes, with a heavy tail", computing, 10, heavy, 0, true, false, 90, 100},
+		{"10 times what computes, then half of it", computing, 10, exponential, processors / 2, true, false, 85, 100},
+		{"10 times beside others who compute", Config{Processors: 1}, 10, exponential, 0, false, true, 85, 100},
+		{"1.2 times what computes", computing, 1.2, exponential, 0, true, false, 95, 100},
+		{"0.8 times what computes", computing, 0.8, exponential, 0, true, false, 79, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := simulation{
-				processors: processors, later: tt.later, work: tt.work, seconds: 5, rate: []float64{tt.load * capacity},
+				processors: processors, computes: tt.compute, crowded: tt.crowded, later: tt.later, work: tt.work,
+				seconds: 5, rate: []float64{tt.load * capacity},
 				gate: New[int, *simulated](tt.config),
 			}
 			got := s.run(rand.New(rand.NewPCG(1, 2)))

@@ -26,6 +26,23 @@ const (
 	NetpollInterval = time.Millisecond       // with no other peer
 )
 
+// Beside goroutines that compute, a reader that lets others go first is gone for longer than beside readers, which do
+// the same: it has to wait until each of them has had its turn of up to ten milliseconds. It may then read on for as
+// long.
+const (
+	longYield  = 5 * time.Millisecond
+	mostCredit = 5 * time.Millisecond
+)
+
+// Resume returns the time from which the next interval of a reader counts that has let others go first, as one ended
+// and until now: now, or later if that took so long that the others cannot all be readers.
+func Resume(yielded, now time.Duration) time.Duration {
+	if took := now - yielded; took > longYield {
+		return now + min(took, mostCredit)
+	}
+	return now
+}
+
 // A Yielder lets other goroutines run in place of the readers of one socket. The zero value is ready. Its methods may
 // be called by any number of goroutines.
 type Yielder struct {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // After ForceNetpoll those have run whose file has become readable, although nobody but its caller had a processor.
@@ -101,5 +102,19 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestResume(t *testing.T) {
+	const us, ms = time.Microsecond, time.Millisecond
+	for _, tt := range []struct{ yielded, now, want time.Duration }{
+		{1, 1 + 100*us, 1 + 100*us},
+		{1, 1 + 5*ms, 1 + 5*ms},
+		{1, 1 + 6*ms, 1 + 11*ms},
+		{1, 1 + time.Second, 1 + time.Second + 5*ms},
+	} {
+		if got := Resume(tt.yielded, tt.now); got != tt.want {
+			t.Errorf("from %v until %v: %v, want %v", tt.yielded, tt.now, got, tt.want)
+		}
 	}
 }
