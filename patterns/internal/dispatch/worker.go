@@ -171,7 +171,7 @@ func (m *Machine[V]) Adopt(now time.Time, w, _ Worker, has []uint64) (actions []
 
 // refile puts a worker among those that are free, or takes it from there.
 func (m *Machine[V]) refile(v *worker[V]) {
-	free := !v.draining && (v.bytes == 0 || v.size < v.bytes) && !(v.stuck && m.holds(stuckGetsNone))
+	free := !v.draining && (v.bytes == 0 || v.size < v.bytes) && (!v.stuck || !m.holds(stuckGetsNone))
 	switch {
 	case !m.holds(withinCredit):
 		free = free && v.window > 0
