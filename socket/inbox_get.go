@@ -24,7 +24,6 @@ func (q *inbox) get(ctx context.Context, wait bool, into *issued) (Msg, error) {
 		q.mu.Lock()
 		if woken != nil {
 			q.unread.Leave(woken, nil)
-			woken = nil
 		}
 		var m Msg
 		var from, reopened *link

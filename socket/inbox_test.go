@@ -253,8 +253,8 @@ func TestInboxKeepsTheLatest(t *testing.T) {
 	}
 }
 
-// TestInboxHoldsBack: messages wait while the role says that it is not the receiver's turn, and a wait ends when the role
-// stops it.
+// TestInboxHoldsBack: messages wait while the role says that it is not the receiver's turn, and a wait ends when the
+// role stops it.
 func TestInboxHoldsBack(t *testing.T) {
 	r := newRig(t, inboxConfig{})
 	outOfTurn, stopped := errors.New("out of turn"), errors.New("stopped")

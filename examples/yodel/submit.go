@@ -147,7 +147,7 @@ func (s *submitter) run(ctx context.Context, t *task) error {
 	if interrupted(ctx, err) {
 		err = nil
 	}
-	return s.status(t, err, why)
+	return s.status(err, why)
 }
 
 // progress is what the pusher has come to.
@@ -284,7 +284,7 @@ func (s *submitter) drain(ctx, work context.Context) error {
 }
 
 // status is what it all comes to, if submitting ended with err and waiting with why.
-func (s *submitter) status(t *task, err, why error) error {
+func (s *submitter) status(err, why error) error {
 	st := s.push.Stats()
 	nothing := st.Rejected + st.Expired + st.TooOften + st.Canceled // of what an earlier run has left, too
 	left, where := st.Accepted-st.Done-nothing, "lost"
