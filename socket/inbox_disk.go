@@ -28,8 +28,8 @@ type diskInbox struct {
 	stop   context.CancelFunc // nil before it has begun
 	tasks  sync.WaitGroup     // keep and load
 
-	replies   sync.Map // links by where replies go: endID to *link
-	addresses sync.Map // that of links to peers without a name of their own: *link to endID
+	replies   sync.Map // links by where replies go: replyAddress to *link
+	addresses sync.Map // that of links to peers without a name of their own: *link to replyAddress
 
 	app  inbox
 	link *link         // whose queue has what was read
@@ -148,23 +148,44 @@ func (d *diskInbox) fail(err error) {
 	q.unread.WakeAll()
 }
 
+// A replyAddress is where replies to what a link has brought go: to the end that the peer says it is, if it has proven
+// to be that user again.
+type replyAddress struct {
+	end  endID
+	user string
+}
+
+// append appends the address as it stands in the spool: the end, and the user behind it.
+func (a replyAddress) append(b []byte) []byte { return append(append(b, a.end[:]...), a.user...) }
+
+func parseReplyAddress(b []byte) (a replyAddress, ok bool) {
+	if len(b) < len(a.end) {
+		return replyAddress{}, false
+	}
+	n := copy(a.end[:], b)
+	a.user = string(b[n:])
+	return a, true
+}
+
 // addressOf is where replies to what a link has brought go, also in another life of the peer's connection.
-func (d *diskInbox) addressOf(l *link) endID {
-	if l.peer.end != (endID{}) {
-		return l.peer.end
+func (d *diskInbox) addressOf(l *link) replyAddress {
+	a := replyAddress{l.peer.end, l.peer.User}
+	if a.end != (endID{}) {
+		return a
 	}
+	a.end = newEndID()
 	if l.in.isOrphan { // it is gone for good
-		return newEndID()
+		return a
 	}
-	a, known := d.addresses.LoadOrStore(l, newEndID())
+	own, known := d.addresses.LoadOrStore(l, a)
 	if !known {
-		d.replies.Store(a, l)
+		d.replies.Store(own, l)
 	}
-	return a.(endID)
+	return own.(replyAddress)
 }
 
 // linkOf is the link to an address, nil if there is none now.
-func (d *diskInbox) linkOf(address endID) *link {
+func (d *diskInbox) linkOf(address replyAddress) *link {
 	l, _ := d.replies.Load(address)
 	to, _ := l.(*link)
 	return to
@@ -173,13 +194,13 @@ func (d *diskInbox) linkOf(address endID) *link {
 // know and forget follow which links there are.
 func (d *diskInbox) know(l *link) {
 	if d != nil && l.peer.end != (endID{}) {
-		d.replies.Store(l.peer.end, l)
+		d.replies.Store(replyAddress{l.peer.end, l.peer.User}, l)
 	}
 }
 
 func (d *diskInbox) forget(l *link) {
 	if d != nil {
-		d.replies.CompareAndDelete(l.peer.end, l)
+		d.replies.CompareAndDelete(replyAddress{l.peer.end, l.peer.User}, l)
 		if a, known := d.addresses.LoadAndDelete(l); known {
 			d.replies.Delete(a)
 		}

@@ -42,7 +42,9 @@ func SecuredBy(m zmtp.Mechanism) EndpointOption {
 // [ErrDenied] and names both. Owners and durable subscriptions keep their user with their cursors in the spool, a
 // subscription until it ends; of others it is so as long as the receiver is waited for (see [WithReassign]). Likewise
 // the stream of messages that a reliable peer sends is its user's as long as this socket knows it. A name that nobody
-// with a user has come with yet anybody may use. [WithIdentityBinding] decides otherwise who has which name.
+// with a user has come with yet anybody may use. [WithIdentityBinding] decides otherwise who has which name. What a Rep
+// keeps for a requester with a spool (see [WithReplies]), and what it answers of its inbox, is for the user whose
+// request it was.
 //
 // The default, and nil, is to let in whom the mechanism lets in, which a PLAIN server never does, and to take peers'
 // word for their names. (libzmq: ZAP, RFC 27.)

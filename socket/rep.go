@@ -27,7 +27,8 @@ import (
 // A request that comes again from a requester with a spool (see [WithSpool]) is answered from the reply to the first,
 // and not handed out: the last replies are kept in memory until their requesters have settled the requests, up to
 // 16,384 and 16 MiB of all, the oldest of which go first. [WithReplies] has them on disk. Thus a reply for which Send
-// returns ErrPeerLost is not lost.
+// returns ErrPeerLost is not lost. What is kept for a user (see [WithAuthenticator]) is for that user alone: what a
+// peer sends as another user, or as nobody, is another request, whatever it says.
 //
 // All methods may be called by any number of goroutines, but there is one request at a time: a Recv between a request
 // and its reply returns ErrState, also one that was waiting already when another goroutine got the request. With
@@ -41,6 +42,7 @@ type Rep struct {
 	serial   uint64      // of the last request, to tell whether the state is still that of one
 	to       *link
 	envelope [][]byte
+	user     string // of whom the request is, if it may come again
 	replies  replies
 }
 
@@ -143,11 +145,11 @@ func (s *Rep) send(ctx context.Context, wait bool, m Msg) error {
 	}
 	s.enter(repSending)
 	to, serial := s.to, s.serial
-	envelope := s.envelope
+	envelope, user := s.envelope, s.user
 	reply := Msg{Frames: slices.Concat(envelope, m.Frames)}
 	s.mu.Unlock()
 	if mayComeAgain(envelope) {
-		if err := s.keepReply(ctx, wait, envelope, m.Frames); err != nil {
+		if err := s.keepReply(ctx, wait, user, envelope, m.Frames); err != nil {
 			s.mu.Lock()
 			if s.serial == serial {
 				s.enter(repUnsent)
@@ -197,15 +199,21 @@ func (s *Rep) enter(state repState) {
 }
 
 // takeRequest takes the envelope off.
-func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) {
+func (s *Rep) takeRequest(l *link, m Msg) (Msg, Reason) { return s.takeFrom(l, l.peer.User, m) }
+
+// takeFrom takes the envelope off a user's request. The link is nil if its peer is not here now.
+func (s *Rep) takeFrom(l *link, user string, m Msg) (Msg, Reason) {
 	envelope, body := m.Envelope()
 	if len(envelope) == 0 || len(body) == 0 {
 		return m, BadEnvelope
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if mayComeAgain(envelope) && s.answeredBefore(l, envelope) {
-		return m, Repeated
+	if mayComeAgain(envelope) {
+		if s.answeredBefore(l, user, envelope) {
+			return m, Repeated
+		}
+		s.user = user
 	}
 	s.enter(repAnswering)
 	s.to = l
@@ -222,17 +230,16 @@ func (s *Rep) storeRequest(l *link, m Msg) (Msg, Reason) {
 	if envelope, body := m.Envelope(); len(envelope) == 0 || len(body) == 0 {
 		return m, BadEnvelope
 	}
-	from := s.disk.addressOf(l)
-	m.Frames = slices.Insert(slices.Clone(m.Frames), 0, from[:])
+	m.Frames = slices.Insert(slices.Clone(m.Frames), 0, s.disk.addressOf(l).append(nil))
 	return m, ""
 }
 
 // loadRequest finds the peer that a kept request is from, if it is there.
 func (s *Rep) loadRequest(_ *link, m Msg) (Msg, Reason) {
-	if len(m.Frames[0]) != len(endID{}) { // somebody else has put it into the spool
+	from, ok := parseReplyAddress(m.Frames[0])
+	if !ok { // somebody else has put it into the spool
 		return m, BadEnvelope
 	}
-	l := s.disk.linkOf(endID(m.Frames[0]))
 	m.Frames = m.Frames[1:]
-	return s.takeRequest(l, m)
+	return s.takeFrom(s.disk.linkOf(from), from.user, m)
 }

@@ -4,8 +4,6 @@ import (
 	"container/list"
 	"context"
 	"slices"
-
-	"github.com/yodel-mq/yodel/socket/internal/reliable"
 )
 
 // replies are those that a Rep keeps for requesters with a spool, who ask again when a connection is lost or when they
@@ -13,9 +11,12 @@ import (
 // kept until the requester has settled the request, which each of its requests says, or until there are too many: the
 // oldest goes first, and its request would be handed out again. The newest is kept however large it is.
 //
+// Where peers prove who they are, what is kept for a user is for that user alone: a peer that says the stream of
+// another one's requests gets none of the replies, and settles nothing.
+//
 // It is guarded by Rep.mu.
 type replies struct {
-	streams map[reliable.ID]*answeredStream
+	streams map[requester]*answeredStream
 	order   list.List // of *keptReply, the oldest first
 	bytes   int
 	settle  func(seq uint64) // takes one out of the spool; nil without one
@@ -44,7 +45,7 @@ const (
 
 // repeated reports whether a request was answered before or is settled. The reply is nil if it is not kept.
 func (r *replies) repeated(id requestID, low uint64) (reply *keptReply, yes bool) {
-	s := r.streams[id.stream]
+	s := r.streams[id.requester]
 	if s == nil {
 		return nil, false
 	}
@@ -55,7 +56,7 @@ func (r *replies) repeated(id requestID, low uint64) (reply *keptReply, yes bool
 				r.remove(at)
 			}
 		}
-		s = r.streams[id.stream]
+		s = r.streams[id.requester]
 		if s == nil {
 			return nil, false
 		}
@@ -68,13 +69,13 @@ func (r *replies) repeated(id requestID, low uint64) (reply *keptReply, yes bool
 
 // keep keeps a reply. The frames are copied, for a requester in this process may change those it gets.
 func (r *replies) keep(id requestID, low uint64, body [][]byte, seq uint64) {
-	s := r.streams[id.stream]
+	s := r.streams[id.requester]
 	if s == nil {
 		s = &answeredStream{low: low, replies: make(map[uint64]*list.Element)}
 		if r.streams == nil {
-			r.streams = make(map[reliable.ID]*answeredStream)
+			r.streams = make(map[requester]*answeredStream)
 		}
-		r.streams[id.stream] = s
+		r.streams[id.requester] = s
 	}
 	if at := s.replies[id.number]; at != nil { // the same one, sent for the second time
 		r.drop(s, at)
@@ -94,10 +95,10 @@ func (r *replies) keep(id requestID, low uint64, body [][]byte, seq uint64) {
 // remove forgets a reply, and the requester with the last of its own.
 func (r *replies) remove(at *list.Element) {
 	id := at.Value.(*keptReply).to
-	s := r.streams[id.stream]
+	s := r.streams[id.requester]
 	r.drop(s, at)
 	if len(s.replies) == 0 {
-		delete(r.streams, id.stream)
+		delete(r.streams, id.requester)
 	}
 }
 
@@ -112,11 +113,12 @@ func (r *replies) drop(s *answeredStream, at *list.Element) {
 }
 
 // keepReply keeps a reply that is about to be sent, if its request may come again.
-func (s *Rep) keepReply(ctx context.Context, wait bool, envelope, body [][]byte) error {
+func (s *Rep) keepReply(ctx context.Context, wait bool, user string, envelope, body [][]byte) error {
 	id, low, ok := requestIDOf(envelope)
 	if !ok {
 		return nil
 	}
+	id.user = user
 	var seq uint64
 	if d := s.diskReplies; d != nil {
 		var err error
@@ -130,12 +132,14 @@ func (s *Rep) keepReply(ctx context.Context, wait bool, envelope, body [][]byte)
 	return nil
 }
 
-// answeredBefore reports whether a request was answered, or settled, before. A reply that is kept is sent again.
-func (s *Rep) answeredBefore(l *link, envelope [][]byte) bool {
+// answeredBefore reports whether a user's request was answered, or settled, before. A reply that is kept is sent again,
+// over l unless that is nil.
+func (s *Rep) answeredBefore(l *link, user string, envelope [][]byte) bool {
 	id, low, ok := requestIDOf(envelope)
 	if !ok {
 		return false
 	}
+	id.user = user
 	reply, yes := s.replies.repeated(id, low)
 	if reply != nil {
 		s.answerAgain(l, envelope, reply)

@@ -18,8 +18,9 @@ import (
 // Send waits for room in the spool, until ctx ends, or returns an error that matches [ErrSpoolFull], as the spool's
 // Options.Overflow says; the reply can be sent again then. An error that matches [ErrPeerLost] says that the reply is
 // on disk, for the requester to ask again. No more than 16,384 replies and 16 MiB are kept, the newest; they are in
-// memory too. The spool has to be open as long as the socket is, and is for this socket alone, which reads it by its
-// cursor "": it is not that of [WithInbox]. A nil spool is none, which is the default.
+// memory too. A reply is for the user of whom the request was ([Peer].User), also after a restart. The spool has to be
+// open as long as the socket is, and is for this socket alone, which reads it by its cursor "": it is not that of
+// [WithInbox]. A nil spool is none, which is the default.
 func WithReplies(q *spool.Spool) RepOption {
 	return optionForRep{setting: func(c *config) { c.replies = q }}
 }
@@ -86,7 +87,7 @@ func (d *diskReplies) take(c *spool.Cursor, m spool.Message) {
 	if c.Settled(m.Seq) {
 		return
 	}
-	id, low, ok := parseRequestID(m.Frames[0])
+	id, low, ok := parseKeptFor(m.Frames[0])
 	if !ok || len(m.Frames) < 2 || id.number < low {
 		r.settle(m.Seq)
 		return
@@ -102,7 +103,7 @@ func (d *diskReplies) store(
 	if err := d.start(); err != nil {
 		return 0, err
 	}
-	m := Msg{Frames: append([][]byte{appendRequestID(nil, id, low)}, body...)}
+	m := Msg{Frames: append([][]byte{appendKeptFor(nil, id, low)}, body...)}
 	q := diskStore{d.spool}
 	seq, err = q.append(ctx, false, m, time.Time{})
 	if !errors.Is(err, ErrSpoolFull) || !wait {
@@ -116,6 +117,20 @@ func (d *diskReplies) store(
 		err = spoolFullError{err}
 	}
 	return seq, err
+}
+
+// appendKeptFor appends the first frame of a reply in the spool: the id of its request, and the user behind it.
+func appendKeptFor(b []byte, id requestID, low uint64) []byte {
+	return append(appendRequestID(b, id, low), id.user...)
+}
+
+func parseKeptFor(frame []byte) (id requestID, low uint64, ok bool) {
+	if len(frame) < requestIDSize {
+		return requestID{}, 0, false
+	}
+	id, low, ok = parseRequestID(frame[:requestIDSize])
+	id.user = string(frame[requestIDSize:])
+	return id, low, ok
 }
 
 // leave gives the spool free for another socket. The replies stay there.

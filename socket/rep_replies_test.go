@@ -8,7 +8,7 @@ import (
 )
 
 func TestRequestID(t *testing.T) {
-	id := requestID{stream: reliable.ID{1, 2, 3}, number: 7}
+	id := requestID{requester{stream: reliable.ID{1, 2, 3}}, 7}
 	frame := appendRequestID(nil, id, 5)
 	for _, c := range []struct {
 		name     string
@@ -36,8 +36,8 @@ func TestRequestID(t *testing.T) {
 // TestRepliesAreBounded: a reply is kept until its requester has settled the request or there are too many, and nothing
 // is left of it then.
 func TestRepliesAreBounded(t *testing.T) {
-	of := func(requester byte, number uint64) requestID {
-		return requestID{stream: reliable.ID{requester}, number: number}
+	of := func(of byte, number uint64) requestID {
+		return requestID{requester{stream: reliable.ID{of}}, number}
 	}
 	known := func(r *replies, id requestID, low uint64) string {
 		switch k, yes := r.repeated(id, low); {

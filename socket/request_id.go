@@ -13,8 +13,15 @@ import (
 //
 // low is the number below which the requester has settled all, for good, so that nobody need keep a reply to those.
 type requestID struct {
-	stream reliable.ID
+	requester
 	number uint64
+}
+
+// A requester is whose requests are one stream. The stream is what the requester says, the user what it has proven, as
+// [Peer].User has it: what two users send as one stream are two, of which neither gets anything of the other's.
+type requester struct {
+	stream reliable.ID
+	user   string
 }
 
 const (

@@ -122,7 +122,7 @@ func (r *requests) expiry(m Msg) (at time.Time) {
 func (r *requests) wrap(q *request) Msg {
 	frames := make([][]byte, 0, 2+len(q.frames))
 	// What is settled and not yet on disk may be asked again by the next life: its reply must be kept.
-	frames = append(frames, appendRequestID(nil, requestID{r.stream, q.number}, r.cur.lowOnDisk()), nil)
+	frames = append(frames, appendRequestID(nil, requestID{requester{stream: r.stream}, q.number}, r.cur.lowOnDisk()), nil)
 	for _, f := range q.frames {
 		frames = append(frames, slices.Clone(f))
 	}
