@@ -19,8 +19,8 @@ const (
 // Where more calls are to run than there are processors, a goroutine looks first how long it has to wait for one
 // (Look). If it has not to wait, for the handlers that run mostly wait themselves, the pace grows by a quarter; looks
 // follow each other within microseconds then. If there is a crowd of goroutines that compute, be it the handlers or
-// others, the pace is found by trial; and it doubles if no call has ended since the last look, for those that run may wait for
-// those that do not.
+// others, the pace is found by trial; and it doubles if no call has ended since the last look, for those that run may
+// wait for those that do not.
 type pace struct {
 	value int // calls that may run
 	least int
