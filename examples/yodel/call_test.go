@@ -57,7 +57,7 @@ func TestCall(t *testing.T) {
 		},
 		{
 			name: "no second reply", exec: `read x; [ "$x" = 2 ] && sleep 1000; echo "$x"`, input: "1\n2\n3\n",
-			call: []string{"--timeout", "1500ms"}, status: 1, want: "1\n", says: "no reply to call 2 for 1.5s",
+			call: []string{"--timeout", "4s"}, status: 1, want: "1\n", says: "no reply to call 2 for 4s",
 		},
 		{
 			name: "stream", exec: "cat; echo; echo 2; echo 3", serve: []string{"--stream"}, call: []string{"--stream"},
@@ -73,7 +73,7 @@ func TestCall(t *testing.T) {
 		},
 		{
 			name: "stream that stalls", exec: "echo 1; sleep 1000", serve: []string{"--stream"},
-			call: []string{"--stream", "--data", "0", "--timeout", "1s"}, status: 1, want: "1\n", says: "for 1s",
+			call: []string{"--stream", "--data", "0", "--timeout", "4s"}, status: 1, want: "1\n", says: "for 4s",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
