@@ -277,11 +277,11 @@ func wantEnd(t testing.TB, ev socket.Event, want refusal) {
 	}
 }
 
-// shut closes a socket now, which takes at most a second, and here three or, with the race detector, fifteen, for the
-// machine may be busy with other things, and checks its ledger.
+// shut closes a socket now, which must take less than a second, or five with the race detector, which makes all of it
+// that much slower, and checks its ledger.
 func shut(t testing.TB, s socket.Socket) {
 	t.Helper()
-	most := 3 * time.Second
+	most := time.Second
 	if socket.RaceEnabled {
 		most *= 5
 	}

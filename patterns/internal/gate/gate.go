@@ -2,10 +2,10 @@
 // much as it can, of work that somebody still waits for.
 //
 // Three things work together. How many calls run at once is limited, by a limit that finds itself from how long they
-// take. Calls begin no faster than there are processors for them (pace). And calls wait for a
-// short time only: once there has been a queue for 100 ms without a break, a call that has waited for 5 ms is refused,
-// as those behind it would only wait longer. A queue that is first in, first out and merely bounded would make every
-// call wait until its caller has given up, and so do nothing of use just when there is most to do.
+// take. Calls begin no faster than there are processors for them. And calls wait for a short time only: once there has
+// been a queue for 100 ms without a break, a call that has waited for 5 ms is refused, as those behind it would only
+// wait longer. A queue that is first in, first out and merely bounded would make every call wait until its caller has
+// given up, and so do nothing of use just when there is most to do.
 //
 // A Gate is a state machine: it has no goroutine, no lock and no clock.
 package gate

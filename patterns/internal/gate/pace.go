@@ -35,7 +35,7 @@ type pace struct {
 func newPace(processors int) pace { return pace{value: processors, least: processors} }
 
 // unpaced is the pace of a service whose limit the application has set.
-func unpaced() pace { return pace{value: math.MaxInt} }
+func unpaced() pace { return pace{value: math.MaxInt, least: math.MaxInt} }
 
 // look begins a look, unless one is under way or it is too soon for the next.
 func (p *pace) look(now time.Time) bool {

@@ -124,5 +124,15 @@ func TestGateLooks(t *testing.T) {
 	s = newScript(t, Config{Limit: 1000, Processors: 2})
 	for i := range 100 {
 		s.offer("a", i, Run)
+		s.Done(ms, Finished)
+	}
+	if s.most() != 1000 {
+		t.Errorf("%d may run, want the limit", s.most())
+	}
+	for i := range 1000 {
+		s.offer("a", i, Run)
+	}
+	if s.offer("a", 1000, Wait); s.Look(s.now) {
+		t.Error("a look at a limit that is set")
 	}
 }
