@@ -97,20 +97,7 @@ func jeroSub(t *testing.T, z *peer, l jeroLink, s side) {
 func jeroReq(t *testing.T, z *peer, l jeroLink, s side) {
 	req, rep := closing(t, socket.NewReq(each[socket.ReqOption](l.ours)...)), z.socket(t, "REP", l.jero)
 	link(t, req, rep, s)
-	echo := rep.echo(len(jeroSizes))
-	var sent stream
-	for i := range jeroSizes {
-		m := jeroSizes.message(i)
-		reply, err := req.Do(within(t), m)
-		if err != nil {
-			t.Fatalf("request %d %v: %v", i, m, err)
-		}
-		if !slices.EqualFunc(reply.Frames, m.Frames, equal) {
-			t.Fatalf("request %d %v came back as %v", i, m, reply)
-		}
-		sent.add(m.Frames)
-	}
-	sameStream(t, sent, echo.wait(t).stream())
+	ask(t, req, rep, jeroSizes, len(jeroSizes))
 	steady(t, req)
 }
 

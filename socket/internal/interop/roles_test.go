@@ -138,6 +138,18 @@ func reqToRep(t *testing.T, z *peer, s side, sz sizes, n int) {
 	rep := z.socket(t, "REP", nil)
 	link(t, req, rep, s)
 	defer sample(t, req)()
+	received := ask(t, req, rep, sz, n)
+	steady(t, req)
+	l := delivered(t, req)
+	// The ledger counts what travels: each message has a request id of four bytes in front.
+	received.Bytes += 4 * n
+	sameCount(t, "delivered", l.Delivered, received)
+	sameCount(t, "handed", l.Handed, received)
+}
+
+// ask sends n requests, each of which is to come back as it is, and returns what the peer received.
+func ask(t *testing.T, req *socket.Req, rep *zsock, sz sizes, n int) stream {
+	t.Helper()
 	echo := rep.echo(n)
 	var sent stream
 	for i := range n {
@@ -153,12 +165,7 @@ func reqToRep(t *testing.T, z *peer, s side, sz sizes, n int) {
 	}
 	received := echo.wait(t).stream()
 	sameStream(t, sent, received)
-	steady(t, req)
-	l := delivered(t, req)
-	// The ledger counts what travels: each message has a request id of four bytes in front.
-	received.Bytes += 4 * n
-	sameCount(t, "delivered", l.Delivered, received)
-	sameCount(t, "handed", l.Handed, received)
+	return received
 }
 
 func repFromReq(t *testing.T, z *peer, s side, sz sizes, n int) {
